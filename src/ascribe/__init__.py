@@ -1,0 +1,1 @@
+"""Ascribe says how much of a prediction each input is responsible for."""

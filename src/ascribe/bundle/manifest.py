@@ -1,0 +1,100 @@
+"""The manifest: everything about a bundle that is not a tensor."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import msgspec
+
+from ascribe.core.errors import BundleError
+from ascribe.core.features import Feature
+
+__all__ = ["FORMAT", "Conditional", "FileEntry", "Lineage", "Manifest", "Target", "digest"]
+
+FORMAT = 1
+
+
+class FileEntry(msgspec.Struct, frozen=True):
+    """One file of the bundle; its bytes are hashed before any parser sees them."""
+
+    bytes: int
+    sha256: str
+
+
+class Target(msgspec.Struct, frozen=True):
+    """What `predict` answers, and in which unit."""
+
+    name: str
+    unit: str = ""
+
+
+class Conditional(msgspec.Struct, frozen=True):
+    """The energy model. `weighting` names the estimator of v(S): "proposal" (eq. 6) or "energy" (weighted draws)."""
+
+    method: str
+    weighting: str
+    rank: int
+    components: int
+    reason: str = ""
+
+
+class Lineage(msgspec.Struct, frozen=True):
+    """Where the bundle comes from."""
+
+    data: str
+    data_sha256: str
+    code_version: str
+    seed: int
+    options: dict[str, Any]
+    rows: dict[str, int]
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """`roles` maps predict, proposal, energy, scores, background, holdout to file names; `files` holds their hashes.
+
+    `base_value`: mean of f over the training rows, in the target's unit. `example`: a row and its stored answer, asked
+    again before a version is served.
+    """
+
+    format: int
+    created: str
+    family: str
+    features: list[dict[str, Any]]
+    target: Target
+    roles: dict[str, str]
+    files: dict[str, FileEntry]
+    base_value: float
+    metrics: dict[str, Any]
+    lineage: Lineage
+    example: dict[str, list[float]]
+    conditional: Conditional | None = None
+
+    @property
+    def feature_list(self) -> tuple[Feature, ...]:
+        return tuple(Feature.from_json(f) for f in self.features)
+
+    def encode(self) -> bytes:
+        """Canonical JSON: the same manifest always has the same bytes."""
+        return msgspec.json.format(msgspec.json.encode(self, order="sorted"), indent=2)
+
+    @classmethod
+    def decode(cls, raw: bytes) -> Manifest:
+        """Raises BundleError for anything that is not a manifest of this format."""
+        try:
+            manifest = msgspec.json.decode(raw, type=cls)
+        except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+            raise BundleError(f"manifest.json is not a bundle manifest ({exc}): train or fetch the bundle again") from exc
+        if manifest.format != FORMAT:
+            raise BundleError(f"bundle format {manifest.format} is not {FORMAT}: use the ascribe version that wrote it")
+        return manifest
+
+    def version(self) -> str:
+        """Address of the content: time of creation and the first twelve digits of the manifest's sha256."""
+        stamp = "".join(c for c in self.created if c.isalnum())
+        return f"{stamp}-{digest(self.encode())[:12]}"
+
+
+def digest(raw: bytes) -> str:
+    """sha256 in hex."""
+    return hashlib.sha256(raw).hexdigest()

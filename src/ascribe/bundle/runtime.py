@@ -1,0 +1,127 @@
+"""ONNX Runtime, opened here and nowhere else: from a bundle to a Model."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+
+from ascribe.bundle.archive import Bundle
+from ascribe.core.conditional import Conditional
+from ascribe.core.energy import EmShap
+from ascribe.core.errors import BundleError
+from ascribe.core.mixture import Mixture
+from ascribe.core.model import Model
+from ascribe.core.scaling import Scores
+
+__all__ = ["cores", "emshap", "graph_predict", "load", "session"]
+
+ROWS_AT_ONCE = 1 << 16  # bounds the activations of one call
+
+
+@lru_cache(maxsize=1)
+def cores() -> int:
+    """Threads that this process may really use: the least of affinity and cgroup quota, at least 1."""
+    count = len(os.sched_getaffinity(0))
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        if quota != "max":
+            count = min(count, int(quota) // int(period))
+    except (OSError, ValueError):
+        pass
+    return max(1, count)
+
+
+def session(graph: bytes, origin: str, threads: int | None = None) -> ort.InferenceSession:
+    """One session per graph and process; `run` releases the GIL.
+
+    Threads follow the container, not the machine; no spinning; arena on and memory pattern off, since batches vary
+    (the other way round grows without bound).
+    """
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads or cores()
+    options.inter_op_num_threads = 1
+    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+    options.enable_mem_pattern = False
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        return ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    except Exception as exc:  # onnxruntime's exceptions share no base class
+        raise BundleError(f"{origin} holds a graph that ONNX Runtime refuses ({str(exc).splitlines()[0]})") from exc
+
+
+def graph_predict(graph: bytes, origin: str) -> Callable[[np.ndarray], np.ndarray]:
+    """`predict` graph: input `x (rows, n)` float32 in natural units -> output `prediction (rows,)`."""
+    run = session(graph, origin).run
+
+    def predict(X: np.ndarray) -> np.ndarray:
+        X = np.asarray(X, dtype=np.float32)
+        parts = [run(["prediction"], {"x": X[k : k + ROWS_AT_ONCE]})[0] for k in range(0, len(X), ROWS_AT_ONCE)]
+        return np.concatenate(parts).reshape(-1) if parts else np.empty(0, np.float32)
+
+    return predict
+
+
+def emshap(
+    proposal: bytes, energy: bytes | None, scores: Scores, rank: int, background: np.ndarray, weighting: str, origin: str
+) -> EmShap:
+    """The energy model over its graphs; tensor names in `docs/onnx.md`."""
+    propose = session(proposal, origin).run
+    tilt_run = session(energy, origin).run if energy is not None else None
+
+    def run_proposal(X: np.ndarray, S: np.ndarray) -> Mixture:
+        return Mixture(*propose(["logits", "mean", "diag", "factor"], {"x": X, "observed": S}))
+
+    def run_tilt(Z: np.ndarray, S: np.ndarray) -> np.ndarray:
+        assert tilt_run is not None
+        return tilt_run(["tilt"], {"score": Z, "observed": S})[0]
+
+    return EmShap(scores, run_proposal, run_tilt if tilt_run else None, rank, background, weighting)
+
+
+def load(bundle: Bundle) -> Model:
+    """The bundle as a model: every file verified, then parsed, then the stored example asked again.
+
+    Raises BundleError (TamperedError) if anything is not what the manifest says.
+    """
+    manifest, origin = bundle.manifest, bundle.origin
+    predict = graph_predict(bundle.read("predict"), origin)
+    background = _arrays(bundle, "background")["background"] if bundle.has("background") else None
+    conditional: Conditional | None = None
+    if manifest.conditional is not None:
+        if background is None:
+            raise BundleError(f"{origin} has a conditional but no background rows")
+        conditional = emshap(
+            bundle.read("proposal"),
+            bundle.read("energy") if bundle.has("energy") else None,
+            Scores(_arrays(bundle, "scores")["table"]),
+            manifest.conditional.rank,
+            background,
+            manifest.conditional.weighting,
+            origin,
+        )
+    x, stored = np.array([manifest.example["x"]]), np.array(manifest.example["prediction"])
+    if not np.allclose(predict(x), stored, rtol=1e-4, atol=1e-4):
+        raise BundleError(f"{origin} predicts {predict(x)[0]:g} for its stored example, not {stored[0]:g}: do not serve it")
+    return Model(
+        features=manifest.feature_list,
+        predict=predict,
+        background=background,
+        conditional=conditional,
+        base_value=manifest.base_value,
+        unit=manifest.target.unit,
+        output=manifest.target.name,
+        version=manifest.version(),
+    )
+
+
+def _arrays(bundle: Bundle, role: str) -> dict[str, np.ndarray]:
+    """An npz without pickles."""
+    with np.load(io.BytesIO(bundle.read(role)), allow_pickle=False) as held:
+        return dict(held)

@@ -1,0 +1,48 @@
+"""Coalitions: boolean rows, True = present = observed."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from math import comb
+
+from ascribe.core.arrays import Bool, np
+
+__all__ = ["all_coalitions", "distinct_subsets"]
+
+ENUMERATE_BELOW = 20_000  # so few subsets of one size are listed and shuffled rather than drawn and compared
+
+
+def all_coalitions(n: int) -> Bool[np.ndarray, "m n"]:
+    """Every subset of `n` players, as binary numbers: row 0 is empty, the last row is the grand coalition.
+
+    >>> all_coalitions(2).astype(int).tolist()
+    [[0, 0], [1, 0], [0, 1], [1, 1]]
+    """
+    return (np.arange(2**n)[:, None] >> np.arange(n)) & 1 == 1
+
+
+def distinct_subsets(n: int, size: int, count: int, rng: np.random.Generator) -> Bool[np.ndarray, "count n"]:
+    """`count` different subsets of one size, uniform without replacement; for `2 size = n` no subset comes with its
+    complement (each complementary pair is represented once, by the half that holds player 0).
+
+    >>> distinct_subsets(4, 2, 3, np.random.default_rng(0)).sum(axis=1).tolist()
+    [2, 2, 2]
+    """
+    halved = 2 * size == n
+    free, take = (n - 1, size - 1) if halved else (n, size)  # player 0 is fixed in the halved case
+    if comb(free, take) <= ENUMERATE_BELOW:
+        members = np.array(list(combinations(range(free), take)), dtype=int).reshape(-1, take)
+        members = members[rng.permutation(len(members))[:count]]
+    else:
+        members = np.empty((0, take), dtype=int)
+        while len(members) < count:  # collisions are rare here: the pool is far larger than any budget
+            drawn = np.sort(rng.random((count, free)).argpartition(take, axis=1)[:, :take], axis=1)
+            _, first = np.unique(np.vstack([members, drawn]), axis=0, return_index=True)
+            members = np.vstack([members, drawn])[np.sort(first)]
+        members = members[:count]
+    rows = np.zeros((len(members), n), dtype=bool)
+    if halved:
+        rows[:, 0] = True
+        members = members + 1
+    np.put_along_axis(rows, members, True, axis=1)
+    return rows

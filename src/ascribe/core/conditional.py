@@ -1,0 +1,109 @@
+"""Conditionals: where completions of hidden features come from.
+
+A completion keeps `x_S` as observed and fills the hidden features from (an approximation of) p(x_u | x_S). A
+conditional never looks at the hidden cells of the rows that it is given.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from scipy.special import ndtri
+
+from ascribe.core.arrays import Bool, Float, np
+from ascribe.core.errors import InputError
+from ascribe.core.noise import sobol_blocks
+
+__all__ = ["Conditional", "Gaussian", "Independent", "draw"]
+
+
+class Conditional(Protocol):
+    """What a conditional game asks for. `name` says in words which law it is."""
+
+    name: str
+    background: Float[np.ndarray, "rows n"]  # training rows; v(empty) is the mean of f over them
+
+    def noise(self, s: int, rng: np.random.Generator) -> np.ndarray:
+        """Noise for `s` completions, shared by all rows and coalitions."""
+        ...
+
+    def complete(
+        self, x: Float[np.ndarray, " n"], S: Bool[np.ndarray, "m n"], noise: np.ndarray
+    ) -> tuple[Float[np.ndarray, "m s n"], Float[np.ndarray, "m s"] | None]:
+        """Completions of one row for each coalition, and their log-weights (None: all equal)."""
+        ...
+
+
+def draw(
+    conditional: Conditional,
+    X: Float[np.ndarray, "b n"],
+    S: Bool[np.ndarray, "m n"],
+    n_samples: int,
+    rng: np.random.Generator,
+) -> tuple[Float[np.ndarray, "b m s n"], Float[np.ndarray, "b m s"]]:
+    """Completions `(b, m, s, n)` and log-weights `(b, m, s)` of all rows at once, for looking at and for tests."""
+    noise = conditional.noise(n_samples, rng)
+    parts = [conditional.complete(x, S, noise) for x in np.atleast_2d(X)]
+    Z = np.stack([z for z, _ in parts])
+    log_weight = np.stack([np.zeros(Z.shape[1:3]) if w is None else w for _, w in parts])
+    return Z, log_weight
+
+
+@dataclass(frozen=True, eq=False)
+class Independent:
+    """Hidden features from whole training rows, whatever is observed: the marginal law. The rival that ignores x_S."""
+
+    background: Float[np.ndarray, "rows n"]
+    name: str = "independent"
+
+    def noise(self, s: int, rng: np.random.Generator) -> np.ndarray:
+        return rng.integers(len(self.background), size=s)
+
+    def complete(self, x: np.ndarray, S: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, None]:
+        return np.where(S[:, None, :], x, self.background[noise]), None
+
+    def draw(self, X: np.ndarray, S: np.ndarray, n_samples: int, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+        """See `draw`."""
+        return draw(self, X, S, n_samples, rng)
+
+
+@dataclass(frozen=True, eq=False)
+class Gaussian:
+    """x ~ N(mean, cov):  hidden mean mu_u + C_uS C_SS^-1 (x_S - mu_S), covariance C_uu - C_uS C_SS^-1 C_Su.
+
+    `quasi=False` draws plain random numbers: with true moments this is the exact sampler that others are judged by.
+    """
+
+    mean: Float[np.ndarray, " n"]
+    cov: Float[np.ndarray, "n n"]
+    background: Float[np.ndarray, "rows n"]
+    quasi: bool = True
+    name: str = "gaussian"
+
+    @classmethod
+    def fit(cls, X: Float[np.ndarray, "b n"]) -> Gaussian:
+        """Sample moments; needs more rows than features."""
+        if len(X) <= X.shape[1]:
+            raise InputError(f"a Gaussian of {X.shape[1]} features needs more than {X.shape[1]} rows, got {len(X)}")
+        return cls(X.mean(axis=0), np.cov(X.T, bias=True).reshape(X.shape[1], -1), X)
+
+    def noise(self, s: int, rng: np.random.Generator) -> np.ndarray:
+        n = len(self.mean)
+        return np.asarray(ndtri(sobol_blocks(s, n, rng))) if self.quasi else rng.standard_normal((s, n))
+
+    def complete(self, x: np.ndarray, S: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, None]:
+        Z = np.empty((len(S), len(noise), len(x)))
+        for k, observed in enumerate(S):
+            u = ~observed
+            gain = np.linalg.lstsq(self.cov[np.ix_(observed, observed)], self.cov[np.ix_(observed, u)], rcond=None)[0].T
+            mean = self.mean[u] + gain @ (x[observed] - self.mean[observed])
+            cov = self.cov[np.ix_(u, u)] - gain @ self.cov[np.ix_(observed, u)]
+            value, vector = np.linalg.eigh(cov)  # a root that also stands singular covariances
+            Z[k][:, observed] = x[observed]
+            Z[k][:, u] = mean + noise[:, u] @ (vector * np.sqrt(np.maximum(value, 0))).T
+        return Z, None
+
+    def draw(self, X: np.ndarray, S: np.ndarray, n_samples: int, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+        """See `draw`."""
+        return draw(self, X, S, n_samples, rng)

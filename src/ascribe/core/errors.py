@@ -1,0 +1,82 @@
+"""Everything that Ascribe raises, in one tree.
+
+    AscribeError
+    ├── InputError            rows, columns, units or options that the caller must change
+    │   ├── SchemaError       a column is missing, unknown, or carries another unit
+    │   └── BudgetError       more (or fewer) coalitions than an estimator can work with
+    ├── CapabilityError       the explainer needs what the model does not offer
+    ├── MissingExtra          an optional part is not installed
+    ├── BundleError           a bundle is incomplete, of another format, or not a bundle
+    │   └── TamperedError     bytes do not match the hash in the manifest
+    ├── RegistryError         the registry cannot do what was asked
+    │   ├── NotFound          no such model, version or channel
+    │   └── Conflict          somebody else wrote first
+    └── ServiceError          a server cannot start (port in use, wrong address)
+
+A broken contract raises; bad numbers in one row are a *status* of that row. Every message says what to do next.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "AscribeError",
+    "BudgetError",
+    "BundleError",
+    "CapabilityError",
+    "Conflict",
+    "InputError",
+    "MissingExtra",
+    "NotFound",
+    "RegistryError",
+    "SchemaError",
+    "ServiceError",
+    "TamperedError",
+]
+
+
+class AscribeError(Exception):
+    """Root of the tree; its text is one line that says what to do."""
+
+
+class InputError(AscribeError, ValueError):
+    """The caller's rows or options cannot be used as they are."""
+
+
+class SchemaError(InputError):
+    """Names or units do not agree with the model's features."""
+
+
+class BudgetError(InputError):
+    """The number of coalitions does not fit the estimator."""
+
+
+class CapabilityError(AscribeError):
+    """`needs <= offers` does not hold."""
+
+
+class MissingExtra(AscribeError, ImportError):
+    """An optional dependency is absent; the text names the extra."""
+
+
+class BundleError(AscribeError):
+    """Not a usable bundle."""
+
+
+class TamperedError(BundleError):
+    """A file's sha256 is not the manifest's."""
+
+
+class RegistryError(AscribeError):
+    """The registry refused or failed."""
+
+
+class NotFound(RegistryError):
+    """No such model, version or channel."""
+
+
+class Conflict(RegistryError):
+    """A create-only object exists with other content, or a pointer moved meanwhile."""
+
+
+class ServiceError(AscribeError):
+    """The service cannot start."""

@@ -1,0 +1,97 @@
+"""Features (name, unit, bounds, group) and the players made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from math import inf, isfinite
+
+from ascribe.core.arrays import Bool, Float, np
+from ascribe.core.errors import InputError, SchemaError
+
+__all__ = ["Feature", "Players", "out_of_bounds", "out_of_range", "players_of"]
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One input of a model.
+
+    `low`, `high`: what is physically possible (a percentage ends at 100); a value outside is an error of the row.
+    `seen_low`, `seen_high`: what the training rows covered; a value outside is answered, with status `out_of_domain`.
+    All in `unit`.
+    """
+
+    name: str
+    unit: str = ""
+    low: float = -inf
+    high: float = inf
+    group: str = ""
+    seen_low: float = -inf
+    seen_high: float = inf
+
+    def to_json(self) -> dict[str, object]:
+        """Plain values; an infinite bound is null, since JSON has no infinity."""
+        return {k: None if isinstance(v, float) and not isfinite(v) else v for k, v in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, object]) -> Feature:
+        return cls(**{k: v for k, v in record.items() if v is not None})  # type: ignore[arg-type]
+
+
+def out_of_bounds(features: Sequence[Feature], X: Float[np.ndarray, "b n"]) -> Bool[np.ndarray, "b n"]:
+    """Where a value is not a number or is physically impossible."""
+    low, high = (np.array([getattr(f, k) for f in features]) for k in ("low", "high"))
+    return ~np.isfinite(X) | (X < low) | (X > high)
+
+
+def out_of_range(features: Sequence[Feature], X: Float[np.ndarray, "b n"]) -> Bool[np.ndarray, "b n"]:
+    """Where a value lies outside what the training rows covered."""
+    low, high = (np.array([getattr(f, k) for f in features]) for k in ("seen_low", "seen_high"))
+    return (X < low) | (X > high)
+
+
+@dataclass(frozen=True, eq=False)
+class Players:
+    """Who shares the prediction: single features, or groups of them that are present or absent together.
+
+    The attribution of a group is that of the game on groups; it is not the sum of its members' own attributions.
+    """
+
+    names: tuple[str, ...]
+    member: Bool[np.ndarray, "p n"]
+
+    def features_of(self, S: Bool[np.ndarray, "m p"]) -> Bool[np.ndarray, "m n"]:
+        """The features present in each coalition of players."""
+        return (S.astype(np.int32) @ self.member.astype(np.int32)) > 0
+
+
+def players_of(names: Sequence[str], groups: Mapping[str, Iterable[str]] | None = None) -> Players:
+    """Players over `names`; features that no group names play alone, after the groups.
+
+    Raises SchemaError for an unknown feature, InputError for a feature in two groups or a name used twice.
+
+    >>> players_of(["a", "b", "c"], {"ab": ["a", "b"]}).names
+    ('ab', 'c')
+    """
+    position = {name: j for j, name in enumerate(names)}
+    seen: dict[str, str] = {}
+    rows: list[tuple[str, list[int]]] = []
+    for group, members in (groups or {}).items():
+        listed = [members] if isinstance(members, str) else list(members)
+        for name in listed:
+            if name not in position:
+                raise SchemaError(f"group '{group}' names '{name}', which is no feature: use {', '.join(names)}")
+            if name in seen:
+                raise InputError(f"feature '{name}' is in the groups '{seen[name]}' and '{group}': keep it in one")
+            seen[name] = group
+        if listed:
+            rows.append((group, [position[name] for name in listed]))
+    rows += [(name, [j]) for j, name in enumerate(names) if name not in seen]
+    labels = [label for label, _ in rows]
+    for label in labels:
+        if labels.count(label) > 1:
+            raise InputError(f"'{label}' is a group and a feature outside it: rename the group")
+    member = np.zeros((len(rows), len(names)), dtype=bool)
+    for i, (_, columns) in enumerate(rows):
+        member[i, columns] = True
+    return Players(tuple(labels), member)
