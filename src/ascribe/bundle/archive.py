@@ -40,7 +40,9 @@ class Bundle:
         known = self.manifest.files.get(name)
         raw = self.fetch(name)
         if known is None or len(raw) != known.bytes or digest(raw) != known.sha256:
-            raise TamperedError(f"{name} of {self.origin} is not what its manifest says: train or fetch the bundle again")
+            raise TamperedError(
+                f"{name} of {self.origin} is not what its manifest says: train or fetch the bundle again"
+            )
         return raw
 
     def verify(self) -> None:
@@ -69,7 +71,9 @@ def open_directory(directory: Path) -> Bundle:
     if not directory.is_dir():
         raise NotFound(f"there is no bundle at {directory}: `ascribe train ... --out {directory}` writes one")
     if not (directory / MANIFEST).is_file():
-        raise BundleError(f"{directory} is not a bundle (no {MANIFEST}): point at the folder that `ascribe train` wrote")
+        raise BundleError(
+            f"{directory} is not a bundle (no {MANIFEST}): point at the folder that `ascribe train` wrote"
+        )
 
     def fetch(name: str) -> bytes:
         try:

@@ -54,7 +54,7 @@ class Manifest(msgspec.Struct, frozen=True):
     """`roles` maps predict, proposal, energy, scores, background, holdout to file names; `files` holds their hashes.
 
     `base_value`: mean of f over the training rows, in the target's unit. `example`: a row and its stored answer, asked
-    again before a version is served.
+    again before a version is served. `scaling`: the statistics of the training part that the graphs hold.
     """
 
     format: int
@@ -68,6 +68,7 @@ class Manifest(msgspec.Struct, frozen=True):
     metrics: dict[str, Any]
     lineage: Lineage
     example: dict[str, list[float]]
+    scaling: dict[str, Any]
     conditional: Conditional | None = None
 
     @property
@@ -84,7 +85,9 @@ class Manifest(msgspec.Struct, frozen=True):
         try:
             manifest = msgspec.json.decode(raw, type=cls)
         except (msgspec.DecodeError, UnicodeDecodeError) as exc:
-            raise BundleError(f"manifest.json is not a bundle manifest ({exc}): train or fetch the bundle again") from exc
+            raise BundleError(
+                f"manifest.json is not a bundle manifest ({exc}): train or fetch the bundle again"
+            ) from exc
         if manifest.format != FORMAT:
             raise BundleError(f"bundle format {manifest.format} is not {FORMAT}: use the ascribe version that wrote it")
         return manifest

@@ -1,7 +1,7 @@
 """The registry: create-only versions, channels that point at one of them.
 
-    <name>/versions/<version>.zip     a bundle, written once
-    <name>/channels/<channel>.json    a pointer with its history, swapped as a whole
+<name>/versions/<version>.zip     a bundle, written once
+<name>/channels/<channel>.json    a pointer with its history, swapped as a whole
 """
 
 from __future__ import annotations

@@ -69,14 +69,20 @@ def graph_predict(graph: bytes, origin: str) -> Callable[[np.ndarray], np.ndarra
 
 
 def emshap(
-    proposal: bytes, energy: bytes | None, scores: Scores, rank: int, background: np.ndarray, weighting: str, origin: str
+    proposal: bytes,
+    energy: bytes | None,
+    scores: Scores,
+    rank: int,
+    background: np.ndarray,
+    weighting: str,
+    origin: str,
 ) -> EmShap:
     """The energy model over its graphs; tensor names in `docs/onnx.md`."""
     propose = session(proposal, origin).run
     tilt_run = session(energy, origin).run if energy is not None else None
 
-    def run_proposal(X: np.ndarray, S: np.ndarray) -> Mixture:
-        return Mixture(*propose(["logits", "mean", "diag", "factor"], {"x": X, "observed": S}))
+    def run_proposal(Z: np.ndarray, S: np.ndarray) -> Mixture:
+        return Mixture(*propose(["logits", "mean", "diag", "factor"], {"score": Z, "observed": S}))
 
     def run_tilt(Z: np.ndarray, S: np.ndarray) -> np.ndarray:
         assert tilt_run is not None
@@ -108,7 +114,9 @@ def load(bundle: Bundle) -> Model:
         )
     x, stored = np.array([manifest.example["x"]]), np.array(manifest.example["prediction"])
     if not np.allclose(predict(x), stored, rtol=1e-4, atol=1e-4):
-        raise BundleError(f"{origin} predicts {predict(x)[0]:g} for its stored example, not {stored[0]:g}: do not serve it")
+        raise BundleError(
+            f"{origin} predicts {predict(x)[0]:g} for its stored example, not {stored[0]:g}: do not serve it"
+        )
     return Model(
         features=manifest.feature_list,
         predict=predict,

@@ -7,7 +7,7 @@ conditional never looks at the hidden cells of the rows that it is given.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from scipy.special import ndtri
 
@@ -18,6 +18,7 @@ from ascribe.core.noise import sobol_blocks
 __all__ = ["Conditional", "Gaussian", "Independent", "draw"]
 
 
+@runtime_checkable
 class Conditional(Protocol):
     """What a conditional game asks for. `name` says in words which law it is."""
 
@@ -37,7 +38,7 @@ class Conditional(Protocol):
 
 def draw(
     conditional: Conditional,
-    X: Float[np.ndarray, "b n"],
+    X: Float[np.ndarray, "b n"] | Float[np.ndarray, " n"],
     S: Bool[np.ndarray, "m n"],
     n_samples: int,
     rng: np.random.Generator,

@@ -21,7 +21,7 @@ from ascribe.core.scaling import Scores
 
 __all__ = ["EmShap", "Energy"]
 
-Proposal = Callable[[np.ndarray, np.ndarray], Mixture]  # natural rows (r, n) float32, observed (r, n) bool
+Proposal = Callable[[np.ndarray, np.ndarray], Mixture]  # scores (r, n) float32, observed (r, n) bool
 Tilt = Callable[[np.ndarray, np.ndarray], np.ndarray]  # scores (r, n) float32, observed (r, n) bool -> t (r,)
 
 
@@ -67,14 +67,13 @@ class EmShap:
     def complete(
         self, x: Float[np.ndarray, " n"], S: Bool[np.ndarray, "m n"], noise: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray | None]:
-        seen = np.where(S, x, 0).astype(np.float32)  # hidden cells stop here, NaN included
-        z = self.proposal(seen, S).draw(noise)
+        known = np.where(S, self.scores.forward(x), np.float32(0))  # hidden cells stop here, NaN included
+        z = self.proposal(known, S).draw(noise)
         hidden = ~S[:, None, :]
-        Z = np.where(hidden, self.scores.inverse(z), seen[:, None, :])
+        Z = np.where(hidden, self.scores.inverse(z), x.astype(np.float32))
         if self.weighting == "proposal":
             return Z, None
         assert self.tilt is not None
-        known = np.where(S, self.scores.forward(seen), 0).astype(np.float32)
         full = np.where(hidden, z, known[:, None, :])
         observed = np.broadcast_to(S[:, None, :], full.shape)
         n = len(x)
@@ -88,8 +87,8 @@ class EmShap:
         """g and log q of the hidden part of each row given its observed part, and the proposal's moments."""
         b, m, n = len(X), len(S), X.shape[1]
         rows, observed = np.repeat(X, m, axis=0), np.tile(S, (b, 1))
-        mixture = self.proposal(np.where(observed, rows, 0).astype(np.float32), observed)
         z = self.scores.forward(rows)
+        mixture = self.proposal(np.where(observed, z, np.float32(0)), observed)
         log_q = mixture.log_density(z, ~observed)
         tilt = np.zeros(b * m) if self.tilt is None else self.tilt(z, observed).astype(float)
         mean, variance = mixture.moments()

@@ -28,7 +28,7 @@ JACKKNIFE_GROUPS = 16
 def exact(p: int, budget: int | None, seed: int) -> Plan:
     """All 2^p coalitions, Shapley (1953):
 
-        W[i, S] = (|S|-1)! (p-|S|)! / p!  if i in S,   -|S|! (p-|S|-1)! / p!  otherwise
+    W[i, S] = (|S|-1)! (p-|S|)! / p!  if i in S,   -|S|! (p-|S|-1)! / p!  otherwise
     """
     if p > MAX_EXACT_PLAYERS:
         raise BudgetError(
@@ -53,29 +53,30 @@ def permutation(p: int, budget: int | None, seed: int) -> Plan:
 
     The prefixes of a reversed order are the complements of the order's own, so coalitions are paired.
     """
-    pairs = ((budget or AUTO_BUDGET) - 2) // (2 * (p - 1)) if p > 1 else 1
-    if pairs < 1:
+    if budget is None:
+        budget = max(AUTO_BUDGET, 4 * p)
+    if budget < 2 * p:
         raise BudgetError(f"permutation needs a budget of at least {2 * p} coalitions for {p} players, got {budget}")
     if p <= 2:
         return exact(p, None, seed)  # both orders are all orders
+    pairs = (budget - 2) // (2 * (p - 1))
     orders = np.random.default_rng(seed).permuted(np.tile(np.arange(p), (pairs, 1)), axis=1)
     orders = np.stack([orders, orders[:, ::-1]], axis=1)  # (pairs, 2, p)
     place = np.argsort(orders, axis=2)  # place[u, o, i]: where player i stands
     prefixes = place[:, :, None, :] < np.arange(p + 1)[:, None]  # (pairs, 2, p+1, p)
     S, index = np.unique(prefixes.reshape(-1, p), axis=0, return_inverse=True)
     index = index.reshape(pairs, 2, p + 1)
-    by_pair = np.zeros((pairs, p, len(S)))
-    unit = np.arange(pairs)[:, None]
+    groups = min(JACKKNIFE_GROUPS, pairs)
+    member = np.arange(pairs) % groups
+    by_group = np.zeros((groups, p, len(S)))
     for side in range(2):
         for step in range(p):  # the player who joins at this step gains v(after) - v(before)
             joiner = orders[:, side, step]
-            np.add.at(by_pair, (unit[:, 0], joiner, index[:, side, step + 1]), 0.5)
-            np.add.at(by_pair, (unit[:, 0], joiner, index[:, side, step]), -0.5)
-    W = by_pair.mean(axis=0)
-    groups = min(JACKKNIFE_GROUPS, pairs)
-    member = np.arange(pairs) % groups
-    dropped = [by_pair[member != g].mean(axis=0) for g in range(groups)] if groups > 1 else []
-    return Plan(*_ordered(S, W, np.array(dropped).reshape(-1, *W.shape)), "permutation", exact=False)
+            np.add.at(by_group, (member, joiner, index[:, side, step + 1]), 0.5)
+            np.add.at(by_group, (member, joiner, index[:, side, step]), -0.5)
+    total, left = by_group.sum(axis=0), pairs - np.bincount(member)
+    dropped = (total - by_group) / left[:, None, None] if groups > 1 else by_group[:0]
+    return Plan(*_ordered(S, total / pairs, dropped), "permutation", exact=False)
 
 
 def kernel(p: int, budget: int | None, seed: int) -> Plan:
@@ -93,8 +94,9 @@ def kernel(p: int, budget: int | None, seed: int) -> Plan:
         budget = max(AUTO_BUDGET, 4 * p)
     if budget >= 2**p and p <= MAX_EXACT_PLAYERS:
         return _least_squares_plan(all_coalitions(p)[1:-1], np.full(2**p - 2, -1), p, seed)
-    if budget < 2 * p + 2:
-        raise BudgetError(f"kernel needs a budget of at least {2 * p + 2} coalitions for {p} players, got {budget}")
+    least = min(2**p, 2 * p + 2) if p <= MAX_EXACT_PLAYERS else 2 * p + 2
+    if budget < least:
+        raise BudgetError(f"kernel needs a budget of at least {least} coalitions for {p} players, got {budget}")
     rng = np.random.default_rng(seed)
     sizes = np.arange(1, p // 2 + 1)
     population = np.array([comb(p, k) // (2 if 2 * k == p else 1) for k in sizes], dtype=float)  # pairs of each size
@@ -102,12 +104,12 @@ def kernel(p: int, budget: int | None, seed: int) -> Plan:
     take = np.zeros(len(sizes), dtype=int)
     mass = 1.0 / (sizes * (p - sizes)) * np.where(2 * sizes == p, 0.5, 1.0)
     first = 0
-    while first < len(sizes) and left * mass[first] / mass[first:].sum() >= population[first] or first == 0:
+    while (first < len(sizes) and left * mass[first] / mass[first:].sum() >= population[first]) or first == 0:
         take[first] = int(population[first])  # singletons always: they make G invertible
         left -= take[first]
         first += 1
     if first < len(sizes):
-        take[first:] = _share(left, mass[first:], population[first:])
+        take[first:] = _share(int(left), mass[first:], population[first:])
     chosen = [distinct_subsets(p, int(k), int(t), rng) for k, t in zip(sizes, take, strict=True) if t]
     half = np.vstack(chosen)
     drawn = np.repeat(sizes, take) > first  # False: its size is complete
@@ -179,7 +181,7 @@ ESTIMATORS: dict[str, Callable[[int, int | None, int], Plan]] = {
 }
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=8)  # a plan at the largest budget holds tens of megabytes
 def make_plan(estimator: str, p: int, budget: int | None = None, seed: int = 0) -> Plan:
     """The plan of an estimator by name; `auto` enumerates to 10 players (or as far as `budget` allows) and samples
     with `kernel` above.

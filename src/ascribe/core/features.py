@@ -9,7 +9,7 @@ from math import inf, isfinite
 from ascribe.core.arrays import Bool, Float, np
 from ascribe.core.errors import InputError, SchemaError
 
-__all__ = ["Feature", "Players", "out_of_bounds", "out_of_range", "players_of"]
+__all__ = ["Feature", "Players", "check_rows", "out_of_bounds", "out_of_range", "players_of"]
 
 
 @dataclass(frozen=True)
@@ -41,13 +41,31 @@ class Feature:
 def out_of_bounds(features: Sequence[Feature], X: Float[np.ndarray, "b n"]) -> Bool[np.ndarray, "b n"]:
     """Where a value is not a number or is physically impossible."""
     low, high = (np.array([getattr(f, k) for f in features]) for k in ("low", "high"))
-    return ~np.isfinite(X) | (X < low) | (X > high)
+    return ~np.isfinite(X) | (low > X) | (high < X)
 
 
 def out_of_range(features: Sequence[Feature], X: Float[np.ndarray, "b n"]) -> Bool[np.ndarray, "b n"]:
     """Where a value lies outside what the training rows covered."""
     low, high = (np.array([getattr(f, k) for f in features]) for k in ("seen_low", "seen_high"))
-    return (X < low) | (X > high)
+    return (low > X) | (high < X)
+
+
+def check_rows(features: Sequence[Feature], X: Float[np.ndarray, "b n"]) -> tuple[np.ndarray, list[str]]:
+    """Status (ok, out_of_domain, invalid) and reason of each row before any model sees it."""
+    status, reasons = np.full(len(X), "ok", dtype="<U13"), [""] * len(X)
+    for word, bad, text in (
+        ("out_of_domain", out_of_range(features, X), "outside the training range {f.seen_low:g}..{f.seen_high:g}"),
+        ("invalid", out_of_bounds(features, X), "must be a number in {f.low:g}..{f.high:g}"),
+    ):
+        for i in np.flatnonzero(bad.any(axis=1)):
+            j = int(np.flatnonzero(bad[i])[0])
+            f = features[j]
+            more = int(bad[i].sum()) - 1
+            status[i] = word
+            reasons[i] = (
+                f"{f.name} = {X[i, j]:g} {f.unit}".rstrip() + f" {text.format(f=f)}" + f" (+{more} more)" * (more > 0)
+            )
+    return status, reasons
 
 
 @dataclass(frozen=True, eq=False)

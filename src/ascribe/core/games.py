@@ -10,7 +10,7 @@ v(grand) = f(x) exactly in all of them.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from ascribe.core.arrays import Bool, Float, Predict, np
 from ascribe.core.conditional import Conditional
@@ -33,13 +33,16 @@ class Values:
     ess: Float[np.ndarray, " m"]
 
 
+@runtime_checkable
 class Game(Protocol):
-    """A value function, one row at a time: every call has the same shapes whatever the batch, so that a row's answer
+    """A value function over `samples` completions, one row at a time: every call has the same shapes whatever the
+    batch, so that a row's answer
     is the same bits alone and among others. `kind` is baseline, marginal or conditional.
     """
 
     kind: str
     base_value: float
+    samples: int
 
     def values(self, x: Float[np.ndarray, " n"], S: Bool[np.ndarray, "m n"]) -> Values:
         """Values of the inner coalitions of one row (neither empty nor grand)."""
@@ -57,6 +60,10 @@ class MarginalGame:
     @property
     def base_value(self) -> float:
         return float(np.mean(self.predict(self.background)))
+
+    @property
+    def samples(self) -> int:
+        return len(self.background)
 
     def values(self, x: np.ndarray, S: np.ndarray) -> Values:
         v = np.empty(len(S))
@@ -86,8 +93,12 @@ class ConditionalGame:
     base_value: float
     kind: str = "conditional"
 
+    @property
+    def samples(self) -> int:
+        return len(self.noise)
+
     def values(self, x: np.ndarray, S: np.ndarray) -> Values:
-        s = len(self.noise)
+        s = self.samples
         r = blocks_of(s)
         replicates = np.empty((len(S), r))
         ess = np.full(len(S), float(s))

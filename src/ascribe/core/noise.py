@@ -11,7 +11,7 @@ from ascribe.core.errors import InputError
 
 __all__ = ["blocks_of", "sobol_blocks"]
 
-MIN_BLOCKS = 8
+MIN_BLOCKS, MAX_BLOCKS = 8, 128
 
 
 def blocks_of(s: int) -> int:
@@ -25,7 +25,10 @@ def blocks_of(s: int) -> int:
     """
     if s < 2:
         raise InputError(f"samples must be at least 2 (two completions are the least that have a spread), got {s}")
-    return next(r for r in range(min(MIN_BLOCKS, s), s + 1) if s % r == 0)
+    found = next(r for r in range(min(MIN_BLOCKS, s), s + 1) if s % r == 0)
+    if found > MAX_BLOCKS:
+        raise InputError(f"{s} samples cannot be cut into at most {MAX_BLOCKS} equal blocks: use {-(-s // 8) * 8}")
+    return found
 
 
 def sobol_blocks(s: int, width: int, rng: np.random.Generator) -> Float[np.ndarray, "s width"]:

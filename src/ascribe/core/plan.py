@@ -27,6 +27,10 @@ class Plan:
     estimator: str
     exact: bool
 
+    def __post_init__(self) -> None:
+        for held in (self.S, self.W, self.jackknife):
+            held.setflags(write=False)  # plans are cached: nobody may change one
+
     def solve(self, V: Float[np.ndarray, "*batch m"]) -> Float[np.ndarray, "*batch p"]:
         """phi = V @ W.T; any leading axes."""
         return V @ self.W.T

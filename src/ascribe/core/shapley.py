@@ -15,7 +15,7 @@ from ascribe.core.arrays import np
 from ascribe.core.attribution import Attribution, Info
 from ascribe.core.errors import InputError
 from ascribe.core.estimators import make_plan
-from ascribe.core.features import Players, out_of_bounds, out_of_range, players_of
+from ascribe.core.features import check_rows, players_of
 from ascribe.core.games import Game
 from ascribe.core.model import Model
 from ascribe.core.plan import Plan
@@ -55,7 +55,7 @@ def shapley(
     b, p = len(X), len(players.names)
     values, stderr = np.full((b, p), np.nan), np.full((b, p), np.nan)
     prediction, ess = np.full(b, np.nan), np.full(b, np.nan)
-    status, reasons = _checked(model, X)
+    status, reasons = check_rows(model.features, X)
     base = game.base_value
     inner = players.features_of(plan.S[1:-1])
     for i in np.flatnonzero(status != "invalid"):
@@ -89,22 +89,6 @@ def _one(model: Model, game: Game, x: np.ndarray, plan: Plan, inner: np.ndarray,
     return fx, phi[0], np.hypot(noise, plan.coalition_stderr(V[:1])[0]), float(found.ess.min())
 
 
-def _checked(model: Model, X: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    """Status and reason of each row before any model sees it."""
-    status, reasons = np.full(len(X), "ok", dtype="<U13"), [""] * len(X)
-    for word, bad, text in (
-        ("out_of_domain", out_of_range(model.features, X), "outside the training range {f.seen_low:g}..{f.seen_high:g}"),
-        ("invalid", out_of_bounds(model.features, X), "must be a number in {f.low:g}..{f.high:g}"),
-    ):
-        for i in np.flatnonzero(bad.any(axis=1)):
-            j = int(np.flatnonzero(bad[i])[0])
-            f = model.features[j]
-            more = bad[i].sum() - 1
-            status[i] = word
-            reasons[i] = f"{f.name} = {X[i, j]:g} {f.unit}".rstrip() + f" {text.format(f=f)}" + f" (+{more} more)" * (more > 0)
-    return status, reasons
-
-
 def _gap(values: np.ndarray, prediction: np.ndarray, base: float) -> float:
     gap = np.abs(prediction - base - values.sum(axis=1))
     return float(gap[np.isfinite(gap)].max(initial=0.0))
@@ -117,7 +101,7 @@ def _info(model: Model, game: Game, method: str, value: str, plan: Plan, options
         value=value,
         estimator=plan.estimator,
         budget=len(plan.S),
-        samples=options.samples,
+        samples=game.samples,
         seed=options.seed,
         unit=model.unit,
         output=model.output,

@@ -54,7 +54,7 @@ def explain(
     if missing := explainer.needs - model.offers:
         can = ", ".join(available(model)) or "none"
         raise CapabilityError(
-            f"{method} needs {', '.join(sorted(missing))}, which this model does not offer; explainers it can use: {can}"
+            f"{method} needs {', '.join(sorted(missing))}, which this model does not offer; it can be asked for: {can}"
         )
     options = options or Options()
     game = explainer.game(model, options)

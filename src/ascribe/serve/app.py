@@ -1,0 +1,206 @@
+"""The only place where serving builds its objects: ports first, then the model, then ready; and the way out."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+import grpc
+import uvicorn
+
+from ascribe.bundle.registry import Registry
+from ascribe.bundle.runtime import cores
+from ascribe.core.errors import ServiceError
+from ascribe.serve import rest, rpc
+from ascribe.serve.address import Address, bind, parse, probe
+from ascribe.serve.observe import Log
+from ascribe.serve.service import Service
+from ascribe.serve.settings import Settings, from_environment
+from ascribe.serve.versions import Versions, fetch
+
+__all__ = ["Addresses", "run", "running", "serve"]
+
+STARTED_S = 0.005  # between looks whether uvicorn is up
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where a server listens: `http` as a URL, `grpc` as HOST:PORT; ports are the real ones, also for port 0."""
+
+    http: str
+    grpc: str
+
+
+class _Http(uvicorn.Server):
+    """Signals are this file's business, since two servers share one loop."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def serve(
+    registry: str,
+    model: str,
+    http: str = "127.0.0.1:8080",
+    grpc_address: str = "127.0.0.1:50051",
+    settings: Settings | None = None,
+    stop: asyncio.Event | None = None,
+    ready: Callable[[Addresses], None] | None = None,
+    write: Callable[[bytes], object] | None = None,
+) -> None:
+    """Serve `NAME[@CHANNEL]` of a registry over HTTP and gRPC until `stop` is set, then drain.
+
+    Both ports are bound before anything is loaded. `ready` is called once both doors answer; `write` takes log lines
+    (standard output by default). Raises ServiceError for an address that cannot be had, NotFound, BundleError.
+    """
+    start = time.perf_counter()
+    settings = settings or from_environment()
+    stop = stop or asyncio.Event()
+    log = Log(write or _to_stdout)
+    versions = Versions()
+    threading.Thread(target=_import_ahead, daemon=True).start()
+    with (
+        bind(parse(http, "--http"), "--http") as listener,
+        ThreadPoolExecutor(settings.explain_threads or cores(), "explain") as pool,
+    ):
+        service = Service(versions, settings, pool)
+        words = rpc.Health()
+        rpc_server, rpc_at = _grpc_server(parse(grpc_address, "--grpc"), service, settings, log, words)
+        at = Addresses(f"http://{Address(*listener.getsockname()[:2])}", str(rpc_at))
+        web = _Http(
+            uvicorn.Config(
+                rest.door(service, settings, log),
+                log_config=None,
+                access_log=False,
+                lifespan="off",
+                timeout_graceful_shutdown=max(1, round(settings.grace_s)),
+                server_header=False,
+            )
+        )
+        await words.say(False)
+        await rpc_server.start()
+        web_task = asyncio.create_task(web.serve(sockets=[listener]))
+        try:
+            lease = await asyncio.to_thread(lambda: fetch(Registry(registry), model))
+            await service.warm(lease)
+            while not web.started and not web_task.done():
+                await asyncio.sleep(STARTED_S)
+            await words.say(True)
+            took = round((time.perf_counter() - start) * 1000)
+            log.event(
+                "ready", model=lease.name, channel=lease.channel, version=lease.version, http=at.http, grpc=at.grpc,
+                start_ms=took,
+            )  # fmt: skip
+            if ready:
+                ready(at)
+            asked = asyncio.create_task(stop.wait())
+            await asyncio.wait((asked, web_task), return_when=asyncio.FIRST_COMPLETED)
+            log.event("draining")
+        finally:
+            service.drain()
+            await words.say(False)
+            if versions.loaded and stop.is_set():
+                await asyncio.sleep(settings.drain_s)
+            await rpc_server.stop(settings.grace_s)
+            web.should_exit = True
+            await web_task
+            pool.shutdown(wait=False, cancel_futures=True)
+    log.event("stopped")
+
+
+def run(registry: str, model: str, http: str = "127.0.0.1:8080", grpc: str = "127.0.0.1:50051") -> None:
+    """Serve until SIGTERM or SIGINT; returns when everything in flight is done. Raises as `serve`."""
+
+    async def main() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for sig in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(sig, stop.set)
+        await serve(registry, model, http, grpc, stop=stop)
+
+    asyncio.run(main())
+
+
+@contextmanager
+def running(
+    registry: str,
+    model: str,
+    settings: Settings | None = None,
+    http: str = "127.0.0.1:0",
+    grpc: str = "127.0.0.1:0",
+    write: Callable[[bytes], object] | None = None,
+) -> Iterator[Addresses]:
+    """A server on a thread of this process, for tests and demonstrations; it is stopped on leaving.
+
+    with running("registry", "node-power") as at:
+        httpx.get(at.http + "/v2/health/ready")
+    """
+    stop, up, loops, failures = asyncio.Event(), threading.Event(), [], []
+    places: list[Addresses] = []
+
+    def ready(at: Addresses) -> None:
+        places.append(at)
+        up.set()
+
+    async def main() -> None:
+        loops.append(asyncio.get_running_loop())
+        await serve(registry, model, http, grpc, settings, stop, ready, write)
+
+    def thread() -> None:
+        try:
+            asyncio.run(main())
+        except BaseException as exc:  # handed to whoever waits
+            failures.append(exc)
+        finally:
+            up.set()
+
+    worker = threading.Thread(target=thread, name="ascribe-serve")
+    worker.start()
+    up.wait()
+    try:
+        if failures:
+            raise failures[0]
+        yield places[0]
+    finally:
+        if worker.is_alive():
+            loops[0].call_soon_threadsafe(stop.set)
+        worker.join()
+
+
+def _grpc_server(
+    address: Address, service: Service, settings: Settings, log: Log, words: rpc.Health
+) -> tuple[grpc.aio.Server, Address]:
+    """A bound server, not yet started, and where it is."""
+    server = grpc.aio.server(
+        options=[
+            ("grpc.so_reuseport", 0),  # or a second server would share the port in silence
+            ("grpc.max_receive_message_length", settings.max_body_bytes),
+            ("grpc.max_send_message_length", -1),
+        ]
+    )
+    rpc.attach(server, rpc.Door(service, settings, log), words, settings.reflection)
+    probe(address, "--grpc")
+    try:
+        return server, Address(address.host, server.add_insecure_port(str(address)))
+    except RuntimeError as exc:
+        raise ServiceError(f"{address} cannot be bound: choose another address with --grpc") from exc
+
+
+def _import_ahead() -> None:
+    """Half a second of imports that the first explanation needs, while the bundle is read."""
+    import scipy.stats  # noqa: F401
+
+
+def _to_stdout(line: bytes) -> None:
+    """Whoever reads the log may go away; the answers go on."""
+    with suppress(OSError, ValueError):
+        sys.stdout.buffer.write(line)
+        sys.stdout.buffer.flush()

@@ -1,0 +1,172 @@
+"""Bytes to rows and answers to messages; the last place where one row fails alone.
+
+JSON is read in two steps: the envelope first, the rows as bytes; then each row by itself, so that a row of another
+shape is that row's problem.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from math import isfinite
+from typing import Any, TypeVar
+
+import msgspec
+import numpy as np
+
+from ascribe.core.attribution import Attribution
+from ascribe.core.energy import Energy
+from ascribe.core.errors import InputError
+from ascribe.serve import messages as wire
+from ascribe.serve.faults import TooLargeError
+from ascribe.serve.rows import Checked, Row, repeated
+from ascribe.serve.settings import Settings
+
+__all__ = [
+    "attributions",
+    "check_options",
+    "check_rows_limit",
+    "decode_attribution",
+    "decode_energy",
+    "encode",
+    "energies",
+    "usable_id",
+]
+
+MAX_SEED = 2**63 - 1
+IDENTIFIER = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+Body = TypeVar("Body", wire.AttributionBody, wire.EnergyBody)
+
+encode = msgspec.json.Encoder().encode
+_raws = msgspec.json.Decoder(list[msgspec.Raw])
+_row = msgspec.json.Decoder(wire.FeatureVector)
+_any = msgspec.json.Decoder()
+_attribution = msgspec.json.Decoder(wire.AttributionBody)
+_energy = msgspec.json.Decoder(wire.EnergyBody)
+
+
+def usable_id(text: str | None) -> bool:
+    """Whether a caller's request id may be echoed and logged."""
+    return bool(text and IDENTIFIER.fullmatch(text))
+
+
+def decode_attribution(body: bytes, max_rows: int) -> tuple[wire.AttributionBody, list[Row]]:
+    """Raises InputError for a body that is not JSON or has another shape, TooLargeError for too many rows."""
+    return _decoded(_attribution, body, max_rows)
+
+
+def decode_energy(body: bytes, max_rows: int) -> tuple[wire.EnergyBody, list[Row]]:
+    """As `decode_attribution`."""
+    return _decoded(_energy, body, max_rows)
+
+
+def _decoded(decoder: msgspec.json.Decoder[Body], body: bytes, max_rows: int) -> tuple[Body, list[Row]]:
+    try:
+        asked = decoder.decode(body)
+        raw = bytes(asked.feature_vector)
+        rows = _raws.decode(raw) if raw[:1] == b"[" else [asked.feature_vector]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+        raise InputError(f"the body cannot be read: {_said(exc)}") from exc
+    check_rows_limit(len(rows), max_rows)
+    return asked, [_read(row) for row in rows]
+
+
+def _said(exc: Exception) -> str:
+    text = "it is nested too deeply" if isinstance(exc, RecursionError) else str(exc)
+    return text + ("; JSON has no NaN or Infinity" if "malformed" in text else "")
+
+
+def _read(raw: msgspec.Raw) -> Row:
+    """One row's bytes; what cannot be read becomes the row's problem."""
+    try:
+        row = _row.decode(raw)
+        values = _any.decode(row.values)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+        return Row(problem=f"the row cannot be read: {_said(exc)}")
+    doubtful = isinstance(values, dict) and bytes(row.values).count(b":") != len(values)
+    twice = _twice(bytes(row.values)) if doubtful else ""
+    return Row(row.id or "", row.names, values, row.units, row.measured_w, twice)
+
+
+def _twice(raw: bytes) -> str:
+    """Which name an object gives twice: parsers keep the last in silence."""
+    names = [name for name, _ in json.loads(raw, object_pairs_hook=list)]
+    again = repeated(names)
+    return f"'{again[0]}' given twice: give each value once" if again else ""
+
+
+def check_rows_limit(count: int, max_rows: int) -> None:
+    """Raises InputError for no rows, TooLargeError for too many."""
+    if not count:
+        raise InputError("feature_vector is empty: send at least one row")
+    if count > max_rows:
+        raise TooLargeError(f"{count} rows, the limit of this server is {max_rows} in a request: send them in parts")
+
+
+def check_options(asked: wire.AttributionAsked, limits: Settings) -> None:
+    """Numbers within the server's limits. Raises InputError, TooLargeError."""
+    for name, value, least, most in (
+        ("budget", asked.budget, 2, limits.max_budget),
+        ("samples", asked.samples, 2, limits.max_samples),
+        ("seed", asked.seed, 0, MAX_SEED),
+    ):
+        if value is not None and value < least:
+            raise InputError(f"{name} is {value}: it is at least {least}")
+        if value is not None and value > most:
+            raise TooLargeError(f"{name} is {value}: the limit of this server is {most}")
+
+
+def _kept(names: Sequence[str], numbers: np.ndarray) -> dict[str, float]:
+    """{name: number} of the numbers that exist."""
+    return {name: number for name, number in zip(names, numbers.tolist(), strict=True) if isfinite(number)}
+
+
+def _finite(value: Any) -> float | None:
+    number = float(value)
+    return number if isfinite(number) else None
+
+
+def attributions(answer: Attribution, checked: Checked) -> list[wire.Attribution]:
+    """An answer's rows as messages; a reason of the checks goes before the engine's own."""
+    fraction = answer.fraction
+    out = []
+    for i, own in enumerate(checked.reasons):
+        prediction = _finite(answer.prediction[i])
+        shares = _kept(answer.features, answer.values[i])
+        answered, measured = bool(shares), checked.measured_w[i]
+        parts = _kept(answer.features, fraction[i])
+        whole = answered and prediction is not None and len(parts) == len(shares)
+        out.append(
+            wire.Attribution(
+                id=checked.ids[i],
+                status=str(answer.status[i]),
+                reason=own or answer.reasons[i],
+                prediction=prediction,
+                base_value=float(answer.base_value) if answered else None,
+                attribution_shares=shares,
+                fraction=parts if whole else {},
+                base_fraction=answer.base_value / prediction if whole and prediction else None,
+                stderr=_kept(answer.features, answer.stderr[i]),
+                ess=_finite(answer.ess[i]),
+                measured_w=measured,
+                unexplained_w=measured - prediction if measured is not None and prediction is not None else None,
+            )
+        )
+    return out
+
+
+def energies(energy: Energy, S: np.ndarray, names: Sequence[str]) -> list[wire.CoalitionEnergy] | None:
+    """One row's energy `(1, m)` as messages, hidden features only; None where a number is not finite."""
+    found = []
+    for k, observed in enumerate(S):
+        hidden = [name for name, seen in zip(names, observed, strict=True) if not seen]
+        mean, variance, natural = (
+            _kept(hidden, part[0, k][~observed]) for part in (energy.mean, energy.variance, energy.mean_natural)
+        )
+        g, log_q = _finite(energy.g[0, k]), _finite(energy.log_q[0, k])
+        if g is None or log_q is None or not len(mean) == len(variance) == len(natural) == len(hidden):
+            return None
+        seen_names = [name for name, seen in zip(names, observed, strict=True) if seen]
+        found.append(wire.CoalitionEnergy(seen_names, g, log_q, mean, variance, natural))
+    return found

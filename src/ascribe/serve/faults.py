@@ -1,0 +1,124 @@
+"""What went wrong, as one word that both doors translate.
+
+InputError                      -> invalid_input
+├── InvalidRowsError                 -> invalid_input, with each row's reason
+├── TooLargeError                    -> too_large
+└── UnsupportedError                 -> unsupported
+NotFound                        -> not_found
+CapabilityError, MissingExtra   -> precondition
+UnavailableError (a ServiceError)    -> unavailable
+DeadlineError (ServiceError)   -> deadline
+AbandonedError, CancelledError       -> cancelled
+anything else                   -> internal; its text stays in the house
+"""
+
+from __future__ import annotations
+
+from asyncio import CancelledError
+from dataclasses import dataclass
+
+from ascribe.core.errors import CapabilityError, InputError, MissingExtra, NotFound, ServiceError
+
+__all__ = [
+    "FAULTS",
+    "AbandonedError",
+    "DeadlineError",
+    "Fault",
+    "InvalidRowsError",
+    "Problem",
+    "TooLargeError",
+    "UnavailableError",
+    "UnsupportedError",
+    "problem_of",
+]
+
+TEXT_LIMIT = 1000  # characters of a fault's text: it may quote the caller
+
+
+class InvalidRowsError(InputError):
+    """No row of the request can be answered. `reasons`: one text for each row."""
+
+    def __init__(self, reasons: list[str]) -> None:
+        self.reasons = reasons
+        what = "the only row" if len(reasons) == 1 else f"none of the {len(reasons)} rows"
+        verb = "cannot be answered" if len(reasons) == 1 else "can be answered; row 0"
+        super().__init__(f"{what} {verb}: {reasons[0]}")
+
+
+class TooLargeError(InputError):
+    """A limit of the server is exceeded; the text names it."""
+
+
+class UnsupportedError(InputError):
+    """Another media type or encoding than JSON."""
+
+
+class UnavailableError(ServiceError):
+    """Loading; try again."""
+
+
+class DeadlineError(ServiceError):
+    """The server's own limit of time."""
+
+
+class AbandonedError(ServiceError):
+    """The caller has left, so nothing more is computed."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One row of the error table: HTTP status, name of the gRPC status, and (`retry_s`) when to come again."""
+
+    http: int
+    grpc: str
+    title: str
+    retry_s: int | None = None
+
+
+FAULTS: dict[str, Fault] = {
+    "invalid_input": Fault(400, "INVALID_ARGUMENT", "The request cannot be used as it is"),
+    "not_found": Fault(404, "NOT_FOUND", "Not served here"),
+    "precondition": Fault(422, "FAILED_PRECONDITION", "The model does not offer what this needs"),
+    "too_large": Fault(413, "INVALID_ARGUMENT", "Over a limit of this server"),
+    "unavailable": Fault(503, "UNAVAILABLE", "Not ready", retry_s=1),
+    "deadline": Fault(504, "DEADLINE_EXCEEDED", "Out of time"),
+    "cancelled": Fault(499, "CANCELLED", "The caller left"),
+    "unsupported": Fault(415, "UNIMPLEMENTED", "Not offered"),
+    "internal": Fault(500, "INTERNAL", "Our fault"),
+}
+
+WORDS: tuple[tuple[type[BaseException], str], ...] = (  # the first that fits
+    (TooLargeError, "too_large"),
+    (UnsupportedError, "unsupported"),
+    (InputError, "invalid_input"),
+    (NotFound, "not_found"),
+    (CapabilityError, "precondition"),
+    (MissingExtra, "precondition"),
+    (UnavailableError, "unavailable"),
+    (DeadlineError, "deadline"),
+    (AbandonedError, "cancelled"),
+    (CancelledError, "cancelled"),
+)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A fault of one request: its word, one line of text, and (field, reason) of what must change."""
+
+    code: str
+    text: str
+    violations: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def fault(self) -> Fault:
+        return FAULTS[self.code]
+
+
+def problem_of(exc: BaseException) -> Problem:
+    """The problem that an exception means to a caller."""
+    code = next((word for kind, word in WORDS if isinstance(exc, kind)), "internal")
+    if code == "internal":
+        return Problem(code, "the server failed on this request: its log has the cause under this request_id")
+    rows = exc.reasons if isinstance(exc, InvalidRowsError) else []
+    text = str(exc) or FAULTS[code].title
+    return Problem(code, text[:TEXT_LIMIT], tuple((f"feature_vector[{i}]", why) for i, why in enumerate(rows) if why))

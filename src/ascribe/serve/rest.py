@@ -1,0 +1,189 @@
+"""The HTTP door: JSON in, JSON or problem+json (RFC 9457) out. It translates and decides nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Awaitable, Callable
+from importlib.metadata import version
+from typing import Any, TypeVar
+
+import msgspec
+from fastapi import FastAPI, Request, Response
+from starlette.exceptions import HTTPException
+
+from ascribe.core.errors import InputError
+from ascribe.serve import codec
+from ascribe.serve.faults import AbandonedError, Problem, TooLargeError, UnsupportedError, problem_of
+from ascribe.serve.observe import Entry, Log
+from ascribe.serve.service import Service
+from ascribe.serve.settings import Settings
+
+__all__ = ["door"]
+
+JSON = "application/json"
+PROBLEM = "application/problem+json"
+SHOWN = 100  # rows' reasons in one body
+ROW_BYTES = 500  # about, of one row's answer
+SWALLOWED = 4  # times the limit: how much of an oversize body is still read, so that its sender hears why
+
+T = TypeVar("T")
+
+
+def door(service: Service, settings: Settings, log: Log) -> FastAPI:
+    """The app with its routes; everything is asked of `service`."""
+    app = FastAPI(title="Ascribe", version=version("ascribe"), docs_url=None, redoc_url=None, openapi_url=None)
+
+    async def answered(request: Request, verb: str, call: Callable[[Entry, bytes], Awaitable[Any]]) -> Response:
+        """One POST from bytes to bytes, with its log line."""
+        with log.request("http", verb, _request_id(request)) as entry:
+            try:
+                body = await _body(request, settings.max_body_bytes)
+                answer = await _unless_gone(request, call(entry, body))
+                raw = await service.aside(entry.rows * ROW_BYTES, lambda: codec.encode(answer))
+                return Response(raw, media_type=JSON, headers={"X-Request-Id": entry.request_id})
+            except Exception as exc:
+                problem = problem_of(exc)
+                entry.failed(problem, exc)
+                return _problem(problem, entry.request_id, request.url.path)
+
+    async def attribute(entry: Entry, body: bytes) -> Any:
+        asked, rows = await service.aside(len(body), lambda: codec.decode_attribution(body, settings.max_rows))
+        asked.request_id = entry.request_id = _own_id(asked.request_id, entry)
+        entry.asked(len(rows), asked.model, asked.version, asked.method)
+        answer = await service.attribute(asked, rows)
+        entry.asked(len(rows), answer.model, answer.version, answer.method)
+        return answer
+
+    async def energy(entry: Entry, body: bytes) -> Any:
+        asked, rows = await service.aside(len(body), lambda: codec.decode_energy(body, settings.max_rows))
+        asked.request_id = entry.request_id = _own_id(asked.request_id, entry)
+        entry.asked(len(rows), asked.model, asked.version)
+        answer = await service.energy(asked, rows)
+        entry.asked(len(rows), answer.model, answer.version)
+        return answer
+
+    @app.post("/v1/attributions")
+    async def attributions(request: Request) -> Response:
+        return await answered(request, "attribution", attribute)
+
+    @app.post("/v1/energy")
+    async def energies(request: Request) -> Response:
+        return await answered(request, "energy", energy)
+
+    @app.get("/v1/models")
+    async def models(request: Request) -> Response:
+        return _got(request, lambda: {"models": [card.name for card in service.cards()]})
+
+    @app.get("/v1/models/{model}")
+    async def model(request: Request, model: str) -> Response:
+        return _got(request, lambda: service.card(model))
+
+    @app.get("/v2")
+    @app.get("/v2/")
+    async def server(request: Request) -> Response:
+        return _got(request, lambda: {"name": "ascribe", "version": app.version, "extensions": ["attribution"]})
+
+    @app.get("/v2/health/live")
+    async def live(request: Request) -> Response:
+        return _health(request, service, service.live(), "not live")
+
+    @app.get("/v2/health/ready")
+    async def ready(request: Request) -> Response:
+        return _health(request, service, service.ready(), "loading or draining: ask again")
+
+    @app.exception_handler(HTTPException)
+    async def elsewhere(request: Request, exc: HTTPException) -> Response:
+        """No such path, or not by this verb."""
+        code = "not_found" if exc.status_code == 404 else "unsupported"
+        text = f"{request.method} {request.url.path[:200]} is not offered: docs/wire.md lists what is"
+        return _problem(Problem(code, text), _request_id(request), request.url.path, exc.status_code)
+
+    return app
+
+
+def _got(request: Request, ask: Callable[[], Any]) -> Response:
+    """A GET that answers at once."""
+    try:
+        return Response(codec.encode(ask()), media_type=JSON)
+    except Exception as exc:
+        return _problem(problem_of(exc), _request_id(request), request.url.path)
+
+
+def _health(request: Request, service: Service, good: bool, text: str) -> Response:
+    words = {"live": service.live(), "ready": service.ready()}
+    if good:
+        return Response(codec.encode(words), media_type=JSON)
+    return _problem(Problem("unavailable", text), _request_id(request), request.url.path, more=words)
+
+
+def _problem(problem: Problem, request_id: str, path: str, status: int | None = None, more: Any = None) -> Response:
+    """RFC 9457, with our `code`, `request_id`, `errors`, and `error` for readers of the open inference protocol."""
+    fault = problem.fault
+    status = status or fault.http
+    body = {
+        "type": f"urn:ascribe:{problem.code}",
+        "title": fault.title,
+        "status": status,
+        "detail": problem.text,
+        "instance": path[:200],
+        "code": problem.code,
+        "error": problem.text,
+        "request_id": request_id,
+        "errors": [{"field": field, "reason": why} for field, why in problem.violations[:SHOWN]],
+    }
+    headers = {"X-Request-Id": request_id}
+    if fault.retry_s is not None:
+        headers["Retry-After"] = str(fault.retry_s)
+    return Response(msgspec.json.encode(body | (more or {})), status, headers, PROBLEM)
+
+
+def _request_id(request: Request) -> str:
+    """The caller's header if it may be echoed, or a new one."""
+    given = request.headers.get("x-request-id")
+    return given if given and codec.usable_id(given) else uuid.uuid4().hex
+
+
+def _own_id(given: str | None, entry: Entry) -> str:
+    """The body's request id before the header's."""
+    if given and not codec.usable_id(given):
+        raise InputError("request_id: use letters, digits, '.', '_', ':' and '-', at most 128")
+    return given or entry.request_id
+
+
+async def _body(request: Request, limit: int) -> bytes:
+    """The body, counted before anybody parses it. Raises TooLargeError, UnsupportedError."""
+    media = request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
+    if media != JSON:
+        raise UnsupportedError(f"this server reads {JSON}, not '{media[:60]}': send the header Content-Type: {JSON}")
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise UnsupportedError("this server reads bodies as they are: send no Content-Encoding")
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size <= limit:
+            parts.append(part)
+        elif size > SWALLOWED * limit:
+            break
+    if size > limit:
+        raise TooLargeError(f"the body has more than {limit} bytes, the limit of this server: send the rows in parts")
+    return b"".join(parts)
+
+
+async def _unless_gone(request: Request, work: Awaitable[T]) -> T:
+    """The answer, unless the caller hangs up first: then the work is cancelled. Raises AbandonedError."""
+
+    async def hung_up() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+
+    answer = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(hung_up())
+    try:
+        await asyncio.wait({answer, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not answer.done():
+            raise AbandonedError("the caller hung up")
+        return answer.result()
+    finally:
+        gone.cancel()
+        answer.cancel()

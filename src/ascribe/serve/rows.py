@@ -1,0 +1,174 @@
+"""Rows, checked one by one: names, order, numbers, units, physical bounds. Here a row fails alone.
+
+A row that cannot be used becomes a row of NaN with a reason; nothing is converted and nothing is guessed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isfinite, nan
+from typing import Any
+
+import numpy as np
+
+from ascribe.core.features import Feature
+
+__all__ = ["Checked", "Row", "check", "repeated"]
+
+SHOWN = 5  # names listed in a reason
+QUOTED = 60  # characters of a caller's text in a reason
+
+
+@dataclass
+class Row:
+    """A row as a door hands it over. `problem`: why it could not even be read."""
+
+    id: str = ""
+    names: Sequence[str] | None = None
+    values: Any = None
+    units: Any = None
+    measured_w: Any = None
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """`X (b, n)` in the model's order and units, NaN in rows with a reason; `measured_w` None where not given."""
+
+    X: np.ndarray
+    reasons: list[str]
+    measured_w: list[float | None]
+    ids: list[str]
+
+
+class _RowError(Exception):
+    """Why one row cannot be used."""
+
+
+def check(rows: Sequence[Row], features: Sequence[Feature], unit: str) -> Checked:
+    """Rows against features; `unit` is the model's output unit (a meter's W can be compared with W only)."""
+    X = np.full((len(rows), len(features)), nan)
+    reasons = [""] * len(rows)
+    measured: list[float | None] = [None] * len(rows)
+    position = {f.name: j for j, f in enumerate(features)}
+    for i, row in enumerate(rows):
+        try:
+            if row.problem:
+                raise _RowError(row.problem)
+            values = _ordered(row, features, position)
+            measured[i] = _measured(row.measured_w, unit)
+            X[i] = values
+        except _RowError as exc:
+            reasons[i] = str(exc)
+    return Checked(X, reasons, measured, [row.id for row in rows])
+
+
+def _ordered(row: Row, features: Sequence[Feature], position: dict[str, int]) -> list[float]:
+    """The row's numbers in the model's order."""
+    names, values = _named(row, features)
+    if len(names) != len(values):
+        raise _RowError(f"{len(names)} names but {len(values)} values: give each value its name")
+    order = [position.get(name, -1) for name in names]
+    if -1 in order:
+        unknown = [name for name, j in zip(names, order, strict=True) if j < 0]
+        raise _RowError(f"{_listed(unknown)}: no such feature of this model, which has {_listed(list(position))}")
+    if len(set(order)) < len(order):
+        raise _RowError(f"{_listed(repeated(names))} given twice: give each value once")
+    if len(order) < len(features):
+        missing = [f.name for j, f in enumerate(features) if j not in order]
+        raise _RowError(f"{_listed(missing)} missing: a row has a value for each of the {len(features)} features")
+    _check_units(row.units, names, features, order)
+    out = [nan] * len(features)
+    for j, value in zip(order, values, strict=True):
+        out[j] = _number(features[j].name, value)
+        _bounded(features[j], out[j])
+    return out
+
+
+def repeated(names: Sequence[str]) -> list[str]:
+    """Names that occur more than once, sorted."""
+    return sorted(name for name, count in Counter(names).items() if count > 1)
+
+
+def _named(row: Row, features: Sequence[Feature]) -> tuple[list[str], list[Any]]:
+    """Names and values, whichever way they were sent."""
+    if isinstance(row.values, dict):
+        if row.names is not None:
+            raise _RowError("values is an object, which has its own names: leave names out")
+        return list(row.values), list(row.values.values())
+    if not isinstance(row.values, list | tuple):
+        raise _RowError("values is neither a list of numbers nor an object {name: number}")
+    if row.names is not None:
+        return list(row.names), list(row.values)
+    if len(row.values) != len(features):
+        raise _RowError(f"{len(row.values)} values without names: this model has {len(features)} features")
+    return [f.name for f in features], list(row.values)
+
+
+def _number(name: str, value: Any) -> float:
+    if value is None:
+        raise _RowError(f"{name} is null: a value that was not measured cannot be explained")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _RowError(f"{name} is {_kind(value)}, not a number")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = nan
+    if not isfinite(number):
+        raise _RowError(f"{name} is not a finite number")
+    return number
+
+
+def _bounded(feature: Feature, value: float) -> None:
+    if feature.low <= value <= feature.high:
+        return
+    unit = f" {feature.unit}" if feature.unit else ""
+    side = f"below {feature.low:g}" if value < feature.low else f"above {feature.high:g}"
+    raise _RowError(f"{feature.name} = {value:g}{unit} is physically impossible: {side}{unit}")
+
+
+def _check_units(units: Any, names: list[str], features: Sequence[Feature], order: list[int]) -> None:
+    """Each stated unit is the model's; None and empty text state nothing."""
+    if units is None:
+        return
+    if isinstance(units, list | tuple):
+        if len(units) != len(names):
+            raise _RowError(f"{len(units)} units for {len(names)} values: give each value its unit, or name them")
+        stated = dict(zip(names, units, strict=True))
+    elif isinstance(units, dict):
+        stated = units
+    else:
+        raise _RowError("units is neither a list nor an object {name: unit}")
+    wanted = {features[j].name: features[j].unit for j in order}
+    for name, unit in stated.items():
+        if name not in wanted:
+            raise _RowError(f"units names {_quoted(name)}, which is no feature of this model")
+        if unit is None or unit == "":
+            continue
+        if unit != wanted[name]:
+            want = f"in '{wanted[name]}'" if wanted[name] else "without a unit"
+            raise _RowError(f"{name} is in {_quoted(unit)}, this model wants it {want}: convert it")
+
+
+def _measured(value: Any, unit: str) -> float | None:
+    if value is None:
+        return None
+    if unit != "W":
+        raise _RowError(f"measured_w is in W, this model predicts {unit or 'no unit'}: leave it out")
+    return _number("measured_w", value)
+
+
+def _kind(value: Any) -> str:
+    words = {bool: "true or false", str: "text", list: "a list", dict: "an object"}
+    return words.get(type(value), "something else")
+
+
+def _quoted(text: Any) -> str:
+    return f"'{str(text)[:QUOTED]}'"
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(_quoted(name) for name in names[:SHOWN]) + more

@@ -1,0 +1,185 @@
+"""The gRPC door: `attribution.v1.AttributionService`, health, reflection. It translates and decides nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import grpc
+from google.protobuf import any_pb2
+from google.protobuf.message import Message
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+from grpc.aio import ServicerContext as Context
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+from grpc_status import rpc_status
+
+from ascribe.core.errors import InputError
+from ascribe.serve import codec
+from ascribe.serve import messages as said
+from ascribe.serve.faults import DeadlineError, Problem, problem_of
+from ascribe.serve.observe import Entry, Log
+from ascribe.serve.rows import Row
+from ascribe.serve.service import Service
+from ascribe.serve.settings import Settings
+from ascribe.serve.wire import attribution_pb2 as pb
+from ascribe.serve.wire import attribution_pb2_grpc
+
+__all__ = ["NAME", "Door", "attach"]
+
+NAME = "attribution.v1.AttributionService"
+DETAIL_BYTES = 3000  # of a status: it travels as a header, and clients refuse headers above 8 KiB
+TEXT = 300  # characters of a status, for the same reason
+ROW_BYTES = 500  # about, of one row's answer
+
+
+class Door(attribution_pb2_grpc.AttributionServiceServicer):
+    """Messages to the service and back."""
+
+    def __init__(self, service: Service, settings: Settings, log: Log) -> None:
+        self._service, self._settings, self._log = service, settings, log
+
+    async def GetAttribution(self, request: pb.AttributionRequest, context: Context) -> pb.AttributionResponse:  # noqa: N802
+        return await self._answered("attribution", request, context, self._attribute)
+
+    async def GetEnergy(self, request: pb.EnergyRequest, context: Context) -> pb.EnergyResponse:  # noqa: N802
+        return await self._answered("energy", request, context, self._energy)
+
+    async def _answered(
+        self, verb: str, request: Any, context: Context, call: Callable[[Entry, Any], Awaitable[Any]]
+    ) -> Any:
+        """One call with its log line; a fault becomes a rich status. Cancellation and the deadline stop the work."""
+        with self._log.request("grpc", verb, request.request_id or uuid.uuid4().hex) as entry:
+            try:
+                left = context.time_remaining()
+                if left is not None and left <= 0:
+                    raise DeadlineError("the deadline had passed before any work was done")
+                if not codec.usable_id(entry.request_id):
+                    entry.request_id = uuid.uuid4().hex
+                    raise InputError("request_id: use letters, digits, '.', '_', ':' and '-', at most 128")
+                entry.asked(len(request.feature_vector), request.model, request.version)
+                codec.check_rows_limit(len(request.feature_vector), self._settings.max_rows)
+                return await call(entry, request)
+            except Exception as exc:
+                problem = problem_of(exc)
+                entry.failed(problem, exc)
+        return await context.abort_with_status(_status(problem, entry))
+
+    async def _attribute(self, entry: Entry, request: pb.AttributionRequest) -> pb.AttributionResponse:
+        entry.method = request.method[:64]
+        size = len(request.feature_vector) * ROW_BYTES
+        rows = await self._service.aside(size, lambda: _rows(request.feature_vector))
+        asked = said.AttributionAsked(
+            model=request.model,
+            version=request.version,
+            method=request.method,
+            estimator=request.estimator,
+            budget=request.budget if request.HasField("budget") else None,
+            samples=request.samples if request.HasField("samples") else None,
+            seed=request.seed,
+            groups={name: list(group.names) for name, group in request.groups.items()},
+            request_id=entry.request_id,
+        )
+        answer = await self._service.attribute(asked, rows)
+        entry.asked(len(rows), answer.model, answer.version, answer.method)
+        return await self._service.aside(size, lambda: _attributions(answer))
+
+    async def _energy(self, entry: Entry, request: pb.EnergyRequest) -> pb.EnergyResponse:
+        size = len(request.feature_vector) * ROW_BYTES
+        rows = await self._service.aside(size, lambda: _rows(request.feature_vector))
+        asked = said.EnergyAsked(
+            model=request.model,
+            version=request.version,
+            observed=[list(coalition.names) for coalition in request.observed],
+            request_id=entry.request_id,
+        )
+        answer = await self._service.energy(asked, rows)
+        entry.asked(len(rows), answer.model, answer.version)
+        return await self._service.aside(size, lambda: _energies(answer))
+
+
+def _rows(vectors: Any) -> list[Row]:
+    """Rows of a message; empty names or units are left out."""
+    return [
+        Row(
+            v.id,
+            list(v.names) or None,
+            list(v.values),
+            list(v.units) or None,
+            v.measured_w if v.HasField("measured_w") else None,
+        )
+        for v in vectors
+    ]
+
+
+def _fields(struct: Any, *but: str) -> dict[str, Any]:
+    """A struct's fields under the same names in the message; what is None stays absent."""
+    return {f: v for f in struct.__struct_fields__ if f not in but and (v := getattr(struct, f)) is not None}
+
+
+def _attributions(answer: said.AttributionResponse) -> pb.AttributionResponse:
+    rows = [pb.Attribution(**_fields(row)) for row in answer.attributions]
+    return pb.AttributionResponse(**_fields(answer, "attributions"), attributions=rows)
+
+
+def _energies(answer: said.EnergyResponse) -> pb.EnergyResponse:
+    rows = [
+        (pb.RowEnergy(**_fields(row, "coalitions")), [pb.CoalitionEnergy(**_fields(c)) for c in row.coalitions])
+        for row in answer.energies
+    ]
+    for row, coalitions in rows:
+        row.coalitions.extend(coalitions)
+    return pb.EnergyResponse(**_fields(answer, "energies"), energies=[row for row, _ in rows])
+
+
+def _status(problem: Problem, entry: Entry) -> Any:
+    """google.rpc.Status: ErrorInfo always; BadRequest, ResourceInfo or RetryInfo where the error table has one."""
+    info = error_details_pb2.ErrorInfo(reason=problem.code.upper(), domain="ascribe")
+    info.metadata["request_id"] = entry.request_id
+    details: list[Message] = [info]
+    if problem.fault.grpc == "INVALID_ARGUMENT":
+        details.append(_bad_request(problem))
+    if problem.code == "not_found":
+        resource = f"{entry.model}/{entry.version}" if entry.version else entry.model
+        details.append(error_details_pb2.ResourceInfo(resource_type="model", resource_name=resource))
+    if problem.fault.retry_s is not None:
+        retry = error_details_pb2.RetryInfo()
+        retry.retry_delay.FromSeconds(problem.fault.retry_s)
+        details.append(retry)
+    packed = [any_pb2.Any() for _ in details]
+    for box, detail in zip(packed, details, strict=True):
+        box.Pack(detail)
+    code = code_pb2.Code.Value(problem.fault.grpc)
+    return rpc_status.to_status(status_pb2.Status(code=code, message=problem.text[:TEXT], details=packed))
+
+
+def _bad_request(problem: Problem) -> error_details_pb2.BadRequest:
+    """Field violations as far as a header has room."""
+    bad = error_details_pb2.BadRequest()
+    for field, why in problem.violations or (("", problem.text),):
+        if bad.ByteSize() + len(field) + len(why) * 4 > DETAIL_BYTES and bad.field_violations:
+            break
+        bad.field_violations.add(field=field, description=why[:TEXT])
+    return bad
+
+
+class Health:
+    """`grpc.health.v1`: the words for the whole server and for the service, changed together."""
+
+    def __init__(self) -> None:
+        self.servicer = health.aio.HealthServicer()
+
+    async def say(self, serving: bool) -> None:
+        word = health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
+        await asyncio.gather(*(self.servicer.set(name, word) for name in ("", NAME)))
+
+
+def attach(server: grpc.aio.Server, door: Door, health_: Health, reflect: bool) -> None:
+    """Register the service, health, and (where wanted) reflection."""
+    attribution_pb2_grpc.add_AttributionServiceServicer_to_server(door, server)
+    health_pb2_grpc.add_HealthServicer_to_server(health_.servicer, server)
+    if reflect:
+        names = (NAME, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(names, server)

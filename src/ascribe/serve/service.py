@@ -1,0 +1,122 @@
+"""The room behind both doors: lease, check, explain, answer. The event loop only waits; work runs on a few threads."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import TypeVar
+
+from ascribe.core.explainers import Options, available
+from ascribe.serve import codec, work
+from ascribe.serve.faults import AbandonedError, DeadlineError
+from ascribe.serve.messages import AttributionAsked, AttributionResponse, EnergyAsked, EnergyResponse, ModelCard
+from ascribe.serve.rows import Row
+from ascribe.serve.settings import Settings
+from ascribe.serve.versions import Lease, Versions
+from ascribe.serve.work import Step
+
+__all__ = ["Service"]
+
+LARGE_BYTES = 1 << 16  # bodies above are read and written on a thread
+
+T = TypeVar("T")
+
+
+class Service:
+    """Answers requests with the version that `versions` holds.
+
+    `pool`: threads for explanations. Live from the start; ready once `warm` has run and until `drain`.
+    """
+
+    def __init__(self, versions: Versions, settings: Settings, pool: Executor) -> None:
+        self._versions, self._settings, self._pool = versions, settings, pool
+        self._warm = False
+        self._draining = False
+
+    def live(self) -> bool:
+        return True
+
+    def ready(self) -> bool:
+        return self._warm and not self._draining
+
+    def drain(self) -> None:
+        """Not ready any more; requests are still answered."""
+        self._draining = True
+
+    async def warm(self, lease: Lease) -> None:
+        """Explain the bundle's own row once by every explainer and ask its energy, then serve that version."""
+        await asyncio.get_running_loop().run_in_executor(self._pool, work.warm, lease)
+        self._versions.swap(lease)
+        self._warm = True
+
+    def cards(self) -> list[ModelCard]:
+        """The models that are served. Raises UnavailableError."""
+        return [self.card()]
+
+    def card(self, model: str | None = None) -> ModelCard:
+        """What one model wants and offers. Raises NotFound, UnavailableError."""
+        lease = self._versions.lease(model)
+        m = lease.model
+        return ModelCard(
+            lease.name, self.ready(), lease.channel, lease.version, lease.sha256, m.output, m.unit, lease.base,
+            sorted(m.offers), list(available(m)), [f.to_json() for f in m.features],
+        )  # fmt: skip
+
+    async def attribute(self, asked: AttributionAsked, rows: list[Row]) -> AttributionResponse:
+        """Attributions of rows that can be answered; the others have a status and a reason.
+
+        Raises InputError (InvalidRowsError where no row can be answered, TooLargeError), CapabilityError, NotFound,
+        UnavailableError, DeadlineError.
+        """
+        lease = self._versions.lease(asked.model, asked.version)
+        codec.check_rows_limit(len(rows), self._settings.max_rows)
+        codec.check_options(asked, self._settings)
+        options = self._options(asked)
+        start = time.perf_counter()
+        return await self._work(lambda step: work.attribute(lease, asked, rows, options, step, start))
+
+    async def energy(self, asked: EnergyAsked, rows: list[Row]) -> EnergyResponse:
+        """Energies of rows under coalitions. Raises as `attribute`; CapabilityError without an energy model."""
+        lease = self._versions.lease(asked.model, asked.version)
+        codec.check_rows_limit(len(rows), self._settings.max_rows)
+        most = self._settings.max_budget
+        start = time.perf_counter()
+        return await self._work(lambda step: work.energy(lease, asked, rows, most, step, start))
+
+    async def aside(self, size: int, call: Callable[[], T]) -> T:
+        """Read or write a message of `size` bytes (about): at once when small, on a thread when large."""
+        return call() if size < LARGE_BYTES else await asyncio.to_thread(call)
+
+    def _options(self, asked: AttributionAsked) -> Options:
+        chosen = self._settings
+        return Options(
+            estimator=asked.estimator or "auto",
+            budget=chosen.budget if asked.budget is None else asked.budget,
+            samples=chosen.samples if asked.samples is None else asked.samples,
+            seed=asked.seed or 0,
+            groups={name: tuple(members) for name, members in asked.groups.items()} if asked.groups else None,
+        )
+
+    async def _work(self, call: Callable[[Step], T]) -> T:
+        """Run `call(step)` on a worker; `step`, called before and between rows, raises once nobody waits."""
+        left = threading.Event()
+
+        def step() -> None:
+            if left.is_set():
+                raise AbandonedError("the caller left")
+
+        def run() -> T:
+            step()
+            return call(step)
+
+        try:
+            async with asyncio.timeout(self._settings.timeout_s):
+                return await asyncio.get_running_loop().run_in_executor(self._pool, run)
+        except TimeoutError as exc:
+            limit = f"{self._settings.timeout_s:g} s"
+            raise DeadlineError(f"not done within {limit}: send fewer rows, or a smaller budget or samples") from exc
+        finally:
+            left.set()

@@ -1,0 +1,45 @@
+"""What an operator may set; the only file of serving that reads the environment."""
+
+from __future__ import annotations
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from ascribe.core.errors import ServiceError
+
+__all__ = ["Settings", "from_environment"]
+
+MIB = 1 << 20
+
+
+class Settings(BaseSettings):
+    """`ASCRIBE_<NAME>` in the environment, upper case: `ASCRIBE_MAX_ROWS=100`.
+
+    Limits hold for one request. `budget`: coalitions where a request names none (None: the engine decides by the
+    number of players); `samples`: completions per coalition. `timeout_s`: the longest a request may take;
+    `drain_s`: how long a stopping server keeps answering while it already says "not ready"; `grace_s`: how long calls
+    in flight may then go on. `explain_threads`: explanations at a time (None: the cores that the process may use).
+    """
+
+    model_config = SettingsConfigDict(env_prefix="ASCRIBE_", frozen=True, extra="ignore")
+
+    max_body_bytes: int = Field(16 * MIB, ge=1)
+    max_rows: int = Field(4096, ge=1)
+    max_budget: int = Field(16384, ge=2)
+    max_samples: int = Field(4096, ge=2)
+    budget: int | None = Field(None, ge=2)
+    samples: int = Field(32, ge=2)
+    reflection: bool = True
+    explain_threads: int | None = Field(None, ge=1)
+    timeout_s: float = Field(60.0, gt=0)
+    drain_s: float = Field(0.0, ge=0)
+    grace_s: float = Field(5.0, ge=0)
+
+
+def from_environment() -> Settings:
+    """Raises ServiceError naming the variable that cannot be used."""
+    try:
+        return Settings()  # type: ignore[call-arg]
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        raise ServiceError(f"ASCRIBE_{str(first['loc'][0]).upper()} cannot be used: {first['msg']}") from exc

@@ -1,0 +1,246 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class FeatureVector(_message.Message):
+    __slots__ = ("id", "names", "values", "units", "measured_w")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    NAMES_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    UNITS_FIELD_NUMBER: _ClassVar[int]
+    MEASURED_W_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    names: _containers.RepeatedScalarFieldContainer[str]
+    values: _containers.RepeatedScalarFieldContainer[float]
+    units: _containers.RepeatedScalarFieldContainer[str]
+    measured_w: float
+    def __init__(self, id: _Optional[str] = ..., names: _Optional[_Iterable[str]] = ..., values: _Optional[_Iterable[float]] = ..., units: _Optional[_Iterable[str]] = ..., measured_w: _Optional[float] = ...) -> None: ...
+
+class Names(_message.Message):
+    __slots__ = ("names",)
+    NAMES_FIELD_NUMBER: _ClassVar[int]
+    names: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, names: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class AttributionRequest(_message.Message):
+    __slots__ = ("feature_vector", "model", "version", "method", "estimator", "budget", "samples", "seed", "groups", "request_id")
+    class GroupsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Names
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Names, _Mapping]] = ...) -> None: ...
+    FEATURE_VECTOR_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    ESTIMATOR_FIELD_NUMBER: _ClassVar[int]
+    BUDGET_FIELD_NUMBER: _ClassVar[int]
+    SAMPLES_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    GROUPS_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    feature_vector: _containers.RepeatedCompositeFieldContainer[FeatureVector]
+    model: str
+    version: str
+    method: str
+    estimator: str
+    budget: int
+    samples: int
+    seed: int
+    groups: _containers.MessageMap[str, Names]
+    request_id: str
+    def __init__(self, feature_vector: _Optional[_Iterable[_Union[FeatureVector, _Mapping]]] = ..., model: _Optional[str] = ..., version: _Optional[str] = ..., method: _Optional[str] = ..., estimator: _Optional[str] = ..., budget: _Optional[int] = ..., samples: _Optional[int] = ..., seed: _Optional[int] = ..., groups: _Optional[_Mapping[str, Names]] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class AttributionResponse(_message.Message):
+    __slots__ = ("model", "version", "sha256", "method", "game", "value", "estimator", "tier", "budget", "samples", "seed", "unit", "output", "features", "base_value", "request_id", "efficiency_gap", "timings_ms", "attributions")
+    class TimingsMsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    GAME_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    ESTIMATOR_FIELD_NUMBER: _ClassVar[int]
+    TIER_FIELD_NUMBER: _ClassVar[int]
+    BUDGET_FIELD_NUMBER: _ClassVar[int]
+    SAMPLES_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    UNIT_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    FEATURES_FIELD_NUMBER: _ClassVar[int]
+    BASE_VALUE_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    EFFICIENCY_GAP_FIELD_NUMBER: _ClassVar[int]
+    TIMINGS_MS_FIELD_NUMBER: _ClassVar[int]
+    ATTRIBUTIONS_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    version: str
+    sha256: str
+    method: str
+    game: str
+    value: str
+    estimator: str
+    tier: str
+    budget: int
+    samples: int
+    seed: int
+    unit: str
+    output: str
+    features: _containers.RepeatedScalarFieldContainer[str]
+    base_value: float
+    request_id: str
+    efficiency_gap: float
+    timings_ms: _containers.ScalarMap[str, float]
+    attributions: _containers.RepeatedCompositeFieldContainer[Attribution]
+    def __init__(self, model: _Optional[str] = ..., version: _Optional[str] = ..., sha256: _Optional[str] = ..., method: _Optional[str] = ..., game: _Optional[str] = ..., value: _Optional[str] = ..., estimator: _Optional[str] = ..., tier: _Optional[str] = ..., budget: _Optional[int] = ..., samples: _Optional[int] = ..., seed: _Optional[int] = ..., unit: _Optional[str] = ..., output: _Optional[str] = ..., features: _Optional[_Iterable[str]] = ..., base_value: _Optional[float] = ..., request_id: _Optional[str] = ..., efficiency_gap: _Optional[float] = ..., timings_ms: _Optional[_Mapping[str, float]] = ..., attributions: _Optional[_Iterable[_Union[Attribution, _Mapping]]] = ...) -> None: ...
+
+class Attribution(_message.Message):
+    __slots__ = ("id", "status", "reason", "prediction", "base_value", "attribution_shares", "fraction", "base_fraction", "stderr", "ess", "measured_w", "unexplained_w")
+    class AttributionSharesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    class FractionEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    class StderrEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    ID_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    PREDICTION_FIELD_NUMBER: _ClassVar[int]
+    BASE_VALUE_FIELD_NUMBER: _ClassVar[int]
+    ATTRIBUTION_SHARES_FIELD_NUMBER: _ClassVar[int]
+    FRACTION_FIELD_NUMBER: _ClassVar[int]
+    BASE_FRACTION_FIELD_NUMBER: _ClassVar[int]
+    STDERR_FIELD_NUMBER: _ClassVar[int]
+    ESS_FIELD_NUMBER: _ClassVar[int]
+    MEASURED_W_FIELD_NUMBER: _ClassVar[int]
+    UNEXPLAINED_W_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    status: str
+    reason: str
+    prediction: float
+    base_value: float
+    attribution_shares: _containers.ScalarMap[str, float]
+    fraction: _containers.ScalarMap[str, float]
+    base_fraction: float
+    stderr: _containers.ScalarMap[str, float]
+    ess: float
+    measured_w: float
+    unexplained_w: float
+    def __init__(self, id: _Optional[str] = ..., status: _Optional[str] = ..., reason: _Optional[str] = ..., prediction: _Optional[float] = ..., base_value: _Optional[float] = ..., attribution_shares: _Optional[_Mapping[str, float]] = ..., fraction: _Optional[_Mapping[str, float]] = ..., base_fraction: _Optional[float] = ..., stderr: _Optional[_Mapping[str, float]] = ..., ess: _Optional[float] = ..., measured_w: _Optional[float] = ..., unexplained_w: _Optional[float] = ...) -> None: ...
+
+class EnergyRequest(_message.Message):
+    __slots__ = ("feature_vector", "model", "version", "observed", "request_id")
+    FEATURE_VECTOR_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    OBSERVED_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    feature_vector: _containers.RepeatedCompositeFieldContainer[FeatureVector]
+    model: str
+    version: str
+    observed: _containers.RepeatedCompositeFieldContainer[Names]
+    request_id: str
+    def __init__(self, feature_vector: _Optional[_Iterable[_Union[FeatureVector, _Mapping]]] = ..., model: _Optional[str] = ..., version: _Optional[str] = ..., observed: _Optional[_Iterable[_Union[Names, _Mapping]]] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class EnergyResponse(_message.Message):
+    __slots__ = ("model", "version", "sha256", "features", "conditional", "request_id", "timings_ms", "energies")
+    class TimingsMsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    FEATURES_FIELD_NUMBER: _ClassVar[int]
+    CONDITIONAL_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    TIMINGS_MS_FIELD_NUMBER: _ClassVar[int]
+    ENERGIES_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    version: str
+    sha256: str
+    features: _containers.RepeatedScalarFieldContainer[str]
+    conditional: str
+    request_id: str
+    timings_ms: _containers.ScalarMap[str, float]
+    energies: _containers.RepeatedCompositeFieldContainer[RowEnergy]
+    def __init__(self, model: _Optional[str] = ..., version: _Optional[str] = ..., sha256: _Optional[str] = ..., features: _Optional[_Iterable[str]] = ..., conditional: _Optional[str] = ..., request_id: _Optional[str] = ..., timings_ms: _Optional[_Mapping[str, float]] = ..., energies: _Optional[_Iterable[_Union[RowEnergy, _Mapping]]] = ...) -> None: ...
+
+class RowEnergy(_message.Message):
+    __slots__ = ("id", "status", "reason", "coalitions")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    COALITIONS_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    status: str
+    reason: str
+    coalitions: _containers.RepeatedCompositeFieldContainer[CoalitionEnergy]
+    def __init__(self, id: _Optional[str] = ..., status: _Optional[str] = ..., reason: _Optional[str] = ..., coalitions: _Optional[_Iterable[_Union[CoalitionEnergy, _Mapping]]] = ...) -> None: ...
+
+class CoalitionEnergy(_message.Message):
+    __slots__ = ("observed", "g", "log_q", "mean", "variance", "mean_natural")
+    class MeanEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    class VarianceEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    class MeanNaturalEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    OBSERVED_FIELD_NUMBER: _ClassVar[int]
+    G_FIELD_NUMBER: _ClassVar[int]
+    LOG_Q_FIELD_NUMBER: _ClassVar[int]
+    MEAN_FIELD_NUMBER: _ClassVar[int]
+    VARIANCE_FIELD_NUMBER: _ClassVar[int]
+    MEAN_NATURAL_FIELD_NUMBER: _ClassVar[int]
+    observed: _containers.RepeatedScalarFieldContainer[str]
+    g: float
+    log_q: float
+    mean: _containers.ScalarMap[str, float]
+    variance: _containers.ScalarMap[str, float]
+    mean_natural: _containers.ScalarMap[str, float]
+    def __init__(self, observed: _Optional[_Iterable[str]] = ..., g: _Optional[float] = ..., log_q: _Optional[float] = ..., mean: _Optional[_Mapping[str, float]] = ..., variance: _Optional[_Mapping[str, float]] = ..., mean_natural: _Optional[_Mapping[str, float]] = ...) -> None: ...

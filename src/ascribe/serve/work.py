@@ -1,0 +1,130 @@
+"""What a worker thread does with a request: check the rows, ask the engine, write the answer down."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from ascribe.core.errors import CapabilityError, InputError
+from ascribe.core.explainers import Options, available, explain
+from ascribe.core.features import out_of_range
+from ascribe.serve import codec
+from ascribe.serve.faults import InvalidRowsError, TooLargeError
+from ascribe.serve.messages import AttributionAsked, AttributionResponse, EnergyAsked, EnergyResponse, RowEnergy
+from ascribe.serve.rows import Checked, Row, check
+from ascribe.serve.versions import Lease
+
+__all__ = ["Step", "attribute", "energy", "warm"]
+
+METHOD = "conditional_shap"
+WARM_SAMPLES = 8
+
+Step = Callable[[], None]
+
+
+def warm(lease: Lease) -> None:
+    """Explain the bundle's own row once by every explainer, and ask its energy."""
+    model = lease.model
+    options = Options(estimator="kernel", budget=2 * len(model.names) + 2, samples=WARM_SAMPLES)
+    for method in available(model):
+        explain(model, lease.example, method, options)
+    if ask := getattr(model.conditional, "energy", None):
+        ask(lease.example, np.zeros((1, len(model.names)), bool))
+
+
+def attribute(
+    lease: Lease, asked: AttributionAsked, rows: list[Row], options: Options, step: Step, start: float
+) -> AttributionResponse:
+    """Rows -> answer. `step` is called between rows; `start`: clock in seconds when the request was handed over."""
+    began = time.perf_counter()
+    checked = _checked(lease, rows)
+    at = time.perf_counter()
+    answer = explain(lease.model, checked.X, asked.method or METHOD, options, step)
+    done = time.perf_counter()
+    info = answer.info
+    return AttributionResponse(
+        model=lease.name,
+        version=lease.version,
+        sha256=lease.sha256,
+        method=info.method,
+        game=info.game,
+        value=info.value,
+        estimator=info.estimator,
+        tier=info.tier,
+        budget=info.budget,
+        samples=info.samples,
+        seed=info.seed,
+        unit=info.unit,
+        output=info.output,
+        features=list(answer.features),
+        base_value=float(answer.base_value),
+        request_id=asked.request_id or "",
+        efficiency_gap=float(info.gaps["efficiency_gap"]),
+        attributions=codec.attributions(answer, checked),
+        timings_ms=_timings(start, began, at, done, "explain"),
+    )
+
+
+def energy(lease: Lease, asked: EnergyAsked, rows: list[Row], most: int, step: Step, start: float) -> EnergyResponse:
+    """Rows and coalitions (at most `most` pairs) -> energies. Raises CapabilityError without an energy model."""
+    began = time.perf_counter()
+    model = lease.model
+    ask = getattr(model.conditional, "energy", None)
+    if ask is None:
+        raise CapabilityError(f"energy needs an energy model, which {lease.name} {lease.version} was trained without")
+    S = _coalitions(asked.observed, model.names, len(rows), most)
+    checked = _checked(lease, rows)
+    at = time.perf_counter()
+    found = []
+    far = out_of_range(model.features, checked.X)
+    for i, reason in enumerate(checked.reasons):  # one at a time: a row's bits do not depend on its neighbours
+        if reason:
+            found.append(RowEnergy(checked.ids[i], "invalid", reason))
+            continue
+        coalitions = codec.energies(ask(checked.X[i : i + 1], S), S, model.names)
+        if coalitions is None:
+            found.append(RowEnergy(checked.ids[i], "not_finite", "the energy model gave no finite number for this row"))
+        elif far[i].any():
+            names = ", ".join(np.array(model.names)[far[i]][:5])
+            found.append(RowEnergy(checked.ids[i], "out_of_domain", f"outside the training range: {names}", coalitions))
+        else:
+            found.append(RowEnergy(checked.ids[i], "ok", "", coalitions))
+        step()
+    done = time.perf_counter()
+    return EnergyResponse(
+        lease.name, lease.version, lease.sha256, list(model.names), model.conditional.name if model.conditional else "",
+        asked.request_id or "", _timings(start, began, at, done, "energy"), found,
+    )  # fmt: skip
+
+
+def _checked(lease: Lease, rows: list[Row]) -> Checked:
+    """Raises InvalidRowsError if no row is left."""
+    checked = check(rows, lease.model.features, lease.model.unit)
+    if all(checked.reasons):
+        raise InvalidRowsError(checked.reasons)
+    return checked
+
+
+def _coalitions(observed: object, names: tuple[str, ...], rows: int, most: int) -> np.ndarray:
+    """Lists of observed features -> S (m, n). Raises InputError; TooLargeError above `most` rows x coalitions."""
+    lists = observed if isinstance(observed, list) and any(isinstance(o, list) for o in observed) else [observed]
+    if rows * len(lists) > most:
+        raise TooLargeError(
+            f"{rows} rows x {len(lists)} coalitions, the limit is {most} in a request: send them in parts"
+        )
+    S = np.zeros((len(lists), len(names)), bool)
+    for k, listed in enumerate(lists):
+        if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
+            raise InputError("observed is a list of feature names, or a list of such lists")
+        if unknown := [name for name in listed if name not in names]:
+            raise InputError(f"observed names '{unknown[0]}', which is no feature: use {', '.join(names)}")
+        S[k] = [name in listed for name in names]
+    return S
+
+
+def _timings(start: float, began: float, at: float, done: float, what: str) -> dict[str, float]:
+    """Milliseconds between readings of the clock, in seconds."""
+    spans = {"queue": began - start, "check": at - began, what: done - at, "total": time.perf_counter() - start}
+    return {name: span * 1000 for name, span in spans.items()}

@@ -1,0 +1,1 @@
+"""The offline wing: telemetry in, a bundle out. Needs the `train` extra."""

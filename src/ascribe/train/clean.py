@@ -1,0 +1,134 @@
+"""Cleaning: rows to learn from, and rows in quarantine with the reason. Pure; nothing is dropped in silence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from ascribe.core.errors import SchemaError
+from ascribe.core.features import Feature
+
+__all__ = ["Cleaned", "clean"]
+
+ROW, REASON = "row", "reason"
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """`rows` to learn from (with `row`, the position in the file), `quarantine` (all columns, `row`, `reason`), the
+    features that vary, the constant ones that were left out, and the count of each reason.
+    """
+
+    rows: pl.DataFrame
+    quarantine: pl.DataFrame
+    features: tuple[Feature, ...]
+    constant: tuple[str, ...]
+    reasons: dict[str, int]
+
+
+def clean(
+    table: pl.DataFrame,
+    features: Sequence[Feature],
+    target: Feature,
+    time: str | None = None,
+    group: Sequence[str] = (),
+) -> Cleaned:
+    """Reject, in this order, and each row for its first reason: a missing value; not a number; out of its unit's
+    bounds; a duplicate (of a time within its group, or without a time of a whole row); a time that goes backward
+    within its group. Columns that never vary afterwards are left out of the features.
+
+    Raises SchemaError for a missing column, a column without any number, or when no row is left.
+    """
+    names = [f.name for f in features]
+    wanted = [*names, target.name, *([time] if time else []), *group]
+    if missing := [c for c in wanted if c not in table.columns]:
+        raise SchemaError(f"there is no column {', '.join(missing)}; the file has {', '.join(table.columns)}")
+    numbers = _as_numbers(table, [*features, target])
+    reason = pl.coalesce(
+        _missing(table, wanted),
+        _not_numbers(table, numbers.columns),
+        *(_out_of_bounds(f) for f in (*features, target)),
+        pl.lit(None, pl.String),
+    )
+    # judged on numbers, kept as sent: a quarantined row must show what came in
+    marked = table.with_row_index(ROW).with_columns(
+        numbers.with_columns(table[c] for c in wanted if c not in numbers.columns).select(reason.alias(REASON))[REASON]
+    )
+    marked = marked.with_columns(pl.coalesce(REASON, _repeated(table, time, group)).alias(REASON))
+    if time:
+        marked = marked.with_columns(pl.coalesce(REASON, _backward(time, group)).alias(REASON))
+    good = pl.col(REASON).is_null()
+    rows = marked.with_columns(numbers).filter(good).drop(REASON)
+    if rows.is_empty():
+        raise SchemaError(f"no row is left after cleaning; the first was rejected because: {marked[REASON][0]}")
+    varies = [f for f in features if rows[f.name].n_unique() > 1]
+    if not varies:
+        raise SchemaError("every feature is constant: there is nothing to learn from")
+    quarantine = marked.filter(~good)
+    kinds = quarantine[REASON].str.replace(r" \(.*", "").value_counts(sort=True)
+    return Cleaned(
+        rows,
+        quarantine,
+        tuple(varies),
+        tuple(f.name for f in features if f not in varies),
+        dict(kinds.iter_rows()),
+    )
+
+
+def _as_numbers(table: pl.DataFrame, features: Sequence[Feature]) -> pl.DataFrame:
+    numbers = table.select(pl.col(f.name).cast(pl.Float64, strict=False) for f in features)
+    for f in features:
+        if numbers[f.name].null_count() == len(table) and len(table):
+            raise SchemaError(f"column {f.name} holds no number ({table[f.name].dtype}): choose others with --features")
+    return numbers
+
+
+def _missing(table: pl.DataFrame, columns: Sequence[str]) -> pl.Series:
+    """The first column of each row that is null or NaN."""
+    tests = [
+        pl.when(pl.col(c).is_null() | (pl.col(c).is_nan() if table[c].dtype.is_float() else pl.lit(False)))
+        .then(pl.lit(f"missing value in {c}"))
+        for c in columns
+    ]  # fmt: skip
+    return table.select(pl.coalesce(*tests).alias("missing"))["missing"]
+
+
+def _not_numbers(table: pl.DataFrame, columns: Sequence[str]) -> pl.Series:
+    tests = [
+        pl.when(pl.col(c).cast(pl.Float64, strict=False).is_finite().fill_null(False)).then(None).otherwise(
+            pl.concat_str(pl.lit(f"not a number in {c} ("), pl.col(c).cast(pl.String), pl.lit(")"))
+        )
+        for c in columns
+    ]  # fmt: skip
+    return table.select(pl.coalesce(*tests).alias("text"))["text"]
+
+
+def _out_of_bounds(f: Feature) -> pl.Expr:
+    value = pl.col(f.name)
+    word = "impossible percentage" if f.unit == "percent" else "out of range"
+    text = pl.concat_str(
+        pl.lit(f"{word} in {f.name} ("), value.cast(pl.String), pl.lit(f" {f.unit}, possible {f.low:g}..{f.high:g})")
+    )
+    return pl.when((value < f.low) | (value > f.high)).then(text)
+
+
+def _repeated(table: pl.DataFrame, time: str | None, group: Sequence[str]) -> pl.Series:
+    """Later rows with the same group and time; without a time, later rows equal in every column."""
+    key = [*group, time] if time else table.columns
+    first = pl.struct(key).is_first_distinct()
+    text = (
+        f"duplicate of an earlier row (same {', '.join(key)})"
+        if time
+        else "duplicate of an earlier row (same in all columns)"
+    )
+    return table.select(pl.when(~first).then(pl.lit(text)).alias("repeated"))["repeated"]
+
+
+def _backward(time: str, group: Sequence[str]) -> pl.Expr:
+    """Rows whose time is before the latest one seen so far in their group, in file order."""
+    latest = pl.when(pl.col(REASON).is_null()).then(pl.col(time)).cum_max().forward_fill()
+    latest = latest.over(list(group)) if group else latest
+    late = pl.col(REASON).is_null() & (pl.col(time) < latest)
+    return pl.when(late).then(pl.lit(f"{time} goes backward (order by a running number if runs were glued)"))

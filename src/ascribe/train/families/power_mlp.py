@@ -1,0 +1,144 @@
+"""Power model as a small network.
+
+    f(x) = m_y + s_y MLP( asinh((clip(x, low, high) - c) / w) standardised )
+
+Clipping to the training range keeps a counter that runs away from pulling the prediction with it; asinh is linear
+near the median and logarithmic in the tails, where counters live.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+
+import numpy as np
+import torch
+from torch import nn
+
+from ascribe.train.dataset import Dataset
+from ascribe.train.export import to_onnx
+from ascribe.train.fitted import FittedPower
+from ascribe.train.loop import Loop, Progress, train
+
+__all__ = ["PowerMlpOptions", "fit_power_mlp"]
+
+
+@dataclass(frozen=True)
+class PowerMlpOptions:
+    """`noise`: sd of the input noise in training, in standard deviations."""
+
+    hidden: tuple[int, ...] = (64, 32)
+    noise: float = 0.1
+    loop: Loop = field(
+        default_factory=lambda: Loop(epochs=40, batch=128, lr=2e-3, weight_decay=1e-2, patience=12)
+    )
+
+
+class Squash(nn.Module):
+    """Clip, asinh, standardise: statistics of the training part."""
+
+    low: torch.Tensor
+    high: torch.Tensor
+    centre: torch.Tensor
+    width: torch.Tensor
+    mean: torch.Tensor
+    sd: torch.Tensor
+
+    def __init__(self, X: np.ndarray) -> None:
+        super().__init__()
+        centre = np.median(X, axis=0)
+        spread = np.abs(X - centre)
+        # a counter that is 0 in most rows has median spread 0: its mean spread sets the scale then
+        width = np.where(np.median(spread, axis=0) > 0, np.median(spread, axis=0), spread.mean(axis=0))
+        width = np.where(width > 0, width, 1.0)
+        squashed = np.arcsinh((X - centre) / width)
+        sd = squashed.std(axis=0)
+        held = {
+            "low": X.min(axis=0), "high": X.max(axis=0), "centre": centre, "width": width,
+            "mean": squashed.mean(axis=0), "sd": np.where(sd > 0, sd, 1.0),
+        }  # fmt: skip
+        for name, value in held.items():
+            self.register_buffer(name, torch.as_tensor(value, dtype=torch.float32))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = torch.minimum(torch.maximum(x, self.low), self.high)
+        return (torch.asinh((x - self.centre) / self.width) - self.mean) / self.sd
+
+
+class PowerMlp(nn.Module):
+    """`x (rows, n)` in natural units -> `prediction (rows,)` in the target's unit."""
+
+    def __init__(self, X: np.ndarray, y: np.ndarray, hidden: tuple[int, ...]) -> None:
+        super().__init__()
+        self.squash = Squash(X)
+        widths = [X.shape[1], *hidden]
+        layers = [m for a, b in pairwise(widths) for m in (nn.Linear(a, b), nn.SiLU())]
+        self.body = nn.Sequential(*layers, nn.Linear(widths[-1], 1))
+        self.register_buffer("mean_y", torch.tensor(float(y.mean()), dtype=torch.float32))
+        self.register_buffer("sd_y", torch.tensor(float(y.std()) or 1.0, dtype=torch.float32))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.mean_y + self.sd_y * self.body(self.squash(x)).squeeze(-1)
+
+
+def fit_power_mlp(
+    data: Dataset,
+    seed: int,
+    device: str = "cpu",
+    progress: Progress | None = None,
+    options: PowerMlpOptions | None = None,
+) -> FittedPower:
+    """Fit on `fit` with early stopping on `validation`, then again on both for the epochs that were best."""
+    options = options or PowerMlpOptions()
+    both = data.training
+    scouted = _fit(data.fit.X, data.fit.y, data.validation.X, data.validation.y, options, seed, device, progress)
+    with torch.no_grad():
+        validation = scouted[0](_tensor(data.validation.X, device)).cpu().numpy().astype(float)
+    network = _fit(
+        both.X, both.y, data.validation.X, data.validation.y, options, seed, device, progress, scouted[1] + 1
+    )[0]
+    network = network.cpu()
+    return FittedPower(
+        family="power_mlp",
+        graph=to_onnx(network, {"x": _tensor(data.validation.X[:64])}, ["prediction"]),
+        validation=validation,
+        scaling={name: buffer.tolist() for name, buffer in network.squash.named_buffers()},
+        options={"epochs_used": scouted[1] + 1},
+    )
+
+
+def _tensor(a: np.ndarray, device: str = "cpu") -> torch.Tensor:
+    return torch.as_tensor(a, dtype=torch.float32, device=device)
+
+
+def _fit(
+    X: np.ndarray, y: np.ndarray, X_val: np.ndarray, y_val: np.ndarray, options: PowerMlpOptions, seed: int,
+    device: str, progress: Progress | None, epochs: int | None = None,
+) -> tuple[PowerMlp, int]:  # fmt: skip
+    """The network and its best epoch. With `epochs` given there is nothing to stop on: the schedule runs to there."""
+    torch.manual_seed(seed)
+    network = PowerMlp(X, y, options.hidden).to(device)
+    with torch.no_grad():
+        inputs, inputs_val = network.squash(_tensor(X, device)), network.squash(_tensor(X_val, device))
+    scaled = (_tensor(y, device) - network.mean_y) / network.sd_y
+    scaled_val = (_tensor(y_val, device) - network.mean_y) / network.sd_y
+
+    def loss(index: np.ndarray, t: float) -> torch.Tensor:
+        at = torch.as_tensor(index, device=device)
+        x = inputs[at]
+        x = x + options.noise * torch.randn_like(x)
+        return nn.functional.smooth_l1_loss(network.body(x).squeeze(-1), scaled[at])
+
+    last = [0.0]
+
+    def validate() -> float:
+        if epochs is not None:  # refit: its rows include the validation rows, so the last epoch is the best
+            last[0] -= 1
+            return last[0]
+        return float(nn.functional.mse_loss(network.body(inputs_val).squeeze(-1), scaled_val))
+
+    loop = options.loop
+    if epochs is not None:
+        loop = replace(loop, epochs=epochs)
+    history = train(network.body, len(y), loss, validate, loop, np.random.default_rng(seed), progress)
+    return network, history.best_epoch

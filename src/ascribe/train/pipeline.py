@@ -1,0 +1,313 @@
+"""Telemetry in, a bundle out: clean, split, fit both power families and EmSHAP, export, judge, write."""
+
+from __future__ import annotations
+
+import io
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.feather
+import torch
+
+from ascribe.bundle import archive, manifest
+from ascribe.bundle.runtime import emshap, graph_predict
+from ascribe.bundle.tables import read_table, write_parquet
+from ascribe.core.energy import EmShap
+from ascribe.core.errors import InputError
+from ascribe.core.features import Feature
+from ascribe.core.judge import mse_v, power_error
+from ascribe.train.clean import Cleaned, clean
+from ascribe.train.dataset import Dataset, split
+from ascribe.train.export import to_onnx
+from ascribe.train.families import POWER_FAMILIES
+from ascribe.train.families.emshap import EmShapFit, EmShapOptions, fit_emshap
+from ascribe.train.fitted import FittedPower
+from ascribe.train.loop import Progress
+from ascribe.train.settings import TrainSettings
+from ascribe.train.units import describe, read_units
+
+__all__ = ["Report", "TrainOptions", "fit_conditional", "prepare", "train"]
+
+BACKGROUND_ROWS = 256  # of the marginal game; evenly through the training part
+HOLDOUT_ROWS = 2000
+GATE_ROWS, GATE_COALITIONS, GATE_SAMPLES = 96, 24, 32
+ESS_FLOOR = 0.4
+
+
+
+class Watcher:
+    """What a caller may follow; every method does nothing by default."""
+
+    def progress(self, stage: str) -> Progress | None:
+        """A progress callback for a long stage."""
+        return None
+
+    def cleaned(self, cleaned: Cleaned, total: int, quarantine: Path) -> None:
+        """Cleaning is done."""
+
+    def note(self, text: str) -> None:
+        """One line worth reading."""
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """`features`: None takes every numeric column but target, time and group. `family`: best or one by name."""
+
+    data: Path
+    target: str
+    out: Path
+    features: tuple[str, ...] | None = None
+    time: str | None = None
+    group: tuple[str, ...] = ()
+    units: Path | None = None
+    holdout: float = 0.3
+    family: str = "best"
+    seed: int = 0
+    max_seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Report:
+    """What came out: the bundle's version, the family that serves, and the numbers of the manifest."""
+
+    version: str
+    family: str
+    metrics: dict[str, Any]
+
+
+def train(options: TrainOptions, watch: Watcher | None = None) -> Report:
+    """Run the whole offline path and write one bundle into `options.out`, with `quarantine.parquet` beside it.
+
+    Raises InputError (SchemaError) for data or options that cannot be used; nothing is then written but the quarantine.
+    """
+    watch = watch or Watcher()
+    if options.family != "best" and options.family not in POWER_FAMILIES:
+        raise InputError(f"unknown family '{options.family}': use best, {' or '.join(POWER_FAMILIES)}")
+    device = _device()
+    table, cleaned, target = prepare(options, watch)
+    names = [f.name for f in cleaned.features]
+    data = split(cleaned.rows, names, target.name, options.time, options.group, options.holdout, seed=options.seed)
+    features = _with_range(cleaned.features, data)
+    power, families = _fit_power(data, options, device, watch)
+    predict = graph_predict(power.graph, power.family)
+    fit = fit_emshap(
+        data.training.X, options.seed, device, watch.progress("EmSHAP"), max_seconds=options.max_seconds
+    )
+    files, conditional, chosen = _export_conditional(fit, data, predict, watch)
+    holdout = data.holdout
+    base = float(np.mean(predict(data.training.X).astype(float)))
+    example = data.training.X[len(data.training) // 2].astype(np.float32)
+    files |= {
+        "predict.onnx": power.graph,
+        "background.npz": _npz(background=conditional.background),
+        "holdout.arrow": _holdout(holdout, names, target.name),
+    }
+    roles = {name.split(".")[0]: name for name in files}
+    metrics = {
+        "families": families,
+        "holdout": asdict(power_error(holdout.y, predict(holdout.X).astype(float))),
+        "conditional": chosen,
+    }
+    made = manifest.Manifest(
+        format=manifest.FORMAT,
+        created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        family=power.family,
+        features=[f.to_json() for f in features],
+        target=manifest.Target(target.name, target.unit),
+        roles=roles,
+        files={name: archive.entry(raw) for name, raw in files.items()},
+        base_value=base,
+        metrics=metrics,
+        lineage=_lineage(options, table, cleaned, data, power),
+        example={"x": example.astype(float).tolist(), "prediction": predict(example[None]).astype(float).tolist()},
+        scaling={"predict": power.scaling, "conditional": "scores.npz: knots of each feature at scores -4 ... 4"},
+        conditional=manifest.Conditional(
+            "emshap", conditional.weighting, conditional.rank, EmShapOptions().components, chosen["reason"]
+        ),
+    )
+    archive.write(options.out, made, files)
+    return Report(made.version(), power.family, metrics)
+
+
+def prepare(options: TrainOptions, watch: Watcher) -> tuple[pa.Table, Cleaned, Feature]:
+    """Read and clean; the rejected rows go to `quarantine.parquet` in the output folder, each with its reason."""
+    table = read_table(options.data)
+    frame = pl.from_arrow(table)
+    assert isinstance(frame, pl.DataFrame)
+    units = read_units(options.units) if options.units else {}
+    target = describe(options.target, units)
+    reserved = {options.target, options.time, *options.group}
+    names = options.features
+    if names is None:
+        names = tuple(c for c in frame.columns if frame[c].dtype.is_numeric() and c not in reserved)
+    if unusable := [c for c in names if c in reserved]:
+        raise InputError(f"{', '.join(unusable)} cannot be a feature and the target, time or group at once")
+    if len(names) < 2 or len(set(names)) < len(names):
+        raise InputError("at least two different features are needed: name them with --features a,b,c")
+    cleaned = clean(frame, [describe(name, units) for name in names], target, options.time, options.group)
+    place = options.out / "quarantine.parquet"
+    write_parquet(dict(zip(cleaned.quarantine.columns, cleaned.quarantine.to_arrow().columns, strict=True)), place)
+    watch.cleaned(cleaned, len(frame), place)
+    return table, cleaned, target
+
+
+def _fit_power(
+    data: Dataset, options: TrainOptions, device: str, watch: Watcher
+) -> tuple[FittedPower, dict[str, Any]]:
+    """Fit the families asked for; the one with the higher R2 on the validation rows serves."""
+    wanted = POWER_FAMILIES if options.family == "best" else {options.family: POWER_FAMILIES[options.family]}
+    report: dict[str, Any] = {}
+    fitted: dict[str, FittedPower] = {}
+    for name, fit in wanted.items():
+        fitted[name] = fit(data, options.seed, device, watch.progress(name))
+        on_holdout = graph_predict(fitted[name].graph, name)(data.holdout.X).astype(float)
+        report[name] = {
+            "validation": asdict(power_error(data.validation.y, fitted[name].validation)),
+            "holdout": asdict(power_error(data.holdout.y, on_holdout)),
+            "options": fitted[name].options,
+        }
+    best = max(report, key=lambda name: report[name]["validation"]["r2"])
+    return fitted[best], report
+
+
+def _export_conditional(
+    fit: EmShapFit, data: Dataset, predict: Any, watch: Watcher
+) -> tuple[dict[str, bytes], EmShap, dict[str, Any]]:
+    """Graphs and tables of the conditional, and which weighting serves."""
+    watch.note("exporting to ONNX and checking parity")
+    files = _conditional_files(fit)
+    X = data.training.X
+    background = X[np.linspace(0, len(X) - 1, min(BACKGROUND_ROWS, len(X))).astype(int)]
+    plain = _open(files, fit, background, "proposal")
+    weighted = replace(plain, weighting="energy")
+    rows = data.validation.X[np.linspace(0, len(data.validation) - 1, GATE_ROWS).astype(int)]
+    errors = [mse_v(predict, c, rows, GATE_COALITIONS, GATE_SAMPLES) for c in (plain, weighted)]
+    gain = errors[0] - errors[1]
+    margin = gain.std(ddof=1) / np.sqrt(len(gain))
+    low_ess = _low_ess(weighted, rows)
+    keeps = gain.mean() > 2 * margin and low_ess >= ESS_FLOOR
+    reason = (
+        f"MSE_v on validation rows: proposal {errors[0].mean():.4g}, energy {errors[1].mean():.4g}, "
+        f"gain {gain.mean():.2g} +- {margin:.2g}; first percentile of ess/s {low_ess:.2f}: "
+        + ("the energy weighs completions" if keeps else "completions come from the proposal alone")
+    )
+    watch.note(reason)
+    chosen = {
+        "mse_v_proposal": float(errors[0].mean()),
+        "mse_v_energy": float(errors[1].mean()),
+        "low_ess": low_ess,
+        "log_likelihood_gain": list(fit.gain),
+        "nll": fit.proposal_history.best,
+        "seconds": fit.proposal_history.seconds + fit.tilt_history.seconds,
+        "reason": reason,
+    }
+    return files, weighted if keeps else plain, chosen
+
+
+def _low_ess(conditional: EmShap, rows: np.ndarray) -> float:
+    """First percentile of ess/s over rows and random coalitions."""
+    rng = np.random.default_rng(0)
+    S = rng.random((16, rows.shape[1])) < 0.5
+    _, log_weight = conditional.draw(rows[:16], S, GATE_SAMPLES, rng)
+    w = np.exp(log_weight - log_weight.max(axis=2, keepdims=True))
+    return float(np.quantile(w.sum(axis=2) ** 2 / (w**2).sum(axis=2) / GATE_SAMPLES, 0.01))
+
+
+def _conditional_files(fit: EmShapFit) -> dict[str, bytes]:
+    n = fit.proposal.n
+    generator = torch.Generator().manual_seed(0)
+    example = {
+        "score": torch.randn(8, n, generator=generator),
+        "observed": torch.rand(8, n, generator=generator) < 0.5,
+    }
+    return {
+        "proposal.onnx": to_onnx(fit.proposal, example, ["logits", "mean", "diag", "factor"]),
+        "energy.onnx": to_onnx(fit.tilt, example, ["tilt"]),
+        "scores.npz": _npz(table=fit.scores.table),
+    }
+
+
+def _open(files: Mapping[str, bytes], fit: EmShapFit, background: np.ndarray, weighting: str) -> EmShap:
+    return emshap(
+        files["proposal.onnx"], files["energy.onnx"], fit.scores, fit.proposal.rank, background, weighting, "EmSHAP"
+    )
+
+
+def fit_conditional(
+    X: np.ndarray, seed: int = 0, max_seconds: float | None = None, progress: Progress | None = None
+) -> EmShap:
+    """EmSHAP fitted on rows, through the same graphs that a bundle ships. The energy weighs the completions if it
+    raises the held-out log-likelihood by more than two standard errors.
+    """
+    if len(X) < 50 or X.shape[1] < 2 or not np.isfinite(X).all():
+        raise InputError(f"fitting needs at least 50 rows of 2 finite features, got {X.shape}: clean the rows first")
+    fit = fit_emshap(X, seed, _device(), progress, max_seconds=max_seconds)
+    gain, error = fit.gain
+    return _open(_conditional_files(fit), fit, X, "energy" if gain > 2 * error else "proposal")
+
+
+def _device() -> str:
+    settings = TrainSettings()
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    if settings.device != "auto":
+        return settings.device
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _with_range(features: Sequence[Feature], data: Dataset) -> list[Feature]:
+    low, high = data.training.X.min(axis=0), data.training.X.max(axis=0)
+    return [replace(f, seen_low=float(a), seen_high=float(b)) for f, a, b in zip(features, low, high, strict=True)]
+
+
+def _npz(**arrays: np.ndarray) -> bytes:
+    out = io.BytesIO()
+    np.savez(out, **arrays)  # type: ignore[arg-type]
+    return out.getvalue()
+
+
+def _holdout(part: Any, names: Sequence[str], target: str) -> bytes:
+    at = np.linspace(0, len(part) - 1, min(HOLDOUT_ROWS, len(part))).astype(int)
+    columns = {name: part.X[at, j] for j, name in enumerate(names)} | {target: part.y[at], "row": part.row[at]}
+    out = io.BytesIO()
+    pyarrow.feather.write_feather(pa.table(columns), out, compression="uncompressed")
+    return out.getvalue()
+
+
+def _lineage(
+    options: TrainOptions, table: pa.Table, cleaned: Cleaned, data: Dataset, power: FittedPower
+) -> manifest.Lineage:
+    return manifest.Lineage(
+        data=options.data.name,
+        data_sha256=manifest.digest(options.data.read_bytes()),
+        code_version=version("ascribe"),
+        seed=options.seed,
+        options={
+            "target": options.target,
+            "time": options.time,
+            "group": list(options.group),
+            "holdout": options.holdout,
+            "family": options.family,
+            "power": power.options,
+            "emshap": asdict(EmShapOptions()),
+            "constant_features": list(cleaned.constant),
+            "quarantined": cleaned.reasons,
+            "libraries": {name: version(name) for name in ("torch", "xgboost", "onnx", "onnxruntime", "numpy")},
+            "python": platform.python_version(),
+        },
+        rows={
+            "file": table.num_rows,
+            "quarantine": len(cleaned.quarantine),
+            "fit": len(data.fit),
+            "validation": len(data.validation),
+            "holdout": len(data.holdout),
+        },
+    )

@@ -1,0 +1,1 @@
+"""Tests of the mathematics, against formulas that are derived here a second time."""

@@ -1,0 +1,82 @@
+"""How predictions and value functions are judged."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from ascribe.core.conditional import Gaussian, Independent
+from ascribe.core.judge import mse_v, power_error, random_coalitions
+
+from .worlds import equicorrelated
+
+
+def test_power_error_is_that_of_scikit_learn():
+    metrics = pytest.importorskip("sklearn.metrics")
+    rng = np.random.default_rng(0)
+    y = rng.uniform(80, 300, 200)
+    predicted = y + 10 * rng.standard_normal(200)
+    found = power_error(y, predicted)
+    assert found.mae == pytest.approx(metrics.mean_absolute_error(y, predicted), rel=1e-12)
+    assert found.mape == pytest.approx(metrics.mean_absolute_percentage_error(y, predicted), rel=1e-12)
+    assert found.r2 == pytest.approx(metrics.r2_score(y, predicted), rel=1e-12)
+
+
+def test_power_error_at_the_edges():
+    zeros = power_error(np.array([0.0, 2.0, -4.0]), np.array([1.0, 1.0, -5.0]))
+    assert zeros.mape == pytest.approx((1 / 2 + 1 / 4) / 2)  # the row whose truth is 0 has no share
+    assert zeros.mae == pytest.approx(1)
+    constant = power_error(np.zeros(3), np.ones(3))
+    assert np.isnan(constant.r2)
+    assert np.isnan(constant.mape)
+
+
+def test_random_coalitions_are_proper_and_even_over_sizes():
+    S = random_coalitions(7, 12_000, np.random.default_rng(0))
+    size = S.sum(axis=1)
+    assert set(size) == set(range(1, 7))
+    assert np.abs(np.bincount(size)[1:] / 2000 - 1).max() < 0.1
+    assert np.abs(S.mean(axis=0) - 0.5).max() < 0.02
+
+
+def test_mse_v_of_a_linear_f_by_hand():
+    """White x, f = b'x: v(S) = b_S'x_S, so the miss is (b_u'x_u)^2, averaged over the same coalitions."""
+    n, b, rng = 5, np.array([1.0, -2.0, 0.5, 3.0, 0.0]), np.random.default_rng(0)
+    X = rng.standard_normal((6, n))
+    law = Gaussian(np.zeros(n), np.eye(n), X)
+    found = mse_v(lambda Z: Z @ b, law, X, coalitions=20, samples=2048, seed=9)
+    S = random_coalitions(n, 20, np.random.default_rng(9))
+    wanted = (((X[:, None] * ~S) @ b) ** 2).mean(axis=1)
+    assert found.shape == (6,)
+    assert found == pytest.approx(wanted, rel=0.05, abs=0.05)
+    assert wanted.min() > 0.2
+
+
+def test_mse_v_prefers_the_true_conditional():
+    n, cov = 5, equicorrelated(5, 0.8)
+    rows = np.random.default_rng(0).multivariate_normal(np.zeros(n), cov, 400)
+    f = lambda Z: Z.sum(axis=1) + Z[:, 0] * Z[:, 1]  # noqa: E731
+    X = rows[:60]
+    right = mse_v(f, Gaussian(np.zeros(n), cov, rows), X, seed=1)
+    wrong = mse_v(f, Independent(rows), X, seed=1)
+    paired = wrong - right
+    assert paired.mean() > 3 * paired.std() / np.sqrt(len(paired))
+    assert right.mean() < 0.7 * wrong.mean()
+
+
+def test_mse_v_falls_with_samples_and_repeats_with_the_seed():
+    """White noise and no relation: level is Var f + Var f / s."""
+    n = 3
+    rows = np.random.default_rng(0).standard_normal((2000, n))
+    law = Gaussian(np.zeros(n), np.eye(n), rows, quasi=False)
+    f = lambda Z: Z[:, 0] * Z[:, 1] * Z[:, 2]  # noqa: E731
+    means = [
+        np.mean([mse_v(f, law, rows[:40], coalitions=32, samples=s, seed=k).mean() for k in range(6)])
+        for s in (2, 8, 128)
+    ]
+    assert all(high > low for high, low in pairwise(means))
+    one, two = (mse_v(f, law, rows[:5], seed=3) for _ in range(2))
+    assert one.tobytes() == two.tobytes() != mse_v(f, law, rows[:5], seed=4).tobytes()
+    assert mse_v(f, law, rows[2:3], seed=3).tobytes() == one[2:3].tobytes()

@@ -1,0 +1,168 @@
+"""Scores: the map between natural units and about N(0, 1)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from scipy.stats import kstest
+
+from ascribe.core.scaling import KNOTS, REACH, Scores, fit_scores
+
+ROWS = 3000
+
+
+def a_table(seed: int = 0) -> np.ndarray:
+    """Normal, heavy-tailed, zero in 60 %, uniform and tiny, constant."""
+    rng = np.random.default_rng(seed)
+    return np.column_stack(
+        [
+            50 + 3 * rng.standard_normal(ROWS),
+            np.exp(12 + 2 * rng.standard_normal(ROWS)),
+            np.where(rng.random(ROWS) < 0.6, 0.0, rng.gamma(2.0, 1e6, ROWS)),
+            rng.uniform(1e-6, 2e-6, ROWS),
+            np.full(ROWS, 7.5),
+        ]
+    )
+
+
+ROWS_OF = a_table()
+SCORES = fit_scores(ROWS_OF)
+
+
+def test_tables_are_single_precision_and_never_fall():
+    assert SCORES.table.shape == (5, KNOTS)
+    assert SCORES.table.dtype == np.float32
+    assert (np.diff(SCORES.table, axis=1) >= 0).all()
+    assert SCORES.step == 2 * REACH / (KNOTS - 1)
+
+
+def test_there_and_back():
+    """Natural values inside the table come back; the atom comes back to the bit."""
+    back = SCORES.inverse(SCORES.forward(ROWS_OF))
+    low, high = SCORES.table[:, 0], SCORES.table[:, -1]
+    clamped = np.clip(ROWS_OF.astype(np.float32), low, high)
+    spread = (high - low)[None, :4]
+    assert np.abs((back - clamped)[:, :4] / spread).max() < 1e-5
+    assert (np.abs(ROWS_OF[:, :4] - clamped[:, :4]) / ROWS_OF[:, :4].std(axis=0) < 1).all()  # little is clamped
+    atom = ROWS_OF[:, 2] == 0
+    assert 0.5 < atom.mean() < 0.7
+    assert (back[atom, 2] == 0).all()
+    assert (back[~atom, 2] > 0).all()
+    assert (back[:, 4] == 7.5).all()
+
+
+def test_back_and_there():
+    """Scores of features without atoms come back; scores on an atom all go to the middle of its run."""
+    Z = np.tile(np.linspace(-3, 3, 601)[:, None], (1, 5))
+    again = SCORES.forward(SCORES.inverse(Z))
+    for j in (0, 1, 3):
+        assert np.abs(again[:, j] - Z[:, j]).max() < 0.02
+    on_atom = SCORES.inverse(Z)[:, 2] == 0
+    assert 0.5 < on_atom.mean() < 0.6  # scores below the 60 % point, 0.25
+    assert len(np.unique(again[on_atom, 2])) == 1
+    assert np.abs(again[~on_atom, 2] - Z[~on_atom, 2]).max() < 0.02
+    assert (SCORES.inverse(Z)[:, 4] == 7.5).all()
+    assert (again[:, 4] == 0).all()
+
+
+def test_an_atom_goes_to_the_middle_of_its_run():
+    table = np.array([[0, 0, 0, 1, 2]], dtype=np.float32)  # scores -4 -2 0 2 4
+    scores = Scores(table)
+    assert scores.forward(np.array([[0.0], [0.5], [1.0], [1.5], [2.0], [-1.0], [9.0]]))[:, 0].tolist() == [
+        -2, 1, 2, 3, 4, -4, 4,
+    ]  # fmt: skip
+    assert scores.inverse(np.array([[-4.0], [-3.3], [-0.1], [0.0], [1.0], [3.0]]))[:, 0].tolist() == [
+        0,
+        0,
+        0,
+        0,
+        0.5,
+        1.5,
+    ]
+
+
+def test_beyond_the_table_is_its_end():
+    far = np.array([[-1e30] * 5, [1e30] * 5, [-np.inf] * 5, [np.inf] * 5])
+    Z = SCORES.forward(far)
+    assert Z[:, :4].tolist() == [[-REACH] * 4, [REACH] * 4] * 2
+    X = SCORES.inverse(np.array([[-9.0] * 5, [9.0] * 5]))
+    assert X[0].tolist() == SCORES.table[:, 0].tolist()
+    assert X[1] == pytest.approx(SCORES.table[:, -1], rel=1e-6)
+
+
+def test_not_a_number_stays_so_and_stays_alone():
+    X = ROWS_OF[:6].copy()
+    clean = SCORES.forward(X)
+    X[1, 0] = X[2, 2] = X[3, 4] = np.nan
+    Z = SCORES.forward(X)
+    assert (np.isnan(Z) == np.isnan(X)).all()
+    assert Z[~np.isnan(X)].tobytes() == clean[~np.isnan(X)].tobytes()
+
+
+@hypothesis_settings(max_examples=100)
+@given(j=st.integers(0, 3), low=st.floats(0, 1, width=32), high=st.floats(0, 1, width=32))
+def test_monotone_both_ways(j, low, high):
+    low, high = sorted((low, high))
+    Z = np.zeros((2, 5))
+    Z[:, j] = np.array([low, high]) * 9 - 4.5
+    X = SCORES.inverse(Z)[:, j]
+    assert X[0] <= X[1]
+    edge = SCORES.table[j, [0, -1]].astype(float)
+    X = np.tile(ROWS_OF[0], (2, 1))
+    X[:, j] = edge[0] + (edge[1] - edge[0]) * (np.array([low, high]) ** 3 * 1.1 - 0.05)
+    found = SCORES.forward(X)[:, j]
+    assert found[0] <= found[1]
+
+
+def test_leading_axes_are_kept():
+    X = ROWS_OF[:12].reshape(3, 4, 5)
+    assert SCORES.forward(X).tobytes() == SCORES.forward(ROWS_OF[:12]).tobytes()
+    assert SCORES.forward(X).shape == (3, 4, 5)
+    Z = SCORES.forward(X)
+    assert SCORES.inverse(Z).shape == (3, 4, 5)
+    assert SCORES.inverse(Z).tobytes() == SCORES.inverse(Z.reshape(12, 5)).tobytes()
+
+
+def test_scores_are_about_standard_normal():
+    fresh = a_table(1)
+    Z = SCORES.forward(fresh)
+    for j in (0, 1, 3):
+        assert Z[:, j].mean() == pytest.approx(0, abs=0.08)
+        assert Z[:, j].std() == pytest.approx(1, abs=0.06)
+
+
+def test_randomised_atoms_are_standard_normal():
+    """The point mass is spread in proportion to the normal law; without it the score would fail the same test."""
+    fresh = a_table(2)
+    Z = SCORES.randomise(fresh, np.random.default_rng(0))
+    for j in range(5):
+        assert kstest(Z[:, j], "norm").statistic < 0.05
+    assert kstest(SCORES.forward(fresh)[:, 2], "norm").statistic > 0.2
+    smooth = fresh[:, 2] > 0
+    assert Z[smooth, 2].tobytes() == SCORES.forward(fresh)[smooth, 2].tobytes()
+    assert SCORES.inverse(Z)[~smooth, 2].tolist() == [0.0] * (~smooth).sum()  # still the atom, to the bit
+    assert SCORES.inverse(Z)[:, 4].tolist() == [7.5] * ROWS
+    again = SCORES.randomise(fresh, np.random.default_rng(0))
+    assert again.tobytes() == Z.tobytes()
+
+
+def test_a_normal_marginal_gets_a_straight_line():
+    table = SCORES.table[0].astype(float)
+    assert np.ptp(np.diff(table)) < 1e-4
+    mean, sd = ROWS_OF[:, 0].mean(), ROWS_OF[:, 0].std()
+    assert table[[0, -1]] == pytest.approx([mean - 4 * sd, mean + 4 * sd], rel=1e-6)
+    assert np.ptp(np.diff(SCORES.table[3].astype(float))) > 1e-9  # the uniform one does not
+
+
+def test_an_atom_at_the_top_is_spread_to_the_very_end():
+    """A counter that saturates: 30 % of rows at its cap."""
+    rng = np.random.default_rng(4)
+    capped = np.minimum(rng.standard_normal((ROWS, 1)), 0.5244) * 20 + 80
+    scores = fit_scores(capped)
+    Z = scores.randomise(capped, rng)
+    assert kstest(Z[:, 0], "norm").statistic < 0.04
+    assert Z.max() > 3
+    assert scores.inverse(Z).max() == capped.astype(np.float32).max()

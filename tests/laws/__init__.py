@@ -1,0 +1,1 @@
+"""Laws: what must hold for every member of a table."""

@@ -1,0 +1,289 @@
+"""Laws of explanations, over the table of explainers: one model that offers everything, every explainer on it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ascribe.core.attribution import STATUS, Attribution
+from ascribe.core.conditional import Gaussian
+from ascribe.core.errors import CapabilityError, InputError
+from ascribe.core.explainers import EXPLAINERS, Explainer, Options, available, explain
+from ascribe.core.features import Feature
+from ascribe.core.model import Model
+
+from .brute import by_orders, on
+
+NAMES = ("load", "clock", "heat", "idle")
+BACKGROUND = np.random.default_rng(0).standard_normal((40, 4)) @ np.array(
+    [[1, 0.6, 0, 0], [0, 0.8, 0, 0.3], [0, 0, 1, 0], [0, 0, 0.2, 1]]
+)
+X = np.array([[0.3, -1.0, 0.7, 0.1], [1.5, 0.2, -0.4, -1.1], [-0.6, 0.9, 0.0, 2.0], [0.1, 0.1, 0.4, -0.3]])
+FEW = Options(samples=16, seed=2)
+
+
+def predict(rows: np.ndarray) -> np.ndarray:
+    pairs = rows[:, 0] * rows[:, 1] + np.sin(rows[:, 2]) * rows[:, 3]
+    return 5.0 + rows @ [1.0, -2.0, 0.5, 0.0] + pairs + 0.5 * rows[:, 0] * rows[:, 1] * rows[:, 3]
+
+
+def a_model(**changes: object) -> Model:
+    features = tuple(Feature(name, "W", low=-50.0, high=50.0, seen_low=-10.0, seen_high=10.0) for name in NAMES)
+    whole = Model(features, predict, BACKGROUND, Gaussian.fit(BACKGROUND), unit="W", output="power", version="7")
+    return replace(whole, **changes)
+
+
+def check_efficiency(answer: Attribution, within: float = 1e-9) -> None:
+    """values.sum = prediction - base_value in every row that was answered."""
+    answered = ~np.isin(answer.status, ["invalid", "not_finite"])
+    assert answered.any()
+    gap = np.abs(answer.values.sum(axis=1) - (answer.prediction - answer.base_value))[answered]
+    assert gap.max() <= within
+    assert answer.info.gaps["efficiency_gap"] <= within
+
+
+def same_row(one: Attribution, i: int, two: Attribution, j: int) -> bool:
+    """Bit for bit, NaN included."""
+    return all(
+        getattr(one, field)[i].tobytes() == getattr(two, field)[j].tobytes()
+        for field in ("values", "stderr", "prediction", "ess")
+    )
+
+
+every_explainer = pytest.mark.parametrize("method", EXPLAINERS)
+
+
+def test_the_table_holds_what_these_laws_know():
+    assert tuple(EXPLAINERS) == ("conditional_shap", "kernel_shap")
+    assert all(isinstance(row, Explainer) and row.needs and row.value for row in EXPLAINERS.values())
+    assert available(a_model()) == tuple(EXPLAINERS)
+
+
+@every_explainer
+def test_needs_and_offers(method):
+    needs = EXPLAINERS[method].needs
+    for lacking in sorted(needs):
+        poorer = a_model(**{lacking: None})
+        assert method not in available(poorer)
+        with pytest.raises(CapabilityError, match=f"^{method} needs {lacking}, which this model does not offer"):
+            explain(poorer, X, method, FEW)
+    bare = Model(a_model().features, **{need: getattr(a_model(), need) for need in needs})
+    assert method in available(bare)
+    check_efficiency(explain(bare, X, method, FEW))
+    with pytest.raises(CapabilityError, match="it can be asked for: none"):
+        explain(Model(a_model().features), X, method)
+
+
+def test_an_unknown_method_is_told_the_known_ones():
+    with pytest.raises(InputError, match="unknown method 'shap': use one of conditional_shap, kernel_shap"):
+        explain(a_model(), X, "shap")
+
+
+@every_explainer
+def test_rows_of_another_shape_are_refused(method):
+    for wrong in (X[0], X[:, :3], X[None]):
+        with pytest.raises(InputError, match=r"rows must be \(rows, 4\) in the order load, clock, heat, idle"):
+            explain(a_model(), wrong, method, FEW)
+
+
+@every_explainer
+@pytest.mark.parametrize("estimator", ["auto", "exact", "permutation", "kernel"])
+@pytest.mark.parametrize("budget", [None, 16])
+def test_efficiency(method, estimator, budget):
+    answer = explain(a_model(), X, method, Options(estimator, budget, samples=16))
+    check_efficiency(answer)
+    assert answer.values.shape == answer.stderr.shape == (4, 4)
+    assert answer.prediction.tolist() == predict(X).tolist()
+    assert answer.status.tolist() == ["ok"] * 4
+    assert answer.reasons == ("",) * 4
+    assert (answer.stderr >= 0).all()
+    assert answer.features == NAMES
+    assert (answer.info.method, answer.info.output, answer.info.unit, answer.info.version) == (
+        method, "power", "W", "7",
+    )  # fmt: skip
+    assert 8 < answer.info.budget <= 16
+
+
+@every_explainer
+def test_the_check_of_efficiency_can_fail(method):
+    answer = explain(a_model(), X, method, FEW)
+    check_efficiency(answer)
+    bent = answer.values.copy()
+    bent[2, 1] += 1e-3
+    with pytest.raises(AssertionError):
+        check_efficiency(replace(answer, values=bent))
+
+
+@every_explainer
+@pytest.mark.parametrize("estimator", ["exact", "kernel"])
+def test_a_row_alone_is_the_row_in_a_batch(method, estimator):
+    options = Options(estimator, None if estimator == "exact" else 12, samples=24)
+    batch = explain(a_model(), X, method, options)
+    order = [2, 0, 3, 1]
+    shuffled = explain(a_model(), X[order], method, options)
+    doubled = explain(a_model(), np.vstack([X, X[::-1], X]), method, options)
+    for i in range(len(X)):
+        assert same_row(batch, i, explain(a_model(), X[i : i + 1], method, options), 0)
+        assert same_row(batch, i, shuffled, order.index(i))
+        assert same_row(batch, i, doubled, i + 8)
+    assert not same_row(batch, 0, batch, 1)
+
+
+@every_explainer
+def test_no_rows_no_answers(method):
+    answer = explain(a_model(), np.empty((0, 4)), method, FEW)
+    assert len(answer) == 0
+    assert answer.info.gaps["efficiency_gap"] == 0
+
+
+@every_explainer
+def test_a_row_that_is_not_a_number_fails_alone(method):
+    good = explain(a_model(), X, method, FEW)
+    bad = X.copy()
+    bad[1, 2] = np.nan
+    bad[3, :2] = np.inf, 51.0
+    answer = explain(a_model(), bad, method, FEW)
+    assert answer.status.tolist() == ["ok", "invalid", "ok", "invalid"]
+    assert set(answer.status) <= set(STATUS)
+    assert answer.reasons[1].startswith("heat = nan W must be a number in -50..50")
+    assert answer.reasons[3].startswith("load = inf W must be a number in -50..50")
+    assert "(+1 more)" in answer.reasons[3]
+    assert "more" not in answer.reasons[1]
+    for i in (1, 3):
+        assert np.isnan(answer.values[i]).all()
+        assert np.isnan(answer.stderr[i]).all()
+        assert np.isnan(answer.prediction[i])
+    for i in (0, 2):
+        assert same_row(good, i, answer, i)
+    check_efficiency(answer)
+
+
+@every_explainer
+def test_a_row_outside_the_training_range_is_answered_and_marked(method):
+    far = X.copy()
+    far[2, 0] = 12.0
+    answer = explain(a_model(), far, method, FEW)
+    assert answer.status.tolist() == ["ok", "ok", "out_of_domain", "ok"]
+    assert answer.reasons[2] == "load = 12 W outside the training range -10..10"
+    assert np.isfinite(answer.values[2]).all()
+    check_efficiency(answer)
+
+
+@every_explainer
+def test_a_model_that_gives_no_number_for_a_row_fails_that_row_only(method):
+    def moody(rows):
+        return np.where(rows[:, 0] == X[1, 0], np.nan, predict(rows))
+
+    good = explain(a_model(), X, method, FEW)
+    answer = explain(a_model(predict=moody), X, method, FEW)
+    assert answer.status.tolist() == ["ok", "not_finite", "ok", "ok"]
+    assert "no finite number" in answer.reasons[1]
+    assert np.isnan(answer.values[1]).all()
+    assert np.isnan(answer.stderr[1]).all()
+    for i in (0, 2, 3):
+        assert same_row(good, i, answer, i)
+    check_efficiency(answer)
+
+
+@every_explainer
+def test_one_seed_one_answer(method):
+    one, two = (explain(a_model(), X, method, Options(samples=16, seed=5)) for _ in range(2))
+    assert all(same_row(one, i, two, i) for i in range(len(X)))
+    other = explain(a_model(), X, method, Options("kernel", 12, samples=16, seed=6))
+    again = explain(a_model(), X, method, Options("kernel", 12, samples=16, seed=7))
+    assert not any(same_row(other, i, again, i) for i in range(len(X)))
+
+
+@every_explainer
+def test_progress_is_told_once_per_row(method):
+    calls = []
+    explain(a_model(), X, method, FEW, step=lambda: calls.append(1))
+    assert len(calls) == len(X)
+
+
+@every_explainer
+def test_groups_play_as_one(method):
+    """The game on groups, by enumeration over all orders of the groups, from the explainer's own values."""
+    groups = {"speed": ("clock", "load"), "heat": ("heat",)}
+    options = Options("exact", samples=16, seed=1, groups=groups)
+    model = a_model()
+    answer = explain(model, X, method, options)
+    assert answer.features == ("speed", "heat", "idle")
+    assert answer.values.shape == (4, 3)
+    check_efficiency(answer)
+    game = EXPLAINERS[method].game(model, options)
+    member = [[0, 1], [2], [3]]
+
+    for i, x in enumerate(X):
+
+        def v(present, x=x):
+            columns = sorted(j for g in present for j in member[g])
+            if len(columns) == 4:
+                return float(predict(x[None])[0])
+            if not columns:
+                return game.base_value
+            S = np.zeros((1, 4), dtype=bool)
+            S[0, columns] = True
+            return float(game.values(x, S).v[0])
+
+        assert answer.values[i] == pytest.approx(by_orders(v, 3), abs=1e-10)
+    alone = explain(model, X, method, replace(options, groups=None))
+    assert np.abs(alone.values[:, :2].sum(axis=1) - answer.values[:, 0]).max() > 1e-3  # not the sum of its members
+
+
+@every_explainer
+def test_everything_in_one_group_takes_the_difference(method):
+    answer = explain(a_model(), X, method, replace(FEW, groups={"all": NAMES}))
+    assert answer.values[:, 0] == pytest.approx(predict(X) - answer.base_value, abs=1e-12)
+    assert answer.stderr.tolist() == [[0.0]] * 4
+    assert answer.status.tolist() == ["ok"] * 4
+
+
+@every_explainer
+def test_an_additive_model_of_independent_inputs(method):
+    """f = sum of f_j, inputs independent: phi_j = f_j(x_j) - E f_j, in every game and from every estimator."""
+    rng = np.random.default_rng(3)
+    rows = rng.standard_normal((400, 4))
+    rows = (rows - rows.mean(axis=0)) @ np.linalg.inv(np.linalg.cholesky(np.cov(rows.T, bias=True))).T  # exactly white
+    parts = lambda Z: np.stack([2 * Z[:, 0], Z[:, 1] ** 2, -Z[:, 2], 0 * Z[:, 3]], axis=1)  # noqa: E731
+    features = tuple(Feature(name) for name in NAMES)
+    model = Model(features, lambda Z: parts(Z).sum(axis=1), rows, Gaussian(np.zeros(4), np.eye(4), rows))
+    wanted = parts(X) - [0, 1, 0, 0]
+    for estimator, budget in (("exact", None), ("kernel", 12), ("permutation", 12)):
+        answer = explain(model, X, method, Options(estimator, budget, samples=1024))
+        assert answer.values == pytest.approx(wanted, abs=0.02)
+
+
+@every_explainer
+def test_the_answer_does_not_depend_on_the_callers_array(method):
+    mine = X.copy()
+    answer = explain(a_model(), mine, method, FEW)
+    assert np.array_equal(mine, X)
+    assert np.array_equal(answer.data, X)
+    whole = explain(a_model(), np.array([[2, 1, 2, 3]]), method, FEW)  # integers are numbers too
+    check_efficiency(whole)
+
+
+def test_share_of_the_prediction():
+    answer = explain(a_model(), X, "kernel_shap", FEW)
+    total = answer.fraction.sum(axis=1) + answer.base_value / answer.prediction
+    assert total == pytest.approx(np.ones(4), abs=1e-12)
+
+
+def test_the_answer_says_which_game_it_played():
+    kinds = {method: explain(a_model(), X, method, FEW).info for method in EXPLAINERS}
+    assert {method: info.game for method, info in kinds.items()} == {
+        "conditional_shap": "conditional",
+        "kernel_shap": "marginal",
+    }
+    assert kinds["conditional_shap"].value == "completions"
+    assert kinds["conditional_shap"].samples == 16
+    assert kinds["kernel_shap"].value == "background"
+    assert kinds["kernel_shap"].samples == len(BACKGROUND)  # every background row completes once
+
+
+def test_on_reads_values_by_members():
+    S = np.array([[False, False], [True, False], [True, True]])
+    assert on(lambda members: float(len(members)), S).tolist() == [0, 1, 2]
