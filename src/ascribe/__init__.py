@@ -1,1 +1,37 @@
-"""Ascribe says how much of a prediction each input is responsible for."""
+"""Ascribe says how much of a prediction each input is responsible for.
+
+    open(path_or_uri)            a bundle or registry entry -> OpenModel (.predict, .explain, .energy)
+    explain(predict, X, ...)     attributions of any function
+    fit_conditional(X, ...)      a law of hidden features, for `explain`            (extra: train)
+    to_frame(a), to_shap(a)      an attribution as a frame, or as a shap.Explanation
+
+Each name is imported when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version as _version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ascribe.api import OpenModel, explain, fit_conditional, open, to_frame, to_shap  # noqa: A004
+    from ascribe.core.attribution import Attribution
+    from ascribe.core.errors import AscribeError
+
+__all__ = ["AscribeError", "Attribution", "OpenModel", "explain", "fit_conditional", "open", "to_frame", "to_shap"]
+
+__version__ = _version("ascribe")
+
+_HOMES = {"AscribeError": "ascribe.core.errors", "Attribution": "ascribe.core.attribution"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'ascribe' has no attribute '{name}'; it offers {', '.join(__all__)}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES.get(name, "ascribe.api")), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,7 +1,9 @@
-"""Rows from a file: Parquet, CSV (also gzipped) or Arrow IPC, as an Arrow table."""
+"""Rows and groups from files: Parquet, CSV (also gzipped) or Arrow IPC as an Arrow table; groups as TOML or JSON."""
 
 from __future__ import annotations
 
+import json
+import tomllib
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,7 +13,7 @@ import pyarrow.parquet
 
 from ascribe.core.errors import InputError
 
-__all__ = ["read_table", "write_parquet"]
+__all__ = ["read_groups", "read_table", "write_parquet"]
 
 READERS = {
     ".parquet": pyarrow.parquet.read_table,
@@ -42,3 +44,18 @@ def write_parquet(columns: dict[str, object], path: Path) -> None:
         pyarrow.parquet.write_table(pa.table(columns), str(path))
     except OSError as exc:
         raise InputError(f"{path} cannot be written ({exc.strerror or exc})") from exc
+
+
+def read_groups(path: Path) -> dict[str, tuple[str, ...]]:
+    """Groups of features from JSON or TOML:  group = ["feature", ...].  Raises InputError."""
+    try:
+        text = path.read_text()
+        raw = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    except FileNotFoundError as exc:
+        raise InputError(f"there is no groups file {path}") from exc
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, tomllib.TOMLDecodeError) as exc:
+        raise InputError(f"groups file {path} is neither TOML nor JSON ({exc})") from exc
+    for name, members in raw.items() if isinstance(raw, dict) else [("?", None)]:
+        if not isinstance(members, list) or not all(isinstance(m, str) for m in members):
+            raise InputError(f'{path}: write each group as {name} = ["feature", "feature"]')
+    return {name: tuple(members) for name, members in raw.items()}

@@ -17,7 +17,7 @@ from ascribe.core.attribution import Attribution
 from ascribe.core.errors import InputError
 from ascribe.report.quantities import in_units
 
-__all__ = ["MARKS", "Entry", "account_of", "answered", "importance_of"]
+__all__ = ["MARKS", "Entry", "account_of", "answered", "grouped", "importance_of"]
 
 MARKS = ("base", "prediction", "measured")
 VISIBLE_GAP = 1e-3  # of the largest bar: below it no eye sees that bars end beside the prediction
@@ -27,7 +27,8 @@ VISIBLE_GAP = 1e-3  # of the largest bar: below it no eye sees that bars end bes
 class Entry:
     """One line: a bar from `start` to `start + value`, or a mark at `start`; all in the output's unit.
 
-    `kind`: one of `MARKS`, or player, folded, gap, unexplained, size. `error`: standard error, NaN where unknown.
+    `kind`: one of `MARKS`, or player, folded, gap, unexplained; size and sum in a list of sizes. `error`: standard
+    error, NaN where unknown.
     """
 
     label: str
@@ -57,15 +58,14 @@ def account_of(
     phi, se = attribution.values[row], attribution.stderr[row]
     base, prediction = float(attribution.base_value), float(attribution.prediction[row])
     shown, folded = _by_size(np.abs(phi), top)
-    shares = [
-        (_name(attribution, row, int(j), units or {}), "player", float(phi[j]), float(se[j])) for j in shown
-    ]
+    shares = [(_name(attribution, row, int(j), units or {}), "player", float(phi[j]), float(se[j])) for j in shown]
     if len(folded):
         shares.append((others(attribution, len(folded)), "folded", float(phi[folded].sum()), _joint(se[folded])))
     left = prediction - base - sum(value for _, _, value, _ in shares)
-    if abs(left) > VISIBLE_GAP * max(abs(value) for _, _, value, _ in shares):
+    if abs(left) > VISIBLE_GAP * max((abs(value) for _, _, value, _ in shares), default=0.0):
         shares.append(("left over by the method", "gap", left, nan))
-    entries, at = [Entry("base value", "base", base)], base
+    meaning = "f(reference)" if attribution.info.game == "baseline" else "E f(X)"
+    entries, at = [Entry(f"base value, {meaning}", "base", base)], base
     for label, kind, value, error in shares:
         entries.append(Entry(label, kind, at, value, error))
         at += value
@@ -90,7 +90,7 @@ def importance_of(attribution: Attribution, top: int) -> tuple[Entry, ...]:
     entries = [Entry(attribution.features[j], "size", 0.0, float(size[j]), float(se[j])) for j in shown]
     if len(folded):
         label = f"{others(attribution, len(folded))}, sum"
-        entries.append(Entry(label, "folded", 0.0, float(size[folded].sum()), _joint(se[folded])))
+        entries.append(Entry(label, "sum", 0.0, float(size[folded].sum()), _joint(se[folded])))
     return tuple(entries)
 
 
@@ -111,7 +111,7 @@ def others(attribution: Attribution, count: int) -> str:
 
 def _check(attribution: Attribution, row: int) -> None:
     b = len(attribution)
-    if not 0 <= row < b:
+    if row not in range(b):
         raise InputError(f"there is no row {row}: " + (f"choose from 0 to {b - 1}" if b else "nothing was explained"))
     if not answered(attribution)[row]:
         reason = attribution.reasons[row] or "its values are not finite numbers"

@@ -32,7 +32,8 @@ def in_units(value: float, unit: str = "") -> str:
     if not isfinite(value):
         return f"{value:g} {symbol}".rstrip()
     power = _power(value, symbol, largest=1e6 if symbol in HAS_PREFIX else 1e3, smallest=1.0)
-    if abs(float(f"{value / 10**power:.3g}")) >= 1000 and power + 3 in PREFIXES and _multiplies(symbol):
+    rounded = abs(float(f"{value / 10**power:.3g}"))
+    if rounded >= 1000 and power + 3 in PREFIXES and symbol not in NO_PREFIX | HAS_PREFIX:
         power += 3  # 999.9 M is 1 G once it is rounded
     scaled = value / 10**power
     text = f"{scaled:,.0f}" if abs(scaled) >= 999.5 else f"{scaled:.3g}"
@@ -76,12 +77,8 @@ def scale_of(values: Iterable[float], unit: str) -> Scale:
     return Scale(power, _unit(symbol, power))
 
 
-def _multiplies(symbol: str) -> bool:
-    return symbol not in NO_PREFIX
-
-
 def _power(value: float, symbol: str, largest: float, smallest: float) -> int:
-    if value == 0 or not _multiplies(symbol) or smallest <= abs(value) < largest:
+    if value == 0 or symbol in NO_PREFIX or smallest <= abs(value) < largest:
         return 0
     if abs(value) < smallest and symbol not in TAKES_PREFIX:
         return 0

@@ -38,8 +38,9 @@ __all__ = ["Report", "TrainOptions", "fit_conditional", "prepare", "train"]
 
 BACKGROUND_ROWS = 256  # of the marginal game; evenly through the training part
 HOLDOUT_ROWS = 2000
-GATE_ROWS, GATE_COALITIONS, GATE_SAMPLES = 96, 24, 32
+GATE_ROWS, GATE_COALITIONS, GATE_SAMPLES = 256, 24, 32
 ESS_FLOOR = 0.4
+CHOICE_BLOCKS = 30
 
 
 
@@ -162,7 +163,10 @@ def prepare(options: TrainOptions, watch: Watcher) -> tuple[pa.Table, Cleaned, F
 def _fit_power(
     data: Dataset, options: TrainOptions, device: str, watch: Watcher
 ) -> tuple[FittedPower, dict[str, Any]]:
-    """Fit the families asked for; the one with the higher R2 on the validation rows serves."""
+    """Fit the families asked for and choose on the validation rows. A later family of the table serves only if its
+    squared error is lower by more than two standard errors over blocks of time: a tie goes to the trees, which cannot
+    run away on inputs that they have not seen (`docs/decisions/0005-choice-of-family.md`).
+    """
     wanted = POWER_FAMILIES if options.family == "best" else {options.family: POWER_FAMILIES[options.family]}
     report: dict[str, Any] = {}
     fitted: dict[str, FittedPower] = {}
@@ -174,8 +178,22 @@ def _fit_power(
             "holdout": asdict(power_error(data.holdout.y, on_holdout)),
             "options": fitted[name].options,
         }
-    best = max(report, key=lambda name: report[name]["validation"]["r2"])
+    best, *others = fitted
+    for name in others:
+        gain, error = _block_gain(data.validation.y, fitted[best].validation, fitted[name].validation)
+        verdict = f"{name} against {best}: squared error lower by {gain:.3g} +- {error:.2g} on validation rows"
+        best = name if gain > 2 * error else best
+        report[name]["choice"] = f"{verdict}; {best} serves"
+        watch.note(report[name]["choice"])
     return fitted[best], report
+
+
+def _block_gain(y: np.ndarray, old: np.ndarray, new: np.ndarray) -> tuple[float, float]:
+    """Mean of (old - y)^2 - (new - y)^2 over blocks of neighbouring rows, and its standard error: rows close in time
+    share their errors, so rows are not independent, blocks about are.
+    """
+    blocks = np.array([d.mean() for d in np.array_split((old - y) ** 2 - (new - y) ** 2, CHOICE_BLOCKS) if len(d)])
+    return float(blocks.mean()), float(blocks.std(ddof=1) / np.sqrt(len(blocks)))
 
 
 def _export_conditional(
@@ -188,14 +206,14 @@ def _export_conditional(
     background = X[np.linspace(0, len(X) - 1, min(BACKGROUND_ROWS, len(X))).astype(int)]
     plain = _open(files, fit, background, "proposal")
     weighted = replace(plain, weighting="energy")
-    rows = data.validation.X[np.linspace(0, len(data.validation) - 1, GATE_ROWS).astype(int)]
+    rows = X[fit.held[:GATE_ROWS]]
     errors = [mse_v(predict, c, rows, GATE_COALITIONS, GATE_SAMPLES) for c in (plain, weighted)]
     gain = errors[0] - errors[1]
     margin = gain.std(ddof=1) / np.sqrt(len(gain))
     low_ess = _low_ess(weighted, rows)
     keeps = gain.mean() > 2 * margin and low_ess >= ESS_FLOOR
     reason = (
-        f"MSE_v on validation rows: proposal {errors[0].mean():.4g}, energy {errors[1].mean():.4g}, "
+        f"MSE_v on rows that EmSHAP was not fitted on: proposal {errors[0].mean():.4g}, energy {errors[1].mean():.4g}, "
         f"gain {gain.mean():.2g} +- {margin:.2g}; first percentile of ess/s {low_ess:.2f}: "
         + ("the energy weighs completions" if keeps else "completions come from the proposal alone")
     )

@@ -7,4 +7,5 @@ from ascribe.train.families.power_xgboost import fit_power_xgboost
 
 __all__ = ["POWER_FAMILIES"]
 
-POWER_FAMILIES = {"power_mlp": fit_power_mlp, "power_xgboost": fit_power_xgboost}
+# In order of preference: a later family serves only if it is better beyond chance (`pipeline._fit_power`).
+POWER_FAMILIES = {"power_xgboost": fit_power_xgboost, "power_mlp": fit_power_mlp}

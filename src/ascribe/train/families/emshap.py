@@ -147,7 +147,8 @@ def draw_q(head: Head, s: int, generator: torch.Generator) -> torch.Tensor:
 @dataclass(frozen=True, eq=False)
 class EmShapFit:
     """Trained parts. `gain`: held-out log-likelihood of the energy over the proposal alone, in nats per row, with its
-    standard error; `nll`: history of the proposal's validation loss (nats per row).
+    standard error. Histories hold validation losses in nats per row. `held`: positions of the rows that validated and
+    that no gradient has seen.
     """
 
     scores: Scores
@@ -156,6 +157,7 @@ class EmShapFit:
     proposal_history: History
     tilt_history: History
     gain: tuple[float, float]
+    held: np.ndarray
 
 
 def fit_emshap(
@@ -231,7 +233,7 @@ def fit_emshap(
     )  # fmt: skip
     with torch.no_grad():
         gain = _gain(tilt_terms, held, seed)
-    return EmShapFit(scores, proposal.cpu(), tilt.cpu(), first, second, gain)
+    return EmShapFit(scores, proposal.cpu(), tilt.cpu(), first, second, gain, held)
 
 
 def _gain(terms, held: np.ndarray, seed: int) -> tuple[float, float]:  # type: ignore[no-untyped-def]

@@ -1,9 +1,9 @@
 """Power model as a small network.
 
-    f(x) = m_y + s_y MLP( asinh((clip(x, low, high) - c) / w) standardised )
+    f(x) = m_y + s_y MLP( asinh((x' - c) / w) standardised, x' standardised ),    x' = clip(x, low, high)
 
-Clipping to the training range keeps a counter that runs away from pulling the prediction with it; asinh is linear
-near the median and logarithmic in the tails, where counters live.
+Clipping to the bulk of the training range keeps a counter that runs away from pulling the prediction with it. asinh
+is linear near the median and logarithmic in the tails, where counters live; the plain values keep what is linear.
 """
 
 from __future__ import annotations
@@ -25,17 +25,21 @@ __all__ = ["PowerMlpOptions", "fit_power_mlp"]
 
 @dataclass(frozen=True)
 class PowerMlpOptions:
-    """`noise`: sd of the input noise in training, in standard deviations."""
+    """`noise`: sd of the input noise in training, in standard deviations. `clip`: share of rows beyond each bound."""
 
     hidden: tuple[int, ...] = (64, 32)
-    noise: float = 0.1
+    noise: float = 0.2
+    clip: float = 0.005
     loop: Loop = field(
         default_factory=lambda: Loop(epochs=40, batch=128, lr=2e-3, weight_decay=1e-2, patience=12)
     )
 
 
+REACH = 5.0  # standard deviations: beyond, an input says no more
+
+
 class Squash(nn.Module):
-    """Clip, asinh, standardise: statistics of the training part."""
+    """(rows, n) natural -> (rows, 2 n): asinh and plain, standardised by statistics of the training part."""
 
     low: torch.Tensor
     high: torch.Tensor
@@ -44,34 +48,38 @@ class Squash(nn.Module):
     mean: torch.Tensor
     sd: torch.Tensor
 
-    def __init__(self, X: np.ndarray) -> None:
+    def __init__(self, X: np.ndarray, clip: float) -> None:
         super().__init__()
+        low, high = np.quantile(X, [clip, 1 - clip], axis=0)
+        flat = low == high  # almost constant: its few other values are all there is to learn from
+        low, high = np.where(flat, X.min(axis=0), low), np.where(flat, X.max(axis=0), high)
+        X = X.clip(low, high)
         centre = np.median(X, axis=0)
         spread = np.abs(X - centre)
         # a counter that is 0 in most rows has median spread 0: its mean spread sets the scale then
         width = np.where(np.median(spread, axis=0) > 0, np.median(spread, axis=0), spread.mean(axis=0))
         width = np.where(width > 0, width, 1.0)
-        squashed = np.arcsinh((X - centre) / width)
-        sd = squashed.std(axis=0)
+        both = np.concatenate([np.arcsinh((X - centre) / width), (X - centre) / width], axis=1)
+        mean, sd = both.mean(axis=0), both.std(axis=0)
         held = {
-            "low": X.min(axis=0), "high": X.max(axis=0), "centre": centre, "width": width,
-            "mean": squashed.mean(axis=0), "sd": np.where(sd > 0, sd, 1.0),
+            "low": low, "high": high, "centre": centre, "width": width, "mean": mean, "sd": np.where(sd > 0, sd, 1.0),
         }  # fmt: skip
         for name, value in held.items():
             self.register_buffer(name, torch.as_tensor(value, dtype=torch.float32))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = torch.minimum(torch.maximum(x, self.low), self.high)
-        return (torch.asinh((x - self.centre) / self.width) - self.mean) / self.sd
+        x = (torch.minimum(torch.maximum(x, self.low), self.high) - self.centre) / self.width
+        both = (torch.cat([torch.asinh(x), x], dim=-1) - self.mean) / self.sd
+        return both.clamp(-REACH, REACH)
 
 
 class PowerMlp(nn.Module):
     """`x (rows, n)` in natural units -> `prediction (rows,)` in the target's unit."""
 
-    def __init__(self, X: np.ndarray, y: np.ndarray, hidden: tuple[int, ...]) -> None:
+    def __init__(self, X: np.ndarray, y: np.ndarray, options: PowerMlpOptions) -> None:
         super().__init__()
-        self.squash = Squash(X)
-        widths = [X.shape[1], *hidden]
+        self.squash = Squash(X, options.clip)
+        widths = [2 * X.shape[1], *options.hidden]
         layers = [m for a, b in pairwise(widths) for m in (nn.Linear(a, b), nn.SiLU())]
         self.body = nn.Sequential(*layers, nn.Linear(widths[-1], 1))
         self.register_buffer("mean_y", torch.tensor(float(y.mean()), dtype=torch.float32))
@@ -117,7 +125,7 @@ def _fit(
 ) -> tuple[PowerMlp, int]:  # fmt: skip
     """The network and its best epoch. With `epochs` given there is nothing to stop on: the schedule runs to there."""
     torch.manual_seed(seed)
-    network = PowerMlp(X, y, options.hidden).to(device)
+    network = PowerMlp(X, y, options).to(device)
     with torch.no_grad():
         inputs, inputs_val = network.squash(_tensor(X, device)), network.squash(_tensor(X_val, device))
     scaled = (_tensor(y, device) - network.mean_y) / network.sd_y

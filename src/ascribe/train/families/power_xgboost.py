@@ -22,13 +22,13 @@ class PowerXgboostOptions:
     """
 
     max_depth: int = 6
-    learning_rate: float = 0.03
+    learning_rate: float = 0.05
     subsample: float = 0.5
     colsample_bytree: float = 0.7
     colsample_bynode: float = 0.5
     min_child_weight: float = 30
-    trees: int = 600
-    patience: int = 50
+    trees: int = 400
+    patience: int = 40
 
 
 class _Report(xgboost.callback.TrainingCallback):

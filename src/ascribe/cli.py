@@ -1,0 +1,337 @@
+"""The command `ascribe`: one function a command; each wing is imported inside its command."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from ascribe.core.errors import AscribeError, InputError, MissingExtra
+
+__all__ = ["app", "main"]
+
+REFUSED = 3  # exit code of a gate that says no
+
+app = typer.Typer(
+    name="ascribe",
+    help="How much of a prediction each input is responsible for, at the speed of the prediction itself.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+err = Console(stderr=True)
+out = Console()
+
+Registry = Annotated[str, typer.Option("--registry", help="directory, file:///path or s3://bucket/prefix")]
+Channel = Annotated[str, typer.Option("--channel", help="pointer to move")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="same seed, same answer")]
+Budget = Annotated[int | None, typer.Option("--budget", help="coalitions per row (default: by the number of features)")]
+Samples = Annotated[int, typer.Option("--samples", help="completions per coalition")]
+Groups = Annotated[Path | None, typer.Option("--groups", help="TOML or JSON: group = [features]; groups become players")]
+Method = Annotated[str, typer.Option("--method", help="conditional_shap or kernel_shap")]
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _listed(text: str | None) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip()) if text else ()
+
+
+@app.command()
+def train(
+    data: Annotated[Path, typer.Option("--data", help="Parquet, CSV (.gz) or Arrow file")],
+    target: Annotated[str, typer.Option("--target", help="column to predict, such as measured watts")],
+    out_dir: Annotated[Path, typer.Option("--out", help="folder of the bundle")],
+    features: Annotated[str | None, typer.Option("--features", help="a,b,c (default: every numeric column)")] = None,
+    time: Annotated[str | None, typer.Option("--time", help="column that orders rows; the last ones are held out")] = None,
+    group: Annotated[str | None, typer.Option("--group", help="a,b: split and order within these")] = None,
+    units: Annotated[Path | None, typer.Option("--units", help='TOML or JSON: name = "unit"')] = None,
+    holdout: Annotated[float, typer.Option("--holdout", help="share of rows held out")] = 0.3,
+    family: Annotated[str, typer.Option("--family", help="best, power_mlp or power_xgboost")] = "best",
+    seed: Seed = 0,
+) -> None:
+    """Clean a table, train the power model and EmSHAP, and write one bundle that offers both."""
+    with _extra("train", "torch and xgboost"):
+        from ascribe.train.pipeline import TrainOptions
+        from ascribe.train.pipeline import train as run
+    options = TrainOptions(
+        data, target, out_dir, _listed(features) or None, time, _listed(group), units, holdout, family, seed
+    )
+    with _bars() as bars:
+        report = run(options, watcher(bars))
+    show_report(report, out_dir)
+
+
+@app.command()
+def explain(
+    bundle: Annotated[str, typer.Argument(help="bundle folder, or REGISTRY#NAME[@CHANNEL]")],
+    data: Annotated[Path, typer.Argument(help="rows: Parquet, CSV (.gz) or Arrow")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="OUT.parquet")],
+    groups: Groups = None,
+    method: Method = "conditional_shap",
+    budget: Budget = None,
+    samples: Samples = 32,
+    seed: Seed = 0,
+) -> None:
+    """Explain every row of a file: prediction, base_value, a column per feature, stderr_<feature>, status."""
+    from ascribe import api
+    from ascribe.bundle.tables import read_table, write_parquet
+
+    if output.suffix != ".parquet":
+        raise InputError(f"{output}: the answer is a Parquet file, name it .parquet")
+    a = _explained(bundle, read_table(data), method, budget, samples, seed, groups)
+    write_parquet(api.columns(a), output)
+    counts = {word: int((a.status == word).sum()) for word in dict.fromkeys(a.status.tolist())}
+    told = ", ".join(f"{n} {word}" for word, n in counts.items())
+    err.print(f"{len(a)} rows ({told}), {a.info.budget} coalitions x {a.info.samples} completions -> {output}")
+
+
+@app.command()
+def plot(
+    bundle: Annotated[str, typer.Argument(help="bundle folder, or REGISTRY#NAME[@CHANNEL]")],
+    data: Annotated[Path, typer.Argument(help="rows: Parquet, CSV (.gz) or Arrow")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="PNG or SVG")],
+    rows: Annotated[str | None, typer.Option("--rows", help="row numbers, such as 3,17 (default: busiest and idlest)")] = None,
+    groups: Groups = None,
+    method: Method = "conditional_shap",
+    budget: Budget = None,
+    samples: Samples = 64,
+    seed: Seed = 0,
+) -> None:
+    """Draw chosen rows of a file as waterfalls."""
+    from ascribe import api
+    from ascribe.bundle.tables import read_table
+
+    with _extra("report", "matplotlib"):
+        from ascribe.report import plots
+    table = read_table(data)
+    if rows is None:
+        f = api.open(bundle).predict(table)
+        import numpy as np
+
+        chosen = [int(np.nanargmax(f)), int(np.nanargmin(f))]
+    else:
+        chosen = [_row(text, table.num_rows) for text in _listed(rows)]
+    a = _explained(bundle, table.take(chosen), method, budget, samples, seed, groups)
+    units = {f.name: f.unit for f in api.open(bundle).schema}
+    plots.save(plots.waterfall(a, range(len(chosen)), [f"row {i}" for i in chosen], units=units), output)
+    err.print(f"-> {output}")
+
+
+@app.command()
+def publish(
+    bundle: Annotated[Path, typer.Argument(help="bundle folder")],
+    registry: Registry,
+    name: Annotated[str, typer.Option("--name", help="name of the model")],
+) -> None:
+    """Put a bundle into the registry; prints its version."""
+    from ascribe.bundle.archive import open_directory
+    from ascribe.bundle.registry import Registry as Store
+
+    typer.echo(Store(registry).publish(name, open_directory(bundle)))
+
+
+@app.command()
+def promote(name: str, version: str, registry: Registry, channel: Channel = "production") -> None:
+    """Judge a version against production on held-out rows and move the channel to it; exit code 3 if refused."""
+    from ascribe.bundle.gate import judge
+    from ascribe.bundle.registry import Registry as Store
+    from ascribe.core.errors import NotFound
+
+    store = Store(registry)
+    candidate = store.fetch(name, version)
+    try:
+        held = store.channel(name, channel).current
+    except NotFound:
+        held = None
+    if held is not None and held.version == version:
+        err.print(f"{version} is in {channel} already")
+        return
+    verdict = judge(candidate, store.fetch(name, held.version, held.sha256) if held else None)
+    show_verdict(verdict)
+    if not verdict.accepted:
+        err.print(f"refused: {channel} stays with {held.version if held else 'nothing'}", style="bold red")
+        raise typer.Exit(REFUSED)
+    store.promote(name, version, _now(), channel, verdict.reasons, held.version if held else None)
+    err.print(f"{channel} of {name} is {version}", style="bold green")
+
+
+@app.command()
+def rollback(name: str, registry: Registry, channel: Channel = "production") -> None:
+    """Point a channel back at the version before."""
+    from ascribe.bundle.registry import Registry as Store
+
+    typer.echo(Store(registry).rollback(name, _now(), channel).current.version)
+
+
+@app.command()
+def history(name: str, registry: Registry, channel: Channel = "production") -> None:
+    """Every move of a channel, and all versions."""
+    from ascribe.bundle.registry import Registry as Store
+
+    store = Store(registry)
+    table = Table("when", "what", "version", "why", box=None)
+    for event in store.channel(name, channel).history:
+        table.add_row(event.at, event.action, event.version, "; ".join(event.reasons))
+    out.print(table)
+    out.print(f"versions: {', '.join(store.versions(name))}", highlight=False)
+
+
+@app.command()
+def serve(
+    registry: Registry,
+    model: Annotated[str, typer.Option("--model", help="NAME[@CHANNEL]")],
+    http: Annotated[str, typer.Option("--http", help="HOST:PORT")] = "127.0.0.1:8080",
+    grpc: Annotated[str, typer.Option("--grpc", help="HOST:PORT")] = "127.0.0.1:50051",
+) -> None:
+    """Answer predictions and attributions over HTTP and gRPC until stopped."""
+    from ascribe.serve.app import run
+
+    run(registry, model, http, grpc)
+
+
+@app.command()
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="end after the pictures instead of serving on")] = False,
+    folder: Annotated[Path, typer.Option("--dir", help="where everything goes")] = Path("runs/demo"),
+    quick: Annotated[bool, typer.Option("--quick", help="a sixth of the rows, for a first look")] = False,
+) -> None:
+    """From a real server's telemetry to a served attribution: the whole journey on this machine."""
+    with _extra("train,report", "torch, xgboost and matplotlib"):
+        from ascribe.demo import run
+    run(folder, once, quick)
+
+
+def _explained(
+    bundle: str, table: Any, method: str, budget: int | None, samples: int, seed: int, groups: Path | None
+) -> Any:
+    from ascribe import api
+    from ascribe.bundle.tables import read_groups
+
+    model = api.open(bundle)
+    players = read_groups(groups) if groups else None
+    with _bars() as bars:
+        task = bars.add_task("explaining", total=table.num_rows)
+        return model.explain(
+            table, method, budget, samples, seed, groups=players, step=lambda: bars.advance(task)
+        )
+
+
+def _row(text: str, count: int) -> int:
+    if not text.isdigit() or int(text) >= count:
+        raise InputError(f"'{text}' is no row: the file has rows 0 to {count - 1}")
+    return int(text)
+
+
+def watcher(bars: Progress) -> Any:
+    """Shows cleaning, stages and notes of a training run."""
+    from ascribe.train.pipeline import Watcher
+
+    class Shown(Watcher):
+        def progress(self, stage: str) -> Callable[[float, str], None]:
+            task = bars.add_task(stage, total=1.0)
+
+            def step(done: float, text: str) -> None:
+                bars.update(task, completed=done, description=f"{stage}  {text}")
+
+            return step
+
+        def cleaned(self, cleaned: Any, total: int, quarantine: Path) -> None:
+            count = len(cleaned.quarantine)
+            bars.console.print(f"{total} rows read, {len(cleaned.rows)} kept, {count} in quarantine ({quarantine})")
+            for reason, n in cleaned.reasons.items():
+                bars.console.print(f"  {n:6d}  {reason}", highlight=False)
+            if cleaned.constant:
+                bars.console.print(f"  left out, never vary: {', '.join(cleaned.constant)}", highlight=False)
+
+        def note(self, text: str) -> None:
+            bars.console.print(text, highlight=False)
+
+    return Shown()
+
+
+def show_report(report: Any, place: Path) -> None:
+    """Both families, which one serves, and where the bundle is."""
+    table = Table("family", "R2 validation", "R2 held out", "MAE held out", "MAPE held out", "", box=None)
+    for name, numbers in report.metrics["families"].items():
+        v, h = numbers["validation"], numbers["holdout"]
+        mark = "serves" if name == report.family else ""
+        table.add_row(name, f"{v['r2']:.4f}", f"{h['r2']:.4f}", f"{h['mae']:.3f}", f"{100 * h['mape']:.2f} %", mark)
+    out.print(table)
+    out.print(f"bundle {report.version} -> {place}", highlight=False)
+
+
+def show_verdict(verdict: Any) -> None:
+    """Each reason on a line."""
+    for reason in verdict.reasons:
+        err.print(f"gate: {reason}", highlight=False)
+
+
+def _bars() -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=err)
+
+
+@contextmanager
+def _extra(name: str, what: str) -> Iterator[None]:
+    """An absent optional part as one line."""
+    try:
+        yield
+    except ModuleNotFoundError as exc:
+        raise MissingExtra(f"this command needs {what}: pip install 'ascribe[{name}]' ({exc.name} is missing)") from exc
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="print the version and stop")] = False,
+) -> None:
+    if context.invoked_subcommand is None and not version:
+        typer.echo(context.get_help())
+    if version:
+        import ascribe
+
+        typer.echo(f"ascribe {ascribe.__version__}")
+        raise typer.Exit
+
+
+def main() -> NoReturn:
+    """Errors in one line that says what to do; a traceback only with --debug (anywhere on the line)."""
+    debug = "--debug" in sys.argv
+    arguments = [a for a in sys.argv[1:] if a != "--debug"]
+    try:
+        code = app(arguments, prog_name="ascribe", standalone_mode=False)
+    except AscribeError as exc:
+        _stop(str(exc), exc, debug, 2)
+    except (typer.Abort, KeyboardInterrupt) as exc:
+        _stop("stopped", exc, debug, 130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read has gone
+        sys.exit(1)
+    except OSError as exc:
+        full = " (the disk is full: free some space)" if exc.errno == errno.ENOSPC else ""
+        _stop(f"{exc.filename or 'the system'}: {exc.strerror or exc}{full}", exc, debug, 2)
+    except Exception as exc:
+        if not hasattr(exc, "format_message"):  # what typer raises for a wrong command line; it names no public class
+            _stop(f"this should not happen ({type(exc).__name__}: {exc}); --debug shows where", exc, debug, 1)
+        _stop(f"{exc.format_message()} (see `ascribe --help`)", exc, debug, 2)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _stop(text: str, exc: BaseException, debug: bool, code: int) -> NoReturn:
+    if debug:
+        raise exc
+    typer.echo(f"ascribe: {text}", err=True)
+    sys.exit(code)

@@ -1,0 +1,226 @@
+"""`ascribe demo`: the whole journey on one machine, told as it goes. Nothing here that the other commands do not do."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+import numpy as np
+import polars as pl
+from rich.console import Console
+from rich.table import Table
+
+from ascribe import api, cli
+from ascribe.bundle.archive import open_directory
+from ascribe.bundle.gate import judge
+from ascribe.bundle.registry import Registry
+from ascribe.core.errors import InputError, NotFound, ServiceError
+from ascribe.report import plots
+from ascribe.serve.wire import attribution_pb2 as wire
+from ascribe.serve.wire import attribution_pb2_grpc as door
+from ascribe.train.pipeline import TrainOptions, train
+
+__all__ = ["run"]
+
+ROOT = Path(__file__).resolve().parents[2]
+DATA, UNITS = ROOT / "examples" / "data" / "xeon_e5_2650.parquet", ROOT / "examples" / "units_power.toml"
+TARGET, NAME = "powerWatts", "node-power"
+BUDGET, SAMPLES = 1024, 64
+SHOWN = 10
+
+say = Console()
+
+
+def run(folder: Path, once: bool, quick: bool) -> None:
+    """Clean, train, publish, judge, promote, serve, ask over both doors, draw. Serves on at a terminal unless `once`.
+
+    Raises InputError where the example data is not at hand (a wheel has none), and what the steps raise.
+    """
+    if not DATA.is_file():
+        raise InputError("the demo needs examples/data from the repository: clone it and run `make demo` there")
+    folder.mkdir(parents=True, exist_ok=True)
+    _head("1", f"Real telemetry: {DATA.name} (hardware counters of a server, a row every 2 s, measured watts)")
+    data = _sampled(folder) if quick else DATA
+    options = TrainOptions(
+        data, TARGET, folder / "bundle", _counters(), "seq", ("source", "workload"), UNITS,
+        max_seconds=20 if quick else None,
+    )  # fmt: skip
+    _head("2", "Cleaned, then two power models and EmSHAP trained, exported to ONNX, checked for parity")
+    with cli._bars() as bars:
+        report = train(options, cli.watcher(bars))
+    cli.show_report(report, options.out)
+    _head("3", "Published to a registry, judged on held-out rows, promoted")
+    registry = str(folder / "registry")
+    version = _promoted(Registry(registry), options.out)
+    _head("4", "Served, and asked over HTTP and gRPC")
+    busy, idle = _moments(data, options.out)
+    with _service(registry) as (http, grpc_at):
+        rest = _ask_http(http, [busy, idle])
+        rpc = _ask_grpc(grpc_at, [busy, idle])
+        same = all(
+            a["attribution_shares"] == dict(b.attribution_shares) and a["prediction"] == b.prediction
+            for a, b in zip(rest["attributions"], rpc.attributions, strict=True)
+        )
+        say.print(f"HTTP {http} and gRPC {grpc_at} answered; {'equal bit for bit' if same else 'THEY DIFFER'}")
+        if not same:
+            raise ServiceError("REST and gRPC disagree: this should not happen, please report it")
+        _show(rest)
+        picture = _draw(options.out, [busy, idle], folder / "waterfall.png")
+        say.print(f"\nwaterfall of the busy and the idle moment: {picture}")
+        if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+            import webbrowser
+
+            webbrowser.open(picture.as_uri())
+        say.print(f"model card: {http}/v1/models/{NAME}", highlight=False)
+        if not once and sys.stdout.isatty():
+            say.print("serving on; Ctrl-C stops")
+            try:
+                import time
+
+                while True:
+                    time.sleep(3600)
+            except KeyboardInterrupt:
+                say.print("stopped")
+
+
+def _head(number: str, text: str) -> None:
+    say.print(f"\n[bold]{number}. {text}[/bold]")
+
+
+def _counters() -> tuple[str, ...]:
+    """The 32 counters that the units file names, in its order."""
+    import tomllib
+
+    return tuple(name for name in tomllib.loads(UNITS.read_text()) if name != TARGET)
+
+
+def _sampled(folder: Path) -> Path:
+    """Every sixth row."""
+    place = folder / "sample.parquet"
+    pl.read_parquet(DATA).gather_every(6).write_parquet(place)
+    return place
+
+
+def _promoted(registry: Registry, bundle: Path) -> str:
+    candidate = open_directory(bundle)
+    version = registry.publish(NAME, candidate)
+    say.print(f"published {NAME} {version}", highlight=False)
+    try:
+        held = registry.channel(NAME).current
+    except NotFound:
+        held = None
+    if held and held.version == version:
+        return version
+    verdict = judge(candidate, registry.fetch(NAME, held.version, held.sha256) if held else None)
+    cli.show_verdict(verdict)
+    if verdict.accepted:
+        registry.promote(NAME, version, cli._now(), reasons=verdict.reasons, expected=held.version if held else None)
+        say.print(f"promoted: production is {version}", highlight=False)
+    else:
+        say.print(f"refused: production stays with {held.version if held else 'nothing'}", style="bold red")
+    return version
+
+
+def _moments(data: Path, bundle: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A busy and an idle held-out moment: near the 99th and the 1st percentile of measured watts."""
+    features = api.open_bundle(str(bundle)).manifest.feature_list
+    names = [f.name for f in features]
+    rows = pl.read_parquet(data).filter(
+        pl.all_horizontal(pl.col(f.name).is_between(f.seen_low, f.seen_high) for f in features)
+    )
+    rows = rows.sort(TARGET)
+    picked = []
+    for word, share in (("busy", 0.99), ("idle", 0.01)):
+        row = rows.row(round(share * (len(rows) - 1)), named=True)
+        picked.append(
+            {
+                "id": f"{word} ({row['workload']}, seq {row['seq']})",
+                "values": {name: float(row[name]) for name in names},
+                "units": {f.name: f.unit for f in features},
+                "measured_w": float(row[TARGET]),
+            }
+        )
+    return picked[0], picked[1]
+
+
+@contextmanager
+def _service(registry: str) -> Iterator[tuple[str, str]]:
+    """`ascribe serve` as a process of its own on free ports; yields both addresses."""
+    command = [sys.executable, "-m", "ascribe", "serve", "--registry", registry, "--model", NAME]
+    command += ["--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        for line in process.stdout:
+            event = json.loads(line)
+            if event.get("event") == "ready":
+                say.print(f"service ready in {event['start_ms']} ms")
+                yield event["http"], event["grpc"]
+                return
+        raise ServiceError("the service ended before it was ready: its log is above")
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _ask_http(url: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    body = json.dumps({"feature_vector": rows, "budget": BUDGET, "samples": SAMPLES}).encode()
+    request = urllib.request.Request(f"{url}/v1/attributions", body, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=120) as answer:
+        return json.load(answer)
+
+
+def _ask_grpc(address: str, rows: list[dict[str, Any]]) -> Any:
+    vectors = [
+        wire.FeatureVector(
+            id=row["id"], names=list(row["values"]), values=list(row["values"].values()),
+            units=list(row["units"].values()), measured_w=row["measured_w"],
+        )
+        for row in rows
+    ]  # fmt: skip
+    with grpc.insecure_channel(address) as channel:
+        ask = door.AttributionServiceStub(channel).GetAttribution
+        return ask(wire.AttributionRequest(feature_vector=vectors, budget=BUDGET, samples=SAMPLES), timeout=120)
+
+
+def _show(answer: dict[str, Any]) -> None:
+    """Watts per counter of both moments, largest first."""
+    table = Table("counter", *(a["id"] for a in answer["attributions"]), box=None)
+    busy = answer["attributions"][0]["attribution_shares"]
+    names = sorted(busy, key=lambda name: -abs(busy[name]))
+
+    def row(label: str, cells: list[str]) -> None:
+        table.add_row(label, *cells)
+
+    for name in names[:SHOWN]:
+        row(name, [f"{a['attribution_shares'][name]:+8.2f} W +- {a['stderr'].get(name, np.nan):.2f}" for a in answer["attributions"]])
+    rest = [sum(a["attribution_shares"][name] for name in names[SHOWN:]) for a in answer["attributions"]]
+    row(f"{len(names) - SHOWN} other counters", [f"{value:+8.2f} W" for value in rest])
+    row("base (mean over training)", [f"{a['base_value']:8.2f} W" for a in answer["attributions"]])
+    row("= predicted", [f"{a['prediction']:8.2f} W" for a in answer["attributions"]])
+    row("unexplained", [f"{a['unexplained_w']:+8.2f} W" for a in answer["attributions"]])
+    row("= measured", [f"{a['measured_w']:8.2f} W" for a in answer["attributions"]])
+    say.print(table)
+    say.print(
+        f"{answer['method']}, {answer['game']} game, {answer['budget']} coalitions x {answer['samples']} completions; "
+        f"{answer['timings_ms']['explain'] / len(answer['attributions']):.0f} ms a row"
+    )
+
+
+def _draw(bundle: Path, moments: list[dict[str, Any]], place: Path) -> Path:
+    model = api.open(bundle)
+    X = np.array([[moment["values"][name] for name in model.features] for moment in moments])
+    a = model.explain(X, budget=BUDGET, samples=SAMPLES)
+    units = {f.name: f.unit for f in model.schema}
+    measured = [moment["measured_w"] for moment in moments]
+    plots.save(plots.waterfall(a, [0, 1], [m["id"] for m in moments], measured=measured, units=units), place)
+    return place.resolve()
+
