@@ -14,7 +14,7 @@ from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ascribe.api import OpenModel, explain, fit_conditional, open, to_frame, to_shap  # noqa: A004
+    from ascribe.api import OpenModel, explain, fit_conditional, open, to_frame, to_shap
     from ascribe.core.attribution import Attribution
     from ascribe.core.errors import AscribeError
 

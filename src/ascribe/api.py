@@ -20,6 +20,7 @@ from ascribe.core.explainers import Options, available
 from ascribe.core.explainers import explain as _explain
 from ascribe.core.features import Feature
 from ascribe.core.model import Model
+from ascribe.core.words import listed
 
 __all__ = ["OpenModel", "columns", "explain", "fit_conditional", "open", "open_bundle", "to_frame", "to_shap"]
 
@@ -102,7 +103,7 @@ class OpenModel:
         return ask(rows, coalitions)
 
 
-def open(path_or_uri: str | Path) -> OpenModel:  # noqa: A001 - the verb of the house
+def open(path_or_uri: str | Path) -> OpenModel:
     """A bundle's directory, or `REGISTRY#NAME[@CHANNEL]` (`file:///srv/registry#node-power@production`).
 
     Every file is verified against its sha256 before it is parsed. Raises NotFound, BundleError, TamperedError.
@@ -170,9 +171,7 @@ def explain(
     return _timed(model, rows, method, Options(estimator, budget, samples, seed, _frozen(groups)), step)
 
 
-def fit_conditional(
-    X: Any, method: str = "emshap", seed: int = 0, max_seconds: float | None = None
-) -> Conditional:
+def fit_conditional(X: Any, method: str = "emshap", seed: int = 0, max_seconds: float | None = None) -> Conditional:
     """A law of hidden features given observed ones, fitted on rows in natural units.
 
     `emshap` (extra: train), `gaussian`, or `independent` (ignores what is observed). `max_seconds` bounds the fit of
@@ -183,7 +182,7 @@ def fit_conditional(
         raise InputError("training rows hold missing values: clean them first (`ascribe train` does)")
     if method == "emshap":
         try:
-            from ascribe.train.pipeline import fit_conditional as fit
+            from ascribe.train.conditional import fit_conditional as fit
         except ImportError as exc:
             raise MissingExtra("fitting emshap needs torch: pip install 'ascribe[train]'") from exc
         return fit(rows, seed, max_seconds)
@@ -235,7 +234,9 @@ def to_shap(a: Attribution) -> Any:
     )
 
 
-def _timed(model: Model, rows: np.ndarray, method: str, options: Options, step: Callable[[], None] | None) -> Attribution:
+def _timed(
+    model: Model, rows: np.ndarray, method: str, options: Options, step: Callable[[], None] | None
+) -> Attribution:
     begin = time.perf_counter()
     a = _explain(model, rows, method, options, step)
     return replace(a, info=replace(a.info, timings={"explain": (time.perf_counter() - begin) * 1e3}))
@@ -262,7 +263,7 @@ def _matrix(X: Any, wanted: Sequence[str] | None = None) -> tuple[np.ndarray, tu
             have, column = [str(c) for c in X.columns], lambda name: X[name].to_numpy()
         names = tuple(wanted or have)
         if missing := [name for name in names if name not in have]:
-            raise SchemaError(f"there is no column {', '.join(missing)}; the rows have {', '.join(have)}")
+            raise SchemaError(f"there is no column {listed(missing)}; the rows have {listed(have)}")
         held = []
         for name in names:
             try:

@@ -5,17 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Table
 
+from ascribe.console import bars, err, now, show_report, show_verdict, watcher
 from ascribe.core.errors import AscribeError, InputError, MissingExtra
 
 __all__ = ["app", "main"]
@@ -29,20 +26,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-err = Console(stderr=True)
-out = Console()
-
 Registry = Annotated[str, typer.Option("--registry", help="directory, file:///path or s3://bucket/prefix")]
 Channel = Annotated[str, typer.Option("--channel", help="pointer to move")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="same seed, same answer")]
 Budget = Annotated[int | None, typer.Option("--budget", help="coalitions per row (default: by the number of features)")]
 Samples = Annotated[int, typer.Option("--samples", help="completions per coalition")]
-Groups = Annotated[Path | None, typer.Option("--groups", help="TOML or JSON: group = [features]; groups become players")]
+Groups = Annotated[
+    Path | None, typer.Option("--groups", help="TOML or JSON: group = [features]; groups become players")
+]
 Method = Annotated[str, typer.Option("--method", help="conditional_shap or kernel_shap")]
-
-
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _listed(text: str | None) -> tuple[str, ...]:
@@ -55,7 +47,9 @@ def train(
     target: Annotated[str, typer.Option("--target", help="column to predict, such as measured watts")],
     out_dir: Annotated[Path, typer.Option("--out", help="folder of the bundle")],
     features: Annotated[str | None, typer.Option("--features", help="a,b,c (default: every numeric column)")] = None,
-    time: Annotated[str | None, typer.Option("--time", help="column that orders rows; the last ones are held out")] = None,
+    time: Annotated[
+        str | None, typer.Option("--time", help="column that orders rows; the last ones are held out")
+    ] = None,
     group: Annotated[str | None, typer.Option("--group", help="a,b: split and order within these")] = None,
     units: Annotated[Path | None, typer.Option("--units", help='TOML or JSON: name = "unit"')] = None,
     holdout: Annotated[float, typer.Option("--holdout", help="share of rows held out")] = 0.3,
@@ -69,8 +63,8 @@ def train(
     options = TrainOptions(
         data, target, out_dir, _listed(features) or None, time, _listed(group), units, holdout, family, seed
     )
-    with _bars() as bars:
-        report = run(options, watcher(bars))
+    with bars() as shown:
+        report = run(options, watcher(shown))
     show_report(report, out_dir)
 
 
@@ -103,7 +97,9 @@ def plot(
     bundle: Annotated[str, typer.Argument(help="bundle folder, or REGISTRY#NAME[@CHANNEL]")],
     data: Annotated[Path, typer.Argument(help="rows: Parquet, CSV (.gz) or Arrow")],
     output: Annotated[Path, typer.Option("-o", "--output", help="PNG or SVG")],
-    rows: Annotated[str | None, typer.Option("--rows", help="row numbers, such as 3,17 (default: busiest and idlest)")] = None,
+    rows: Annotated[
+        str | None, typer.Option("--rows", help="row numbers, such as 3,17 (default: busiest and idlest)")
+    ] = None,
     groups: Groups = None,
     method: Method = "conditional_shap",
     budget: Budget = None,
@@ -164,7 +160,7 @@ def promote(name: str, version: str, registry: Registry, channel: Channel = "pro
     if not verdict.accepted:
         err.print(f"refused: {channel} stays with {held.version if held else 'nothing'}", style="bold red")
         raise typer.Exit(REFUSED)
-    store.promote(name, version, _now(), channel, verdict.reasons, held.version if held else None)
+    store.promote(name, version, now(), channel, verdict.reasons, held.version if held else None)
     err.print(f"{channel} of {name} is {version}", style="bold green")
 
 
@@ -173,7 +169,7 @@ def rollback(name: str, registry: Registry, channel: Channel = "production") -> 
     """Point a channel back at the version before."""
     from ascribe.bundle.registry import Registry as Store
 
-    typer.echo(Store(registry).rollback(name, _now(), channel).current.version)
+    typer.echo(Store(registry).rollback(name, now(), channel).current.version)
 
 
 @app.command()
@@ -182,11 +178,11 @@ def history(name: str, registry: Registry, channel: Channel = "production") -> N
     from ascribe.bundle.registry import Registry as Store
 
     store = Store(registry)
-    table = Table("when", "what", "version", "why", box=None)
     for event in store.channel(name, channel).history:
-        table.add_row(event.at, event.action, event.version, "; ".join(event.reasons))
-    out.print(table)
-    out.print(f"versions: {', '.join(store.versions(name))}", highlight=False)
+        typer.echo(f"{event.at}  {event.action:8s}  {event.version}")
+        for reason in event.reasons:
+            typer.echo(f"    {reason}")
+    typer.echo("all versions: " + ", ".join(store.versions(name)))
 
 
 @app.command()
@@ -222,66 +218,15 @@ def _explained(
 
     model = api.open(bundle)
     players = read_groups(groups) if groups else None
-    with _bars() as bars:
-        task = bars.add_task("explaining", total=table.num_rows)
-        return model.explain(
-            table, method, budget, samples, seed, groups=players, step=lambda: bars.advance(task)
-        )
+    with bars(keep=False) as shown:
+        task = shown.add_task("explaining", total=table.num_rows)
+        return model.explain(table, method, budget, samples, seed, groups=players, step=lambda: shown.advance(task))
 
 
 def _row(text: str, count: int) -> int:
     if not text.isdigit() or int(text) >= count:
         raise InputError(f"'{text}' is no row: the file has rows 0 to {count - 1}")
     return int(text)
-
-
-def watcher(bars: Progress) -> Any:
-    """Shows cleaning, stages and notes of a training run."""
-    from ascribe.train.pipeline import Watcher
-
-    class Shown(Watcher):
-        def progress(self, stage: str) -> Callable[[float, str], None]:
-            task = bars.add_task(stage, total=1.0)
-
-            def step(done: float, text: str) -> None:
-                bars.update(task, completed=done, description=f"{stage}  {text}")
-
-            return step
-
-        def cleaned(self, cleaned: Any, total: int, quarantine: Path) -> None:
-            count = len(cleaned.quarantine)
-            bars.console.print(f"{total} rows read, {len(cleaned.rows)} kept, {count} in quarantine ({quarantine})")
-            for reason, n in cleaned.reasons.items():
-                bars.console.print(f"  {n:6d}  {reason}", highlight=False)
-            if cleaned.constant:
-                bars.console.print(f"  left out, never vary: {', '.join(cleaned.constant)}", highlight=False)
-
-        def note(self, text: str) -> None:
-            bars.console.print(text, highlight=False)
-
-    return Shown()
-
-
-def show_report(report: Any, place: Path) -> None:
-    """Both families, which one serves, and where the bundle is."""
-    table = Table("family", "R2 validation", "R2 held out", "MAE held out", "MAPE held out", "", box=None)
-    for name, numbers in report.metrics["families"].items():
-        v, h = numbers["validation"], numbers["holdout"]
-        mark = "serves" if name == report.family else ""
-        table.add_row(name, f"{v['r2']:.4f}", f"{h['r2']:.4f}", f"{h['mae']:.3f}", f"{100 * h['mape']:.2f} %", mark)
-    out.print(table)
-    out.print(f"bundle {report.version} -> {place}", highlight=False)
-
-
-def show_verdict(verdict: Any) -> None:
-    """Each reason on a line."""
-    for reason in verdict.reasons:
-        err.print(f"gate: {reason}", highlight=False)
-
-
-def _bars() -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=err)
 
 
 @contextmanager

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
-import os
 import subprocess
 import sys
+import time
+import tomllib
 import urllib.request
+import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,17 +18,20 @@ from typing import Any
 import grpc
 import numpy as np
 import polars as pl
+import pyarrow.feather
 from rich.console import Console
 from rich.table import Table
 
-from ascribe import api, cli
+from ascribe import api
 from ascribe.bundle.archive import open_directory
 from ascribe.bundle.gate import judge
 from ascribe.bundle.registry import Registry
+from ascribe.console import bars, now, show_report, show_verdict, watcher
 from ascribe.core.errors import InputError, NotFound, ServiceError
 from ascribe.report import plots
 from ascribe.serve.wire import attribution_pb2 as wire
 from ascribe.serve.wire import attribution_pb2_grpc as door
+from ascribe.settings import has_display
 from ascribe.train.pipeline import TrainOptions, train
 
 __all__ = ["run"]
@@ -54,12 +60,12 @@ def run(folder: Path, once: bool, quick: bool) -> None:
         max_seconds=20 if quick else None,
     )  # fmt: skip
     _head("2", "Cleaned, then two power models and EmSHAP trained, exported to ONNX, checked for parity")
-    with cli._bars() as bars:
-        report = train(options, cli.watcher(bars))
-    cli.show_report(report, options.out)
+    with bars() as shown:
+        report = train(options, watcher(shown))
+    show_report(report, options.out)
     _head("3", "Published to a registry, judged on held-out rows, promoted")
     registry = str(folder / "registry")
-    version = _promoted(Registry(registry), options.out)
+    _promoted(Registry(registry), options.out)
     _head("4", "Served, and asked over HTTP and gRPC")
     busy, idle = _moments(data, options.out)
     with _service(registry) as (http, grpc_at):
@@ -75,16 +81,12 @@ def run(folder: Path, once: bool, quick: bool) -> None:
         _show(rest)
         picture = _draw(options.out, [busy, idle], folder / "waterfall.png")
         say.print(f"\nwaterfall of the busy and the idle moment: {picture}")
-        if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
-            import webbrowser
-
+        if has_display():
             webbrowser.open(picture.as_uri())
         say.print(f"model card: {http}/v1/models/{NAME}", highlight=False)
         if not once and sys.stdout.isatty():
             say.print("serving on; Ctrl-C stops")
             try:
-                import time
-
                 while True:
                     time.sleep(3600)
             except KeyboardInterrupt:
@@ -97,8 +99,6 @@ def _head(number: str, text: str) -> None:
 
 def _counters() -> tuple[str, ...]:
     """The 32 counters that the units file names, in its order."""
-    import tomllib
-
     return tuple(name for name in tomllib.loads(UNITS.read_text()) if name != TARGET)
 
 
@@ -120,9 +120,9 @@ def _promoted(registry: Registry, bundle: Path) -> str:
     if held and held.version == version:
         return version
     verdict = judge(candidate, registry.fetch(NAME, held.version, held.sha256) if held else None)
-    cli.show_verdict(verdict)
+    show_verdict(verdict)
     if verdict.accepted:
-        registry.promote(NAME, version, cli._now(), reasons=verdict.reasons, expected=held.version if held else None)
+        registry.promote(NAME, version, now(), reasons=verdict.reasons, expected=held.version if held else None)
         say.print(f"promoted: production is {version}", highlight=False)
     else:
         say.print(f"refused: production stays with {held.version if held else 'nothing'}", style="bold red")
@@ -130,13 +130,15 @@ def _promoted(registry: Registry, bundle: Path) -> str:
 
 
 def _moments(data: Path, bundle: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A busy and an idle held-out moment: near the 99th and the 1st percentile of measured watts."""
-    features = api.open_bundle(str(bundle)).manifest.feature_list
+    """A busy and an idle moment that no model was trained on: near the 99th and 1st percentile of measured watts among
+    the held-out rows of the bundle that lie inside the training range.
+    """
+    opened = api.open_bundle(str(bundle))
+    features = opened.manifest.feature_list
     names = [f.name for f in features]
-    rows = pl.read_parquet(data).filter(
-        pl.all_horizontal(pl.col(f.name).is_between(f.seen_low, f.seen_high) for f in features)
-    )
-    rows = rows.sort(TARGET)
+    held = pyarrow.feather.read_table(io.BytesIO(opened.read("holdout")))["row"].to_numpy()
+    inside = pl.all_horizontal(pl.col(f.name).is_between(f.seen_low, f.seen_high) for f in features)
+    rows = pl.read_parquet(data)[held].filter(inside).sort(TARGET)
     picked = []
     for word, share in (("busy", 0.99), ("idle", 0.01)):
         row = rows.row(round(share * (len(rows) - 1)), named=True)
@@ -201,7 +203,13 @@ def _show(answer: dict[str, Any]) -> None:
         table.add_row(label, *cells)
 
     for name in names[:SHOWN]:
-        row(name, [f"{a['attribution_shares'][name]:+8.2f} W +- {a['stderr'].get(name, np.nan):.2f}" for a in answer["attributions"]])
+        row(
+            name,
+            [
+                f"{a['attribution_shares'][name]:+8.2f} W +- {a['stderr'].get(name, np.nan):.2f}"
+                for a in answer["attributions"]
+            ],
+        )
     rest = [sum(a["attribution_shares"][name] for name in names[SHOWN:]) for a in answer["attributions"]]
     row(f"{len(names) - SHOWN} other counters", [f"{value:+8.2f} W" for value in rest])
     row("base (mean over training)", [f"{a['base_value']:8.2f} W" for a in answer["attributions"]])
@@ -223,4 +231,3 @@ def _draw(bundle: Path, moments: list[dict[str, Any]], place: Path) -> Path:
     measured = [moment["measured_w"] for moment in moments]
     plots.save(plots.waterfall(a, [0, 1], [m["id"] for m in moments], measured=measured, units=units), place)
     return place.resolve()
-

@@ -57,7 +57,7 @@ both = pytest.mark.parametrize("energy", [None, tilt], ids=["proposal", "energy"
 
 
 def value(law: EmShap, f, s: int = 1 << 13, at: int = 0) -> float:
-    noise = law.noise(s, np.random.default_rng(0))
+    noise = law.noise(s, 0)
     return float(ConditionalGame(f, law, noise, 0.0).values(X[0], S[[at]]).v[0])
 
 
@@ -87,7 +87,7 @@ def test_the_energy_sees_scores_of_observed_and_hidden_features():
 
     law = an_emshap(attentive, spy, STRETCHED)
     x = np.array([13.0, 2.0, 4.0, -2.0])  # scores 1, -1, .5, -1
-    Z, _ = law.complete(x, S, law.noise(8, np.random.default_rng(0)))
+    Z, _ = law.complete(x, S, law.noise(8, 0))
     z = seen["z"].reshape(16, 8, N)
     assert z.dtype == np.float32
     assert (seen["observed"].reshape(16, 8, N) == S[:, None]).all()
@@ -102,13 +102,13 @@ def test_the_weighting_is_named_never_inferred():
     with pytest.raises(CapabilityError, match="weighting is 'proposal' or 'energy', not 'both'"):
         EmShap(STRAIGHT, flat, tilt, RANK, ROWS, "both")
     unused = EmShap(STRAIGHT, flat, tilt, RANK, ROWS, "proposal")
-    assert unused.complete(X[0], S, unused.noise(8, np.random.default_rng(0)))[1] is None
+    assert unused.complete(X[0], S, unused.noise(8, 0))[1] is None
 
 
 @pytest.mark.parametrize("constant", [0.0, 0.7])
 def test_a_constant_energy_weighs_all_alike(constant):
     law = an_emshap(attentive, lambda z, observed: np.full(len(z), constant, np.float32))
-    noise = law.noise(16, np.random.default_rng(0))
+    noise = law.noise(16, 0)
     _, log_weight = law.complete(X[0], S, noise)
     assert log_weight.shape == (16, 16)
     assert (np.ptp(log_weight, axis=1) == 0).all()
@@ -123,7 +123,7 @@ def test_a_bounded_energy_bounds_the_loss_of_draws(tau):
     """ESS/s >= 1/cosh^2(tau), for the worst energy too: half the draws at each end."""
     for energy in (lambda z, o: tau * np.tanh(9 * z[:, 0]), lambda z, o: tau * np.sign(z[:, 1])):
         law = an_emshap(flat, energy)
-        noise = law.noise(256, np.random.default_rng(0))
+        noise = law.noise(256, 0)
         ess = ConditionalGame(lambda Z: Z[:, 0], law, noise, 0.0).values(X[0], S).ess
         assert (ess / 256 >= 1 / np.cosh(tau) ** 2 - 1e-9).all()
         assert ess.min() / 256 < 0.95
@@ -133,7 +133,7 @@ def test_a_bounded_energy_bounds_the_loss_of_draws(tau):
 @pytest.mark.parametrize("junk", [np.nan, 1e6, -1e6, np.inf])
 def test_hidden_cells_change_no_bit(energy, junk):
     law = an_emshap(attentive, energy)
-    noise = law.noise(16, np.random.default_rng(0))
+    noise = law.noise(16, 0)
     for observed in S:
         clean = law.complete(X[0], observed[None], noise)
         soiled = law.complete(np.where(observed, X[0], junk), observed[None], noise)
@@ -155,7 +155,7 @@ def test_the_proposal_is_given_scores_zeros_where_hidden_and_the_coalition():
 
     law = EmShap(STRETCHED, spy, None, RANK, ROWS)
     x = np.array([13.0, 2.0, 4.0, -2.0])  # scores 1, -1, .5, -1
-    law.complete(x, S, law.noise(8, np.random.default_rng(0)))
+    law.complete(x, S, law.noise(8, 0))
     law.energy(x[None], S)
     assert len(calls) == 2
     (rows, observed), (rows_too, observed_too) = calls  # completions and densities build their input alike

@@ -23,7 +23,7 @@ class Weighted:
     def __init__(self, Z: np.ndarray, log_weight: np.ndarray | None) -> None:
         self.Z, self.log_weight, self.background = Z, log_weight, Z[0]
 
-    def noise(self, s, rng):
+    def noise(self, s, seed):
         return np.zeros((s, 1))
 
     def complete(self, x, S, noise):
@@ -41,7 +41,7 @@ def values_of(Z, log_weight, f=lambda rows: rows[:, 0]):
 def test_the_value_is_a_mean_of_f_and_not_f_of_a_mean(rho):
     """Standard normal, nothing observed: E x1^2 = 1 and E x1 x2 = rho, where f at the mean gives 0."""
     law = Gaussian(np.zeros(2), equicorrelated(2, rho), np.zeros((3, 2)))
-    noise = law.noise(4096, np.random.default_rng(0))
+    noise = law.noise(4096, 0)
     for f, wanted in ((lambda Z: Z[:, 0] ** 2, 1.0), (lambda Z: Z[:, 0] * Z[:, 1], rho)):
         found = ConditionalGame(f, law, noise, 0.0).values(np.array([5.0, -5.0]), NOBODY)
         assert found.v[0] == pytest.approx(wanted, abs=0.02)
@@ -53,7 +53,7 @@ def test_conditional_values_of_a_quadratic_are_the_closed_form():
     f = Quadratic(rng.standard_normal(n), rng.standard_normal((n, n)))
     x, S = rng.standard_normal(n), all_coalitions(n)
     law = Gaussian(mean, cov, np.zeros((3, n)))
-    found = ConditionalGame(f, law, law.noise(1 << 13, rng), 0.0).values(x, S)
+    found = ConditionalGame(f, law, law.noise(1 << 13, 0), 0.0).values(x, S)
     wanted = np.array([f.expected(*conditional_moments(mean, cov, x, row)) for row in S])
     assert found.v == pytest.approx(wanted, abs=0.02 * np.ptp(wanted))
     assert np.ptp(wanted) > 1
@@ -167,7 +167,7 @@ def test_the_size_of_the_working_set_changes_nothing(monkeypatch, cells):
     law = Gaussian(np.zeros(4), equicorrelated(4, 0.5), rows)
     games = [
         MarginalGame(lambda Z: Z[:, 0] * Z[:, 1] + Z[:, 3], rows),
-        ConditionalGame(lambda Z: Z[:, 0] * Z[:, 1] + Z[:, 3], law, law.noise(32, rng), 0.0),
+        ConditionalGame(lambda Z: Z[:, 0] * Z[:, 1] + Z[:, 3], law, law.noise(32, 0), 0.0),
     ]
     wanted = [game.values(x, S).v for game in games]
     monkeypatch.setattr("ascribe.core.games.CELLS", cells)

@@ -29,6 +29,10 @@ class Bundle:
     def has(self, role: str) -> bool:
         return role in self.manifest.roles
 
+    def digest(self, role: str) -> str:
+        """The sha256 that the manifest records for a role's file."""
+        return self.manifest.files[self.manifest.roles[role]].sha256
+
     def read(self, role: str) -> bytes:
         """The verified bytes of a role's file.
 

@@ -1,14 +1,13 @@
 """The gate: may this bundle go to production?
 
-Judged on the candidate's own held-out rows, against what is in production, paired row by row:
+    power         (y - f(x))^2 against always answering the mean; |y - f(x)| against production
+    explanation   (f(x) - v(S))^2 over random coalitions (MSE_v), as a share of what the marginal law leaves
 
-    power         |y - f(x)|          mean absolute error
-    explanation   (f(x) - v(S))^2     MSE_v over random coalitions, each bundle by its own f and its own conditional
-
-A candidate is refused where it is worse beyond chance (mean paired difference above two standard errors) and by more
-than one per cent; equal is good enough, so that a refresh on newer rows can go through
-(`docs/decisions/0004-gate.md`). With nothing in production it must beat the mean of its own held-out target and the
-marginal law.
+Each bundle is measured with its own f and its own conditional, row by row: MSE_v grows with the spread of f, so only
+its share compares between models. A candidate is refused where it is worse beyond chance (mean paired difference above
+two standard errors) and by more than one per cent; equal is good enough, so that a refresh on newer rows can go
+through (`docs/decisions/0004-gate.md`). It is judged on its own held-out rows and, if they have the same columns, on
+production's too: nobody can choose the rows that make him look good.
 """
 
 from __future__ import annotations
@@ -46,64 +45,72 @@ class Verdict:
 
 @dataclass(frozen=True)
 class _Measured:
+    """`absolute (rows,)`: |y - f(x)|. `left (explained,)`: MSE_v of each row over the marginal law's mean MSE_v."""
+
     power: PowerError
     absolute: np.ndarray
-    mse_v: np.ndarray | None
+    left: np.ndarray | None
+    mse_v: float | None
 
 
 def judge(candidate: Bundle, production: Bundle | None) -> Verdict:
-    """Open both bundles through the file that serves, measure both on the candidate's held-out rows, compare."""
+    """Open both bundles through the file that serves, measure both on held-out rows, compare."""
     model = load(candidate)
     X, y = _holdout(candidate)
     mine = _measure(model, X, y)
-    unit = model.unit
     numbers: dict[str, Any] = {"rows": len(y), "candidate": _numbers(mine)}
-    good, bad = [], []
+    good: list[str] = []
+    bad: list[str] = []
     gap, scale = _efficiency_gap(model, X), max(1.0, float(np.abs(y).max()) / 100)
     numbers["candidate"]["efficiency_gap"] = gap
-    _say(gap <= MAX_EFFICIENCY_GAP * scale, f"attributions add up within {gap:.1g} {unit}", good, bad)
-    if production is None:
-        _alone(model, mine, X, y, numbers, good, bad)
-    else:
+    _say(gap <= MAX_EFFICIENCY_GAP * scale, f"attributions add up within {gap:.1g} {model.unit}", good, bad)
+    _alone(model, mine, y, good, bad)
+    if production is not None:
         champion = load(production)
         if changed := _schema_changes(model, champion):
             bad.append(f"the inputs differ from production's: {changed}")
         else:
-            held = _measure(champion, X, y)
-            numbers["production"] = _numbers(held)
-            _compare("power error", mine.absolute, held.absolute, "MAE", unit, good, bad)
-            if mine.mse_v is not None and held.mse_v is not None:
-                _compare("explanation error", mine.mse_v, held.mse_v, "MSE_v", f"{unit}^2", good, bad)
-            elif held.mse_v is not None:
-                bad.append("production offers conditional attributions, the candidate does not")
+            judged = [("its own", (X, y), mine)]
+            if candidate.digest("holdout") != production.digest("holdout"):
+                theirs = _holdout(production)
+                judged.append(("production's", theirs, _measure(model, *theirs)))
+            for whose, rows, measured in judged:
+                held = _measure(champion, *rows)
+                numbers[f"on {whose} rows"] = {"candidate": _numbers(measured), "production": _numbers(held)}
+                _against(measured, held, whose, model.unit, good, bad)
     return Verdict(not bad, [*bad, *good], numbers)
 
 
-def _alone(
-    model: Model, mine: _Measured, X: np.ndarray, y: np.ndarray, numbers: dict[str, Any], good: list, bad: list
-) -> None:
-    """Nothing in production: beat the two answers that need no training."""
+def _alone(model: Model, mine: _Measured, y: np.ndarray, good: list[str], bad: list[str]) -> None:
+    """Beat the two answers that need no training: the mean of the target, and the marginal law."""
     p = mine.power
+    gain = (y - y.mean()) ** 2 - mine.absolute**2
+    learnt = gain.mean() > 2 * gain.std(ddof=1) / np.sqrt(len(gain))
     text = f"R2 {p.r2:.3f}, MAE {p.mae:.3g} {model.unit}, MAPE {100 * p.mape:.1f} % on held-out rows"
-    _say(p.r2 > 0, text if p.r2 > 0 else f"worse than always answering the mean: {text}", good, bad)
-    if mine.mse_v is None:
-        return
-    assert model.predict is not None
-    assert model.background is not None
-    marginal = _mse_v(model, X, Independent(model.background))
-    numbers["marginal"] = {"mse_v": float(marginal.mean())}
-    _compare("explanation error", mine.mse_v, marginal, "MSE_v", f"{model.unit}^2", good, bad, "the marginal law's")
+    _say(learnt, text if learnt else f"no better than always answering the mean: {text}", good, bad)
+    if mine.left is not None and learnt:
+        _compare("explanation error", mine.left, np.ones_like(mine.left), "of what the marginal law leaves", good, bad)
 
 
-def _compare(
-    what: str, mine: np.ndarray, theirs: np.ndarray, word: str, unit: str, good: list, bad: list,
-    whose: str = "production's",
-) -> None:  # fmt: skip
+def _against(mine: _Measured, theirs: _Measured, whose: str, unit: str, good: list[str], bad: list[str]) -> None:
+    _compare(f"power error on {whose} held-out rows", mine.absolute, theirs.absolute, f"{unit} MAE", good, bad)
+    if mine.left is not None and theirs.left is not None:
+        _compare(
+            f"explanation error on {whose} held-out rows", mine.left, theirs.left, "of the marginal law's", good, bad
+        )
+    elif theirs.left is not None:
+        bad.append("production offers conditional attributions, the candidate does not")
+
+
+def _compare(what: str, mine: np.ndarray, theirs: np.ndarray, word: str, good: list[str], bad: list[str]) -> None:
     difference = mine - theirs
     error = difference.std(ddof=1) / np.sqrt(len(difference))
     worse = difference.mean() > 2 * error and mine.mean() > (1 + MARGIN) * theirs.mean()
-    text = f"{word} {mine.mean():.4g} against {whose} {theirs.mean():.4g} {unit} (difference {difference.mean():+.2g} +- {error:.2g})"
-    _say(not worse, f"{what} is worse: {text}" if worse else f"{what} is no worse: {text}", good, bad)
+    spread = f"(difference {difference.mean():+.2g} +- {error:.2g})"
+    text = (
+        f"{what} is {'worse' if worse else 'no worse'}: {mine.mean():.4g} against {theirs.mean():.4g} {word} {spread}"
+    )
+    _say(not worse, text, good, bad)
 
 
 def _say(holds: bool, text: str, good: list, bad: list) -> None:
@@ -113,13 +120,15 @@ def _say(holds: bool, text: str, good: list, bad: list) -> None:
 def _measure(model: Model, X: np.ndarray, y: np.ndarray) -> _Measured:
     assert model.predict is not None
     predicted = np.asarray(model.predict(X), dtype=float)
-    explained = None if model.conditional is None else _mse_v(model, X, model.conditional)
-    return _Measured(power_error(y, predicted), np.abs(y - predicted), explained)
-
-
-def _mse_v(model: Model, X: np.ndarray, conditional: Any) -> np.ndarray:
-    assert model.predict is not None
-    return mse_v(model.predict, conditional, _spread(X), COALITIONS, SAMPLES)
+    left = errors = None
+    if model.conditional is not None:
+        laws = (model.conditional, Independent(model.conditional.background))
+        rows = _spread(X)
+        errors, marginal = (mse_v(model.predict, law, rows, COALITIONS, SAMPLES) for law in laws)
+        left = errors / max(marginal.mean(), np.finfo(float).tiny)
+    return _Measured(
+        power_error(y, predicted), np.abs(y - predicted), left, None if errors is None else float(errors.mean())
+    )
 
 
 def _efficiency_gap(model: Model, X: np.ndarray) -> float:
@@ -135,7 +144,8 @@ def _spread(X: np.ndarray) -> np.ndarray:
 
 
 def _numbers(m: _Measured) -> dict[str, Any]:
-    return {**asdict(m.power), "mse_v": None if m.mse_v is None else float(m.mse_v.mean())}
+    share = None if m.left is None else float(m.left.mean())
+    return {**asdict(m.power), "mse_v": m.mse_v, "mse_v_share": share}
 
 
 def _schema_changes(mine: Model, theirs: Model) -> str:

@@ -22,10 +22,15 @@ __all__ = ["Conditional", "Gaussian", "Independent", "draw"]
 class Conditional(Protocol):
     """What a conditional game asks for. `name` says in words which law it is."""
 
-    name: str
-    background: Float[np.ndarray, "rows n"]  # training rows; v(empty) is the mean of f over them
+    @property
+    def name(self) -> str: ...
 
-    def noise(self, s: int, rng: np.random.Generator) -> np.ndarray:
+    @property
+    def background(self) -> Float[np.ndarray, "rows n"]:
+        """Training rows; v(empty) is the mean of f over them."""
+        ...
+
+    def noise(self, s: int, seed: int) -> np.ndarray:
         """Noise for `s` completions, shared by all rows and coalitions."""
         ...
 
@@ -44,7 +49,7 @@ def draw(
     rng: np.random.Generator,
 ) -> tuple[Float[np.ndarray, "b m s n"], Float[np.ndarray, "b m s"]]:
     """Completions `(b, m, s, n)` and log-weights `(b, m, s)` of all rows at once, for looking at and for tests."""
-    noise = conditional.noise(n_samples, rng)
+    noise = conditional.noise(n_samples, int(rng.integers(2**63)))
     parts = [conditional.complete(x, S, noise) for x in np.atleast_2d(X)]
     Z = np.stack([z for z, _ in parts])
     log_weight = np.stack([np.zeros(Z.shape[1:3]) if w is None else w for _, w in parts])
@@ -58,8 +63,8 @@ class Independent:
     background: Float[np.ndarray, "rows n"]
     name: str = "independent"
 
-    def noise(self, s: int, rng: np.random.Generator) -> np.ndarray:
-        return rng.integers(len(self.background), size=s)
+    def noise(self, s: int, seed: int) -> np.ndarray:
+        return np.random.default_rng(seed).integers(len(self.background), size=s)
 
     def complete(self, x: np.ndarray, S: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, None]:
         return np.where(S[:, None, :], x, self.background[noise]), None
@@ -89,9 +94,9 @@ class Gaussian:
             raise InputError(f"a Gaussian of {X.shape[1]} features needs more than {X.shape[1]} rows, got {len(X)}")
         return cls(X.mean(axis=0), np.cov(X.T, bias=True).reshape(X.shape[1], -1), X)
 
-    def noise(self, s: int, rng: np.random.Generator) -> np.ndarray:
+    def noise(self, s: int, seed: int) -> np.ndarray:
         n = len(self.mean)
-        return np.asarray(ndtri(sobol_blocks(s, n, rng))) if self.quasi else rng.standard_normal((s, n))
+        return np.asarray(ndtri(sobol_blocks(s, n, seed))) if self.quasi else _plain(s, n, seed)
 
     def complete(self, x: np.ndarray, S: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, None]:
         Z = np.empty((len(S), len(noise), len(x)))
@@ -108,3 +113,7 @@ class Gaussian:
     def draw(self, X: np.ndarray, S: np.ndarray, n_samples: int, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
         """See `draw`."""
         return draw(self, X, S, n_samples, rng)
+
+
+def _plain(s: int, n: int, seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal((s, n))

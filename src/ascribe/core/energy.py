@@ -61,8 +61,8 @@ class EmShap:
         if self.weighting == "energy" and self.tilt is None:
             raise CapabilityError("weighting by energy needs the energy network, which this conditional lacks")
 
-    def noise(self, s: int, rng: np.random.Generator) -> np.ndarray:
-        return sobol_blocks(s, 1 + self.rank + self.scores.table.shape[0], rng)
+    def noise(self, s: int, seed: int) -> np.ndarray:
+        return sobol_blocks(s, 1 + self.rank + self.scores.table.shape[0], seed)
 
     def complete(
         self, x: Float[np.ndarray, " n"], S: Bool[np.ndarray, "m n"], noise: np.ndarray

@@ -8,6 +8,7 @@ from math import inf, isfinite
 
 from ascribe.core.arrays import Bool, Float, np
 from ascribe.core.errors import InputError, SchemaError
+from ascribe.core.words import listed
 
 __all__ = ["Feature", "Players", "check_rows", "out_of_bounds", "out_of_range", "players_of"]
 
@@ -95,15 +96,15 @@ def players_of(names: Sequence[str], groups: Mapping[str, Iterable[str]] | None 
     seen: dict[str, str] = {}
     rows: list[tuple[str, list[int]]] = []
     for group, members in (groups or {}).items():
-        listed = [members] if isinstance(members, str) else list(members)
-        for name in listed:
+        chosen = [members] if isinstance(members, str) else list(members)
+        for name in chosen:
             if name not in position:
-                raise SchemaError(f"group '{group}' names '{name}', which is no feature: use {', '.join(names)}")
+                raise SchemaError(f"group '{group}' names '{name}', which is no feature: use {listed(list(names))}")
             if name in seen:
                 raise InputError(f"feature '{name}' is in the groups '{seen[name]}' and '{group}': keep it in one")
             seen[name] = group
-        if listed:
-            rows.append((group, [position[name] for name in listed]))
+        if chosen:
+            rows.append((group, [position[name] for name in chosen]))
     rows += [(name, [j]) for j, name in enumerate(names) if name not in seen]
     labels = [label for label, _ in rows]
     for label in labels:

@@ -40,9 +40,14 @@ class Game(Protocol):
     is the same bits alone and among others. `kind` is baseline, marginal or conditional.
     """
 
-    kind: str
-    base_value: float
-    samples: int
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def base_value(self) -> float: ...
+
+    @property
+    def samples(self) -> int: ...
 
     def values(self, x: Float[np.ndarray, " n"], S: Bool[np.ndarray, "m n"]) -> Values:
         """Values of the inner coalitions of one row (neither empty nor grand)."""

@@ -57,6 +57,6 @@ def mse_v(
     """
     rng = np.random.default_rng(seed)
     S = random_coalitions(X.shape[1], coalitions, rng)
-    game = ConditionalGame(predict, conditional, conditional.noise(samples, rng), base_value=0.0)
+    game = ConditionalGame(predict, conditional, conditional.noise(samples, seed), base_value=0.0)
     f = np.asarray(predict(X), dtype=float)
     return np.array([((fx - game.values(x, S).v) ** 2).mean() for x, fx in zip(X, f, strict=True)])

@@ -6,6 +6,8 @@ depends on the seed alone, a row explained alone and the same row inside a batch
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from ascribe.core.arrays import Float, np
 from ascribe.core.errors import InputError
 
@@ -31,12 +33,16 @@ def blocks_of(s: int) -> int:
     return found
 
 
-def sobol_blocks(s: int, width: int, rng: np.random.Generator) -> Float[np.ndarray, "s width"]:
+@lru_cache(maxsize=16)
+def sobol_blocks(s: int, width: int, seed: int) -> Float[np.ndarray, "s width"]:
     """`s` points of (0, 1)^width: each of `blocks_of(s)` blocks a separately scrambled Sobol' sequence (Owen 1997)."""
     from scipy.stats import qmc  # half a second to import: paid at the first explanation, not at start-up
 
+    rng = np.random.default_rng(seed)
     r = blocks_of(s)
     size = s // r
     whole = 1 << (size - 1).bit_length()  # Sobol' balance needs powers of two; the block keeps its first points
     points = [qmc.Sobol(width, scramble=True, rng=rng).random(whole)[:size] for _ in range(r)]
-    return np.clip(np.concatenate(points), 1e-7, 1 - 1e-7)
+    noise = np.clip(np.concatenate(points), 1e-7, 1 - 1e-7)
+    noise.setflags(write=False)  # cached: drawn once for all requests that agree on samples and seed
+    return noise

@@ -19,6 +19,7 @@ from ascribe.core.features import check_rows, players_of
 from ascribe.core.games import Game
 from ascribe.core.model import Model
 from ascribe.core.plan import Plan
+from ascribe.core.words import listed
 
 __all__ = ["Options", "shapley"]
 
@@ -49,7 +50,7 @@ def shapley(
     X = np.asarray(X, dtype=float)
     n = len(model.features)
     if X.ndim != 2 or X.shape[1] != n:
-        raise InputError(f"rows must be (rows, {n}) in the order {', '.join(model.names)}; got shape {X.shape}")
+        raise InputError(f"rows must be (rows, {n}) in the order {listed(model.names)}; got shape {X.shape}")
     players = players_of(model.names, options.groups)
     plan = make_plan(options.estimator, len(players.names), options.budget, options.seed)
     b, p = len(X), len(players.names)

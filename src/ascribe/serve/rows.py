@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from ascribe.core.features import Feature
+from ascribe.core.words import listed
 
 __all__ = ["Checked", "Row", "check", "repeated"]
 
-SHOWN = 5  # names listed in a reason
 QUOTED = 60  # characters of a caller's text in a reason
 
 
@@ -73,12 +73,12 @@ def _ordered(row: Row, features: Sequence[Feature], position: dict[str, int]) ->
     order = [position.get(name, -1) for name in names]
     if -1 in order:
         unknown = [name for name, j in zip(names, order, strict=True) if j < 0]
-        raise _RowError(f"{_listed(unknown)}: no such feature of this model, which has {_listed(list(position))}")
+        raise _RowError(f"{_names(unknown)}: no such feature of this model, which has {_names(list(position))}")
     if len(set(order)) < len(order):
-        raise _RowError(f"{_listed(repeated(names))} given twice: give each value once")
+        raise _RowError(f"{_names(repeated(names))} given twice: give each value once")
     if len(order) < len(features):
         missing = [f.name for j, f in enumerate(features) if j not in order]
-        raise _RowError(f"{_listed(missing)} missing: a row has a value for each of the {len(features)} features")
+        raise _RowError(f"{_names(missing)} missing: a row has a value for each of the {len(features)} features")
     _check_units(row.units, names, features, order)
     out = [nan] * len(features)
     for j, value in zip(order, values, strict=True):
@@ -169,6 +169,5 @@ def _quoted(text: Any) -> str:
     return f"'{str(text)[:QUOTED]}'"
 
 
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(_quoted(name) for name in names[:SHOWN]) + more
+def _names(names: Sequence[str]) -> str:
+    return listed([_quoted(name) for name in names])

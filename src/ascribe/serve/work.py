@@ -10,6 +10,7 @@ import numpy as np
 from ascribe.core.errors import CapabilityError, InputError
 from ascribe.core.explainers import Options, available, explain
 from ascribe.core.features import out_of_range
+from ascribe.core.words import listed
 from ascribe.serve import codec
 from ascribe.serve.faults import InvalidRowsError, TooLargeError
 from ascribe.serve.messages import AttributionAsked, AttributionResponse, EnergyAsked, EnergyResponse, RowEnergy
@@ -115,12 +116,12 @@ def _coalitions(observed: object, names: tuple[str, ...], rows: int, most: int) 
             f"{rows} rows x {len(lists)} coalitions, the limit is {most} in a request: send them in parts"
         )
     S = np.zeros((len(lists), len(names)), bool)
-    for k, listed in enumerate(lists):
-        if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
+    for k, seen in enumerate(lists):
+        if not isinstance(seen, list) or not all(isinstance(name, str) for name in seen):
             raise InputError("observed is a list of feature names, or a list of such lists")
-        if unknown := [name for name in listed if name not in names]:
-            raise InputError(f"observed names '{unknown[0]}', which is no feature: use {', '.join(names)}")
-        S[k] = [name in listed for name in names]
+        if unknown := [name for name in seen if name not in names]:
+            raise InputError(f"observed names '{unknown[0]}', which is no feature: use {listed(names)}")
+        S[k] = [name in seen for name in names]
     return S
 
 

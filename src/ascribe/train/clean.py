@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ import polars as pl
 
 from ascribe.core.errors import SchemaError
 from ascribe.core.features import Feature
+from ascribe.core.words import listed
 
 __all__ = ["Cleaned", "clean"]
 
@@ -44,7 +46,9 @@ def clean(
     names = [f.name for f in features]
     wanted = [*names, target.name, *([time] if time else []), *group]
     if missing := [c for c in wanted if c not in table.columns]:
-        raise SchemaError(f"there is no column {', '.join(missing)}; the file has {', '.join(table.columns)}")
+        raise SchemaError(
+            f"there is no column {listed(missing)}; the file has {listed(_nearest(table.columns, missing[0]))}"
+        )
     numbers = _as_numbers(table, [*features, target])
     reason = pl.coalesce(
         _missing(table, wanted),
@@ -75,6 +79,12 @@ def clean(
         tuple(f.name for f in features if f not in varies),
         dict(kinds.iter_rows()),
     )
+
+
+def _nearest(columns: Sequence[str], wanted: str) -> list[str]:
+    """The columns whose names are likest first."""
+    near = difflib.get_close_matches(wanted, columns, n=3, cutoff=0.5)
+    return [*near, *(c for c in columns if c not in near)]
 
 
 def _as_numbers(table: pl.DataFrame, features: Sequence[Feature]) -> pl.DataFrame:

@@ -51,13 +51,14 @@ def train(
     network: nn.Module,
     rows: int,
     loss: Callable[[np.ndarray, float], torch.Tensor],
-    validate: Callable[[], float],
+    validate: Callable[[], float] | None,
     options: Loop,
     rng: np.random.Generator,
     progress: Progress | None = None,
 ) -> History:
     """AdamW with a one-cycle learning rate. `loss(indices, t)` of a batch at share `t` of training, differentiable;
-    `validate()` after each epoch, lower is better. Batch order differs per epoch and repeats per generator.
+    `validate()` after each epoch, lower is better (None: there is nothing to stop on, the last weights are kept).
+    Batch order differs per epoch and repeats per generator.
 
     The best checkpoint is restored; a loss that is not finite skips its step.
     """
@@ -82,22 +83,25 @@ def train(
                 optimiser.step()
                 steps += 1
         network.eval()
-        with torch.no_grad():
-            history.append(validate())
-        if history[-1] < best:
-            best, waited, kept = history[-1], 0, copy.deepcopy(network.state_dict())
-        else:
+        text = f"epoch {epoch + 1}"
+        if validate is not None:
+            with torch.no_grad():
+                history.append(validate())
+            text += f", validation {history[-1]:.4f}"
             waited += 1
+            if history[-1] < best:
+                best, waited, kept = history[-1], 0, copy.deepcopy(network.state_dict())
         t = _share(epoch + 1, begin, options)
         if progress:
-            progress(t, f"epoch {epoch + 1}, validation {history[-1]:.4f}")
+            progress(t, text)
         if waited > options.patience or t >= 1:
             break
-    network.load_state_dict(kept)
-    network.eval()
+    if validate is not None:
+        network.load_state_dict(kept)
     if progress:
-        progress(1.0, f"best validation {min(history):.4f}")
-    return History(history, int(np.argmin(history)), steps, time.perf_counter() - begin)
+        progress(1.0, f"best validation {min(history):.4f}" if history else f"{epoch + 1} epochs")
+    best_epoch = int(np.argmin(history)) if history else epoch
+    return History(history, best_epoch, steps, time.perf_counter() - begin)
 
 
 def _share(epochs_done: float, begin: float, options: Loop) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -15,47 +15,27 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.feather
-import torch
 
 from ascribe.bundle import archive, manifest
-from ascribe.bundle.runtime import emshap, graph_predict
+from ascribe.bundle.runtime import graph_predict
 from ascribe.bundle.tables import read_table, write_parquet
-from ascribe.core.energy import EmShap
 from ascribe.core.errors import InputError
 from ascribe.core.features import Feature
-from ascribe.core.judge import mse_v, power_error
+from ascribe.core.judge import power_error
 from ascribe.train.clean import Cleaned, clean
+from ascribe.train.conditional import export_conditional, npz
 from ascribe.train.dataset import Dataset, split
-from ascribe.train.export import to_onnx
 from ascribe.train.families import POWER_FAMILIES
-from ascribe.train.families.emshap import EmShapFit, EmShapOptions, fit_emshap
+from ascribe.train.families.emshap import EmShapOptions, fit_emshap
 from ascribe.train.fitted import FittedPower
-from ascribe.train.loop import Progress
-from ascribe.train.settings import TrainSettings
+from ascribe.train.settings import device
 from ascribe.train.units import describe, read_units
+from ascribe.train.watch import Watcher
 
-__all__ = ["Report", "TrainOptions", "fit_conditional", "prepare", "train"]
+__all__ = ["Report", "TrainOptions", "prepare", "train"]
 
-BACKGROUND_ROWS = 256  # of the marginal game; evenly through the training part
 HOLDOUT_ROWS = 2000
-GATE_ROWS, GATE_COALITIONS, GATE_SAMPLES = 256, 24, 32
-ESS_FLOOR = 0.4
 CHOICE_BLOCKS = 30
-
-
-
-class Watcher:
-    """What a caller may follow; every method does nothing by default."""
-
-    def progress(self, stage: str) -> Progress | None:
-        """A progress callback for a long stage."""
-        return None
-
-    def cleaned(self, cleaned: Cleaned, total: int, quarantine: Path) -> None:
-        """Cleaning is done."""
-
-    def note(self, text: str) -> None:
-        """One line worth reading."""
 
 
 @dataclass(frozen=True)
@@ -92,23 +72,20 @@ def train(options: TrainOptions, watch: Watcher | None = None) -> Report:
     watch = watch or Watcher()
     if options.family != "best" and options.family not in POWER_FAMILIES:
         raise InputError(f"unknown family '{options.family}': use best, {' or '.join(POWER_FAMILIES)}")
-    device = _device()
     table, cleaned, target = prepare(options, watch)
     names = [f.name for f in cleaned.features]
     data = split(cleaned.rows, names, target.name, options.time, options.group, options.holdout, seed=options.seed)
     features = _with_range(cleaned.features, data)
-    power, families = _fit_power(data, options, device, watch)
+    power, families = _fit_power(data, options, watch)
     predict = graph_predict(power.graph, power.family)
-    fit = fit_emshap(
-        data.training.X, options.seed, device, watch.progress("EmSHAP"), max_seconds=options.max_seconds
-    )
-    files, conditional, chosen = _export_conditional(fit, data, predict, watch)
+    fit = fit_emshap(data.training.X, options.seed, device(), watch.progress("EmSHAP"), max_seconds=options.max_seconds)
+    files, conditional, chosen = export_conditional(fit, data.training.X, predict, watch)
     holdout = data.holdout
     base = float(np.mean(predict(data.training.X).astype(float)))
     example = data.training.X[len(data.training) // 2].astype(np.float32)
     files |= {
         "predict.onnx": power.graph,
-        "background.npz": _npz(background=conditional.background),
+        "background.npz": npz(background=conditional.background),
         "holdout.arrow": _holdout(holdout, names, target.name),
     }
     roles = {name.split(".")[0]: name for name in files}
@@ -160,9 +137,7 @@ def prepare(options: TrainOptions, watch: Watcher) -> tuple[pa.Table, Cleaned, F
     return table, cleaned, target
 
 
-def _fit_power(
-    data: Dataset, options: TrainOptions, device: str, watch: Watcher
-) -> tuple[FittedPower, dict[str, Any]]:
+def _fit_power(data: Dataset, options: TrainOptions, watch: Watcher) -> tuple[FittedPower, dict[str, Any]]:
     """Fit the families asked for and choose on the validation rows. A later family of the table serves only if its
     squared error is lower by more than two standard errors over blocks of time: a tie goes to the trees, which cannot
     run away on inputs that they have not seen (`docs/decisions/0005-choice-of-family.md`).
@@ -171,7 +146,7 @@ def _fit_power(
     report: dict[str, Any] = {}
     fitted: dict[str, FittedPower] = {}
     for name, fit in wanted.items():
-        fitted[name] = fit(data, options.seed, device, watch.progress(name))
+        fitted[name] = fit(data, options.seed, device(), watch.progress(name))
         on_holdout = graph_predict(fitted[name].graph, name)(data.holdout.X).astype(float)
         report[name] = {
             "validation": asdict(power_error(data.validation.y, fitted[name].validation)),
@@ -196,100 +171,9 @@ def _block_gain(y: np.ndarray, old: np.ndarray, new: np.ndarray) -> tuple[float,
     return float(blocks.mean()), float(blocks.std(ddof=1) / np.sqrt(len(blocks)))
 
 
-def _export_conditional(
-    fit: EmShapFit, data: Dataset, predict: Any, watch: Watcher
-) -> tuple[dict[str, bytes], EmShap, dict[str, Any]]:
-    """Graphs and tables of the conditional, and which weighting serves."""
-    watch.note("exporting to ONNX and checking parity")
-    files = _conditional_files(fit)
-    X = data.training.X
-    background = X[np.linspace(0, len(X) - 1, min(BACKGROUND_ROWS, len(X))).astype(int)]
-    plain = _open(files, fit, background, "proposal")
-    weighted = replace(plain, weighting="energy")
-    rows = X[fit.held[:GATE_ROWS]]
-    errors = [mse_v(predict, c, rows, GATE_COALITIONS, GATE_SAMPLES) for c in (plain, weighted)]
-    gain = errors[0] - errors[1]
-    margin = gain.std(ddof=1) / np.sqrt(len(gain))
-    low_ess = _low_ess(weighted, rows)
-    keeps = gain.mean() > 2 * margin and low_ess >= ESS_FLOOR
-    reason = (
-        f"MSE_v on rows that EmSHAP was not fitted on: proposal {errors[0].mean():.4g}, energy {errors[1].mean():.4g}, "
-        f"gain {gain.mean():.2g} +- {margin:.2g}; first percentile of ess/s {low_ess:.2f}: "
-        + ("the energy weighs completions" if keeps else "completions come from the proposal alone")
-    )
-    watch.note(reason)
-    chosen = {
-        "mse_v_proposal": float(errors[0].mean()),
-        "mse_v_energy": float(errors[1].mean()),
-        "low_ess": low_ess,
-        "log_likelihood_gain": list(fit.gain),
-        "nll": fit.proposal_history.best,
-        "seconds": fit.proposal_history.seconds + fit.tilt_history.seconds,
-        "reason": reason,
-    }
-    return files, weighted if keeps else plain, chosen
-
-
-def _low_ess(conditional: EmShap, rows: np.ndarray) -> float:
-    """First percentile of ess/s over rows and random coalitions."""
-    rng = np.random.default_rng(0)
-    S = rng.random((16, rows.shape[1])) < 0.5
-    _, log_weight = conditional.draw(rows[:16], S, GATE_SAMPLES, rng)
-    w = np.exp(log_weight - log_weight.max(axis=2, keepdims=True))
-    return float(np.quantile(w.sum(axis=2) ** 2 / (w**2).sum(axis=2) / GATE_SAMPLES, 0.01))
-
-
-def _conditional_files(fit: EmShapFit) -> dict[str, bytes]:
-    n = fit.proposal.n
-    generator = torch.Generator().manual_seed(0)
-    example = {
-        "score": torch.randn(8, n, generator=generator),
-        "observed": torch.rand(8, n, generator=generator) < 0.5,
-    }
-    return {
-        "proposal.onnx": to_onnx(fit.proposal, example, ["logits", "mean", "diag", "factor"]),
-        "energy.onnx": to_onnx(fit.tilt, example, ["tilt"]),
-        "scores.npz": _npz(table=fit.scores.table),
-    }
-
-
-def _open(files: Mapping[str, bytes], fit: EmShapFit, background: np.ndarray, weighting: str) -> EmShap:
-    return emshap(
-        files["proposal.onnx"], files["energy.onnx"], fit.scores, fit.proposal.rank, background, weighting, "EmSHAP"
-    )
-
-
-def fit_conditional(
-    X: np.ndarray, seed: int = 0, max_seconds: float | None = None, progress: Progress | None = None
-) -> EmShap:
-    """EmSHAP fitted on rows, through the same graphs that a bundle ships. The energy weighs the completions if it
-    raises the held-out log-likelihood by more than two standard errors.
-    """
-    if len(X) < 50 or X.shape[1] < 2 or not np.isfinite(X).all():
-        raise InputError(f"fitting needs at least 50 rows of 2 finite features, got {X.shape}: clean the rows first")
-    fit = fit_emshap(X, seed, _device(), progress, max_seconds=max_seconds)
-    gain, error = fit.gain
-    return _open(_conditional_files(fit), fit, X, "energy" if gain > 2 * error else "proposal")
-
-
-def _device() -> str:
-    settings = TrainSettings()
-    if settings.threads:
-        torch.set_num_threads(settings.threads)
-    if settings.device != "auto":
-        return settings.device
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
 def _with_range(features: Sequence[Feature], data: Dataset) -> list[Feature]:
     low, high = data.training.X.min(axis=0), data.training.X.max(axis=0)
     return [replace(f, seen_low=float(a), seen_high=float(b)) for f, a, b in zip(features, low, high, strict=True)]
-
-
-def _npz(**arrays: np.ndarray) -> bytes:
-    out = io.BytesIO()
-    np.savez(out, **arrays)  # type: ignore[arg-type]
-    return out.getvalue()
 
 
 def _holdout(part: Any, names: Sequence[str], target: str) -> bytes:

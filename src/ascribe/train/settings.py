@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import torch
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-__all__ = ["TrainSettings"]
+__all__ = ["TrainSettings", "device"]
 
 
 class TrainSettings(BaseSettings):
@@ -14,3 +15,13 @@ class TrainSettings(BaseSettings):
 
     device: str = "auto"
     threads: int = 0
+
+
+def device() -> str:
+    """cpu or cuda, after the settings; torch threads are set as asked."""
+    settings = TrainSettings()
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    if settings.device != "auto":
+        return settings.device
+    return "cuda" if torch.cuda.is_available() else "cpu"

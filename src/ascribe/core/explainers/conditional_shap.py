@@ -5,10 +5,7 @@ An input that f ignores gets credit when it is correlated with one that f uses. 
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from ascribe.core.arrays import np
-from ascribe.core.conditional import Conditional
 from ascribe.core.games import ConditionalGame
 from ascribe.core.model import Model
 from ascribe.core.shapley import Options
@@ -22,12 +19,5 @@ def conditional_game(model: Model, options: Options) -> ConditionalGame:
     base = model.base_value
     if base is None:
         base = float(np.mean(model.predict(model.conditional.background)))
-    return ConditionalGame(
-        model.predict, model.conditional, _noise(model.conditional, options.samples, options.seed), base
-    )
-
-
-@lru_cache(maxsize=16)
-def _noise(conditional: Conditional, samples: int, seed: int) -> np.ndarray:
-    """Noise depends on neither rows nor coalitions: drawn once for all requests that agree on samples and seed."""
-    return conditional.noise(samples, np.random.default_rng(seed))
+    noise = model.conditional.noise(options.samples, options.seed)
+    return ConditionalGame(model.predict, model.conditional, noise, base)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ascribe.train.families.power_mlp import fit_power_mlp
 from ascribe.train.families.power_xgboost import fit_power_xgboost
+from ascribe.train.fitted import FittedPower
 
 __all__ = ["POWER_FAMILIES"]
 
 # In order of preference: a later family serves only if it is better beyond chance (`pipeline._fit_power`).
-POWER_FAMILIES = {"power_xgboost": fit_power_xgboost, "power_mlp": fit_power_mlp}
+POWER_FAMILIES: dict[str, Callable[..., FittedPower]] = {"power_xgboost": fit_power_xgboost, "power_mlp": fit_power_mlp}

@@ -30,9 +30,7 @@ class PowerMlpOptions:
     hidden: tuple[int, ...] = (64, 32)
     noise: float = 0.2
     clip: float = 0.005
-    loop: Loop = field(
-        default_factory=lambda: Loop(epochs=40, batch=128, lr=2e-3, weight_decay=1e-2, patience=12)
-    )
+    loop: Loop = field(default_factory=lambda: Loop(epochs=40, batch=128, lr=2e-3, weight_decay=1e-2, patience=12))
 
 
 REACH = 5.0  # standard deviations: beyond, an input says no more
@@ -75,6 +73,9 @@ class Squash(nn.Module):
 
 class PowerMlp(nn.Module):
     """`x (rows, n)` in natural units -> `prediction (rows,)` in the target's unit."""
+
+    mean_y: torch.Tensor
+    sd_y: torch.Tensor
 
     def __init__(self, X: np.ndarray, y: np.ndarray, options: PowerMlpOptions) -> None:
         super().__init__()
@@ -137,16 +138,13 @@ def _fit(
         x = x + options.noise * torch.randn_like(x)
         return nn.functional.smooth_l1_loss(network.body(x).squeeze(-1), scaled[at])
 
-    last = [0.0]
-
     def validate() -> float:
-        if epochs is not None:  # refit: its rows include the validation rows, so the last epoch is the best
-            last[0] -= 1
-            return last[0]
         return float(nn.functional.mse_loss(network.body(inputs_val).squeeze(-1), scaled_val))
 
+    # a refit holds the validation rows itself: there is nothing left to stop on
+    watched = validate if epochs is None else None
     loop = options.loop
     if epochs is not None:
         loop = replace(loop, epochs=epochs)
-    history = train(network.body, len(y), loss, validate, loop, np.random.default_rng(seed), progress)
+    history = train(network.body, len(y), loss, watched, loop, np.random.default_rng(seed), progress)
     return network, history.best_epoch

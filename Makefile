@@ -1,0 +1,42 @@
+# Two commands set everything up: `make demo` and `make test`.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+STAMP := .venv/.setup-stamp
+
+.PHONY: setup demo test check bench soak proto clean
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Ascribe needs Python 3.11 or newer: make PYTHON=...")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,report,bench,dev]'
+	touch $@
+
+demo: setup  ## the whole journey on real telemetry; serves on at a terminal
+	$(BIN)/ascribe demo
+
+test: setup  ## every test, at reduced size
+	$(BIN)/python -m pytest -q
+
+check: setup  ## format, lint, types, import walls, shapes, doctests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q -p no:cacheprovider tests/core tests/laws --jaxtyping-packages=ascribe.core,beartype.beartype
+	$(BIN)/python -m pytest -q -p no:cacheprovider --doctest-modules src/ascribe --ignore=src/ascribe/serve/wire
+	$(BIN)/python -m pytest -q -p no:cacheprovider tests/test_walls.py
+
+bench: setup  ## accuracy against exact samplers, and both servers' telemetry; results in benchmarks/results
+	$(BIN)/python -m benchmarks.gaussian
+	$(BIN)/python -m benchmarks.power
+	$(BIN)/python -m benchmarks.start
+
+soak: bench  ## what is measured at full size only
+
+proto: setup  ## the wire's Python from proto/
+	$(BIN)/python -m grpc_tools.protoc --proto_path=ascribe/serve/wire=proto/attribution/v1 --python_out=src --pyi_out=src --grpc_python_out=src ascribe/serve/wire/attribution.proto
+
+clean:
+	rm -rf .venv runs .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,1 @@
+"""Side-by-side measurements: one command, results kept as files in `results/`."""

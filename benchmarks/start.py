@@ -1,0 +1,45 @@
+"""Seconds from starting `ascribe serve` to its ready line, median of five, and the import alone.
+
+python -m benchmarks.start [BUNDLE]         default: runs/demo/bundle (made by `make demo`)
+"""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from ascribe.bundle.archive import open_directory
+from ascribe.bundle.registry import Registry
+from benchmarks.record import keep
+
+
+def main() -> None:
+    bundle = Path(sys.argv[1] if len(sys.argv) > 1 else "runs/demo/bundle")
+    with tempfile.TemporaryDirectory() as registry:
+        store = Registry(registry)
+        store.promote("m", store.publish("m", open_directory(bundle)), "2026-01-01T00:00:00Z")
+        command = [sys.executable, "-m", "ascribe", "serve", "--registry", registry, "--model", "m"]
+        seconds = []
+        for _ in range(6):
+            begin = time.perf_counter()
+            server = subprocess.Popen(
+                [*command, "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0"], stdout=subprocess.PIPE, text=True
+            )
+            assert server.stdout is not None
+            for line in server.stdout:
+                if '"ready"' in line:
+                    seconds.append(time.perf_counter() - begin)
+                    break
+            server.terminate()
+            server.wait()
+    numbers = {"ready_s": seconds[1:], "ready_median_s": statistics.median(seconds[1:]), "first_cold_s": seconds[0]}
+    print(numbers)
+    print(keep("start", numbers))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""What the commands show: progress, tables, verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+__all__ = ["bars", "err", "now", "out", "show_report", "show_verdict", "watcher"]
+
+err = Console(stderr=True, soft_wrap=True)  # one message, one line: a terminal folds it, a pipe keeps it whole
+out = Console(soft_wrap=True)
+
+
+def now() -> str:
+    """UTC, ISO 8601, to the second."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def watcher(shown: Progress) -> Any:
+    """Shows cleaning, stages and notes of a training run."""
+    from ascribe.train.watch import Watcher
+
+    class Shown(Watcher):
+        def progress(self, stage: str) -> Callable[[float, str], None]:
+            task = shown.add_task(stage, total=1.0)
+
+            def step(done: float, text: str) -> None:
+                shown.update(task, completed=done, description=f"{stage}  {text}")
+
+            return step
+
+        def cleaned(self, cleaned: Any, total: int, quarantine: Path) -> None:
+            count = len(cleaned.quarantine)
+            shown.console.print(f"{total} rows read, {len(cleaned.rows)} kept, {count} in quarantine ({quarantine})")
+            for reason, n in cleaned.reasons.items():
+                shown.console.print(f"  {n:6d}  {reason}", highlight=False)
+            if cleaned.constant:
+                shown.console.print(f"  left out, never vary: {', '.join(cleaned.constant)}", highlight=False)
+
+        def note(self, text: str) -> None:
+            shown.console.print(text, highlight=False)
+
+    return Shown()
+
+
+def show_report(report: Any, place: Path) -> None:
+    """Both families, which one serves, and where the bundle is."""
+    table = Table("family", "R2 validation", "R2 held out", "MAE held out", "MAPE held out", "", box=None)
+    for name, numbers in report.metrics["families"].items():
+        v, h = numbers["validation"], numbers["holdout"]
+        mark = "serves" if name == report.family else ""
+        table.add_row(name, f"{v['r2']:.4f}", f"{h['r2']:.4f}", f"{h['mae']:.3f}", f"{100 * h['mape']:.2f} %", mark)
+    out.print(table)
+    out.print(f"bundle {report.version} -> {place}", highlight=False)
+
+
+def show_verdict(verdict: Any) -> None:
+    """Each reason on a line."""
+    for reason in verdict.reasons:
+        err.print(f"gate: {reason}", highlight=False)
+
+
+class _Bars(Progress):
+    """Nothing is drawn before there is something to show, so that an early error is one line."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def add_task(self, *args: Any, **kwargs: Any) -> TaskID:
+        self.start()
+        return super().add_task(*args, **kwargs)
+
+
+def bars(keep: bool = True) -> Progress:
+    """Progress bars on the error stream; standard output stays for answers."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    return _Bars(*columns, console=err, transient=not keep)
