@@ -76,7 +76,7 @@ class OpenModel:
         X: Any,
         method: str = "conditional_shap",
         budget: int | None = None,
-        samples: int = 64,
+        samples: int = 32,
         seed: int = 0,
         estimator: str = "auto",
         groups: Groups | None = None,

@@ -55,13 +55,26 @@ def train(
     holdout: Annotated[float, typer.Option("--holdout", help="share of rows held out")] = 0.3,
     family: Annotated[str, typer.Option("--family", help="best, power_mlp or power_xgboost")] = "best",
     seed: Seed = 0,
+    max_seconds: Annotated[
+        float | None, typer.Option("--max-seconds", help="bound EmSHAP's fit; then not repeatable")
+    ] = None,
 ) -> None:
     """Clean a table, train the power model and EmSHAP, and write one bundle that offers both."""
     with _extra("train", "torch and xgboost"):
         from ascribe.train.pipeline import TrainOptions
         from ascribe.train.pipeline import train as run
     options = TrainOptions(
-        data, target, out_dir, _listed(features) or None, time, _listed(group), units, holdout, family, seed
+        data,
+        target,
+        out_dir,
+        _listed(features) or None,
+        time,
+        _listed(group),
+        units,
+        holdout,
+        family,
+        seed,
+        max_seconds,
     )
     with bars() as shown:
         report = run(options, watcher(shown))
@@ -103,7 +116,7 @@ def plot(
     groups: Groups = None,
     method: Method = "conditional_shap",
     budget: Budget = None,
-    samples: Samples = 64,
+    samples: Samples = 32,
     seed: Seed = 0,
 ) -> None:
     """Draw chosen rows of a file as waterfalls."""
@@ -192,7 +205,7 @@ def serve(
     http: Annotated[str, typer.Option("--http", help="HOST:PORT")] = "127.0.0.1:8080",
     grpc: Annotated[str, typer.Option("--grpc", help="HOST:PORT")] = "127.0.0.1:50051",
 ) -> None:
-    """Answer predictions and attributions over HTTP and gRPC until stopped."""
+    """Answer attributions, with their predictions, over HTTP and gRPC until stopped."""
     from ascribe.serve.app import run
 
     run(registry, model, http, grpc)

@@ -32,6 +32,7 @@ FEATURES = (
     Feature("ghz", "Hz", 0.0, 10.0),
     Feature("misses", "count/s", -50.0, 100.0),
 )
+WATTS = Target("power", "W")
 WEIGHTS, BIAS = np.array([30.0, 8.0, 2.0]), 40.0
 CENTRE, SPREAD = np.array([0.5, 4.0, 20.0]), np.array([0.1, 0.4, 2.0])
 RHO, ROWS, KNOTS = 0.8, 300, 129
@@ -40,7 +41,7 @@ RHO, ROWS, KNOTS = 0.8, 300, 129
 @dataclass(frozen=True)
 class World:
     """What may differ between two bundles. `gain`: 1 for the true conditional mean, -1 for its opposite; `blind`:
-    below this score of `busy` the prediction is not a number.
+    below this score of `busy` the prediction is not a number; `noise` in W and `rows_of`, a seed: the held-out rows.
     """
 
     weights: tuple[float, ...] = tuple(WEIGHTS)
@@ -51,9 +52,10 @@ class World:
     holdout: bool = True
     weighting: str = "proposal"
     features: tuple[Feature, ...] = FEATURES
-    target: Target = Target("power", "W")
+    target: Target = WATTS
     created: str = CREATED
     noise: float = 0.5
+    rows_of: int = 2
 
 
 def rows(count: int, seed: int) -> np.ndarray:
@@ -68,7 +70,7 @@ def parts(world: World | None = None, **changes: Any) -> tuple[Manifest, dict[st
     names = [f.name for f in world.features]
     files = {"predict.onnx": predict_graph(world), "background.npz": npz(background=rows(64, 1))}
     if world.holdout:
-        X = rows(ROWS, 2)
+        X = rows(ROWS, world.rows_of)
         y = BIAS + X @ WEIGHTS + world.noise * np.random.default_rng(3).standard_normal(ROWS)
         columns = {name: X[:, j] for j, name in enumerate(names)} | {world.target.name: y, "row": np.arange(ROWS)}
         out = io.BytesIO()

@@ -91,7 +91,7 @@ def test_shares_lie_between_nothing_and_all(holdout, validation):
         split(table(100), NAMES, "y", holdout=holdout, validation=validation)
 
 
-@pytest.mark.parametrize(("rows", "part"), [(40, "validation"), (25, "validation"), (1, "validation"), (14, "fit")])
+@pytest.mark.parametrize(("rows", "part"), [(40, "validation"), (25, "validation"), (14, "fit"), (1, "fit")])
 def test_a_part_that_is_too_small_is_named(rows, part):
     with pytest.raises(InputError, match=rf"the {part} part has \d+ rows?, 10 are the least"):
         split(table(rows), NAMES, "y", "t")

@@ -146,6 +146,17 @@ def test_the_share_of_training_rises_from_nothing_to_one():
     assert told[-1][1] == "best validation -12.0000"
 
 
+def test_with_nothing_to_validate_on_the_last_weights_are_kept():
+    network, told = weight(), []
+    history = train(network, 10, pull(network), None, replace(SHORT, patience=0), np.random.default_rng(0),
+                    lambda done, text: told.append(text))  # fmt: skip
+    assert (history.validation, history.best_epoch, history.steps) == ([], 3, 12)
+    assert told == ["epoch 1", "epoch 2", "epoch 3", "epoch 4", "4 epochs"]
+    _, _, seen = run([4.0, 3, 2, 1])
+    assert torch.equal(network.weight, seen[-1])
+    assert not network.training
+
+
 def test_it_ends_in_time_and_the_schedule_with_it():
     network, shares = weight(), []
 

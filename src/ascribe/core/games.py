@@ -36,8 +36,7 @@ class Values:
 @runtime_checkable
 class Game(Protocol):
     """A value function over `samples` completions, one row at a time: every call has the same shapes whatever the
-    batch, so that a row's answer
-    is the same bits alone and among others. `kind` is baseline, marginal or conditional.
+    batch, so that a row's answer is the same bits alone and among others. `kind`: baseline, marginal or conditional.
     """
 
     @property

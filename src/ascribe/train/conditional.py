@@ -18,7 +18,7 @@ from ascribe.core.judge import mse_v
 from ascribe.train.export import to_onnx
 from ascribe.train.families.emshap import EmShapFit, fit_emshap
 from ascribe.train.loop import Progress
-from ascribe.train.settings import device
+from ascribe.train.settings import computing
 from ascribe.train.watch import Watcher
 
 __all__ = ["export_conditional", "fit_conditional", "npz"]
@@ -98,7 +98,8 @@ def fit_conditional(
     """
     if len(X) < 50 or X.shape[1] < 2 or not np.isfinite(X).all():
         raise InputError(f"fitting needs at least 50 rows of 2 finite features, got {X.shape}: clean the rows first")
-    fit = fit_emshap(X, seed, device(), progress, max_seconds=max_seconds)
+    with computing() as device:
+        fit = fit_emshap(X, seed, device, progress, max_seconds=max_seconds)
     gain, error = fit.gain
     return _open(_conditional_files(fit), fit, X, "energy" if gain > 2 * error else "proposal")
 

@@ -28,7 +28,7 @@ from ascribe.train.dataset import Dataset, split
 from ascribe.train.families import POWER_FAMILIES
 from ascribe.train.families.emshap import EmShapOptions, fit_emshap
 from ascribe.train.fitted import FittedPower
-from ascribe.train.settings import device
+from ascribe.train.settings import computing
 from ascribe.train.units import describe, read_units
 from ascribe.train.watch import Watcher
 
@@ -76,9 +76,11 @@ def train(options: TrainOptions, watch: Watcher | None = None) -> Report:
     names = [f.name for f in cleaned.features]
     data = split(cleaned.rows, names, target.name, options.time, options.group, options.holdout, seed=options.seed)
     features = _with_range(cleaned.features, data)
-    power, families = _fit_power(data, options, watch)
+    with computing() as device:
+        power, families = _fit_power(data, options, device, watch)
+        seconds = options.max_seconds
+        fit = fit_emshap(data.training.X, options.seed, device, watch.progress("EmSHAP"), max_seconds=seconds)
     predict = graph_predict(power.graph, power.family)
-    fit = fit_emshap(data.training.X, options.seed, device(), watch.progress("EmSHAP"), max_seconds=options.max_seconds)
     files, conditional, chosen = export_conditional(fit, data.training.X, predict, watch)
     holdout = data.holdout
     base = float(np.mean(predict(data.training.X).astype(float)))
@@ -137,7 +139,7 @@ def prepare(options: TrainOptions, watch: Watcher) -> tuple[pa.Table, Cleaned, F
     return table, cleaned, target
 
 
-def _fit_power(data: Dataset, options: TrainOptions, watch: Watcher) -> tuple[FittedPower, dict[str, Any]]:
+def _fit_power(data: Dataset, options: TrainOptions, device: str, watch: Watcher) -> tuple[FittedPower, dict[str, Any]]:
     """Fit the families asked for and choose on the validation rows. A later family of the table serves only if its
     squared error is lower by more than two standard errors over blocks of time: a tie goes to the trees, which cannot
     run away on inputs that they have not seen (`docs/decisions/0005-choice-of-family.md`).
@@ -146,7 +148,7 @@ def _fit_power(data: Dataset, options: TrainOptions, watch: Watcher) -> tuple[Fi
     report: dict[str, Any] = {}
     fitted: dict[str, FittedPower] = {}
     for name, fit in wanted.items():
-        fitted[name] = fit(data, options.seed, device(), watch.progress(name))
+        fitted[name] = fit(data, options.seed, device, watch.progress(name))
         on_holdout = graph_predict(fitted[name].graph, name)(data.holdout.X).astype(float)
         report[name] = {
             "validation": asdict(power_error(data.validation.y, fitted[name].validation)),

@@ -1,0 +1,207 @@
+"""From a bundle to a model: verified first, parsed then, asked again last."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import onnxruntime as ort
+import pytest
+
+from ascribe.bundle import runtime
+from ascribe.bundle.archive import Bundle, entry, open_directory, write
+from ascribe.bundle.manifest import Conditional
+from ascribe.bundle.runtime import graph_predict, load, session
+from ascribe.core.errors import AscribeError, BundleError, TamperedError
+from ascribe.core.explainers import Options, available, explain
+
+from .made import BIAS, CENTRE, FEATURES, WEIGHTS, World, made, npz, parts, predict_graph, rows
+
+
+def changed(directory: Path, replaced: dict[str, bytes] | None = None, **fields) -> Bundle:
+    """A bundle that is what its manifest says, with files or fields of the manifest replaced."""
+    manifest, files = parts()
+    files |= replaced or {}
+    hashes = {name: entry(raw) for name, raw in files.items()}
+    write(directory, msgspec.structs.replace(manifest, files=hashes, **fields), files)
+    return open_directory(directory)
+
+
+def test_a_bundle_becomes_a_model(tmp_path):
+    bundle = made(tmp_path)
+    model = load(bundle)
+    X = rows(9, 5)
+    assert model.predict(X) == pytest.approx(BIAS + X @ WEIGHTS, rel=1e-6)
+    assert model.names == tuple(f.name for f in FEATURES)
+    assert (model.unit, model.output, model.version) == ("W", "power", bundle.manifest.version())
+    assert available(model) == ("conditional_shap", "kernel_shap")
+    found = explain(model, X[:2], options=Options(samples=16))
+    assert found.values.sum(axis=1) + found.base_value == pytest.approx(model.predict(X[:2]), rel=1e-5)
+
+
+def test_without_an_energy_model_there_is_still_the_marginal_game(tmp_path):
+    assert available(load(made(tmp_path, conditional=False))) == ("kernel_shap",)
+
+
+ROLES = ("predict", "background", "proposal", "scores")
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_no_parser_sees_bytes_before_their_hash_was_verified(tmp_path, monkeypatch, role):
+    bundle = made(tmp_path)
+    name = bundle.manifest.roles[role]
+    good = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
+    parsed: list[bytes] = []
+    opened, read = ort.InferenceSession, np.load
+
+    def spy_session(graph, *args, **kwargs):
+        parsed.append(graph)
+        return opened(graph, *args, **kwargs)
+
+    def spy_load(file, *args, **kwargs):
+        parsed.append(file.getvalue())
+        assert kwargs == {"allow_pickle": False}
+        return read(io.BytesIO(file.getvalue()), *args, **kwargs)
+
+    monkeypatch.setattr(runtime.ort, "InferenceSession", spy_session)
+    monkeypatch.setattr(runtime.np, "load", spy_load)
+    with pytest.raises(TamperedError, match=f"{name} of .* is not what its manifest says"):
+        load(bundle)
+    known = {bundle.manifest.files[bundle.manifest.roles[r]].sha256 for r in ROLES}
+    assert {entry(raw).sha256 for raw in parsed} <= known
+    (tmp_path / name).write_bytes(good)
+    load(bundle)
+    assert len(parsed) >= 4  # the spy sees what is parsed
+
+
+@pytest.mark.parametrize(
+    "example",
+    [
+        {"x": CENTRE.tolist(), "prediction": [1.0]},
+        {"x": (CENTRE + 1).tolist(), "prediction": [BIAS + float(WEIGHTS @ CENTRE)]},
+    ],
+)
+def test_an_answer_that_is_not_the_stored_one_is_not_served(tmp_path, example):
+    with pytest.raises(BundleError, match=r"predicts .* for its stored example, not .*: do not serve it"):
+        load(changed(tmp_path, example=example))
+
+
+@pytest.mark.parametrize(
+    "example",
+    [
+        {},
+        {"x": [0.5, 4.0], "prediction": [127.0]},
+        {"x": CENTRE.tolist(), "prediction": []},
+        {"x": [], "prediction": []},
+    ],
+    ids=["none", "too short", "no answer", "nothing"],
+)
+def test_an_example_that_cannot_be_asked_is_refused_too(tmp_path, example):
+    with pytest.raises(BundleError) as caught:
+        load(changed(tmp_path, example=example))
+    assert "\n" not in str(caught.value)
+
+
+def test_an_answer_that_is_not_a_number_is_not_served(tmp_path):
+    with pytest.raises(BundleError, match="predicts nan for its stored example"):
+        load(made(tmp_path, blind=5.0))
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b"junk", npz(other=np.ones((2, 3))), npz(background=np.array([object()], dtype=object))],
+    ids=["junk", "another name", "a pickle"],
+)
+def test_tables_that_are_none_are_refused(tmp_path, raw):
+    with pytest.raises(BundleError) as caught:
+        load(changed(tmp_path, {"background.npz": raw}))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_graph_that_is_none_is_refused_in_one_line(tmp_path):
+    with pytest.raises(BundleError, match="holds a graph that ONNX Runtime refuses") as caught:
+        load(changed(tmp_path, {"predict.onnx": b"junk"}))
+    assert "\n" not in str(caught.value)
+
+
+def test_features_of_another_shape_are_refused(tmp_path):
+    with pytest.raises(BundleError):
+        load(changed(tmp_path, features=[{"nme": "busy"}, {"name": "ghz"}, {"name": "misses"}]))
+
+
+def test_an_absent_energy_is_an_error_and_not_the_proposal_in_silence(tmp_path):
+    with pytest.raises(AscribeError, match="weighting by energy needs the energy network"):
+        load(changed(tmp_path, conditional=Conditional("emshap", "energy", 1, 1)))
+
+
+def test_a_conditional_without_its_parts_names_them(tmp_path):
+    manifest, files = parts()
+    for lost, words in (("background.npz", "a conditional but no background"), ("proposal.onnx", "has no proposal")):
+        kept = {name: raw for name, raw in files.items() if name != lost}
+        roles = {role: name for role, name in manifest.roles.items() if name != lost}
+        write(tmp_path / lost, msgspec.structs.replace(manifest, roles=roles), kept)
+        with pytest.raises(BundleError, match=words):
+            load(open_directory(tmp_path / lost))
+
+
+# sessions
+
+
+def test_sessions_do_not_grow_with_batches_that_vary():
+    options = session(predict_graph(World()), "here", 3).get_session_options()
+    assert not options.enable_mem_pattern
+    assert options.enable_cpu_mem_arena
+    assert (options.intra_op_num_threads, options.inter_op_num_threads) == (3, 1)
+    assert options.execution_mode == ort.ExecutionMode.ORT_SEQUENTIAL
+    assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
+
+
+def test_sessions_take_the_cores_that_there_are(monkeypatch):
+    monkeypatch.setattr(runtime, "cores", lambda: 5)
+    assert session(predict_graph(World()), "here").get_session_options().intra_op_num_threads == 5
+
+
+def test_predictions_come_in_parts_and_are_the_same(monkeypatch):
+    predict = graph_predict(predict_graph(World()), "here")
+    X = rows(25, 0)
+    whole = predict(X)
+    monkeypatch.setattr(runtime, "ROWS_AT_ONCE", 10)
+    assert predict(X).tolist() == whole.tolist()
+    assert predict(X).shape == (25,)
+    assert predict(X[:0]).shape == (0,)
+    assert predict(X[:0]).dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("affinity", "quota", "wanted"),
+    [
+        (8, "max 100000", 8),
+        (8, "400000 100000", 4),
+        (8, "150000 100000", 1),
+        (8, "50000 100000", 1),
+        (2, "400000 100000", 2),
+        (4, "nonsense", 4),
+        (4, None, 4),
+    ],
+)
+def test_cores_are_the_least_of_affinity_and_quota(monkeypatch, affinity, quota, wanted):
+    class Fake:
+        def __init__(self, path: str) -> None:
+            assert path == "/sys/fs/cgroup/cpu.max"
+
+        def read_text(self) -> str:
+            if quota is None:
+                raise FileNotFoundError
+            return quota
+
+    monkeypatch.setattr(runtime, "Path", Fake)
+    monkeypatch.setattr(runtime.os, "sched_getaffinity", lambda _: set(range(affinity)))
+    runtime.cores.cache_clear()
+    try:
+        assert runtime.cores() == wanted
+    finally:
+        monkeypatch.undo()
+        runtime.cores.cache_clear()

@@ -1,0 +1,50 @@
+"""A small real bundle, made by the commands that a user types."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+
+ROOT = Path(__file__).parents[1]
+DATA = ROOT / "examples" / "data" / "xeon_e5_2650.parquet"
+UNITS = ROOT / "examples" / "units_power.toml"
+TARGET = "powerWatts"
+FEATURES = ("cpu_user", "cpu_wio", "cpu-cycles", "instructions", "interrupts", "mem_free")
+
+
+def ascribe(*words: object, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The command, as a process of its own."""
+    command = [sys.executable, "-m", "ascribe", *map(str, words)]
+    return subprocess.run(
+        command, capture_output=True, text=True, cwd=cwd, env=os.environ | environment, timeout=300, check=False
+    )
+
+
+def one_line(done: subprocess.CompletedProcess[str]) -> str:
+    """The only line of a failed command's error stream; a traceback or a second line fails."""
+    assert done.returncode != 0
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("ascribe: "), lines[0]
+    return lines[0]
+
+
+def train(data: Path, out: Path, *more: object) -> subprocess.CompletedProcess[str]:
+    """`ascribe train` on the six features."""
+    return ascribe(
+        "train", "--data", data, "--target", TARGET, "--features", ",".join(FEATURES), "--time", "seq",
+        "--group", "source,workload", "--units", UNITS, "--out", out, "--max-seconds", 6, *more,
+    )  # fmt: skip
+
+
+def sampled(place: Path, every: int = 6, shuffle_target: bool = False) -> Path:
+    """Every sixth row of the real telemetry, which holds three impossible percentages."""
+    rows = pl.read_parquet(DATA).gather_every(every)
+    if shuffle_target:
+        rows = rows.with_columns(pl.col(TARGET).shuffle(seed=1))
+    rows.write_parquet(place)
+    return place
