@@ -20,12 +20,10 @@ from tests.journey import FEATURES, TARGET, ascribe, one_line, sampled, train
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory):
+def shop(trained):
     """A registry with two versions: a good one in production, and one that was trained on shuffled targets."""
-    place = tmp_path_factory.mktemp("shop")
+    place, good = trained
     registry = place / "registry"
-    good = train(sampled(place / "rows.parquet"), place / "good")
-    assert good.returncode == 0, good.stderr
     versions = [published(place / "good", registry)]
     promoted = ascribe("promote", "node", versions[0], "--registry", registry)
     assert promoted.returncode == 0, promoted.stderr

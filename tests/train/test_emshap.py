@@ -391,7 +391,7 @@ def test_training_and_serving_give_the_network_the_same_bytes(served):
 def test_a_constant_tilt_has_log_z_of_its_own_negative(monkeypatch, draws, bias):
     _, second, fit = stages(monkeypatch, crossed(400), draws=draws)
     torch.nn.init.constant_(second.network.leave.bias, bias)
-    assert float(second.loss(np.arange(100), 0.5)) == pytest.approx(0, abs=1e-6)
+    assert second.loss(np.arange(100), 0.5).item() == pytest.approx(0, abs=1e-6)
     assert second.validate() == pytest.approx(0, abs=1e-6)
     assert fit.gain == pytest.approx((0, 0), abs=1e-6)
 

@@ -29,7 +29,7 @@ SIZES = pytest.mark.parametrize("rows", [1, 7, 100])
 
 def closest(told: torch.Tensor, found: np.ndarray) -> float:
     """Largest difference relative to the largest value."""
-    return float(np.abs(told.detach().numpy() - found).max() / max(float(told.abs().max()), 1e-12))
+    return float(np.abs(told.detach().numpy() - found).max() / max(told.abs().max().item(), 1e-12))
 
 
 def asked(rows: int) -> dict[str, np.ndarray]:

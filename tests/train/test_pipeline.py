@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 import pyarrow.feather
 import pytest
+import torch
 
 from ascribe.bundle.archive import Bundle, entry, open_directory
 from ascribe.bundle.gate import judge
@@ -25,6 +26,7 @@ from ascribe.train import pipeline
 from ascribe.train.dataset import Dataset, Part
 from ascribe.train.fitted import FittedPower
 from ascribe.train.pipeline import Report, TrainOptions, _block_gain, _fit_power, _holdout, train
+from ascribe.train.settings import computing
 from ascribe.train.watch import Watcher
 
 DATA = Path(__file__).parents[2] / "examples" / "data" / "xeon_e5_2650.parquet"
@@ -297,6 +299,21 @@ def test_without_names_every_numeric_column_that_is_free_is_a_feature(tmp_path):
     assert target.name == "powerWatts"
 
 
+def test_torchs_threads_are_as_the_settings_say_while_it_computes(monkeypatch):
+    before = torch.get_num_threads()
+    monkeypatch.setenv("ASCRIBE_THREADS", str(before + 1))
+    monkeypatch.setenv("ASCRIBE_DEVICE", "cuda:1")
+
+    def fails() -> None:
+        with computing() as device:
+            assert (device, torch.get_num_threads()) == ("cuda:1", before + 1)
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fails()
+    assert torch.get_num_threads() == before
+
+
 # the choice of family
 
 
@@ -310,7 +327,7 @@ def chosen(monkeypatch, errors: dict[str, np.ndarray], **changes) -> tuple[Fitte
     monkeypatch.setattr(pipeline, "POWER_FAMILIES", {name: family(name) for name in errors})
     monkeypatch.setattr(pipeline, "graph_predict", lambda graph, name: lambda X: np.zeros(len(X), np.float32))
     options = SimpleNamespace(**({"family": "best", "seed": 0} | changes))
-    return _fit_power(Dataset(part, part, part), options, Watcher())
+    return _fit_power(Dataset(part, part, part), options, "cpu", Watcher())
 
 
 NOISE = np.random.default_rng(0).standard_normal((2, 300))

@@ -40,7 +40,10 @@ CHOICE_BLOCKS = 30
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """`features`: None takes every numeric column but target, time and group. `family`: best or one by name."""
+    """`features`: None takes every numeric column but target, time and group. `family`: best or one by name.
+
+    Raises InputError for an unknown family or a held-out share outside (0, 1).
+    """
 
     data: Path
     target: str
@@ -53,6 +56,12 @@ class TrainOptions:
     family: str = "best"
     seed: int = 0
     max_seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.family != "best" and self.family not in POWER_FAMILIES:
+            raise InputError(f"unknown family '{self.family}': use best, {' or '.join(POWER_FAMILIES)}")
+        if not 0 < self.holdout < 1:
+            raise InputError(f"the held-out share must lie between 0 and 1, not {self.holdout}")
 
 
 @dataclass(frozen=True)
@@ -70,8 +79,6 @@ def train(options: TrainOptions, watch: Watcher | None = None) -> Report:
     Raises InputError (SchemaError) for data or options that cannot be used; nothing is then written but the quarantine.
     """
     watch = watch or Watcher()
-    if options.family != "best" and options.family not in POWER_FAMILIES:
-        raise InputError(f"unknown family '{options.family}': use best, {' or '.join(POWER_FAMILIES)}")
     table, cleaned, target = prepare(options, watch)
     names = [f.name for f in cleaned.features]
     data = split(cleaned.rows, names, target.name, options.time, options.group, options.holdout, seed=options.seed)
