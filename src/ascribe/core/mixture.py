@@ -73,5 +73,5 @@ class Mixture:
         quadratic = (r**2 / D).sum(2) - (c * np.linalg.solve(M, c[..., None])[..., 0]).sum(2)
         log_det = np.linalg.slogdet(M)[1] + np.log(D).sum(2)
         log_normal = -0.5 * (quadratic + log_det + hidden.sum(1)[:, None] * np.log(2 * np.pi))
-        log_pi = self.logits - logsumexp(self.logits, axis=1, keepdims=True)
-        return np.asarray(logsumexp(log_pi + log_normal, axis=1))
+        logits = self.logits.astype(float)  # the difference is exactly 0 where nothing is hidden
+        return np.asarray(logsumexp(logits + log_normal, axis=1) - logsumexp(logits, axis=1))

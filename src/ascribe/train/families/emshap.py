@@ -128,7 +128,7 @@ def log_q(head: Head, z: torch.Tensor, observed: torch.Tensor) -> torch.Tensor:
     quadratic = (r**2 / D).sum(2) - (white**2).sum(2)
     log_det = 2 * torch.diagonal(L, dim1=2, dim2=3).log().sum(2) + D.log().sum(2)
     normal = -0.5 * (quadratic + log_det + h.sum(2) * math.log(2 * math.pi))
-    return torch.logsumexp(torch.log_softmax(logits, dim=1) + normal, dim=1)
+    return torch.logsumexp(logits + normal, dim=1) - torch.logsumexp(logits, dim=1)  # exactly 0 if nothing is hidden
 
 
 def draw_q(head: Head, s: int, generator: torch.Generator) -> torch.Tensor:
