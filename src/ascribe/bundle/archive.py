@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from ascribe.core.errors import BundleError, NotFound, TamperedError
 __all__ = ["Bundle", "entry", "open_directory", "pack", "unpack", "write"]
 
 MANIFEST = "manifest.json"
+# what zipfile raises for damaged bytes, directory entries and compression marks
+TORN = (zipfile.BadZipFile, zlib.error, KeyError, EOFError, OSError, ValueError, RuntimeError)
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the zip format's zero: the same bundle always packs to the same bytes
 
 
@@ -30,24 +33,29 @@ class Bundle:
         return role in self.manifest.roles
 
     def digest(self, role: str) -> str:
-        """The sha256 that the manifest records for a role's file."""
-        return self.manifest.files[self.manifest.roles[role]].sha256
+        """The sha256 that the manifest records for a role's file. Raises BundleError."""
+        return self._entry(role).sha256
 
     def read(self, role: str) -> bytes:
         """The verified bytes of a role's file.
 
         Raises BundleError for a role that the bundle lacks, TamperedError if size or hash differ.
         """
-        if role not in self.manifest.roles:
-            raise BundleError(f"{self.origin} has no {role}: it holds {', '.join(sorted(self.manifest.roles))}")
-        name = self.manifest.roles[role]
-        known = self.manifest.files.get(name)
+        known, name = self._entry(role), self.manifest.roles[role]
         raw = self.fetch(name)
-        if known is None or len(raw) != known.bytes or digest(raw) != known.sha256:
+        if len(raw) != known.bytes or digest(raw) != known.sha256:
             raise TamperedError(
                 f"{name} of {self.origin} is not what its manifest says: train or fetch the bundle again"
             )
         return raw
+
+    def _entry(self, role: str) -> FileEntry:
+        if role not in self.manifest.roles:
+            raise BundleError(f"{self.origin} has no {role}: it holds {', '.join(sorted(self.manifest.roles))}")
+        name = self.manifest.roles[role]
+        if name not in self.manifest.files:
+            raise TamperedError(f"{name} of {self.origin} has no hash in its manifest: train or fetch the bundle again")
+        return self.manifest.files[name]
 
     def verify(self) -> None:
         """Read every file once. Raises as `read`."""
@@ -103,13 +111,13 @@ def unpack(raw: bytes, origin: str) -> Bundle:
     try:
         archive = zipfile.ZipFile(io.BytesIO(raw))
         manifest = Manifest.decode(archive.read(MANIFEST))
-    except (zipfile.BadZipFile, KeyError, EOFError) as exc:
+    except TORN as exc:
         raise BundleError(f"{origin} is not a bundle archive ({exc}): publish it again") from exc
 
     def fetch(name: str) -> bytes:
         try:
             return archive.read(name)
-        except (zipfile.BadZipFile, KeyError, EOFError, OSError) as exc:
+        except TORN as exc:
             raise TamperedError(f"{name} of {origin} cannot be read ({exc}): publish it again") from exc
 
     return Bundle(manifest, fetch, origin)

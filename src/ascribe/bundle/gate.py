@@ -105,7 +105,7 @@ def _against(mine: _Measured, theirs: _Measured, whose: str, unit: str, good: li
 def _compare(what: str, mine: np.ndarray, theirs: np.ndarray, word: str, good: list[str], bad: list[str]) -> None:
     difference = mine - theirs
     error = difference.std(ddof=1) / np.sqrt(len(difference))
-    worse = difference.mean() > 2 * error and mine.mean() > (1 + MARGIN) * theirs.mean()
+    worse = not (difference.mean() <= 2 * error or mine.mean() <= (1 + MARGIN) * theirs.mean())  # NaN is worse
     spread = f"(difference {difference.mean():+.2g} +- {error:.2g})"
     text = (
         f"{what} is {'worse' if worse else 'no worse'}: {mine.mean():.4g} against {theirs.mean():.4g} {word} {spread}"

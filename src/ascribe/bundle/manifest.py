@@ -73,7 +73,13 @@ class Manifest(msgspec.Struct, frozen=True):
 
     @property
     def feature_list(self) -> tuple[Feature, ...]:
-        return tuple(Feature.from_json(f) for f in self.features)
+        """Raises BundleError for a feature that is not one."""
+        try:
+            return tuple(Feature.from_json(f) for f in self.features)
+        except TypeError as exc:
+            raise BundleError(
+                f"the manifest describes a feature that cannot be read ({exc}): train the bundle again"
+            ) from exc
 
     def encode(self) -> bytes:
         """Canonical JSON: the same manifest always has the same bytes."""

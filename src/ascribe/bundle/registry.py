@@ -48,7 +48,7 @@ class Channel(msgspec.Struct, frozen=True):
         for event in self.history:
             if event.action == "rollback":
                 stack.pop()
-            else:
+            elif not stack or stack[-1].version != event.version:
                 stack.append(event)
         if len(stack) < 2:
             raise NotFound("there is no earlier version to roll back to")
@@ -86,10 +86,14 @@ class Registry:
             raise NotFound(self._absent(name, f"version {version}")) from exc
         if sha256 is not None and digest(raw) != sha256:
             raise TamperedError(f"version {version} of {name} is not what {self.uri} recorded: publish it again")
-        return unpack(raw, f"{name}@{version}")
+        bundle = unpack(raw, f"{name}@{version}")
+        if bundle.manifest.version() != version:
+            raise TamperedError(f"version {version} of {name} in {self.uri} holds another bundle: publish it again")
+        return bundle
 
     def versions(self, name: str) -> list[str]:
         """All versions, oldest first."""
+        _check_name(name)
         paths = self.store.names(f"{name}/versions")
         return [p.rsplit("/", 1)[1].removesuffix(".zip") for p in paths if p.endswith(".zip")]
 
@@ -97,11 +101,9 @@ class Registry:
         """Raises NotFound naming what there is."""
         _check_name(name)
         try:
-            return msgspec.json.decode(self.store.read(_channel_path(name, channel)), type=Channel)
+            return self._decoded(self.store.read(_channel_path(name, channel)), name, channel)
         except NotFound as exc:
             raise NotFound(self._absent(name, f"channel '{channel}'")) from exc
-        except msgspec.DecodeError as exc:
-            raise RegistryError(f"channel {channel} of {name} in {self.uri} cannot be read ({exc})") from exc
 
     def resolve(self, name: str, channel: str = "production") -> Bundle:
         """The bundle that a channel points at."""
@@ -114,11 +116,12 @@ class Registry:
     ) -> Channel:  # fmt: skip
         """Point a channel at a version. `expected`: the version that the caller judged against (None: nothing yet).
 
-        Raises Conflict if the channel has moved since; nothing is then changed.
+        Raises NotFound, BundleError for a version that could not be served, Conflict if the channel has moved since;
+        nothing is then changed.
         """
-        _check_name(channel)
-        sha256 = digest(self.store.read(_version_path(name, version)))
-        event = Event("promote", version, sha256, at, reasons or [])
+        bundle = self.fetch(name, version)
+        bundle.verify()
+        event = Event("promote", version, digest(pack(bundle)), at, reasons or [])
         return self._move(name, channel, expected, lambda _: event)
 
     def rollback(self, name: str, at: str, channel: str = "production") -> Channel:
@@ -134,14 +137,23 @@ class Registry:
 
     def _move(self, name: str, channel: str, expected: str | None, event: object) -> Channel:
         def change(raw: bytes | None) -> bytes:
-            held = None if raw is None else msgspec.json.decode(raw, type=Channel)
+            held = None if raw is None else self._decoded(raw, name, channel)
             found = held.current.version if held else None
             if found != expected:
                 raise Conflict(f"channel {channel} of {name} moved to {found} meanwhile: judge against that version")
             past = held.history if held else []
             return msgspec.json.encode(Channel([*past, event(held)]))  # type: ignore[operator]
 
-        return msgspec.json.decode(self.store.swap(_channel_path(name, channel), change), type=Channel)
+        return self._decoded(self.store.swap(_channel_path(name, channel), change), name, channel)
+
+    def _decoded(self, raw: bytes, name: str, channel: str) -> Channel:
+        try:
+            found = msgspec.json.decode(raw, type=Channel)
+        except msgspec.DecodeError as exc:
+            raise RegistryError(f"channel {channel} of {name} in {self.uri} cannot be read ({exc})") from exc
+        if not found.history:
+            raise RegistryError(f"channel {channel} of {name} in {self.uri} has no history: promote a version again")
+        return found
 
     def _absent(self, name: str, what: str) -> str:
         versions = self.versions(name)
@@ -173,4 +185,6 @@ def _version_path(name: str, version: str) -> str:
 
 
 def _channel_path(name: str, channel: str) -> str:
+    _check_name(name)
+    _check_name(channel)
     return f"{name}/channels/{channel}.json"

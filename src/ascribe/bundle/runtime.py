@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import zipfile
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -98,7 +99,7 @@ def load(bundle: Bundle) -> Model:
     """
     manifest, origin = bundle.manifest, bundle.origin
     predict = graph_predict(bundle.read("predict"), origin)
-    background = _arrays(bundle, "background")["background"] if bundle.has("background") else None
+    background = _array(bundle, "background", "background") if bundle.has("background") else None
     conditional: Conditional | None = None
     if manifest.conditional is not None:
         if background is None:
@@ -106,19 +107,21 @@ def load(bundle: Bundle) -> Model:
         conditional = emshap(
             bundle.read("proposal"),
             bundle.read("energy") if bundle.has("energy") else None,
-            Scores(_arrays(bundle, "scores")["table"]),
+            Scores(_array(bundle, "scores", "table")),
             manifest.conditional.rank,
             background,
             manifest.conditional.weighting,
             origin,
         )
-    x, stored = np.array([manifest.example["x"]]), np.array(manifest.example["prediction"])
-    if not np.allclose(predict(x), stored, rtol=1e-4, atol=1e-4):
-        raise BundleError(
-            f"{origin} predicts {predict(x)[0]:g} for its stored example, not {stored[0]:g}: do not serve it"
-        )
+    features = manifest.feature_list
+    x, stored = manifest.example.get("x", []), manifest.example.get("prediction", [])
+    if len(x) != len(features) or len(stored) != 1:
+        raise BundleError(f"{origin} stores no whole example to be asked again: train it again")
+    found = predict(np.array([x]))
+    if not np.allclose(found, stored, rtol=1e-4, atol=1e-4):
+        raise BundleError(f"{origin} predicts {found[0]:g} for its stored example, not {stored[0]:g}: do not serve it")
     return Model(
-        features=manifest.feature_list,
+        features=features,
         predict=predict,
         background=background,
         conditional=conditional,
@@ -129,7 +132,11 @@ def load(bundle: Bundle) -> Model:
     )
 
 
-def _arrays(bundle: Bundle, role: str) -> dict[str, np.ndarray]:
-    """An npz without pickles."""
-    with np.load(io.BytesIO(bundle.read(role)), allow_pickle=False) as held:
-        return dict(held)
+def _array(bundle: Bundle, role: str, name: str) -> np.ndarray:
+    """One array of an npz without pickles."""
+    raw = bundle.read(role)  # verified first
+    try:
+        with np.load(io.BytesIO(raw), allow_pickle=False) as held:
+            return held[name]
+    except (ValueError, KeyError, EOFError, OSError, TypeError, AttributeError, zipfile.BadZipFile) as exc:
+        raise BundleError(f"{role} of {bundle.origin} holds no array '{name}' ({exc}): train the bundle again") from exc

@@ -49,6 +49,12 @@ def clean(
         raise SchemaError(
             f"there is no column {listed(missing)}; the file has {listed(_nearest(table.columns, missing[0]))}"
         )
+    if taken := {ROW, REASON} & set(table.columns):
+        raise SchemaError(
+            f"the columns {' and '.join(sorted(taken))} are named by the quarantine: rename them in the file"
+        )
+    if table.is_empty():
+        raise SchemaError("the file has no rows")
     numbers = _as_numbers(table, [*features, target])
     reason = pl.coalesce(
         _missing(table, wanted),
@@ -60,7 +66,7 @@ def clean(
     marked = table.with_row_index(ROW).with_columns(
         numbers.with_columns(table[c] for c in wanted if c not in numbers.columns).select(reason.alias(REASON))[REASON]
     )
-    marked = marked.with_columns(pl.coalesce(REASON, _repeated(table, time, group)).alias(REASON))
+    marked = marked.with_columns(pl.coalesce(REASON, _repeated(table.columns, time, group)).alias(REASON))
     if time:
         marked = marked.with_columns(pl.coalesce(REASON, _backward(time, group)).alias(REASON))
     good = pl.col(REASON).is_null()
@@ -88,6 +94,10 @@ def _nearest(columns: Sequence[str], wanted: str) -> list[str]:
 
 
 def _as_numbers(table: pl.DataFrame, features: Sequence[Feature]) -> pl.DataFrame:
+    if nested := [f.name for f in features if table[f.name].dtype.is_nested()]:
+        raise SchemaError(
+            f"column {nested[0]} holds no number ({table[nested[0]].dtype}): choose others with --features"
+        )
     numbers = table.select(pl.col(f.name).cast(pl.Float64, strict=False) for f in features)
     for f in features:
         if numbers[f.name].null_count() == len(table) and len(table):
@@ -124,16 +134,14 @@ def _out_of_bounds(f: Feature) -> pl.Expr:
     return pl.when((value < f.low) | (value > f.high)).then(text)
 
 
-def _repeated(table: pl.DataFrame, time: str | None, group: Sequence[str]) -> pl.Series:
-    """Later rows with the same group and time; without a time, later rows equal in every column."""
-    key = [*group, time] if time else table.columns
-    first = pl.struct(key).is_first_distinct()
+def _repeated(columns: Sequence[str], time: str | None, group: Sequence[str]) -> pl.Expr:
+    """Later rows with the same group and time as a row that is still sound; without a time, equal in every column."""
+    key = [*group, time] if time else list(columns)
+    sound = pl.col(REASON).is_null()
     text = (
-        f"duplicate of an earlier row (same {', '.join(key)})"
-        if time
-        else "duplicate of an earlier row (same in all columns)"
+        f"duplicate of an earlier row (same {', '.join(key)})" if time else "duplicate of an earlier row (same in all)"
     )
-    return table.select(pl.when(~first).then(pl.lit(text)).alias("repeated"))["repeated"]
+    return pl.when(sound & ~pl.struct(*key, sound.alias("sound")).is_first_distinct()).then(pl.lit(text))
 
 
 def _backward(time: str, group: Sequence[str]) -> pl.Expr:

@@ -1,6 +1,8 @@
 """xgboost -> ONNX TreeEnsembleRegressor, with parity.
 
-xgboost goes left where x < threshold in float32, which is the operator's BRANCH_LT on the same float32 numbers.
+xgboost goes left where x < threshold in float32, which is the operator's BRANCH_LT on the same numbers. Leaves are
+summed in double: ONNX Runtime sums trees in another order for a large batch than for one row, and in single precision
+the last bits would tell them apart.
 """
 
 from __future__ import annotations
@@ -39,17 +41,23 @@ def booster_to_onnx(booster: xgboost.Booster, example: np.ndarray) -> bytes:
             if leaf:
                 for key, value in zip(leaves, (t, i, tree["split_conditions"][i]), strict=True):
                     leaves[key].append(value)
+    double = TensorProto.DOUBLE
+    wide = helper.make_node("Cast", ["x"], ["wide"], to=double)
     ensemble = helper.make_node(
-        "TreeEnsembleRegressor", ["x"], ["column"], domain="ai.onnx.ml",
+        "TreeEnsembleRegressor", ["wide"], ["column"], domain="ai.onnx.ml",
         nodes_treeids=nodes["tree"], nodes_nodeids=nodes["node"], nodes_featureids=nodes["feature"],
-        nodes_modes=nodes["mode"], nodes_values=nodes["value"], nodes_truenodeids=nodes["true"],
-        nodes_falsenodeids=nodes["false"], nodes_missing_value_tracks_true=nodes["missing"],
+        nodes_modes=nodes["mode"], nodes_truenodeids=nodes["true"], nodes_falsenodeids=nodes["false"],
+        nodes_values_as_tensor=helper.make_tensor("nodes", double, [len(nodes["value"])], _single(nodes["value"])),
+        nodes_missing_value_tracks_true=nodes["missing"],
         target_treeids=leaves["tree"], target_nodeids=leaves["node"], target_ids=[0] * len(leaves["tree"]),
-        target_weights=leaves["weight"], n_targets=1, base_values=[base], post_transform="NONE",
+        target_weights_as_tensor=helper.make_tensor("leaves", double, [len(leaves["tree"])], _single(leaves["weight"])),
+        base_values_as_tensor=helper.make_tensor("base", double, [1], _single([base])),
+        n_targets=1, post_transform="NONE",
     )  # fmt: skip
-    flat = helper.make_node("Squeeze", ["column", "axis"], ["prediction"])
+    narrow = helper.make_node("Cast", ["column"], ["narrow"], to=TensorProto.FLOAT)
+    flat = helper.make_node("Squeeze", ["narrow", "axis"], ["prediction"])
     graph = helper.make_graph(
-        [ensemble, flat],
+        [wide, ensemble, narrow, flat],
         "predict",
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["rows", example.shape[1]])],
         [helper.make_tensor_value_info("prediction", TensorProto.FLOAT, ["rows"])],
@@ -60,3 +68,8 @@ def booster_to_onnx(booster: xgboost.Booster, example: np.ndarray) -> bytes:
     X = example.astype(np.float32)
     check_parity(raw, {"x": X}, {"prediction": booster.predict(xgboost.DMatrix(X))}, TOLERANCE)
     return raw
+
+
+def _single(values: list[float]) -> list[float]:
+    """float32 values, written wide: thresholds compare as xgboost compares them."""
+    return np.asarray(values, dtype=np.float32).astype(float).tolist()

@@ -100,7 +100,7 @@ def train(
         network.load_state_dict(kept)
     if progress:
         progress(1.0, f"best validation {min(history):.4f}" if history else f"{epoch + 1} epochs")
-    best_epoch = int(np.argmin(history)) if history else epoch
+    best_epoch = int(np.nanargmin([*history, math.inf])) if history else epoch  # an epoch of NaN is never the best
     return History(history, best_epoch, steps, time.perf_counter() - begin)
 
 

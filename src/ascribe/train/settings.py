@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 __all__ = ["TrainSettings", "computing"]
@@ -21,7 +22,7 @@ class TrainSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="ASCRIBE_")
 
     device: str = "auto"
-    threads: int = 1
+    threads: int = Field(default=1, ge=1)
 
 
 @contextmanager

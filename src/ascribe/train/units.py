@@ -48,12 +48,15 @@ def read_units(path: Path) -> dict[str, dict[str, Any]]:
         raise InputError(f"there is no units file {path}") from exc
     except (tomllib.TOMLDecodeError, json.JSONDecodeError, UnicodeDecodeError, OSError) as exc:
         raise InputError(f"units file {path} is neither TOML nor JSON ({exc})") from exc
+    if not isinstance(raw, dict):
+        raise InputError(f'units file {path} is no table: write name = "unit" a line')
     return {name: _checked(name, given, path) for name, given in raw.items()}
 
 
 def _checked(name: str, given: Any, path: Path) -> dict[str, Any]:
     record = {"unit": given} if isinstance(given, str) else given
-    if not isinstance(record, dict) or not set(record) <= {"unit", "low", "high", "group"}:
+    kinds = {"unit": str, "group": str, "low": int | float, "high": int | float}
+    if not isinstance(record, dict) or not all(k in kinds and isinstance(v, kinds[k]) for k, v in record.items()):
         raise InputError(
             f'{path}: write {name} = "unit" or {name} = {{ unit = "...", low = 0, high = 1, group = "..." }}'
         )

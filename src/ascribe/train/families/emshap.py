@@ -10,6 +10,7 @@ corrections of `docs/decisions/0002-energy-as-a-tilt.md`.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -39,6 +40,7 @@ class EmShapOptions:
     energy_blocks: int = 2
     tau: float = 1.0
     draws: int = 16
+    dropout: float = 0.0
     noise: float = 0.005
     masking: str = "mixed"
     validation: float = 0.15
@@ -58,6 +60,7 @@ class Proposal(nn.Module):
         self.n, self.c, self.rank = n, options.components, options.rank
         self.embedding = nn.Parameter(0.3 * torch.randn(n, options.embedding))
         self.gru = nn.GRU(2 + options.embedding, options.hidden, batch_first=True, bidirectional=True)
+        self.drop = nn.Dropout(options.dropout)
         width = 2 * options.hidden
         self.logits = nn.Linear(width, self.c)
         self.mean = nn.Linear(width, self.c * n)
@@ -76,7 +79,7 @@ class Proposal(nn.Module):
             [known.unsqueeze(-1), observed.unsqueeze(-1).to(score.dtype), self.embedding.expand(rows, -1, -1)], dim=-1
         )
         _, last = self.gru(steps)
-        state = torch.cat([last[0], last[1]], dim=-1)
+        state = self.drop(torch.cat([last[0], last[1]], dim=-1))
         return (
             self.logits(state),
             self.mean(state).view(rows, self.c, self.n),
@@ -201,18 +204,20 @@ def fit_emshap(
 
     generator = torch.Generator(device=device).manual_seed(seed)
 
-    def tilt_terms(index: np.ndarray, t: float, source: np.random.Generator, s: int) -> torch.Tensor:
+    def tilt_terms(
+        index: np.ndarray, t: float, source: np.random.Generator, s: int, dice: torch.Generator = generator
+    ) -> torch.Tensor:
         """t(x) + log mean exp(-t(z_k)) (r,): 0 everywhere while the tilt is constant."""
         z, observed = masked(index, t, source)
         with torch.no_grad():
-            drawn = draw_q(proposal(z, observed), s, generator)
+            drawn = draw_q(proposal(z, observed), s, dice)
         full = torch.where(observed[:, None], z[:, None], drawn)
         wide = observed[:, None].expand(-1, s, -1)
         log_z = torch.logsumexp(-tilt(full.reshape(-1, n), wide.reshape(-1, n)).view(len(index), s), 1) - math.log(s)
         return tilt(z, observed) + log_z
 
     def tilt_validation() -> float:
-        return -_gain(tilt_terms, held, seed)[0]
+        return -_gain(tilt_terms, held, seed, device)[0]
 
     half = None if max_seconds is None else 0.8 * max_seconds
     rest = None if max_seconds is None else 0.2 * max_seconds
@@ -232,15 +237,17 @@ def fit_emshap(
         _limited(options.energy_loop, rest), rng, part(0.8, 1.0, "energy"),
     )  # fmt: skip
     with torch.no_grad():
-        gain = _gain(tilt_terms, held, seed)
+        gain = _gain(tilt_terms, held, seed, device)
     return EmShapFit(scores, proposal.cpu(), tilt.cpu(), first, second, gain, held)
 
 
-def _gain(terms, held: np.ndarray, seed: int) -> tuple[float, float]:  # type: ignore[no-untyped-def]
-    """Mean and standard error over held-out rows of log p - log q, at 64 draws."""
+def _gain(terms: Callable[..., torch.Tensor], held: np.ndarray, seed: int, device: str) -> tuple[float, float]:
+    """Mean and standard error over held-out rows of log p - log q, at 64 draws; the same masks and draws each time."""
     fixed = np.random.default_rng(seed + 2)
+    dice = torch.Generator(device=device).manual_seed(seed + 2)
     rows = held[:2048]
-    gains = -torch.cat([terms(part, 1.0, fixed, 64) for part in np.array_split(rows, math.ceil(len(rows) / 512))])
+    parts = np.array_split(rows, math.ceil(len(rows) / 512))
+    gains = -torch.cat([terms(part, 1.0, fixed, 64, dice) for part in parts])
     return float(gains.mean()), float(gains.std() / math.sqrt(len(gains)))
 
 
