@@ -138,9 +138,7 @@ def _repeated(columns: Sequence[str], time: str | None, group: Sequence[str]) ->
     """Later rows with the same group and time as a row that is still sound; without a time, equal in every column."""
     key = [*group, time] if time else list(columns)
     sound = pl.col(REASON).is_null()
-    text = (
-        f"duplicate of an earlier row (same {', '.join(key)})" if time else "duplicate of an earlier row (same in all)"
-    )
+    text = f"duplicate of an earlier row (same {', '.join(key) if time else 'in all columns'})"
     return pl.when(sound & ~pl.struct(*key, sound.alias("sound")).is_first_distinct()).then(pl.lit(text))
 
 

@@ -117,7 +117,7 @@ def train(options: TrainOptions, watch: Watcher | None = None) -> Report:
         example={"x": example.astype(float).tolist(), "prediction": predict(example[None]).astype(float).tolist()},
         scaling={"predict": power.scaling, "conditional": "scores.npz: knots of each feature at scores -4 ... 4"},
         conditional=manifest.Conditional(
-            "emshap", conditional.weighting, conditional.rank, EmShapOptions().components, chosen["reason"]
+            "emshap", conditional.weighting, conditional.rank, fit.proposal.c, chosen["reason"]
         ),
     )
     archive.write(options.out, made, files)

@@ -27,12 +27,16 @@ __all__ = ["EmShapFit", "EmShapOptions", "Proposal", "Tilt", "fit_emshap"]
 
 @dataclass(frozen=True)
 class EmShapOptions:
-    """Sizes and schedules. `tau` bounds the tilt: |t| <= tau, so ess/s >= 1/cosh(tau)^2. `draws`: s of L_t.
+    """Sizes and schedules. `tau` bounds the tilt: |t| <= tau, so ess/s >= 1/cosh(tau)^2. `draws`: s of L_t. `noise`: sd
+    of the noise on observed scores in training. `masking`: see `masking.observed_masks`.
 
-    `noise`: sd of the noise on observed scores in training. `masking`: see `masking.observed_masks`.
+    Where every marginal is normal within sampling noise, `components_if_normal` are used, since more would fit noise:
+    on an equicorrelated Gaussian four components have a fifth more error than two, while on the power telemetry two
+    have a seventh more than four.
     """
 
     components: int = 4
+    components_if_normal: int = 2
     rank: int = 4
     hidden: int = 64
     embedding: int = 8
@@ -40,7 +44,6 @@ class EmShapOptions:
     energy_blocks: int = 2
     tau: float = 1.0
     draws: int = 16
-    dropout: float = 0.0
     noise: float = 0.005
     masking: str = "mixed"
     validation: float = 0.15
@@ -60,7 +63,6 @@ class Proposal(nn.Module):
         self.n, self.c, self.rank = n, options.components, options.rank
         self.embedding = nn.Parameter(0.3 * torch.randn(n, options.embedding))
         self.gru = nn.GRU(2 + options.embedding, options.hidden, batch_first=True, bidirectional=True)
-        self.drop = nn.Dropout(options.dropout)
         width = 2 * options.hidden
         self.logits = nn.Linear(width, self.c)
         self.mean = nn.Linear(width, self.c * n)
@@ -79,7 +81,7 @@ class Proposal(nn.Module):
             [known.unsqueeze(-1), observed.unsqueeze(-1).to(score.dtype), self.embedding.expand(rows, -1, -1)], dim=-1
         )
         _, last = self.gru(steps)
-        state = self.drop(torch.cat([last[0], last[1]], dim=-1))
+        state = torch.cat([last[0], last[1]], dim=-1)
         return (
             self.logits(state),
             self.mean(state).view(rows, self.c, self.n),
@@ -176,6 +178,8 @@ def fit_emshap(
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
     scores = fit_scores(X)
+    if scores.normal.all():
+        options = replace(options, components=options.components_if_normal)
     order = rng.permutation(len(X))
     held = order[: max(2, round(options.validation * len(X)))]
     kept = order[len(held) :]
