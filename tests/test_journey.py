@@ -113,7 +113,7 @@ def test_the_gate_refuses_what_was_trained_on_shuffled_targets(shop):
     assert done.returncode == 3
     assert "no better than always answering the mean" in done.stderr
     assert "power error on production's held-out rows is worse" in done.stderr
-    assert f"production stays with {good}" in done.stderr
+    assert "production of node stays as it is" in done.stderr
     assert good in ascribe("history", "node", "--registry", registry).stdout.splitlines()[0]
 
 

@@ -155,25 +155,14 @@ def publish(
 @app.command()
 def promote(name: str, version: str, registry: Registry, channel: Channel = "production") -> None:
     """Judge a version against production on held-out rows and move the channel to it; exit code 3 if refused."""
-    from ascribe.bundle.gate import judge
+    from ascribe.bundle.gate import judge_and_promote
     from ascribe.bundle.registry import Registry as Store
-    from ascribe.core.errors import NotFound
 
-    store = Store(registry)
-    candidate = store.fetch(name, version)
-    try:
-        held = store.channel(name, channel).current
-    except NotFound:
-        held = None
-    if held is not None and held.version == version:
-        err.print(f"{version} is in {channel} already")
-        return
-    verdict = judge(candidate, store.fetch(name, held.version, held.sha256) if held else None)
+    verdict = judge_and_promote(Store(registry), name, version, now(), channel)
     show_verdict(verdict)
     if not verdict.accepted:
-        err.print(f"refused: {channel} stays with {held.version if held else 'nothing'}", style="bold red")
+        err.print(f"refused: {channel} of {name} stays as it is", style="bold red")
         raise typer.Exit(REFUSED)
-    store.promote(name, version, now(), channel, verdict.reasons, held.version if held else None)
     err.print(f"{channel} of {name} is {version}", style="bold green")
 
 

@@ -24,10 +24,10 @@ from rich.table import Table
 
 from ascribe import api
 from ascribe.bundle.archive import open_directory
-from ascribe.bundle.gate import judge
+from ascribe.bundle.gate import judge_and_promote
 from ascribe.bundle.registry import Registry
 from ascribe.console import bars, now, show_report, show_verdict, watcher
-from ascribe.core.errors import InputError, NotFound, ServiceError
+from ascribe.core.errors import InputError, ServiceError
 from ascribe.report import plots
 from ascribe.serve.wire import attribution_pb2 as wire
 from ascribe.serve.wire import attribution_pb2_grpc as door
@@ -109,24 +109,13 @@ def _sampled(folder: Path) -> Path:
     return place
 
 
-def _promoted(registry: Registry, bundle: Path) -> str:
-    candidate = open_directory(bundle)
-    version = registry.publish(NAME, candidate)
+def _promoted(registry: Registry, bundle: Path) -> None:
+    version = registry.publish(NAME, open_directory(bundle))
     say.print(f"published {NAME} {version}", highlight=False)
-    try:
-        held = registry.channel(NAME).current
-    except NotFound:
-        held = None
-    if held and held.version == version:
-        return version
-    verdict = judge(candidate, registry.fetch(NAME, held.version, held.sha256) if held else None)
+    verdict = judge_and_promote(registry, NAME, version, now())
     show_verdict(verdict)
-    if verdict.accepted:
-        registry.promote(NAME, version, now(), reasons=verdict.reasons, expected=held.version if held else None)
-        say.print(f"promoted: production is {version}", highlight=False)
-    else:
-        say.print(f"refused: production stays with {held.version if held else 'nothing'}", style="bold red")
-    return version
+    told = f"promoted: production is {version}" if verdict.accepted else "refused: production stays as it is"
+    say.print(told, style="" if verdict.accepted else "bold red", highlight=False)
 
 
 def _moments(data: Path, bundle: Path) -> tuple[dict[str, Any], dict[str, Any]]:

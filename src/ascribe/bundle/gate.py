@@ -20,13 +20,15 @@ import numpy as np
 import pyarrow.feather
 
 from ascribe.bundle.archive import Bundle
+from ascribe.bundle.registry import Event, Registry
 from ascribe.bundle.runtime import load
 from ascribe.core.conditional import Independent
+from ascribe.core.errors import NotFound
 from ascribe.core.explainers import Options, explain
 from ascribe.core.judge import PowerError, mse_v, power_error
 from ascribe.core.model import Model
 
-__all__ = ["Verdict", "judge"]
+__all__ = ["Verdict", "judge", "judge_and_promote"]
 
 EXPLAINED_ROWS = 64
 COALITIONS, SAMPLES = 32, 32
@@ -79,6 +81,25 @@ def judge(candidate: Bundle, production: Bundle | None) -> Verdict:
                 numbers[f"on {whose} rows"] = {"candidate": _numbers(measured), "production": _numbers(held)}
                 _against(measured, held, whose, model.unit, good, bad)
     return Verdict(not bad, [*bad, *good], numbers)
+
+
+def judge_and_promote(registry: Registry, name: str, version: str, at: str, channel: str = "production") -> Verdict:
+    """Judge a version against what the channel points at, and move the channel if it is accepted.
+
+    A version that is there already is accepted without another look. Raises NotFound, BundleError, and Conflict if the
+    channel moved while the gate was judging.
+    """
+    candidate = registry.fetch(name, version)
+    try:
+        held: Event | None = registry.channel(name, channel).current
+    except NotFound:
+        held = None
+    if held is not None and held.version == version:
+        return Verdict(True, [f"{version} is in {channel} already"])
+    verdict = judge(candidate, registry.fetch(name, held.version, held.sha256) if held else None)
+    if verdict.accepted:
+        registry.promote(name, version, at, channel, verdict.reasons, held.version if held else None)
+    return verdict
 
 
 def _alone(model: Model, mine: _Measured, y: np.ndarray, good: list[str], bad: list[str]) -> None:
