@@ -226,3 +226,16 @@ def test_debug_shows_where(tmp_path):
 
 def test_version():
     assert ascribe("--version").stdout.strip() == f"ascribe {package.__version__}"
+
+
+def test_ctrl_c_stops_in_one_line(trained, tmp_path):
+    command = [sys.executable, "-m", "ascribe", "explain", str(trained[0] / "good"), str(trained[0] / "rows.parquet")]
+    command += ["-o", str(tmp_path / "o.parquet"), "--samples", "1024"]
+    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    with pytest.raises(subprocess.TimeoutExpired):
+        running.wait(4)  # it is explaining by now
+    running.send_signal(signal.SIGINT)
+    said = running.communicate(timeout=60)[1]
+    assert running.returncode == 130
+    assert said.strip().splitlines()[-1] == "ascribe: stopped"
+    assert not (tmp_path / "o.parquet").exists()

@@ -18,6 +18,7 @@ from ascribe.core.errors import AscribeError, InputError, MissingExtra
 __all__ = ["app", "main"]
 
 REFUSED = 3  # exit code of a gate that says no
+STOPPED = 130  # exit code of Ctrl-C
 
 app = typer.Typer(
     name="ascribe",
@@ -260,10 +261,12 @@ def main() -> NoReturn:
     arguments = [a for a in sys.argv[1:] if a != "--debug"]
     try:
         code = app(arguments, prog_name="ascribe", standalone_mode=False)
+        if code == STOPPED:  # typer turns Ctrl-C into a code of its own
+            typer.echo("ascribe: stopped", err=True)
     except AscribeError as exc:
         _stop(str(exc), exc, debug, 2)
     except (typer.Abort, KeyboardInterrupt) as exc:
-        _stop("stopped", exc, debug, 130)
+        _stop("stopped", exc, debug, STOPPED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read has gone
         sys.exit(1)
