@@ -119,23 +119,23 @@ def _promoted(registry: Registry, bundle: Path) -> None:
 
 
 def _moments(data: Path, bundle: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A busy and an idle moment that no model was trained on: near the 99th and 1st percentile of measured watts among
-    the held-out rows of the bundle that lie inside the training range.
+    """A busy and an idle moment that no model was trained on: the 99th and 1st percentile of predicted watts among the
+    held-out rows of the bundle that lie inside the training range.
     """
-    opened = api.open_bundle(str(bundle))
-    features = opened.manifest.feature_list
-    names = [f.name for f in features]
-    held = pyarrow.feather.read_table(io.BytesIO(opened.read("holdout")))["row"].to_numpy()
-    inside = pl.all_horizontal(pl.col(f.name).is_between(f.seen_low, f.seen_high) for f in features)
-    rows = pl.read_parquet(data)[held].filter(inside).sort(TARGET)
+    model = api.open(bundle)
+    names = model.features
+    held = pyarrow.feather.read_table(io.BytesIO(model.bundle.read("holdout")))["row"].to_numpy()
+    inside = pl.all_horizontal(pl.col(f.name).is_between(f.seen_low, f.seen_high) for f in model.schema)
+    rows = pl.read_parquet(data)[held].filter(inside)
+    rows = rows[np.argsort(model.predict(rows), kind="stable")]
     picked = []
     for word, share in (("busy", 0.99), ("idle", 0.01)):
         row = rows.row(round(share * (len(rows) - 1)), named=True)
         picked.append(
             {
-                "id": f"{word} ({row['workload']}, seq {row['seq']})",
+                "id": f"{word}: {row['workload']} {row['seq']}",
                 "values": {name: float(row[name]) for name in names},
-                "units": {f.name: f.unit for f in features},
+                "units": {f.name: f.unit for f in model.schema},
                 "measured_w": float(row[TARGET]),
             }
         )

@@ -138,3 +138,15 @@ def test_same_noise_same_draws_and_single_precision_stays():
     small = Mixture(*(part.astype(np.float32) for part in (q.logits, q.mean, q.diag, q.factor)))
     assert small.draw(noise).dtype == np.float32
     assert small.draw(noise) == pytest.approx(q.draw(noise), abs=1e-4)
+
+
+def test_component_weights_are_a_softmax_taken_once():
+    """They sum to one, and a shift of all logits changes nothing (P9)."""
+    rng = np.random.default_rng(8)
+    logits, mean = rng.standard_normal((5, 3)), rng.standard_normal((5, 3, 2))
+    one, shifted = (Mixture(logits + c, mean, np.ones((5, 3, 2)), np.zeros((5, 3, 2, 1))) for c in (0.0, 7.0))
+    assert one.weights.sum(axis=1) == pytest.approx(1)
+    assert one.weights == pytest.approx(np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True))
+    assert shifted.weights == pytest.approx(one.weights)
+    z, hidden = rng.standard_normal((5, 2)), np.ones((5, 2), bool)
+    assert shifted.log_density(z, hidden) == pytest.approx(one.log_density(z, hidden))
