@@ -31,6 +31,7 @@ check: setup  ## format, lint, types, import walls, shapes, doctests
 bench: setup  ## accuracy against exact samplers, and both servers' telemetry; results in benchmarks/results
 	$(BIN)/python -m benchmarks.gaussian
 	$(BIN)/python -m benchmarks.power
+	test -d runs/demo/bundle || $(BIN)/ascribe demo --once --quick
 	$(BIN)/python -m benchmarks.start
 
 soak: bench  ## what is measured at full size only
