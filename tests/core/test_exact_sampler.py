@@ -127,14 +127,15 @@ def test_error_falls_with_completions(truth, answers):
     assert mean_error(more, truth) == pytest.approx(mean_error(answers, truth) / 4, rel=0.4)
 
 
-def test_quasi_random_completions_are_better_and_know_it(truth, answers):
-    for draws, gain in ((DRAWS, 1.0), (16 * DRAWS, 0.7)):
+def test_quasi_random_completions_are_better_and_never_claim_more_than_they_are(truth, answers):
+    """Blocks of one net fill one another's gaps: their spread errs on the safe side (decision 8)."""
+    for draws, gain in ((DRAWS, 0.8), (16 * DRAWS, 0.5)):
         plain, quasi = (
             [explain(the_model(kind), ROWS, options=Options("exact", samples=draws, seed=k)) for k in range(20)]
             for kind in (False, True)
         )
         assert mean_error(quasi, truth) < gain * mean_error(plain, truth)
-        assert 0.7 <= calibration(quasi, truth) <= 1.4
+        assert 0 < calibration(quasi, truth) <= 1.1
 
 
 def test_sampled_coalitions_and_completions_together(truth):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.special import ndtri
 
 from ascribe.core.errors import InputError
 from ascribe.core.noise import MIN_BLOCKS, blocks_of, sobol_blocks
@@ -46,14 +47,20 @@ def test_each_block_is_balanced_and_blocks_differ():
     assert len({block.tobytes() for block in blocks}) == 8
 
 
-def test_blocks_are_independent():
-    """Means of f over different blocks are uncorrelated over seeds: their spread is an honest standard error."""
-    means = []
+@pytest.mark.parametrize("s", [16, 32, 64])
+@pytest.mark.parametrize(
+    "f",
+    [lambda z: z[..., 0] * z[..., 1], lambda z: z[..., 0] ** 2 + z[..., 2], lambda z: np.cos(3 * z).sum(axis=-1)],
+    ids=["product", "square", "waves"],
+)
+def test_the_spread_between_blocks_never_understates_the_error(f, s):
+    """Over seeds: variance of the mean of all points against the mean of (variance between blocks) / blocks."""
+    means, admitted = [], []
     for seed in range(300):
-        u = sobol_blocks(16, 2, seed).reshape(8, 2, 2)
-        means.append((u[:, :, 0] * u[:, :, 1]).mean(axis=1))
-    correlation = np.corrcoef(np.array(means).T)
-    assert np.abs(correlation[~np.eye(8, dtype=bool)]).max() < 5 / np.sqrt(300)
+        blocks = f(ndtri(sobol_blocks(s, 6, seed))).reshape(8, -1).mean(axis=1)
+        means.append(blocks.mean())
+        admitted.append(blocks.var(ddof=1) / 8)
+    assert np.var(means) <= 1.2 * np.mean(admitted)
 
 
 def test_the_global_random_state_is_left_alone():
