@@ -23,7 +23,7 @@ CELLS = 1 << 19  # numbers completed at a time: small enough for the cache, larg
 
 @dataclass(frozen=True, eq=False)
 class Values:
-    """One row's values: `v (m,)`, its replicates `(m, r)` from independent blocks of noise, smallest ess `(m,)`.
+    """One row's values: `v (m,)`, its replicates `(m, r)` from blocks of noise, smallest ess `(m,)`.
 
     `ess` is in completions: s where all weigh alike.
     """

@@ -2,7 +2,7 @@
 
     phi = V @ W.T,      se^2 = se_completions^2 + se_coalitions^2
 
-se_completions is the spread of phi between independent blocks of noise, sd_r / sqrt(r); se_coalitions the plan's
+se_completions is the spread of phi between blocks of noise, sd_r / sqrt(r); se_coalitions the plan's
 jackknife over the coalitions that were drawn.
 """
 
