@@ -17,7 +17,7 @@ MIN_BLOCKS, MAX_BLOCKS = 8, 128
 
 
 def blocks_of(s: int) -> int:
-    """How many independent blocks `s` completions are cut into: the smallest divisor of `s` that is >= 8, or `s`.
+    """How many blocks `s` completions are cut into: the smallest divisor of `s` that is >= 8, or `s`.
 
     The standard error of quasi-random completions comes from the spread between blocks, never from sd/sqrt(s) across
     points.
