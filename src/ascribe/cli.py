@@ -99,7 +99,7 @@ def explain(
 
     if output.suffix != ".parquet":
         raise InputError(f"{output}: the answer is a Parquet file, name it .parquet")
-    a = _explained(bundle, read_table(data), method, budget, samples, seed, groups)
+    a = _explained(api.open(bundle), read_table(data), method, budget, samples, seed, groups)
     write_parquet(api.columns(a), output)
     counts = {word: int((a.status == word).sum()) for word in dict.fromkeys(a.status.tolist())}
     told = ", ".join(f"{n} {word}" for word, n in counts.items())
@@ -126,16 +126,16 @@ def plot(
 
     with _extra("report", "matplotlib"):
         from ascribe.report import plots
-    table = read_table(data)
+    model, table = api.open(bundle), read_table(data)
     if rows is None:
-        f = api.open(bundle).predict(table)
+        f = model.predict(table)
         import numpy as np
 
         chosen = [int(np.nanargmax(f)), int(np.nanargmin(f))]
     else:
         chosen = [_row(text, table.num_rows) for text in _listed(rows)]
-    a = _explained(bundle, table.take(chosen), method, budget, samples, seed, groups)
-    units = {f.name: f.unit for f in api.open(bundle).schema}
+    a = _explained(model, table.take(chosen), method, budget, samples, seed, groups)
+    units = {f.name: f.unit for f in model.schema}
     plots.save(plots.waterfall(a, range(len(chosen)), [f"row {i}" for i in chosen], units=units), output)
     err.print(f"-> {output}")
 
@@ -214,12 +214,10 @@ def demo(
 
 
 def _explained(
-    bundle: str, table: Any, method: str, budget: int | None, samples: int, seed: int, groups: Path | None
+    model: Any, table: Any, method: str, budget: int | None, samples: int, seed: int, groups: Path | None
 ) -> Any:
-    from ascribe import api
     from ascribe.bundle.tables import read_groups
 
-    model = api.open(bundle)
     players = read_groups(groups) if groups else None
     with bars(keep=False) as shown:
         task = shown.add_task("explaining", total=table.num_rows)

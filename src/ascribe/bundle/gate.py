@@ -22,6 +22,7 @@ import pyarrow.feather
 from ascribe.bundle.archive import Bundle
 from ascribe.bundle.registry import Event, Registry
 from ascribe.bundle.runtime import load
+from ascribe.core.arrays import evenly
 from ascribe.core.conditional import Independent
 from ascribe.core.errors import NotFound
 from ascribe.core.explainers import Options, explain
@@ -161,7 +162,7 @@ def _efficiency_gap(model: Model, X: np.ndarray) -> float:
 
 def _spread(X: np.ndarray) -> np.ndarray:
     """Rows evenly through the held-out part, so that every workload is met."""
-    return X[np.linspace(0, len(X) - 1, min(EXPLAINED_ROWS, len(X))).astype(int)]
+    return X[evenly(len(X), EXPLAINED_ROWS)]
 
 
 def _numbers(m: _Measured) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv
@@ -13,7 +14,7 @@ import pyarrow.parquet
 
 from ascribe.core.errors import InputError
 
-__all__ = ["read_groups", "read_table", "write_parquet"]
+__all__ = ["read_groups", "read_names", "read_table", "write_parquet"]
 
 READERS = {
     ".parquet": pyarrow.parquet.read_table,
@@ -46,15 +47,20 @@ def write_parquet(columns: dict[str, object], path: Path) -> None:
         raise InputError(f"{path} cannot be written ({exc.strerror or exc})") from exc
 
 
-def read_groups(path: Path) -> dict[str, tuple[str, ...]]:
-    """Groups of features from JSON or TOML:  group = ["feature", ...].  Raises InputError."""
+def read_names(path: Path, what: str) -> Any:
+    """JSON or TOML, by suffix; `what` names the file in a message. Raises InputError for a missing or broken file."""
     try:
         text = path.read_text()
-        raw = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+        return json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
     except FileNotFoundError as exc:
-        raise InputError(f"there is no groups file {path}") from exc
+        raise InputError(f"there is no {what} file {path}") from exc
     except (OSError, UnicodeDecodeError, json.JSONDecodeError, tomllib.TOMLDecodeError) as exc:
-        raise InputError(f"groups file {path} is neither TOML nor JSON ({exc})") from exc
+        raise InputError(f"{what} file {path} is neither TOML nor JSON ({exc})") from exc
+
+
+def read_groups(path: Path) -> dict[str, tuple[str, ...]]:
+    """Groups of features from JSON or TOML:  group = ["feature", ...].  Raises InputError."""
+    raw = read_names(path, "groups")
     for name, members in raw.items() if isinstance(raw, dict) else [("?", None)]:
         if not isinstance(members, list) or not all(isinstance(m, str) for m in members):
             raise InputError(f'{path}: write each group as {name} = ["feature", "feature"]')

@@ -12,7 +12,16 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Bool, Float
 
-__all__ = ["Bool", "Float", "Predict", "np"]
+__all__ = ["Bool", "Float", "Predict", "evenly", "np"]
 
 Predict = Callable[[np.ndarray], np.ndarray]
 """A model as a function: rows `X (b, n)` in natural units -> predictions `(b,)`."""
+
+
+def evenly(count: int, most: int) -> np.ndarray:
+    """Positions of at most `most` of `count` rows, evenly spread from the first to the last.
+
+    >>> evenly(10, 4).tolist()
+    [0, 3, 6, 9]
+    """
+    return np.linspace(0, count - 1, min(most, count)).astype(int)

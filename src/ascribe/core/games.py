@@ -16,7 +16,7 @@ from ascribe.core.arrays import Bool, Float, Predict, np
 from ascribe.core.conditional import Conditional
 from ascribe.core.noise import blocks_of
 
-__all__ = ["BaselineGame", "ConditionalGame", "Game", "MarginalGame", "Values"]
+__all__ = ["BaselineGame", "ConditionalGame", "Game", "MarginalGame", "Values", "weigh"]
 
 CELLS = 1 << 19  # numbers completed at a time: small enough for the cache, large enough to hide call overhead
 
@@ -112,12 +112,17 @@ class ConditionalGame:
             if log_weight is None:
                 replicates[at] = f.reshape(len(f), r, -1).mean(axis=2)
             else:
-                w = np.exp(log_weight - log_weight.max(axis=1, keepdims=True))
-                ess[at] = w.sum(axis=1) ** 2 / (w**2).sum(axis=1)
+                w, ess[at] = weigh(log_weight)
                 replicates[at] = _jackknife(
                     (w * f).reshape(len(f), r, -1).sum(axis=2), w.reshape(len(f), r, -1).sum(axis=2)
                 )
         return Values(replicates.mean(axis=1), replicates, ess)
+
+
+def weigh(log_weight: Float[np.ndarray, "*m s"]) -> tuple[Float[np.ndarray, "*m s"], Float[np.ndarray, "*m"]]:
+    """Weights up to a common factor (the largest is 1), and ess = (sum w)^2 / sum w^2 in completions."""
+    w = np.exp(log_weight - log_weight.max(axis=-1, keepdims=True))
+    return w, w.sum(axis=-1) ** 2 / (w**2).sum(axis=-1)
 
 
 def _jackknife(N: Float[np.ndarray, "m r"], D: Float[np.ndarray, "m r"]) -> Float[np.ndarray, "m r"]:

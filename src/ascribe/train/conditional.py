@@ -11,9 +11,10 @@ import numpy as np
 import torch
 
 from ascribe.bundle.runtime import emshap
-from ascribe.core.arrays import Predict
+from ascribe.core.arrays import Predict, evenly
 from ascribe.core.energy import EmShap
 from ascribe.core.errors import InputError
+from ascribe.core.games import weigh
 from ascribe.core.judge import mse_v
 from ascribe.train.export import to_onnx
 from ascribe.train.families.emshap import EmShapFit, fit_emshap
@@ -34,7 +35,7 @@ def export_conditional(
     """Graphs and tables of the conditional, and which weighting serves."""
     watch.note("exporting to ONNX and checking parity")
     files = _conditional_files(fit)
-    background = X[np.linspace(0, len(X) - 1, min(BACKGROUND_ROWS, len(X))).astype(int)]
+    background = X[evenly(len(X), BACKGROUND_ROWS)]
     plain = _open(files, fit, background, "proposal")
     weighted = replace(plain, weighting="energy")
     rows = X[fit.held[:GATE_ROWS]]
@@ -66,8 +67,7 @@ def _low_ess(conditional: EmShap, rows: np.ndarray) -> float:
     rng = np.random.default_rng(0)
     S = rng.random((16, rows.shape[1])) < 0.5
     _, log_weight = conditional.draw(rows[:16], S, GATE_SAMPLES, rng)
-    w = np.exp(log_weight - log_weight.max(axis=2, keepdims=True))
-    return float(np.quantile(w.sum(axis=2) ** 2 / (w**2).sum(axis=2) / GATE_SAMPLES, 0.01))
+    return float(np.quantile(weigh(log_weight)[1] / GATE_SAMPLES, 0.01))
 
 
 def _conditional_files(fit: EmShapFit) -> dict[str, bytes]:

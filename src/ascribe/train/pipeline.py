@@ -19,6 +19,7 @@ import pyarrow.feather
 from ascribe.bundle import archive, manifest
 from ascribe.bundle.runtime import graph_predict
 from ascribe.bundle.tables import read_table, write_parquet
+from ascribe.core.arrays import evenly
 from ascribe.core.errors import InputError
 from ascribe.core.features import Feature
 from ascribe.core.judge import power_error
@@ -186,7 +187,7 @@ def _with_range(features: Sequence[Feature], data: Dataset) -> list[Feature]:
 
 
 def _holdout(part: Any, names: Sequence[str], target: str) -> bytes:
-    at = np.linspace(0, len(part) - 1, min(HOLDOUT_ROWS, len(part))).astype(int)
+    at = evenly(len(part), HOLDOUT_ROWS)
     columns = {name: part.X[at, j] for j, name in enumerate(names)} | {target: part.y[at], "row": part.row[at]}
     out = io.BytesIO()
     pyarrow.feather.write_feather(pa.table(columns), out, compression="uncompressed")

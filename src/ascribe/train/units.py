@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import difflib
-import json
-import tomllib
 from collections.abc import Mapping
 from math import inf
 from pathlib import Path
 from typing import Any
 
+from ascribe.bundle.tables import read_names
 from ascribe.core.errors import InputError
 from ascribe.core.features import Feature
 
@@ -41,13 +40,7 @@ def read_units(path: Path) -> dict[str, dict[str, Any]]:
 
     Raises InputError for a broken file, an unknown key, or a unit that is unknown and comes without bounds.
     """
-    try:
-        text = path.read_text()
-        raw = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
-    except FileNotFoundError as exc:
-        raise InputError(f"there is no units file {path}") from exc
-    except (tomllib.TOMLDecodeError, json.JSONDecodeError, UnicodeDecodeError, OSError) as exc:
-        raise InputError(f"units file {path} is neither TOML nor JSON ({exc})") from exc
+    raw = read_names(path, "units")
     if not isinstance(raw, dict):
         raise InputError(f'units file {path} is no table: write name = "unit" a line')
     return {name: _checked(name, given, path) for name, given in raw.items()}
