@@ -1,4 +1,4 @@
-"""A plan: what an estimator decides before it sees any data."""
+"""A plan: what an estimator decides before it sees any data. And what reading one row's values through it gives."""
 
 from __future__ import annotations
 
@@ -6,7 +6,24 @@ from dataclasses import dataclass
 
 from ascribe.core.arrays import Bool, Float, np
 
-__all__ = ["Plan"]
+__all__ = ["Plan", "Solved"]
+
+
+@dataclass(frozen=True, eq=False)
+class Solved:
+    """One row, read.
+
+        phi = W v,      se_i^2 = sum_g deviations[g, i]^2
+
+    `W (p, m)` is the matrix that was used: for linear plans the plan's own, for adjusted ones that of this row's fit.
+    Replicates of `v` go through the same matrix. `deviations (g, p)`: the error from the choice of coalitions, as
+    independent parts, so that two rows read through the same coalitions can be compared with the error that they share
+    taken out. No rows: nothing was left to chance; NaN: too few coalitions to tell.
+    """
+
+    W: Float[np.ndarray, "p m"]
+    deviations: Float[np.ndarray, "g p"]
+    estimator: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,17 +52,22 @@ class Plan:
         """phi = V @ W.T; any leading axes."""
         return V @ self.W.T
 
-    def coalition_stderr(self, V: Float[np.ndarray, "b m"]) -> Float[np.ndarray, "b p"]:
-        """Standard error from the choice of coalitions: the delete-a-group jackknife
+    def solved(self, v: Float[np.ndarray, " m"]) -> Solved:
+        """The plan's own reading of one row; deviations from the delete-a-group jackknife
 
-            se^2 = (g - 1)/g  sum_g (phi_(-g) - phi)^2
+            deviations_g = sqrt((g - 1)/g) (phi_(-g) - phi)
 
-        0 for an exact plan; NaN where a random plan has fewer than two groups (spend more budget).
+        none for an exact plan; NaN where a random plan has fewer than two groups (spend more budget).
         """
-        if self.exact:
-            return np.zeros((len(V), self.W.shape[0]))
         g = len(self.jackknife)
-        if g < 2:
-            return np.full((len(V), self.W.shape[0]), np.nan)
-        moved = np.einsum("bm,gpm->gbp", V, self.jackknife - self.W)
-        return np.sqrt((g - 1) / g * (moved**2).sum(axis=0))
+        if self.exact:
+            deviations = np.zeros((0, len(self.W)))
+        elif g < 2:
+            deviations = np.full((1, len(self.W)), np.nan)
+        else:
+            deviations = np.sqrt((g - 1) / g) * ((self.jackknife - self.W) @ v)
+        return Solved(self.W, deviations, self.estimator)
+
+    def coalition_stderr(self, V: Float[np.ndarray, "b m"]) -> Float[np.ndarray, "b p"]:
+        """Standard error from the choice of coalitions, of each row: root of the sum of squared deviations."""
+        return np.array([np.sqrt((self.solved(v).deviations ** 2).sum(axis=0)) for v in V])
