@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 STAMP := .venv/.setup-stamp
 
-.PHONY: setup demo test check bench soak proto clean
+.PHONY: setup demo test check bench bench-accuracy soak proto clean
 
 setup: $(STAMP)
 
@@ -33,6 +33,9 @@ bench: setup  ## accuracy against exact samplers, and both servers' telemetry; r
 	$(BIN)/python -m benchmarks.power
 	test -d runs/demo/bundle || $(BIN)/ascribe demo --once --quick
 	$(BIN)/python -m benchmarks.start
+
+bench-accuracy: setup  ## every conditional where the truth is known and on real tables; hours, resumed where it stopped (QUICK=--quick: less)
+	$(BIN)/python -m benchmarks.accuracy $(QUICK); failed=$$?; $(BIN)/python -m benchmarks.accuracy.figures $(QUICK); exit $$failed
 
 soak: bench  ## what is measured at full size only
 

@@ -3,6 +3,8 @@
     open(path_or_uri)            a bundle or registry entry -> OpenModel (.predict, .explain, .energy)
     explain(predict, X, ...)     attributions of any function
     fit_conditional(X, ...)      a law of hidden features, for `explain`            (extra: train)
+    contrast(a0, a1)             why a prediction changed, with its standard error
+    mse_v(predict, law, X)       how well a law predicts from part of the inputs
     to_frame(a), to_shap(a)      an attribution as a frame, or as a shap.Explanation
 
 Each name is imported when it is first used.
@@ -14,11 +16,14 @@ from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ascribe.api import OpenModel, explain, fit_conditional, open, to_frame, to_shap
+    from ascribe.api import OpenModel, contrast, explain, fit_conditional, mse_v, open, to_frame, to_shap
     from ascribe.core.attribution import Attribution
     from ascribe.core.errors import AscribeError
 
-__all__ = ["AscribeError", "Attribution", "OpenModel", "explain", "fit_conditional", "open", "to_frame", "to_shap"]
+__all__ = [
+    "AscribeError", "Attribution", "OpenModel", "contrast", "explain", "fit_conditional", "mse_v", "open", "to_frame",
+    "to_shap",
+]  # fmt: skip
 
 __version__ = _version("ascribe")
 

@@ -8,21 +8,34 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from ascribe.bundle.archive import Bundle, open_directory
 from ascribe.core.attribution import Attribution
 from ascribe.core.conditional import Conditional, Gaussian, Independent
+from ascribe.core.contrast import contrast
+from ascribe.core.control import fit_control
+from ascribe.core.copula import GaussianCopula
+from ascribe.core.empirical import Empirical
 from ascribe.core.energy import Energy
-from ascribe.core.errors import CapabilityError, InputError, MissingExtra, SchemaError
+from ascribe.core.errors import CapabilityError, InputError, MissingExtra
 from ascribe.core.explainers import Options, available
 from ascribe.core.explainers import explain as _explain
 from ascribe.core.features import Feature
+from ascribe.core.judge import MseV
+from ascribe.core.judge import mse_v as _mse_v
 from ascribe.core.model import Model
-from ascribe.core.words import listed
+from ascribe.core.regression import Regression
+from ascribe.core.stack import ValueChoice
+from ascribe.core.surrogate import Surrogate
+from ascribe.frames import columns, matrix, named, to_frame, to_shap
 
-__all__ = ["OpenModel", "columns", "explain", "fit_conditional", "open", "open_bundle", "to_frame", "to_shap"]
+__all__ = [
+    "OpenModel", "columns", "contrast", "explain", "fit_conditional", "mse_v", "open", "open_bundle", "to_frame",
+    "to_shap",
+]  # fmt: skip
 
 Groups = Mapping[str, Sequence[str]]
 
@@ -66,7 +79,7 @@ class OpenModel:
 
     def predict(self, X: Any) -> np.ndarray:
         """Predictions (rows,) in `unit`; NaN for a row with a missing value."""
-        rows = _matrix(X, self.features)[0]
+        rows = matrix(X, self.features)[0]
         assert self.model.predict is not None
         found = np.asarray(self.model.predict(rows), dtype=float)
         return np.where(np.isnan(rows).any(axis=1), np.nan, found)
@@ -81,13 +94,16 @@ class OpenModel:
         estimator: str = "auto",
         groups: Groups | None = None,
         step: Callable[[], None] | None = None,
+        value: str = "auto",
+        target_stderr: float | None = None,
     ) -> Attribution:
         """Attributions of rows: `budget` coalitions (None: by the number of players), `samples` completions each.
+        `value` and `target_stderr`: see `ascribe.explain`; "auto" is the value that training judged best.
 
-        Raises InputError, SchemaError, BudgetError, CapabilityError; a bad row is a status, not an error.
+        Raises InputError, BudgetError, CapabilityError; a bad row is a status, not an error.
         """
-        options = Options(estimator, budget, samples, seed, _frozen(groups))
-        return _timed(self.model, _matrix(X, self.features)[0], method, options, step)
+        options = Options(estimator, budget, samples, seed, _frozen(groups), value, target_stderr)
+        return _timed(self.model, matrix(X, self.features)[0], method, options, step)
 
     def energy(self, X: Any, S: Any) -> Energy:
         """g, log q, means and variances of rows (b, n) under coalitions S (m, n), True = observed.
@@ -97,7 +113,7 @@ class OpenModel:
         ask = getattr(self.model.conditional, "energy", None)
         if ask is None:
             raise CapabilityError("this model was bundled without an energy model: train it with `ascribe train`")
-        rows, coalitions = _matrix(X, self.features)[0], np.atleast_2d(np.asarray(S, dtype=bool))
+        rows, coalitions = matrix(X, self.features)[0], np.atleast_2d(np.asarray(S, dtype=bool))
         if coalitions.shape[1] != len(self.features):
             raise InputError(f"coalitions must be (m, {len(self.features)}), got {coalitions.shape}")
         return ask(rows, coalitions)
@@ -130,8 +146,10 @@ def explain(
     conditional: Conditional | None = None,
     background: Any = None,
     estimator: str = "auto",
+    value: str = "auto",
     budget: int | None = None,
     samples: int = 64,
+    target_stderr: float | None = None,
     seed: int = 0,
     groups: Groups | None = None,
     step: Callable[[], None] | None = None,
@@ -141,6 +159,11 @@ def explain(
     With `conditional` (from `fit_conditional`): of the conditional game, v(empty) being the mean of f over
     `background` or else over the conditional's training rows. With `background` alone: of the marginal game.
 
+    `value`: v(S) from "completions", a "surrogate" network fitted to `predict` (at the first call; half a minute), or
+    both "stacked" by held-out rows; "auto" takes what was judged best for this function if a surrogate has been fitted
+    for it, and completions otherwise. `target_stderr`, in the unit of `predict`: spend until every standard error is
+    below it, at most `budget` coalitions.
+
     >>> import numpy as np
     >>> rows = np.random.default_rng(0).standard_normal((200, 3))
     >>> a = explain(lambda X: X[:, 0] + 2 * X[:, 1], [[1.0, 1.0, 1.0]], background=rows - rows.mean(axis=0))
@@ -149,89 +172,127 @@ def explain(
     """
     if conditional is None and background is None:
         raise InputError("give conditional=ascribe.fit_conditional(X_train), or background= rows for the marginal game")
-    rows, names = _matrix(X)
-    reference = None if background is None else _matrix(background, names if _named(background) else None)[0]
-    if reference is not None and reference.shape[1] != rows.shape[1]:
-        raise InputError(f"background has {reference.shape[1]} columns, X has {rows.shape[1]}")
+    rows, names = matrix(X)
+    reference = None if background is None else matrix(background, names if named(background) else None)[0]
+    known = reference if conditional is None else conditional.background
+    for what, held in (("background", reference), ("the conditional", known)):
+        if held is not None and held.shape[1] != rows.shape[1]:
+            raise InputError(f"{what} has {held.shape[1]} columns, X has {rows.shape[1]}")
+    checked = _Checked(predict)
+    options = Options(estimator, budget, samples, seed, _frozen(groups), value, target_stderr)
+    base = None if reference is None else float(checked(reference).mean())
+    model = Model(tuple(Feature(name) for name in names), checked, reference, conditional, base)
+    if conditional is None:
+        return _timed(model, rows, "kernel_shap", options, step)
+    return _timed(_valued(model, options), rows, "conditional_shap", options, step)
 
-    def checked(Z: np.ndarray) -> np.ndarray:
-        found = np.asarray(predict(Z), dtype=float)
-        if found.size != len(Z):
-            raise InputError(f"predict must give one number a row: {found.shape} for {len(Z)} rows")
-        return found.reshape(len(Z))
 
-    model = Model(
-        tuple(Feature(name) for name in names),
-        checked,
-        reference,
-        conditional,
-        None if reference is None else float(checked(reference).mean()),
-    )
-    method = "kernel_shap" if conditional is None else "conditional_shap"
-    return _timed(model, rows, method, Options(estimator, budget, samples, seed, _frozen(groups)), step)
+def mse_v(
+    predict: Callable[[np.ndarray], np.ndarray],
+    conditional: Conditional,
+    X_test: Any,
+    seed: int = 0,
+    coalitions: int = 32,
+    samples: int = 64,
+) -> MseV:
+    """How well a conditional predicts a function from part of its inputs, without a known truth:
+
+        MSE_v = mean over rows and random proper S of (f(x) - v(S))^2        in the unit of `predict`, squared
+
+    A number with `.rows` (one value a row) and `.stderr`. Its level means nothing: compare laws on the same rows and
+    seed, paired by `.rows`. Frye et al. 2021.
+    """
+    rows = matrix(X_test)[0]
+    if rows.shape[1] != conditional.background.shape[1] or not np.isfinite(rows).all():
+        raise InputError(f"X_test must be finite rows of {conditional.background.shape[1]} features, got {rows.shape}")
+    return _mse_v(_Checked(predict), conditional, rows, coalitions, samples, seed)
 
 
 def fit_conditional(X: Any, method: str = "emshap", seed: int = 0, max_seconds: float | None = None) -> Conditional:
     """A law of hidden features given observed ones, fitted on rows in natural units.
 
-    `emshap` (extra: train), `gaussian`, or `independent` (ignores what is observed). `max_seconds` bounds the fit of
-    `emshap`; the result then depends on the machine's speed.
+    `emshap` and `surrogate` (extra: train), `gaussian`, `copula`, `empirical`, or `independent` (ignores what is
+    observed). A `surrogate` is a regression of the function that is explained: it is fitted when one is first asked.
+    `max_seconds` bounds the fit of `emshap` or the surrogate; the result then depends on the machine's speed.
     """
-    rows = _matrix(X)[0]
+    rows = matrix(X)[0]
     if not np.isfinite(rows).all():
         raise InputError("training rows hold missing values: clean them first (`ascribe train` does)")
     if method == "emshap":
+        return _training("conditional").fit_conditional(rows, seed, max_seconds)
+    if method == "surrogate":
+        fit = _training("value").fit_value
+        return Regression(rows, lambda predict: fit(predict, Independent(rows), seed, max_seconds)[0])
+    if method in LAWS:
+        return LAWS[method](rows)
+    raise InputError(f"unknown method '{method}': use emshap, surrogate, {', '.join(LAWS)}")
+
+
+LAWS: dict[str, Callable[[np.ndarray], Conditional]] = {
+    "gaussian": Gaussian.fit,
+    "copula": GaussianCopula.fit,
+    "empirical": Empirical.fit,
+    "independent": Independent,
+}
+
+_values: WeakKeyDictionary[Conditional, dict[Any, tuple[Surrogate, ValueChoice | None]]] = WeakKeyDictionary()
+
+
+def _valued(model: Model, options: Options) -> Model:
+    """The model with what answers v(S): a surrogate if it is asked for or there already, else a control variate."""
+    law, predict = model.conditional, model.predict
+    assert law is not None and predict is not None
+    if isinstance(law, Regression):
+        return replace(model, surrogate=law.surrogate_of(predict), value="surrogate")
+    kept = _values.setdefault(law, {})
+    if options.value in ("surrogate", "stacked") and predict not in kept:
+        kept[predict] = _training("value").fit_value(predict, law, options.seed)
+    control = fit_control(predict, law) if options.value != "surrogate" else None
+    if predict not in kept:
+        return replace(model, control=control)
+    surrogate, choice = kept[predict]
+    share = None if choice is None else np.array(choice.share)
+    value = "completions" if choice is None else choice.value
+    return replace(model, surrogate=surrogate, value=value, share=share, control=control)
+
+
+def _training(part: str) -> Any:
+    """A module of the offline wing. Raises MissingExtra without its libraries."""
+    from importlib import import_module
+
+    try:
+        return import_module(f"ascribe.train.{part}")
+    except ImportError as exc:
+        raise MissingExtra(f"fitting emshap or a surrogate needs torch: pip install 'ascribe[train]' ({exc})") from exc
+
+
+@dataclass(frozen=True, eq=False)
+class _Checked:
+    """A function whose answers are one number a row. Equal where the functions are, so that what was fitted to one is
+    found again.
+    """
+
+    predict: Callable[[np.ndarray], np.ndarray]
+
+    def __call__(self, Z: np.ndarray) -> np.ndarray:
+        found = np.asarray(self.predict(Z), dtype=float)
+        if found.size != len(Z):
+            raise InputError(f"predict must give one number a row: {found.shape} for {len(Z)} rows")
+        return found.reshape(len(Z))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Checked) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    @property
+    def _key(self) -> Any:
         try:
-            from ascribe.train.conditional import fit_conditional as fit
-        except ImportError as exc:
-            raise MissingExtra("fitting emshap needs torch: pip install 'ascribe[train]'") from exc
-        return fit(rows, seed, max_seconds)
-    if method == "gaussian":
-        return Gaussian.fit(rows)
-    if method == "independent":
-        return Independent(rows)
-    raise InputError(f"unknown method '{method}': use emshap, gaussian or independent")
-
-
-def columns(a: Attribution) -> dict[str, Any]:
-    """An attribution as columns: prediction, base_value, one per player, `stderr_<player>`, ess, status, reason."""
-    held: dict[str, Any] = {"prediction": a.prediction, "base_value": np.full(len(a), a.base_value)}
-    held |= {name: a.values[:, j] for j, name in enumerate(a.features)}
-    held |= {f"stderr_{name}": a.stderr[:, j] for j, name in enumerate(a.features)}
-    return held | {"ess": a.ess, "status": a.status.tolist(), "reason": list(a.reasons)}
-
-
-def to_frame(a: Attribution, library: str = "polars") -> Any:
-    """A polars or pandas frame, or an Arrow table (`library="arrow"`): one row per explained row, see `columns`."""
-    if library == "arrow":
-        import pyarrow
-
-        return pyarrow.table(columns(a))
-    if library not in ("polars", "pandas"):
-        raise InputError(f"unknown library '{library}': use polars, pandas or arrow")
-    try:
-        from importlib import import_module
-
-        return import_module(library).DataFrame(columns(a))
-    except ImportError as exc:
-        raise MissingExtra(f"pip install {library}, or ask for library='arrow'") from exc
-
-
-def to_shap(a: Attribution) -> Any:
-    """A `shap.Explanation`, for shap's own plots. Data is left out where groups were the players."""
-    try:
-        import shap
-    except ImportError as exc:
-        raise MissingExtra("pip install shap to have shap.Explanation") from exc
-    single = a.data.shape[1] == len(a.features)
-    return shap.Explanation(
-        values=a.values,
-        base_values=np.full(len(a), a.base_value),
-        data=a.data if single else None,
-        feature_names=list(a.features),
-        output_names=a.info.output,
-        error_std=a.stderr,
-    )
+            hash(self.predict)
+        except TypeError:  # an object that holds arrays
+            return id(self.predict)
+        return self.predict
 
 
 def _timed(
@@ -244,40 +305,3 @@ def _timed(
 
 def _frozen(groups: Groups | None) -> dict[str, tuple[str, ...]] | None:
     return None if groups is None else {name: tuple(members) for name, members in groups.items()}
-
-
-def _named(X: Any) -> bool:
-    return hasattr(X, "column_names") or (hasattr(X, "columns") and not isinstance(X, np.ndarray))
-
-
-def _matrix(X: Any, wanted: Sequence[str] | None = None) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Rows (b, n) as float64 and the names of their columns; `wanted` chooses and orders named columns.
-
-    Raises SchemaError for a missing or non-numeric column, InputError for another shape. Missing values become NaN.
-    """
-    if _named(X):
-        if hasattr(X, "column_names"):  # Arrow
-            have, column = [str(c) for c in X.column_names], lambda name: X[name].to_numpy(zero_copy_only=False)
-            column = column if not hasattr(X, "to_batches") else lambda name: X[name].to_numpy()
-        else:
-            have, column = [str(c) for c in X.columns], lambda name: X[name].to_numpy()
-        names = tuple(wanted or have)
-        if missing := [name for name in names if name not in have]:
-            raise SchemaError(f"there is no column {listed(missing)}; the rows have {listed(have)}")
-        held = []
-        for name in names:
-            try:
-                held.append(np.asarray(column(name)).astype(float))
-            except (TypeError, ValueError) as exc:
-                raise SchemaError(f"column {name} holds no numbers: convert it first") from exc
-        return np.column_stack(held) if held else np.empty((0, 0)), names
-    try:
-        rows = np.asarray(X, dtype=float)
-    except (TypeError, ValueError) as exc:
-        raise InputError("rows must be numbers: an array (rows, features), a frame, or Arrow") from exc
-    if rows.ndim == 1:
-        rows = rows[None]
-    if rows.ndim != 2 or (wanted is not None and rows.shape[1] != len(wanted)):
-        shape = "features" if wanted is None else len(wanted)
-        raise InputError(f"rows must be (rows, {shape}), got {rows.shape}")
-    return rows, tuple(wanted or (f"x{j}" for j in range(rows.shape[1])))

@@ -22,7 +22,7 @@ import pyarrow.feather
 from onnx import TensorProto, helper, numpy_helper
 
 from ascribe.bundle.archive import Bundle, entry, open_directory, write
-from ascribe.bundle.manifest import FORMAT, Conditional, Lineage, Manifest, Target
+from ascribe.bundle.manifest import FORMAT, Amortized, Conditional, Lineage, Manifest, Target
 from ascribe.core.features import Feature
 
 NAME = "node-power"
@@ -56,6 +56,10 @@ class World:
     created: str = CREATED
     noise: float = 0.5
     rows_of: int = 2
+    surrogate: bool = False
+    amortized: bool = False
+    value: str = "completions"
+    share: tuple[float, ...] = ()
 
 
 def rows(count: int, seed: int) -> np.ndarray:
@@ -79,6 +83,10 @@ def parts(world: World | None = None, **changes: Any) -> tuple[Manifest, dict[st
     if world.conditional:
         table = CENTRE[:, None] + SPREAD[:, None] * np.linspace(-4, 4, KNOTS)
         files |= {"proposal.onnx": proposal_graph(world.gain), "scores.npz": npz(table=table.astype(np.float32))}
+    if world.surrogate:
+        files["surrogate.onnx"] = surrogate_graph(world)
+    if world.amortized:
+        files["amortized.onnx"] = amortized_graph(world)
     answer = world.bias + np.array(world.weights) @ CENTRE
     return manifest_of(world, files, float(answer)), files
 
@@ -97,7 +105,10 @@ def manifest_of(world: World, files: Mapping[str, bytes], answer: float) -> Mani
         lineage=Lineage("made", "0" * 64, "0", 0, {}, {"fit": 64}),
         example={"x": CENTRE.tolist(), "prediction": [answer]},
         scaling={},
-        conditional=Conditional("emshap", world.weighting, 1, 1) if world.conditional else None,
+        conditional=Conditional("emshap", world.weighting, 1, 1, "", world.value, list(world.share))
+        if world.conditional
+        else None,
+        amortized=Amortized(world.value, [0.5, 0.25, 0.125], 0.9, 96) if world.amortized else None,
     )
 
 
@@ -141,6 +152,44 @@ def predict_graph(world: World) -> bytes:
     nodes.append(helper.make_node("Add", [last, "b"], ["prediction"]))
     inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["rows", 3])]
     return model(nodes, inputs, [helper.make_tensor_value_info("prediction", TensorProto.FLOAT, ["rows"])], constants)
+
+
+def surrogate_graph(world: World) -> bytes:
+    """f of the conditional mean, which for a linear f is the mean of f."""
+    node = helper.make_node
+    weights = np.array(world.weights)
+    constants = {
+        "zero": np.array(0, np.float32), "one": np.array(1, np.float32), "axis": np.array([1]),
+        "odds": np.array(RHO / (1 - RHO), np.float32), "w": (weights * SPREAD).astype(np.float32),
+        "b": np.array(world.bias + weights @ CENTRE, np.float32),
+    }  # fmt: skip
+    nodes = [
+        node("Cast", ["observed"], ["seen"], to=TensorProto.FLOAT),
+        node("Where", ["observed", "score", "zero"], ["known"]),
+        node("ReduceSum", ["known", "axis"], ["total"], keepdims=1),
+        node("ReduceSum", ["seen", "axis"], ["k"], keepdims=1),
+        node("Mul", ["k", "odds"], ["k_odds"]),
+        node("Add", ["k_odds", "one"], ["precision"]),
+        node("Mul", ["total", "odds"], ["pulled"]),
+        node("Div", ["pulled", "precision"], ["centre"]),
+        node("Where", ["observed", "score", "centre"], ["full"]),
+        node("MatMul", ["full", "w"], ["dot"]),
+        node("Add", ["dot", "b"], ["value"]),
+    ]
+    inputs = [
+        helper.make_tensor_value_info("score", TensorProto.FLOAT, ["rows", 3]),
+        helper.make_tensor_value_info("observed", TensorProto.BOOL, ["rows", 3]),
+    ]
+    return model(nodes, inputs, [helper.make_tensor_value_info("value", TensorProto.FLOAT, ["rows"])], constants)
+
+
+def amortized_graph(world: World) -> bytes:
+    """w (x - centre): the parts of f, which are not its conditional Shapley values."""
+    constants = {"centre": CENTRE.astype(np.float32), "w": np.array(world.weights, np.float32)}
+    nodes = [helper.make_node("Sub", ["x", "centre"], ["d"]), helper.make_node("Mul", ["d", "w"], ["attribution"])]
+    inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["rows", 3])]
+    output = helper.make_tensor_value_info("attribution", TensorProto.FLOAT, ["rows", 3])
+    return model(nodes, inputs, [output], constants)
 
 
 def proposal_graph(gain: float) -> bytes:

@@ -12,7 +12,7 @@ import pytest
 
 from ascribe.bundle import runtime
 from ascribe.bundle.archive import Bundle, entry, open_directory, write
-from ascribe.bundle.manifest import Conditional
+from ascribe.bundle.manifest import Conditional, Manifest
 from ascribe.bundle.runtime import graph_predict, load, session
 from ascribe.core.errors import AscribeError, BundleError, TamperedError
 from ascribe.core.explainers import Options, available, explain
@@ -205,3 +205,77 @@ def test_cores_are_the_least_of_affinity_and_quota(monkeypatch, affinity, quota,
     finally:
         monkeypatch.undo()
         runtime.cores.cache_clear()
+
+
+# the surrogate and the one-pass explainer
+
+
+def test_a_surrogate_is_a_capability_and_the_manifest_says_who_answers(tmp_path):
+    share = (0.5, 0.25, 0.75, 0.5)
+    model = load(made(tmp_path, surrogate=True, value="stacked", share=share))
+    assert {"surrogate", "conditional"} <= model.offers
+    assert model.value == "stacked"
+    assert model.share.tolist() == list(share)
+    x, S = rows(1, 6)[0], np.array([[True, False, True], [False, False, False], [True, True, True]])
+    value = model.surrogate.value(x, S)
+    assert value[1:] == pytest.approx([BIAS + CENTRE @ WEIGHTS, BIAS + x @ WEIGHTS], rel=1e-4)
+    soiled = np.where(S[0], x, np.nan)
+    assert model.surrogate.value(soiled, S[:1]).tobytes() == model.surrogate.value(x, S[:1]).tobytes()
+    noise = [model.conditional.complete(x, S[:1], model.conditional.noise(4096, k))[0][0] for k in range(2)]
+    assert value[0] == pytest.approx(model.predict(np.concatenate(noise)).mean(), abs=0.1)  # the same law, told twice
+    for told in ("completions", "surrogate", "stacked"):
+        answer = explain(model, x[None], options=Options(samples=16, value=told))
+        assert answer.info.value == told
+        assert answer.values.sum() + answer.base_value == pytest.approx(model.predict(x[None])[0], rel=1e-6)
+    assert explain(model, x[None], options=Options(samples=16)).info.value == "stacked"
+
+
+def test_a_one_pass_explainer_is_a_capability_with_its_error(tmp_path):
+    bundle = made(tmp_path, surrogate=True, amortized=True, value="surrogate")
+    model = load(bundle)
+    assert available(model) == ("conditional_shap", "kernel_shap", "amortized_shap")
+    X = rows(70, 7)
+    answer = explain(model, X, "amortized_shap")
+    assert answer.values.sum(axis=1) + answer.base_value == pytest.approx(answer.prediction, rel=1e-12)
+    assert answer.prediction == pytest.approx(model.predict(X), rel=1e-6)
+    assert answer.stderr[3].tolist() == [0.5, 0.25, 0.125]
+    assert answer.info.gaps["amortized_r2"] == 0.9
+    assert (answer.info.value, answer.info.tier) == ("surrogate", "fast")
+    alone = np.concatenate([explain(model, x[None], "amortized_shap").values for x in X])
+    assert alone.tobytes() == answer.values.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"value": "surrogate"}, "says that 'surrogate' answers v.S., and lacks it"),
+        ({"value": "median", "surrogate": True}, "says that 'median' answers"),
+        ({"value": "stacked", "surrogate": True}, "holds 0 shares for 3 features"),
+        ({"surrogate": True, "share": (0.5, 0.5)}, "holds 2 shares for 3 features"),
+    ],
+)
+def test_who_answers_must_be_there(tmp_path, changes, words):
+    with pytest.raises(BundleError, match=words):
+        load(made(tmp_path, **changes))
+
+
+def test_a_one_pass_explainer_without_its_graph_is_no_bundle(tmp_path):
+    manifest, files = parts(amortized=True)
+    del files["amortized.onnx"]
+    roles = {role: name for role, name in manifest.roles.items() if role != "amortized"}
+    write(tmp_path, msgspec.structs.replace(manifest, roles=roles), files)
+    with pytest.raises(BundleError, match="has no amortized"):
+        load(open_directory(tmp_path))
+
+
+def test_a_manifest_from_before_there_were_surrogates_loads_and_keeps_its_version():
+    manifest, _ = parts()
+    held = msgspec.json.decode(manifest.encode())
+    assert "amortized" not in held
+    assert set(held["conditional"]) == {"method", "weighting", "rank", "components", "reason"}
+    again = Manifest.decode(manifest.encode())
+    assert again == manifest
+    assert again.version() == manifest.version()
+    assert (again.conditional.value, again.conditional.share, again.amortized) == ("completions", [], None)
+    newer = parts(surrogate=True, amortized=True, value="surrogate", share=(0.0, 1.0, 0.5, 0.0))[0]
+    assert Manifest.decode(newer.encode()) == newer

@@ -14,6 +14,7 @@ from ascribe.core.features import Feature
 from ascribe.core.games import ConditionalGame
 from ascribe.core.mixture import Mixture
 from ascribe.core.model import Model
+from ascribe.core.noise import plain_points, sobol_points
 from ascribe.core.scaling import REACH, Scores
 
 N, RANK, RHO = 4, 2, 0.6
@@ -56,9 +57,8 @@ def an_emshap(proposal=attentive, energy=None, scores=STRAIGHT) -> EmShap:
 both = pytest.mark.parametrize("energy", [None, tilt], ids=["proposal", "energy"])
 
 
-def value(law: EmShap, f, s: int = 1 << 13, at: int = 0) -> float:
-    noise = law.noise(s, 0)
-    return float(ConditionalGame(f, law, noise, 0.0).values(X[0], S[[at]]).v[0])
+def value(law: EmShap, f, s: int = 1 << 16, at: int = 0) -> float:
+    return float(ConditionalGame(f, law, s, 0, 0.0).values(X[0], S[[at]]).v[0])
 
 
 def test_without_weights_the_value_is_the_mean_over_draws():
@@ -112,8 +112,8 @@ def test_a_constant_energy_weighs_all_alike(constant):
     _, log_weight = law.complete(X[0], S, noise)
     assert log_weight.shape == (16, 16)
     assert (np.ptp(log_weight, axis=1) == 0).all()
-    game = ConditionalGame(lambda Z: Z[:, 0] * Z[:, 1], law, noise, 0.0)
-    plain = ConditionalGame(lambda Z: Z[:, 0] * Z[:, 1], an_emshap(attentive), noise, 0.0)
+    game = ConditionalGame(lambda Z: Z[:, 0] * Z[:, 1], law, 16, 0, 0.0)
+    plain = ConditionalGame(lambda Z: Z[:, 0] * Z[:, 1], an_emshap(attentive), 16, 0, 0.0)
     assert game.values(X[0], S).ess.tolist() == [16] * 16
     assert game.values(X[0], S).replicates == pytest.approx(plain.values(X[0], S).replicates, abs=1e-10)
 
@@ -123,8 +123,7 @@ def test_a_bounded_energy_bounds_the_loss_of_draws(tau):
     """ESS/s >= 1/cosh^2(tau), for the worst energy too: half the draws at each end."""
     for energy in (lambda z, o: tau * np.tanh(9 * z[:, 0]), lambda z, o: tau * np.sign(z[:, 1])):
         law = an_emshap(flat, energy)
-        noise = law.noise(256, 0)
-        ess = ConditionalGame(lambda Z: Z[:, 0], law, noise, 0.0).values(X[0], S).ess
+        ess = ConditionalGame(lambda Z: Z[:, 0], law, 256, 0, 0.0).values(X[0], S).ess
         assert (ess / 256 >= 1 / np.cosh(tau) ** 2 - 1e-9).all()
         assert ess.min() / 256 < 0.95
 
@@ -225,12 +224,48 @@ def test_explanations_alone_and_in_a_batch_are_the_same_bits(energy):
     assert soiled.values.tobytes() == batch.values.tobytes()
 
 
-def test_few_effective_draws_are_said():
-    """An unbounded energy leaves a handful of draws: status low_ess, with the number in the reason."""
+def test_too_few_effective_draws_count_alike_and_the_row_says_so():
+    """An unbounded energy leaves a handful of draws: status low_ess, and the answer of the proposal, bit for bit."""
     features = tuple(Feature(name) for name in "abcd")
     law = an_emshap(flat, lambda z, observed: -3 * z.sum(axis=1))
-    answer = explain(Model(features, lambda Z: Z[:, 0], conditional=law), X, options=Options(samples=64))
+    answer, plain = (
+        explain(Model(features, lambda Z: Z[:, 0], conditional=c, base_value=0.0), X, options=Options(samples=64))
+        for c in (law, an_emshap(flat))
+    )
     assert answer.status.tolist() == ["low_ess"] * 3
-    assert "of 64 completions are effective" in answer.reasons[0]
+    assert "of 64 completions would be effective: they count alike instead" in answer.reasons[0]
     assert (answer.ess < 6.4).all()
-    assert np.isfinite(answer.values).all()
+    assert answer.values.tobytes() == plain.values.tobytes()
+    assert answer.stderr.tobytes() == plain.stderr.tobytes()
+    assert plain.status.tolist() == ["ok"] * 3
+
+
+def test_latent_says_the_scores_the_mixture_and_the_weights_behind_completions():
+    law = an_emshap(attentive, tilt, STRETCHED)
+    x, noise = np.array([13.0, 2.0, 4.0, -2.0]), law.noise(8, 0)  # scores 1, -1, .5, -1
+    drawn, (Z, log_weight) = law.latent(x, S, noise), law.complete(x, S, noise)
+    assert drawn.Z.tobytes() == Z.tobytes()
+    assert drawn.log_weight.tobytes() == log_weight.tobytes()
+    kept = np.broadcast_to(S[:, None], drawn.z.shape)
+    assert (drawn.known[~S] == 0).all()
+    assert drawn.known[S] == pytest.approx(np.broadcast_to([1, -1, 0.5, -1], S.shape)[S], abs=1e-5)
+    assert (drawn.z[kept] == np.broadcast_to(drawn.known[:, None], drawn.z.shape)[kept]).all()
+    assert drawn.z[~kept].tobytes() == drawn.q.draw(noise)[~kept].tobytes()
+    assert STRETCHED.inverse(drawn.z)[~kept].tobytes() == Z[~kept].tobytes()
+    assert drawn.q.mean.tobytes() == attentive(drawn.known, S).mean.tobytes()
+    t = tilt(drawn.z.reshape(-1, N), np.repeat(S, 8, axis=0)).reshape(16, 8)
+    assert log_weight == pytest.approx(-t, abs=1e-6)
+    assert EmShap(STRETCHED, attentive, tilt, RANK, ROWS).latent(x, S, noise).log_weight is None
+
+
+def test_completions_come_from_independent_points_or_from_a_net():
+    plain, quasi = (EmShap(STRAIGHT, flat, None, RANK, ROWS, quasi=q) for q in (False, True))
+    assert plain.noise(64, 3).tobytes() == plain_points(64, 1 + RANK + N, 3).tobytes()
+    assert quasi.noise(64, 3).tobytes() == sobol_points(64, 1 + RANK + N, 3).tobytes()
+    f = lambda Z: Z[:, 0] * Z[:, 1] + Z[:, 2]  # noqa: E731
+    error = {}
+    for law in (plain, quasi):
+        found = [ConditionalGame(f, law, 256, seed, 0.0).values(X[0], S[[0]]).v[0] for seed in range(60)]
+        error[law] = np.sqrt(np.mean((np.array(found) - RHO) ** 2))
+    assert error[quasi] < 0.6 * error[plain]
+    assert plain.held == ()

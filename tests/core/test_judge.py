@@ -8,7 +8,11 @@ import numpy as np
 import pytest
 
 from ascribe.core.conditional import Gaussian, Independent
-from ascribe.core.judge import mse_v, power_error, random_coalitions
+from ascribe.core.games import ConditionalGame
+from ascribe.core.judge import MseV, game_error, mse_v, power_error, random_coalitions
+from ascribe.core.regression import Regression
+from ascribe.core.scaling import REACH, Scores
+from ascribe.core.surrogate import Surrogate
 
 from .worlds import equicorrelated
 
@@ -49,8 +53,8 @@ def test_mse_v_of_a_linear_f_by_hand():
     found = mse_v(lambda Z: Z @ b, law, X, coalitions=20, samples=2048, seed=9)
     S = random_coalitions(n, 20, np.random.default_rng(9))
     wanted = (((X[:, None] * ~S) @ b) ** 2).mean(axis=1)
-    assert found.shape == (6,)
-    assert found == pytest.approx(wanted, rel=0.05, abs=0.05)
+    assert found.rows.shape == (6,)
+    assert found.rows == pytest.approx(wanted, rel=0.05, abs=0.05)
     assert wanted.min() > 0.2
 
 
@@ -61,9 +65,9 @@ def test_mse_v_prefers_the_true_conditional():
     X = rows[:60]
     right = mse_v(f, Gaussian(np.zeros(n), cov, rows), X, seed=1)
     wrong = mse_v(f, Independent(rows), X, seed=1)
-    paired = wrong - right
+    paired = wrong.rows - right.rows
     assert paired.mean() > 3 * paired.std() / np.sqrt(len(paired))
-    assert right.mean() < 0.7 * wrong.mean()
+    assert right < 0.7 * wrong
 
 
 def test_mse_v_falls_with_samples_and_repeats_with_the_seed():
@@ -73,10 +77,54 @@ def test_mse_v_falls_with_samples_and_repeats_with_the_seed():
     law = Gaussian(np.zeros(n), np.eye(n), rows, quasi=False)
     f = lambda Z: Z[:, 0] * Z[:, 1] * Z[:, 2]  # noqa: E731
     means = [
-        np.mean([mse_v(f, law, rows[:40], coalitions=32, samples=s, seed=k).mean() for k in range(6)])
-        for s in (2, 8, 128)
+        np.mean([mse_v(f, law, rows[:40], coalitions=32, samples=s, seed=k) for k in range(6)]) for s in (2, 8, 128)
     ]
     assert all(high > low for high, low in pairwise(means))
-    one, two = (mse_v(f, law, rows[:5], seed=3) for _ in range(2))
-    assert one.tobytes() == two.tobytes() != mse_v(f, law, rows[:5], seed=4).tobytes()
-    assert mse_v(f, law, rows[2:3], seed=3).tobytes() == one[2:3].tobytes()
+    one, two = (mse_v(f, law, rows[:5], seed=3).rows for _ in range(2))
+    assert one.tobytes() == two.tobytes() != mse_v(f, law, rows[:5], seed=4).rows.tobytes()
+    assert mse_v(f, law, rows[2:3], seed=3).rows.tobytes() == one[2:3].tobytes()
+
+
+def test_mse_v_is_a_number_with_its_rows_and_error():
+    rows = np.array([1.0, 2.0, 6.0])
+    found = MseV(rows)
+    assert isinstance(found, float)
+    assert found == 3.0
+    assert found.rows.tolist() == rows.tolist()
+    assert found.stderr == pytest.approx(np.sqrt(7 / 3))
+    assert np.isnan(MseV(rows[:1]).stderr)
+    assert f"{found:.1f}" == "3.0"
+
+
+def test_a_surrogate_is_judged_by_its_own_answer():
+    """Constant g: the miss is f(x) - g whatever the coalition; no completion is drawn."""
+    X = np.random.default_rng(0).standard_normal((6, 3))
+    scores = Scores(np.tile(np.linspace(-REACH, REACH, 129, dtype=np.float32), (3, 1)))
+    asked = []
+
+    def fit(predict):
+        asked.append(predict)
+        return Surrogate(scores, lambda Z, S: np.full(len(Z), 0.25))
+
+    f = lambda Z: Z[:, 0]  # noqa: E731
+    law = Regression(X, fit)
+    found = mse_v(f, law, X, coalitions=5)
+    assert found.rows == pytest.approx((X[:, 0] - 0.25) ** 2)
+    assert mse_v(f, law, X, coalitions=5) == found
+    assert asked == [f]  # fitted to the function itself, once
+
+
+def test_a_game_is_judged_as_it_stands():
+    n, rows = 3, np.random.default_rng(0).standard_normal((50, 3))
+    law = Gaussian(np.zeros(n), np.eye(n), rows, quasi=False)
+    f = lambda Z: Z[:, 0] * Z[:, 1] + Z[:, 2]  # noqa: E731
+    whole = ConditionalGame(f, law, 16, 5, 0.0)
+    assert game_error(whole, rows[:9], 8, 5).rows.tobytes() == mse_v(f, law, rows[:9], 8, 16, 5).rows.tobytes()
+    scores = Scores(np.tile(np.linspace(-REACH, REACH, 129, dtype=np.float32), (n, 1)))
+    g = Surrogate(scores, lambda Z, S: np.zeros(len(Z)))
+    ends = [
+        game_error(ConditionalGame(f, law, 16, 5, 0.0, g, "stacked", np.full(n + 1, a)), rows[:9], 8, 5).rows
+        for a in (0.0, 1.0)
+    ]
+    assert ends[0] == pytest.approx(f(rows[:9]) ** 2)
+    assert ends[1] == pytest.approx(game_error(whole, rows[:9], 8, 5).rows)

@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.special import logsumexp
+from scipy.special import logsumexp, ndtri
 from scipy.stats import multivariate_normal
 
+from ascribe.core import mixture
 from ascribe.core.mixture import Mixture
-from ascribe.core.noise import sobol_blocks
+from ascribe.core.noise import plain_points, sobol_points
 
 
 def a_mixture(m: int, c: int, n: int, rank: int, seed: int = 0) -> Mixture:
@@ -89,11 +90,11 @@ def test_observed_coordinates_do_not_matter():
     assert (moved.log_density(z, hidden) != before)[hidden.any(axis=1)].all()
 
 
-@pytest.mark.parametrize("c", [1, 3])
+@pytest.mark.parametrize("c", [1, 3, 10])
 def test_draws_have_the_moments_of_the_mixture(c):
     m, n, rank = 3, 4, 2
     q = a_mixture(m, c, n, rank, seed=3)
-    z = q.draw(sobol_blocks(1 << 15, 1 + rank + n, 0))
+    z = q.draw(sobol_points(1 << 15, 1 + rank + n, 0))
     assert z.shape == (m, 1 << 15, n)
     told_mean, told_variance = q.moments()
     for k in range(m):
@@ -116,7 +117,7 @@ def test_components_are_chosen_in_proportion():
         np.full((1, 3, 1), 0.01),
         np.zeros((1, 3, 1, 1)),
     )
-    z = q.draw(sobol_blocks(1024, 3, 0))[0, :, 0]
+    z = q.draw(sobol_points(1024, 3, 0))[0, :, 0]
     shares = [(z < -50).mean(), (np.abs(z) < 50).mean(), (z > 50).mean()]
     assert shares == pytest.approx([0.2, 0.3, 0.5], abs=0.01)
     edges = q.draw(np.array([[1e-7, 0.5, 0.5], [0.19, 0.5, 0.5], [0.21, 0.5, 0.5], [1 - 1e-7, 0.5, 0.5]]))[0, :, 0]
@@ -126,18 +127,40 @@ def test_components_are_chosen_in_proportion():
 def test_far_and_narrow_laws_come_back():
     """N(-3, .1^2) and N(5, 2^2): a head that cannot leave [0, 1] would fail here."""
     q = Mixture(np.zeros((1, 1)), np.array([[[-3.0, 5.0]]]), np.array([[[0.01, 4.0]]]), np.zeros((1, 1, 2, 1)))
-    z = q.draw(sobol_blocks(4096, 4, 0))[0]
+    z = q.draw(sobol_points(4096, 4, 0))[0]
     assert z.mean(axis=0) == pytest.approx([-3, 5], rel=0.01)
     assert z.std(axis=0) == pytest.approx([0.1, 2], rel=0.02)
 
 
 def test_same_noise_same_draws_and_single_precision_stays():
     q = a_mixture(2, 3, 4, 2)
-    noise = sobol_blocks(64, 7, 0)
+    noise = sobol_points(64, 7, 0)
     assert q.draw(noise).tobytes() == q.draw(noise).tobytes()
     small = Mixture(*(part.astype(np.float32) for part in (q.logits, q.mean, q.diag, q.factor)))
     assert small.draw(noise).dtype == np.float32
     assert small.draw(noise) == pytest.approx(q.draw(noise), abs=1e-4)
+
+
+@pytest.mark.parametrize(("c", "rank"), [(1, 1), (3, 2), (8, 3), (12, 4)])
+def test_many_components_draw_as_few_do(monkeypatch, c, rank):
+    """Above `FEW` each draw gathers its own component's factors; below, all noise goes through each component."""
+    q, noise = a_mixture(4, c, 5, rank), plain_points(200, 1 + rank + 5, 1)
+    single = Mixture(*(part.astype(np.float32) for part in (q.logits, q.mean, q.diag, q.factor)))
+    found = {}
+    for few in (0, 99):
+        monkeypatch.setattr(mixture, "FEW", few)
+        found[few] = q.draw(noise), single.draw(noise)
+    assert found[0][0] == pytest.approx(found[99][0], abs=1e-12)
+    assert found[0][1] == pytest.approx(found[99][1], abs=1e-5)
+    assert found[0][1].dtype == found[99][1].dtype == np.float32
+    j = (noise[:, 0] > np.cumsum(q.weights[2])[:-1, None]).sum(axis=0)
+    normal = ndtri(noise[:, 1:])
+    by_hand = [
+        q.mean[2, at] + q.factor[2, at] @ e[:rank] + np.sqrt(q.diag[2, at]) * e[rank:]
+        for at, e in zip(j, normal, strict=True)
+    ]
+    assert found[0][0][2] == pytest.approx(np.array(by_hand), abs=1e-12)
+    assert len(set(j.tolist())) == c
 
 
 def test_component_weights_are_a_softmax_taken_once():

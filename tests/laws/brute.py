@@ -45,3 +45,12 @@ def smooth(p: int, seed: int) -> SetValue:
 def on(v: SetValue, S: np.ndarray) -> np.ndarray:
     """The value of each row of `S`."""
     return np.array([v(frozenset(np.flatnonzero(row).tolist())) for row in S])
+
+
+def sparse(p: int, seed: int, terms: int = 50) -> tuple[SetValue, np.ndarray]:
+    """A sum of unanimity games, and its Shapley values: each term's coefficient, shared by its members."""
+    rng = np.random.default_rng([seed, p, 2])
+    held = [(frozenset(rng.choice(p, rng.integers(1, p + 1), replace=False).tolist()), rng.uniform(-1, 1))
+            for _ in range(terms)]  # fmt: skip
+    phi = np.array([sum(c / len(T) for T, c in held if i in T) for i in range(p)])
+    return lambda members: float(sum(c for T, c in held if members >= T)), phi

@@ -11,18 +11,21 @@ from hypothesis import assume, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from ascribe.core.adjusted import ADJUSTED
 from ascribe.core.errors import BudgetError, InputError
 from ascribe.core.estimators import ESTIMATORS, MAX_EXACT_PLAYERS, make_plan
 
 from .brute import by_orders, on, rough, smooth
 
-SAMPLED = ("permutation", "kernel")
+SAMPLED = ("permutation", "kernel", "leverage")
+PAIRED = ("kernel", "leverage")
 SEEDS = (0, 1, 17)
 
 LEAST = {  # the smallest budget that an estimator can work with
     "exact": lambda p: 2**p,
     "permutation": lambda p: 2 * p if p > 1 else 2,
     "kernel": lambda p: min(2**p, 2 * p + 2),
+    "leverage": lambda p: min(2**p, 2 * p + 2),
 }
 CASES = [
     (name, p, budget)
@@ -41,11 +44,12 @@ def fresh(name: str, p: int, budget: int | None, seed: int):
 
 def whole(name: str, p: int) -> list[tuple[str, int, int | None]]:
     """The settings under which an estimator leaves nothing to chance."""
-    return [("exact", p, None), ("exact", p, 2**p), ("kernel", p, 2**p), ("kernel", p, 2**p + 5), ("auto", p, None)]
+    listed = [("exact", p, None), ("exact", p, 2**p), *((read, p, None) for read in ADJUSTED)]
+    return listed + [(paired, p, 2**p + more) for paired in PAIRED for more in (0, 5)]
 
 
 def test_the_table_holds_what_these_laws_know():
-    assert set(ESTIMATORS) == {"exact", "permutation", "kernel"} == set(LEAST)
+    assert set(ESTIMATORS) == {"exact", "permutation", "kernel", "leverage"} == set(LEAST)
     assert {name for name, _, _ in CASES} == set(ESTIMATORS)
     assert len(CASES) > 60
 
@@ -67,7 +71,7 @@ def test_form_and_budget(name, p, budget):
         if budget is not None:
             assert m <= budget
         assert np.isfinite(plan.W).all()
-        assert plan.exact == (name == "exact" or (m == 2**p and name == "kernel") or p <= 2)
+        assert plan.exact == (name == "exact" or (m == 2**p and name in PAIRED) or p <= 2)
 
 
 @pytest.mark.parametrize(("name", "p", "budget"), CASES)
@@ -136,9 +140,10 @@ def test_agreement_with_all_orders(game, p):
             assert not plan.coalition_stderr(on(v, plan.S)[None]).any()
 
 
+@pytest.mark.parametrize("name", PAIRED)
 @pytest.mark.parametrize("p", [8, 11])
-def test_full_kernel_equals_exact(p):
-    exact, kernel = fresh("exact", p, None, 0), fresh("kernel", p, 2**p, 0)
+def test_full_regression_equals_exact(name, p):
+    exact, kernel = fresh("exact", p, None, 0), fresh(name, p, 2**p, 0)
     v = rough(p, 3)
     assert kernel.exact
     assert kernel.solve(on(v, kernel.S)) == pytest.approx(exact.solve(on(v, exact.S)), abs=1e-10)
@@ -229,7 +234,15 @@ def test_error_falls_with_budget(name, game):
 
 @pytest.mark.parametrize(
     ("name", "p", "budget"),
-    [("kernel", 8, 64), ("kernel", 8, 128), ("kernel", 10, 128), ("permutation", 8, 128), ("permutation", 10, 256)],
+    [
+        ("kernel", 8, 64),
+        ("kernel", 8, 128),
+        ("kernel", 10, 128),
+        ("permutation", 8, 128),
+        ("permutation", 10, 256),
+        ("leverage", 8, 128),
+        ("leverage", 10, 128),
+    ],
 )
 @pytest.mark.parametrize("game", [rough, smooth])
 def test_coalition_stderr_is_calibrated(name, p, budget, game):
@@ -298,11 +311,11 @@ def test_any_budget_either_fits_or_says_so(name, p, budget, seed):
 
 
 @hypothesis_settings(max_examples=40)
-@given(p=st.integers(3, 12), budget=st.integers(8, 1200), seed=st.integers(0, 999))
-def test_kernel_spends_what_it_was_given(p, budget, seed):
+@given(name=st.sampled_from(PAIRED), p=st.integers(3, 12), budget=st.integers(8, 1200), seed=st.integers(0, 999))
+def test_paired_plans_spend_what_they_were_given(name, p, budget, seed):
     """All of it, up to the one coalition that has no partner, and never more than there are."""
     assume(budget >= 2 * p + 2)
-    assert len(fresh("kernel", p, budget, seed).S) >= min(budget - 1, 2**p)
+    assert len(fresh(name, p, budget, seed).S) >= min(budget - 1, 2**p)
 
 
 @pytest.mark.parametrize(("p", "budget"), [(16, 800), (17, 800), (12, 600)])
@@ -318,12 +331,48 @@ def test_kernel_shares_the_budget_by_kernel_mass(p, budget):
     assert np.abs(count[k] - wanted / wanted.sum() * count[k].sum()).max() <= 3
 
 
+@pytest.mark.parametrize(("p", "budget"), [(12, 600), (16, 800), (17, 800)])
+def test_leverage_shares_the_budget_equally(p, budget):
+    """Sizes that are not complete hold as many coalitions each; the middle size is its own complement."""
+    size = fresh("leverage", p, budget, 0).S.sum(axis=1)
+    count = np.bincount(size, minlength=p + 1)
+    assert count.tolist() == count[::-1].tolist()
+    k = np.array([k for k in range(1, p) if count[k] < comb(p, k)])
+    assert len(k) >= 4
+    assert np.ptp(count[k]) <= 2
+    assert count[1] == p
+
+
+def test_permutation_spends_what_duplicates_leave():
+    """With few players most prefixes come again; the orders go on until the budget is full."""
+    for p, budget in ((8, 128), (10, 300), (12, 512), (20, 600)):
+        spent = [len(fresh("permutation", p, budget, seed).S) for seed in SEEDS]
+        assert min(spent) > budget - 2 * p
+        assert max(spent) <= budget
+
+
+def test_permutation_has_no_lasting_side_when_it_is_topped_up():
+    p, budget = 6, 30
+    v = rough(p, 1)
+    exact = fresh("exact", p, None, 0)
+    truth = exact.solve(on(v, exact.S))
+    value = on(v, exact.S)
+    found = []
+    for seed in range(1500):
+        plan = fresh("permutation", p, budget, seed)
+        found.append(plan.solve(value[plan.S @ (1 << np.arange(p))]))
+    off = np.mean(found, axis=0) - truth
+    assert (np.abs(off) <= 4 * np.std(found, axis=0) / np.sqrt(len(found))).all()
+
+
 def test_budget_errors_say_what_to_do():
     for args, text in (
         (("exact", 15, None), r"exact needs 2^15 coalitions; the limit is 14 players: use estimator='kernel'"),
         (("exact", 4, 15), "exact needs 16 coalitions for 4 players, budget is 15: use estimator='kernel'"),
         (("permutation", 6, 11), "permutation needs a budget of at least 12 coalitions for 6 players, got 11"),
         (("permutation", 2, 3), "permutation needs a budget of at least 4 coalitions for 2 players, got 3"),
+        (("leverage", 6, 13), "leverage needs a budget of at least 14 coalitions for 6 players, got 13"),
+        (("auto", 6, 13), "kernel needs a budget of at least 14 coalitions for 6 players, got 13"),
         (("kernel", 6, 13), "kernel needs a budget of at least 14 coalitions for 6 players, got 13"),
         (("kernel", 6, 1), "it is at least 2; got 1"),
     ):
@@ -339,7 +388,9 @@ def test_the_least_budget_named_for_two_players_is_one_that_works():
     assert make_plan("kernel", 2, named).exact
 
 
-@pytest.mark.parametrize(("name", "p"), [("kernel", 300), ("permutation", 300), ("permutation", 600)])
+@pytest.mark.parametrize(
+    ("name", "p"), [("kernel", 300), ("leverage", 300), ("permutation", 300), ("permutation", 600)]
+)
 def test_the_default_budget_grows_with_the_players(name, p):
     """`budget=None` means: by the number of players. So it never is too small."""
     plan = fresh(name, p, None, 0)
@@ -349,14 +400,16 @@ def test_the_default_budget_grows_with_the_players(name, p):
 def test_auto_enumerates_while_it_is_cheap():
     for p, budget, wanted in (
         (10, None, "exact"),
-        (11, None, "kernel"),
+        (11, None, "auto"),
         (11, 2048, "exact"),
-        (MAX_EXACT_PLAYERS + 1, 2**16, "kernel"),
-        (6, 63, "kernel"),
+        (MAX_EXACT_PLAYERS + 1, 2**16, "auto"),
+        (6, 63, "auto"),
         (6, 64, "exact"),
     ):
         assert make_plan("auto", p, budget).estimator == wanted
-    with pytest.raises(InputError, match="unknown estimator 'best': use one of auto, exact, permutation, kernel"):
+    with pytest.raises(
+        InputError, match=r"unknown estimator 'best': use one of auto, .*, exact, permutation, kernel, leverage"
+    ):
         make_plan("best", 3)
     with pytest.raises(InputError, match="no features"):
         make_plan("exact", 0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -12,8 +12,9 @@ from ascribe.bundle.runtime import emshap
 from ascribe.core.energy import EmShap
 from ascribe.train.conditional import _conditional_files
 from ascribe.train.families.emshap import EmShapFit, fit_emshap
+from ascribe.train.loop import Loop
 
-from .worlds import TINY, crossed
+from .worlds import TINY, bent
 
 torch.set_num_threads(1)
 
@@ -30,8 +31,9 @@ class Served:
 
 @pytest.fixture(scope="session")
 def served() -> Served:
-    X = crossed(1000, seed=1)
-    fit = fit_emshap(X, 0, options=TINY)
+    X = bent(1000, seed=1)
+    fit = fit_emshap(X, 0, options=replace(TINY, steps=100, loop=Loop(3, 128, 1e-2)))
+    assert fit.proposal.encoder is not None  # a fit that keeps its network
     files = _conditional_files(fit)
     law = emshap(
         files["proposal.onnx"], files["energy.onnx"], fit.scores, fit.proposal.rank, X[:50], "energy", "a small fit"

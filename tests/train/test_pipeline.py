@@ -114,7 +114,16 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
 def test_everything_lies_in_one_folder_and_is_what_the_manifest_says(ran):
     manifest = ran.bundle.manifest
     assert {p.name for p in ran.options.out.iterdir()} == {*manifest.files, "manifest.json", "quarantine.parquet"}
-    assert set(manifest.roles) == {"predict", "proposal", "energy", "scores", "background", "holdout"}
+    assert set(manifest.roles) == {
+        "predict",
+        "proposal",
+        "energy",
+        "scores",
+        "background",
+        "holdout",
+        "surrogate",
+        "amortized",
+    }
     for name, known in manifest.files.items():
         assert known == entry((ran.options.out / name).read_bytes())
     ran.bundle.verify()
@@ -234,7 +243,7 @@ def test_the_metrics_are_those_of_the_bundle(ran):
     assert set(metrics["families"]) == {"power_xgboost", "power_mlp"}
     assert metrics["families"]["power_mlp"]["choice"].endswith(f"{ran.report.family} serves")
     assert json.loads(json.dumps(ran.report.metrics)) == metrics
-    assert ran.notes.stages == ["power_xgboost", "power_mlp", "EmSHAP"]
+    assert ran.notes.stages == ["power_xgboost", "power_mlp", "EmSHAP", "surrogate", "one pass"]
 
 
 def test_the_gate_can_judge_what_training_writes(ran):

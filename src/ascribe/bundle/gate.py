@@ -26,7 +26,8 @@ from ascribe.core.arrays import evenly
 from ascribe.core.conditional import Independent
 from ascribe.core.errors import NotFound
 from ascribe.core.explainers import Options, explain
-from ascribe.core.judge import PowerError, mse_v, power_error
+from ascribe.core.explainers.conditional_shap import conditional_game
+from ascribe.core.judge import PowerError, game_error, mse_v, power_error
 from ascribe.core.model import Model
 
 __all__ = ["Verdict", "judge", "judge_and_promote"]
@@ -144,9 +145,9 @@ def _measure(model: Model, X: np.ndarray, y: np.ndarray) -> _Measured:
     predicted = np.asarray(model.predict(X), dtype=float)
     left = errors = None
     if model.conditional is not None:
-        laws = (model.conditional, Independent(model.conditional.background))
         rows = _spread(X)
-        errors, marginal = (mse_v(model.predict, law, rows, COALITIONS, SAMPLES) for law in laws)
+        errors = game_error(conditional_game(model, Options(samples=SAMPLES)), rows, COALITIONS).rows
+        marginal = mse_v(model.predict, Independent(model.conditional.background), rows, COALITIONS, SAMPLES).rows
         left = errors / max(marginal.mean(), np.finfo(float).tiny)
     return _Measured(
         power_error(y, predicted), np.abs(y - predicted), left, None if errors is None else float(errors.mean())

@@ -10,7 +10,7 @@ import msgspec
 from ascribe.core.errors import BundleError
 from ascribe.core.features import Feature
 
-__all__ = ["FORMAT", "Conditional", "FileEntry", "Lineage", "Manifest", "Target", "digest"]
+__all__ = ["FORMAT", "Amortized", "Conditional", "FileEntry", "Lineage", "Manifest", "Target", "digest"]
 
 FORMAT = 1
 
@@ -30,13 +30,29 @@ class Target(msgspec.Struct, frozen=True):
 
 
 class Conditional(msgspec.Struct, frozen=True):
-    """The energy model. `weighting` names the estimator of v(S): "proposal" (eq. 6) or "energy" (weighted draws)."""
+    """The energy model. `weighting` names how completions count: "proposal" (eq. 6) or "energy" (weighted draws).
+    `value` names what answers v(S): "completions", "surrogate", or "stacked" by `share` (n+1 numbers, that of the
+    completions by number of observed features).
+    """
 
     method: str
     weighting: str
     rank: int
     components: int
     reason: str = ""
+    value: str = "completions"
+    share: list[float] = []
+
+
+class Amortized(msgspec.Struct, frozen=True):
+    """The one-pass explainer, and what it misses of the accurate answer by `value` on `rows` held-out rows: `rmse` of
+    each feature in the target's unit, `r2` pooled.
+    """
+
+    value: str
+    rmse: list[float]
+    r2: float
+    rows: int
 
 
 class Lineage(msgspec.Struct, frozen=True):
@@ -51,7 +67,8 @@ class Lineage(msgspec.Struct, frozen=True):
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """`roles` maps predict, proposal, energy, scores, background, holdout to file names; `files` holds their hashes.
+    """`roles` maps predict, proposal, energy, scores, background, holdout, control, surrogate, amortized to file names;
+    `files` holds their hashes.
 
     `base_value`: mean of f over the training rows, in the target's unit. `example`: a row and its stored answer, asked
     again before a version is served. `scaling`: the statistics of the training part that the graphs hold.
@@ -70,6 +87,7 @@ class Manifest(msgspec.Struct, frozen=True):
     example: dict[str, list[float]]
     scaling: dict[str, Any]
     conditional: Conditional | None = None
+    amortized: Amortized | None = None
 
     @property
     def feature_list(self) -> tuple[Feature, ...]:
@@ -82,8 +100,15 @@ class Manifest(msgspec.Struct, frozen=True):
             ) from exc
 
     def encode(self) -> bytes:
-        """Canonical JSON: the same manifest always has the same bytes."""
-        return msgspec.json.format(msgspec.json.encode(self, order="sorted"), indent=2)
+        """Canonical JSON: the same manifest always has the same bytes. Fields that came after format 1 was first
+        written are left out where they hold their defaults: an older bundle keeps its version.
+        """
+        held = msgspec.to_builtins(self)
+        if self.amortized is None:
+            del held["amortized"]
+        if self.conditional is not None and self.conditional.value == "completions" and not self.conditional.share:
+            del held["conditional"]["value"], held["conditional"]["share"]
+        return msgspec.json.format(msgspec.json.encode(held, order="sorted"), indent=2)
 
     @classmethod
     def decode(cls, raw: bytes) -> Manifest:

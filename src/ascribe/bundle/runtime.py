@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -13,16 +13,21 @@ import numpy as np
 import onnxruntime as ort
 
 from ascribe.bundle.archive import Bundle
+from ascribe.core.amortized import Amortized
 from ascribe.core.conditional import Conditional
+from ascribe.core.control import Control
 from ascribe.core.energy import EmShap
 from ascribe.core.errors import BundleError
 from ascribe.core.mixture import Mixture
 from ascribe.core.model import Model
 from ascribe.core.scaling import Scores
+from ascribe.core.stack import VALUES
+from ascribe.core.surrogate import Surrogate
 
-__all__ = ["cores", "emshap", "graph_predict", "load", "session"]
+__all__ = ["amortized", "cores", "emshap", "graph_predict", "load", "session", "surrogate"]
 
 ROWS_AT_ONCE = 1 << 16  # bounds the activations of one call
+COALITIONS_AT_ONCE = 1 << 11  # of the surrogate: its activations stay in the cache
 
 
 @lru_cache(maxsize=1)
@@ -92,6 +97,31 @@ def emshap(
     return EmShap(scores, run_proposal, run_tilt if tilt_run else None, rank, background, weighting)
 
 
+def surrogate(graph: bytes, scores: Scores, origin: str) -> Surrogate:
+    """`surrogate` graph: `score (rows, n)` float32, `observed (rows, n)` bool -> `value (rows,)`."""
+    run = session(graph, origin).run
+
+    def value(Z: np.ndarray, S: np.ndarray) -> np.ndarray:
+        parts = [
+            run(["value"], {"score": Z[k : k + COALITIONS_AT_ONCE], "observed": S[k : k + COALITIONS_AT_ONCE]})[0]
+            for k in range(0, len(Z), COALITIONS_AT_ONCE)
+        ]
+        return np.concatenate(parts).reshape(-1) if parts else np.empty(0, np.float32)
+
+    return Surrogate(scores, value)
+
+
+def amortized(graph: bytes, base_value: float, rmse: np.ndarray, r2: float, value: str, origin: str) -> Amortized:
+    """`amortized` graph: `x (rows, n)` float32 in natural units -> `attribution (rows, n)` before the correction.
+
+    One thread: a call is `CHUNK` rows, too few to share out.
+    """
+    run = session(graph, origin, threads=1).run
+    return Amortized(
+        lambda X: run(["attribution"], {"x": np.asarray(X, np.float32)})[0], base_value, np.asarray(rmse), r2, value
+    )
+
+
 def load(bundle: Bundle) -> Model:
     """The bundle as a model: every file verified, then parsed, then the stored example asked again.
 
@@ -114,6 +144,7 @@ def load(bundle: Bundle) -> Model:
             origin,
         )
     features = manifest.feature_list
+    _check_value(bundle, len(features))
     x, stored = manifest.example.get("x", []), manifest.example.get("prediction", [])
     if len(x) != len(features) or len(stored) != 1:
         raise BundleError(f"{origin} stores no whole example to be asked again: train it again")
@@ -125,6 +156,11 @@ def load(bundle: Bundle) -> Model:
         predict=predict,
         background=background,
         conditional=conditional,
+        surrogate=_surrogate(bundle),
+        value=manifest.conditional.value if manifest.conditional is not None else "completions",
+        share=np.array(manifest.conditional.share) if manifest.conditional and manifest.conditional.share else None,
+        control=_control(bundle),
+        amortized=_amortized(bundle),
         base_value=manifest.base_value,
         unit=manifest.target.unit,
         output=manifest.target.name,
@@ -132,11 +168,49 @@ def load(bundle: Bundle) -> Model:
     )
 
 
+def _check_value(bundle: Bundle, n: int) -> None:
+    """What answers v(S) must be there. Raises BundleError."""
+    told = bundle.manifest.conditional
+    if told is None:
+        return
+    if told.value not in VALUES or (told.value != "completions" and not bundle.has("surrogate")):
+        raise BundleError(
+            f"{bundle.origin} says that '{told.value}' answers v(S), and lacks it: train the bundle again"
+        )
+    if len(told.share) != n + 1 and (told.share or told.value == "stacked"):
+        raise BundleError(f"{bundle.origin} holds {len(told.share)} shares for {n} features: train the bundle again")
+
+
+def _surrogate(bundle: Bundle) -> Surrogate | None:
+    if not bundle.has("surrogate"):
+        return None
+    return surrogate(bundle.read("surrogate"), Scores(_array(bundle, "scores", "table")), bundle.origin)
+
+
+def _amortized(bundle: Bundle) -> Amortized | None:
+    told = bundle.manifest.amortized
+    if told is None:
+        return None
+    rmse = np.array(told.rmse)
+    return amortized(bundle.read("amortized"), bundle.manifest.base_value, rmse, told.r2, told.value, bundle.origin)
+
+
+def _control(bundle: Bundle) -> Control | None:
+    return Control.of(_arrays(bundle, "control", ("b", "A", "left"))) if bundle.has("control") else None
+
+
 def _array(bundle: Bundle, role: str, name: str) -> np.ndarray:
-    """One array of an npz without pickles."""
+    return _arrays(bundle, role, (name,))[name]
+
+
+def _arrays(bundle: Bundle, role: str, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """The arrays of an npz without pickles, `names` among them."""
     raw = bundle.read(role)  # verified first
     try:
         with np.load(io.BytesIO(raw), allow_pickle=False) as held:
-            return held[name]
+            return {name: held[name] for name in {*names, *held.files}}
     except (ValueError, KeyError, EOFError, OSError, TypeError, AttributeError, zipfile.BadZipFile) as exc:
-        raise BundleError(f"{role} of {bundle.origin} holds no array '{name}' ({exc}): train the bundle again") from exc
+        wanted = ", ".join(names)
+        raise BundleError(
+            f"{role} of {bundle.origin} holds no array '{wanted}' ({exc}): train the bundle again"
+        ) from exc

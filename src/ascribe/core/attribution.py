@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from scipy.stats import t as student
+
 from ascribe.core.arrays import Float, np
 
-__all__ = ["STATUS", "Attribution", "Info"]
+__all__ = ["STATUS", "Attribution", "Deviations", "Info"]
 
 STATUS = {
     "ok": "answered",
     "out_of_domain": "answered, but a value lies outside what the training rows covered",
-    "low_ess": "answered, but the weights leave fewer than a tenth of the completions effective",
+    "low_ess": "answered, but without weights: they would leave too few completions effective",
+    "above_target": "answered, but the standard error asked for was not reached within the budget",
     "not_finite": "the model gave no finite number for the row or its completions",
     "invalid": "not answered: a value is missing, not a number, or physically impossible",
 }
@@ -38,14 +41,40 @@ class Info:
 
 
 @dataclass(frozen=True, eq=False)
+class Deviations:
+    """The errors of values as independent parts: se^2 = sum over parts of deviation^2.
+
+    `completions (b, s, p)`: one part a completion; `coalitions (b, g, p)`: one part a group of drawn coalitions. Parts
+    with the same number share their noise between rows explained together, so that a difference of rows has the error
+    that is left when the common part is taken out.
+    """
+
+    completions: Float[np.ndarray, "b s p"]
+    coalitions: Float[np.ndarray, "b g p"]
+
+    def stderr(self) -> Float[np.ndarray, "b p"]:
+        """Root of the sum of squares of both parts."""
+        return np.asarray(np.sqrt(_square(self.completions) + _square(self.coalitions)))
+
+    def freedom(self) -> Float[np.ndarray, "b p"]:
+        """Degrees of freedom of the squared error, Welch-Satterthwaite: (v1 + v2)^2 / (v1^2/d1 + v2^2/d2)."""
+        parts = [(_square(d), np.maximum(_filled(d) - 1, 1)) for d in (self.completions, self.coalitions)]
+        total = sum(v for v, _ in parts) ** 2
+        spread = sum(v**2 / d for v, d in parts)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(spread > 0, total / spread, np.inf)
+
+
+@dataclass(frozen=True, eq=False)
 class Attribution:
     """Shapley values of `b` rows over `p` players (features, or groups of them).
 
         values.sum(axis=1) = prediction - base_value          within info.gaps["efficiency_gap"]
 
     `stderr` joins the noise of completions and of the choice of coalitions; the misfit of the model of p(x) is not in
-    it. `ess (b,)`: smallest effective number of completions over the coalitions. `status`: see `STATUS`; rows that
-    could not be answered hold NaN and say why in `reasons`. `data (b, n)`: the rows explained, in natural units.
+    it. `ess (b,)`: smallest effective number of completions over the coalitions (infinite where none are drawn).
+    `status`: see `STATUS`; rows that could not be answered hold NaN and say why in `reasons`. `data (b, n)`: the rows
+    explained, in natural units, columns `columns`. `deviations`: the standard error's parts, for `contrast`.
     """
 
     values: Float[np.ndarray, "b p"]
@@ -58,6 +87,8 @@ class Attribution:
     features: tuple[str, ...]
     data: np.ndarray
     info: Info
+    columns: tuple[str, ...] = ()
+    deviations: Deviations | None = None
 
     def __len__(self) -> int:
         return len(self.values)
@@ -67,3 +98,21 @@ class Attribution:
         """Share of the prediction: values / prediction. With base_value / prediction they sum to 1."""
         with np.errstate(divide="ignore", invalid="ignore"):
             return self.values / self.prediction[:, None]
+
+    def interval(self, level: float = 0.95) -> tuple[Float[np.ndarray, "b p"], Float[np.ndarray, "b p"]]:
+        """Lower and upper ends of the interval that holds the value of the same fit at all coalitions and without
+        completion noise with probability `level`: values -+ t stderr, t the Student quantile of the error's own degrees
+        of freedom (normal where an explainer states its error without parts).
+        """
+        freedom = np.inf if self.deviations is None else self.deviations.freedom()
+        half = student.ppf(0.5 + level / 2, freedom) * self.stderr
+        return self.values - half, self.values + half
+
+
+def _filled(deviations: Float[np.ndarray, "b k p"]) -> Float[np.ndarray, "b 1"]:
+    """Parts of each row: those that fill it up to the length of the longest row are zero."""
+    return np.asarray((deviations != 0).any(axis=2).sum(axis=1, keepdims=True), dtype=float)
+
+
+def _square(deviations: Float[np.ndarray, "b k p"]) -> Float[np.ndarray, "b p"]:
+    return np.asarray((deviations.astype(float) ** 2).sum(axis=1))

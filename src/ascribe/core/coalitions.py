@@ -5,9 +5,11 @@ from __future__ import annotations
 from itertools import combinations
 from math import comb
 
-from ascribe.core.arrays import Bool, np
+from scipy.special import gammaln
 
-__all__ = ["all_coalitions", "distinct_subsets"]
+from ascribe.core.arrays import Bool, Float, np
+
+__all__ = ["all_coalitions", "distinct_subsets", "shapley_weights"]
 
 ENUMERATE_BELOW = 20_000  # so few subsets of one size are listed and shuffled rather than drawn and compared
 
@@ -46,3 +48,15 @@ def distinct_subsets(n: int, size: int, count: int, rng: np.random.Generator) ->
         members = members + 1
     np.put_along_axis(rows, members, True, axis=1)
     return rows
+
+
+def shapley_weights(S: Bool[np.ndarray, "m p"]) -> Float[np.ndarray, "m p"]:
+    """What a coalition's value counts in phi_i when all are known, Shapley (1953):
+
+    (|S|-1)! (p-|S|)! / p!  if i in S,   -|S|! (p-|S|-1)! / p!  otherwise
+    """
+    p, size = S.shape[1], S.sum(axis=1)
+    with np.errstate(invalid="ignore"):
+        joins = np.exp(gammaln(size) + gammaln(p - size + 1) - gammaln(p + 1))
+        stays = -np.exp(gammaln(size + 1) + gammaln(p - size) - gammaln(p + 1))
+    return np.where(S, joins[:, None], stays[:, None])

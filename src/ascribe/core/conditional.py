@@ -6,16 +6,19 @@ conditional never looks at the hidden cells of the rows that it is given.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Protocol, runtime_checkable
 
 from scipy.special import ndtri
 
 from ascribe.core.arrays import Bool, Float, np
 from ascribe.core.errors import InputError
-from ascribe.core.noise import sobol_blocks
+from ascribe.core.noise import sobol_points
 
-__all__ = ["Conditional", "Gaussian", "Independent", "draw"]
+__all__ = ["Conditional", "Gaussian", "Independent", "Regressions", "draw"]
+
+KEPT = 1 << 23  # numbers of regressions kept: 64 MB
 
 
 @runtime_checkable
@@ -75,6 +78,49 @@ class Independent:
 
 
 @dataclass(frozen=True, eq=False)
+class Regressions:
+    """Hidden features on observed ones under a covariance C, per coalition and whatever the row:
+
+        z_u = gain x_S + root e,    gain = C_uS C_SS^-1,    root root' = C_uu - gain C_Su,    e ~ N(0, I)
+
+    Computed once per set of coalitions and kept, oldest out first, up to `KEPT` numbers. Singular C is no obstacle.
+    """
+
+    cov: Float[np.ndarray, "n n"]
+    _kept: dict[bytes, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict, init=False, repr=False)
+
+    def of(self, S: Bool[np.ndarray, "m n"]) -> tuple[Float[np.ndarray, "m n n"], Float[np.ndarray, "m n n"]]:
+        """`gain` (zero but from observed to hidden) and `root` (zero but among hidden), transposed: rows times them."""
+        key = S.tobytes()
+        if (found := self._kept.get(key)) is None:
+            found = self._computed(S)
+            room = KEPT - 2 * found[0].size
+            while self._kept and sum(2 * gain.size for gain, _ in list(self._kept.values())) > room:
+                self._kept.pop(next(iter(self._kept), b""), None)
+            self._kept[key] = found
+        return found
+
+    def complete(
+        self, x: Float[np.ndarray, "m n"], S: Bool[np.ndarray, "m n"], noise: Float[np.ndarray, "s n"]
+    ) -> Float[np.ndarray, "m s n"]:
+        """Hidden coordinates of centred rows, one per coalition, zero where hidden; observed coordinates come out 0."""
+        gain, root = self.of(S)
+        return x[:, None, :] @ gain + noise @ root
+
+    def _computed(self, S: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        n = len(self.cov)
+        gain, root = np.zeros((len(S), n, n)), np.zeros((len(S), n, n))
+        for k, observed in enumerate(S):
+            u = ~observed
+            across = self.cov[np.ix_(observed, u)]
+            to = np.linalg.lstsq(self.cov[np.ix_(observed, observed)], across, rcond=None)[0]
+            value, vector = np.linalg.eigh(self.cov[np.ix_(u, u)] - to.T @ across)  # also stands singular covariances
+            gain[k][np.ix_(observed, u)] = to
+            root[k][np.ix_(u, u)] = (vector * np.sqrt(np.maximum(value, 0))).T
+        return gain, root
+
+
+@dataclass(frozen=True, eq=False)
 class Gaussian:
     """x ~ N(mean, cov):  hidden mean mu_u + C_uS C_SS^-1 (x_S - mu_S), covariance C_uu - C_uS C_SS^-1 C_Su.
 
@@ -96,19 +142,16 @@ class Gaussian:
 
     def noise(self, s: int, seed: int) -> np.ndarray:
         n = len(self.mean)
-        return np.asarray(ndtri(sobol_blocks(s, n, seed))) if self.quasi else _plain(s, n, seed)
+        return np.asarray(ndtri(sobol_points(s, n, seed))) if self.quasi else _plain(s, n, seed)
 
     def complete(self, x: np.ndarray, S: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, None]:
-        Z = np.empty((len(S), len(noise), len(x)))
-        for k, observed in enumerate(S):
-            u = ~observed
-            gain = np.linalg.lstsq(self.cov[np.ix_(observed, observed)], self.cov[np.ix_(observed, u)], rcond=None)[0].T
-            mean = self.mean[u] + gain @ (x[observed] - self.mean[observed])
-            cov = self.cov[np.ix_(u, u)] - gain @ self.cov[np.ix_(observed, u)]
-            value, vector = np.linalg.eigh(cov)  # a root that also stands singular covariances
-            Z[k][:, observed] = x[observed]
-            Z[k][:, u] = mean + noise[:, u] @ (vector * np.sqrt(np.maximum(value, 0))).T
-        return Z, None
+        Z = self.regressions.complete(np.where(S, x - self.mean, 0.0), S, noise) + self.mean
+        return np.where(S[:, None, :], x, Z), None
+
+    @cached_property
+    def regressions(self) -> Regressions:
+        """Of the centred features on one another."""
+        return Regressions(self.cov)
 
     def draw(self, X: np.ndarray, S: np.ndarray, n_samples: int, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
         """See `draw`."""

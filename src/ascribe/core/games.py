@@ -9,28 +9,32 @@ v(grand) = f(x) exactly in all of them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, runtime_checkable
 
 from ascribe.core.arrays import Bool, Float, Predict, np
 from ascribe.core.conditional import Conditional
-from ascribe.core.noise import blocks_of
+from ascribe.core.control import Control
+from ascribe.core.stack import stacked
+from ascribe.core.surrogate import Surrogate
 
 __all__ = ["BaselineGame", "ConditionalGame", "Game", "MarginalGame", "Values", "weigh"]
 
+FALLBACK = 0.3  # of the completions effective, at least, for the weights to be used; tau <= 1 keeps 0.42
 CELLS = 1 << 19  # numbers completed at a time: small enough for the cache, large enough to hide call overhead
 
 
 @dataclass(frozen=True, eq=False)
 class Values:
-    """One row's values: `v (m,)`, its replicates `(m, r)` from blocks of noise, smallest ess `(m,)`.
-
-    `ess` is in completions: s where all weigh alike.
+    """One row's values: `v (m,)`, and a replicate of them for each independent completion, `(m, r)`: r = s, or 0
+    where nothing was left to chance. `ess (m,)` in completions: s where all weigh alike. `fell_back`: the weights left
+    too few completions effective somewhere, so this row's completions count alike.
     """
 
     v: Float[np.ndarray, " m"]
     replicates: Float[np.ndarray, "m r"]
     ess: Float[np.ndarray, " m"]
+    fell_back: bool = False
 
 
 @runtime_checkable
@@ -48,8 +52,17 @@ class Game(Protocol):
     @property
     def samples(self) -> int: ...
 
+    @property
+    def value(self) -> str:
+        """What answers v(S): background, completions, surrogate or stacked."""
+        ...
+
     def values(self, x: Float[np.ndarray, " n"], S: Bool[np.ndarray, "m n"]) -> Values:
         """Values of the inner coalitions of one row (neither empty nor grand)."""
+        ...
+
+    def with_samples(self, s: int) -> Game:
+        """The same game with another number of completions."""
         ...
 
 
@@ -60,6 +73,7 @@ class MarginalGame:
     predict: Predict
     background: Float[np.ndarray, "rows n"]
     kind: str = "marginal"
+    value: str = "background"
 
     @property
     def base_value(self) -> float:
@@ -74,7 +88,11 @@ class MarginalGame:
         for at in _slices(S, len(self.background)):
             Z = np.where(S[at][:, None, :], x, self.background)
             v[at] = _called(self.predict, Z).mean(axis=1)
-        return Values(v, v[:, None], np.full(len(S), float(len(self.background))))
+        return Values(v, np.empty((len(S), 0)), np.full(len(S), float(len(self.background))))
+
+    def with_samples(self, s: int) -> MarginalGame:
+        """The same: all of the background is used."""
+        return self
 
 
 def BaselineGame(predict: Predict, baseline: Float[np.ndarray, " n"]) -> MarginalGame:  # noqa: N802 - reads as a game
@@ -84,39 +102,67 @@ def BaselineGame(predict: Predict, baseline: Float[np.ndarray, " n"]) -> Margina
 
 @dataclass(frozen=True, eq=False)
 class ConditionalGame:
-    """The conditional game by Monte-Carlo (or quasi-Monte-Carlo) completions; `noise` is drawn once, by the caller.
+    """The conditional game, its v(S) from one of
 
-    Self-normalised weights bias v by O(1/s), so blocks are combined by the jackknife: with numerators N_r and
-    denominators D_r of R blocks, V = sum N / sum D, replicates  R V - (R-1) (N - N_r)/(D - D_r),  v their mean.
-    With equal weights these are the plain block means.
+        completions   mean_k f(x_S, z_k), by `seed` and `samples`
+        surrogate     g(x_S, S), no completions
+        stacked       share[|S|] of the first, the rest of the second
+
+    `control` takes out of the completions what a polynomial can follow. Replicate k of a mean is its k-th term; of a
+    self-normalised mean, biased by O(1/s), it is the jackknife's  s V - (s-1) V_(-k), and v their mean.
     """
 
     predict: Predict
     conditional: Conditional
-    noise: np.ndarray
+    samples: int
+    seed: int
     base_value: float
+    surrogate: Surrogate | None = None
+    value: str = "completions"
+    share: Float[np.ndarray, " n1"] | None = None
+    control: Control | None = None
     kind: str = "conditional"
 
-    @property
-    def samples(self) -> int:
-        return len(self.noise)
+    def with_samples(self, s: int) -> ConditionalGame:
+        return replace(self, samples=s)
 
     def values(self, x: np.ndarray, S: np.ndarray) -> Values:
+        if self.value == "completions":
+            return self._completed(x, S)
+        assert self.surrogate is not None
+        g = np.concatenate([self.surrogate.value(x, S[at]) for at in _slices(S, 1)])
+        if self.value == "surrogate":
+            return Values(g, np.empty((len(S), 0)), np.full(len(S), np.inf))
+        assert self.share is not None
+        size = S.sum(axis=1)
+        c = self._completed(x, S)
+        replicates = stacked(self.share, size[:, None], c.replicates, g[:, None])
+        return replace(c, v=stacked(self.share, size, c.v, g), replicates=replicates)
+
+    def _completed(self, x: np.ndarray, S: np.ndarray) -> Values:
         s = self.samples
-        r = blocks_of(s)
-        replicates = np.empty((len(S), r))
+        noise = self.conditional.noise(s, self.seed)
+        plain, weighted = np.empty((len(S), s)), None
         ess = np.full(len(S), float(s))
         for at in _slices(S, s):
-            Z, log_weight = self.conditional.complete(x, S[at], self.noise)
-            f = _called(self.predict, Z)
-            if log_weight is None:
-                replicates[at] = f.reshape(len(f), r, -1).mean(axis=2)
-            else:
+            f, log_weight, correction = self._drawn(x, S[at], noise)
+            plain[at] = f - correction
+            if log_weight is not None:
+                weighted = np.empty_like(plain) if weighted is None else weighted
                 w, ess[at] = weigh(log_weight)
-                replicates[at] = _jackknife(
-                    (w * f).reshape(len(f), r, -1).sum(axis=2), w.reshape(len(f), r, -1).sum(axis=2)
-                )
-        return Values(replicates.mean(axis=1), replicates, ess)
+                weighted[at] = _jackknife(w * f, w) - correction
+        low = bool((ess < FALLBACK * s).any())
+        replicates = plain if weighted is None or low else weighted
+        return Values(replicates.mean(axis=1), replicates, ess, low)
+
+    def _drawn(self, x: np.ndarray, S: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, Any]:
+        """f of the completions (m, s), their log-weights, and h - E h of each."""
+        if self.control is None:
+            Z, log_weight = self.conditional.complete(x, S, noise)
+            return _called(self.predict, Z), log_weight, 0.0
+        drawn = self.conditional.latent(x, S, noise)  # type: ignore[attr-defined]
+        over = self.control.at(drawn.z) - self.control.mean(drawn.q, drawn.known, S)[:, None]
+        return _called(self.predict, drawn.Z), drawn.log_weight, over
 
 
 def weigh(log_weight: Float[np.ndarray, "*m s"]) -> tuple[Float[np.ndarray, "*m s"], Float[np.ndarray, "*m"]]:

@@ -8,7 +8,7 @@ from ascribe.core.arrays import Float, Predict, np
 from ascribe.core.conditional import Conditional
 from ascribe.core.games import ConditionalGame
 
-__all__ = ["PowerError", "mse_v", "power_error", "random_coalitions"]
+__all__ = ["MseV", "PowerError", "game_error", "mse_v", "power_error", "random_coalitions"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,19 @@ def random_coalitions(n: int, m: int, rng: np.random.Generator) -> np.ndarray:
     return np.argsort(np.argsort(rng.random((m, n)), axis=1), axis=1) < size[:, None]
 
 
+class MseV(float):
+    """MSE_v as a number, the mean of `rows (b,)`, with `stderr` over rows: `a.rows - b.rows` compares two of them."""
+
+    rows: Float[np.ndarray, " b"]
+    stderr: float
+
+    def __new__(cls, rows: Float[np.ndarray, " b"]) -> MseV:
+        self = super().__new__(cls, rows.mean())
+        self.rows = rows
+        self.stderr = float(rows.std(ddof=1) / np.sqrt(len(rows))) if len(rows) > 1 else float("nan")
+        return self
+
+
 def mse_v(
     predict: Predict,
     conditional: Conditional,
@@ -49,14 +62,22 @@ def mse_v(
     coalitions: int = 32,
     samples: int = 32,
     seed: int = 0,
-) -> Float[np.ndarray, " b"]:
-    """MSE_v of each row:  mean over random proper S of (f(x) - v(S))^2, in the output's unit squared.
+) -> MseV:
+    """MSE_v:  mean over rows and random proper S of (f(x) - v(S))^2, in the output's unit squared.
 
-    Equals E Var(f | x_S) + error of v + Monte-Carlo variance: its level means nothing, so compare methods paired by
-    row, at equal coalitions, samples and seed. Frye et al. 2021; Olsen et al. 2022, eq. 12.
+    v(S) from completions, or from the surrogate where `conditional` is one. Equals E Var(f | x_S) + error of v +
+    Monte-Carlo variance: its level means nothing, so compare methods paired by row, at equal coalitions, samples and
+    seed. Frye et al. 2021; Olsen et al. 2022, eq. 12.
     """
-    rng = np.random.default_rng(seed)
-    S = random_coalitions(X.shape[1], coalitions, rng)
-    game = ConditionalGame(predict, conditional, conditional.noise(samples, seed), base_value=0.0)
-    f = np.asarray(predict(X), dtype=float)
-    return np.array([((fx - game.values(x, S).v) ** 2).mean() for x, fx in zip(X, f, strict=True)])
+    X = np.atleast_2d(np.asarray(X, dtype=float))
+    ask = getattr(conditional, "surrogate_of", None)
+    surrogate = None if ask is None else ask(predict)
+    value = "completions" if surrogate is None else "surrogate"
+    return game_error(ConditionalGame(predict, conditional, samples, seed, 0.0, surrogate, value), X, coalitions, seed)
+
+
+def game_error(game: ConditionalGame, X: Float[np.ndarray, "b n"], coalitions: int, seed: int = 0) -> MseV:
+    """MSE_v of a game as it stands, whatever answers v(S)."""
+    S = random_coalitions(X.shape[1], coalitions, np.random.default_rng(seed))
+    f = np.asarray(game.predict(X), dtype=float)
+    return MseV(np.array([((fx - game.values(x, S).v) ** 2).mean() for x, fx in zip(X, f, strict=True)]))

@@ -15,6 +15,8 @@ from ascribe.core.arrays import Bool, Float, np
 
 __all__ = ["Mixture"]
 
+FEW = 8  # components, to which all noise goes through each of them
+
 
 @dataclass(frozen=True, eq=False)
 class Mixture:
@@ -44,18 +46,20 @@ class Mixture:
         j = inverse CDF of pi at the first number;  z = mu_j + F_j eps + sqrt(D_j) delta  with the others through the
         normal quantile.
         """
-        c, n, rank = self.factor.shape[1:]
+        rank = self.factor.shape[3]
         normal = ndtri(noise[:, 1:]).astype(self.mean.dtype)
         eps, delta = normal[:, :rank], normal[:, rank:]
-        chosen = (noise[:, 0] > np.cumsum(self.weights, axis=1)[:, :-1, None]).sum(axis=1)  # (m, s)
-        root = np.sqrt(self.diag)
-        z = np.empty((len(self.mean), len(noise), n), self.mean.dtype)
-        for j in range(c):
-            at = chosen == j
-            zj = eps @ self.factor[:, j].transpose(0, 2, 1)
-            zj += root[:, j, None] * delta
-            zj += self.mean[:, j, None]
-            np.copyto(z, zj, where=at[:, :, None])
+        edges = np.cumsum(self.weights, axis=1)[:, :-1]
+        j = (noise[:, 0] > edges[:, :, None]).sum(axis=1)  # (m, s)
+        at = np.arange(len(self.mean))[:, None]
+        z = np.sqrt(self.diag)[at, j] * delta
+        z += self.mean[at, j]
+        if self.factor.shape[1] <= FEW:
+            for c in range(self.factor.shape[1]):  # all noise through each component: one product each
+                np.add(z, eps @ np.swapaxes(self.factor[:, c], 1, 2), out=z, where=(j == c)[..., None])
+            return z
+        for l in range(rank):  # noqa: E741 - a gather for each factor: the cost does not grow with the components
+            z += self.factor[:, :, :, l][at, j] * eps[:, None, l]
         return z
 
     def log_density(self, z: Float[np.ndarray, "m n"], hidden: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, " m"]:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any
 
+from ascribe.core.amortized import Amortized
 from ascribe.core.arrays import Float, Predict, np
 from ascribe.core.conditional import Conditional
+from ascribe.core.control import Control
 from ascribe.core.features import Feature
+from ascribe.core.surrogate import Surrogate
 
 __all__ = ["Model"]
 
-CAPABILITIES = ("predict", "background", "conditional")
+CAPABILITIES = ("predict", "background", "conditional", "surrogate", "amortized")
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +23,10 @@ class Model:
 
     `predict`: rows (b, n) -> (b,) in `unit`. `background (rows, n)`: training rows for the marginal game.
     `conditional`: the law of hidden features. `base_value`: mean of f over the training rows, in `unit`; v(empty) of
-    the conditional game.
+    the conditional game. `surrogate`: v(S) of the conditional game without completions; `value` says which of
+    completions, surrogate and stacked answers, `share (n+1,)` how much of a stack is the completions', by number of
+    observed features. `control`: what of f a polynomial can follow, taken out of completions. `amortized`: Shapley
+    values in one pass.
     """
 
     features: tuple[Feature, ...]
@@ -32,6 +38,11 @@ class Model:
     output: str = "prediction"
     version: str = ""
     info: dict[str, Any] | None = None
+    surrogate: Surrogate | None = None
+    value: str = "completions"
+    share: Float[np.ndarray, " n1"] | None = None
+    control: Control | None = None
+    amortized: Amortized | None = None
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -1,7 +1,10 @@
-"""Completion noise: one array for all coalitions and all rows, in blocks.
+"""Completion noise: one array for all coalitions and all rows.
 
 Common random numbers: v(S + i) - v(S) sees the same noise on both sides, so much of it cancels. Since the noise
 depends on the seed alone, a row explained alone and the same row inside a batch get the same completions.
+
+Plain points are independent, so that the spread of the answers over them is an honest error; a Sobol' net has less
+error and no honest estimate of it (`docs/decisions/0008-noise.md`).
 """
 
 from __future__ import annotations
@@ -11,41 +14,33 @@ from functools import lru_cache
 from ascribe.core.arrays import Float, np
 from ascribe.core.errors import InputError
 
-__all__ = ["blocks_of", "sobol_blocks"]
+__all__ = ["plain_points", "sobol_points"]
 
-MIN_BLOCKS, MAX_BLOCKS = 8, 128
+TINY = 1e-7
 
 
-def blocks_of(s: int) -> int:
-    """How many blocks `s` completions are cut into: the smallest divisor of `s` that is >= 8, or `s`.
+def plain_points(s: int, width: int, seed: int) -> Float[np.ndarray, "s width"]:
+    """`s` independent points of (0, 1)^width. Raises InputError below two: one completion has no spread."""
+    return _kept("plain", s, width, seed)
 
-    The standard error of quasi-random completions comes from the spread between blocks, never from sd/sqrt(s) across
-    points.
 
-    >>> [blocks_of(s) for s in (4, 16, 64, 100)]
-    [4, 8, 8, 10]
-    """
+def sobol_points(s: int, width: int, seed: int) -> Float[np.ndarray, "s width"]:
+    """`s` points of (0, 1)^width: one scrambled Sobol' net (Owen 1997). Raises InputError below two."""
+    return _kept("sobol", s, width, seed)
+
+
+@lru_cache(maxsize=16)  # drawn once for all requests that agree on samples and seed
+def _kept(kind: str, s: int, width: int, seed: int) -> Float[np.ndarray, "s width"]:
     if s < 2:
         raise InputError(f"samples must be at least 2 (two completions are the least that have a spread), got {s}")
-    found = next(r for r in range(min(MIN_BLOCKS, s), s + 1) if s % r == 0)
-    if found > MAX_BLOCKS:
-        raise InputError(f"{s} samples cannot be cut into at most {MAX_BLOCKS} equal blocks: use {-(-s // 8) * 8}")
-    return found
+    rng = np.random.default_rng(seed)
+    if kind == "sobol":
+        from scipy.stats import qmc  # half a second to import: paid at the first explanation, not at start-up
 
-
-@lru_cache(maxsize=16)
-def sobol_blocks(s: int, width: int, seed: int) -> Float[np.ndarray, "s width"]:
-    """`s` points of (0, 1)^width: one scrambled Sobol' net (Owen 1997), whose `blocks_of(s)` runs of neighbours are the
-    blocks: each is uniform by itself, together they fill the gaps that each leaves.
-
-    Filling one another's gaps, blocks err in opposite directions, so that the spread between them is rather too large
-    an error of their mean than too small (`docs/decisions/0008-noise.md`).
-    """
-    from scipy.stats import qmc  # half a second to import: paid at the first explanation, not at start-up
-
-    blocks_of(s)  # refuses what cannot be cut
-    whole = 1 << (s - 1).bit_length()  # Sobol' balance needs powers of two; the first points are kept
-    points = qmc.Sobol(width, scramble=True, rng=np.random.default_rng(seed)).random(whole)[:s]
-    noise = np.clip(points, 1e-7, 1 - 1e-7)
-    noise.setflags(write=False)  # cached: drawn once for all requests that agree on samples and seed
-    return noise
+        whole = 1 << (s - 1).bit_length()  # Sobol' balance needs powers of two; the first points are kept
+        points = qmc.Sobol(width, scramble=True, rng=rng).random(whole)[:s]
+    else:
+        points = rng.random((s, width))
+    points = np.clip(points, TINY, 1 - TINY)
+    points.setflags(write=False)
+    return points

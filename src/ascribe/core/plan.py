@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ascribe.core.arrays import Bool, Float, np
 
@@ -13,10 +13,11 @@ __all__ = ["Plan", "Solved"]
 class Solved:
     """One row, read.
 
-        phi = W v,      se_i^2 = sum_g deviations[g, i]^2
+        phi = W v + offset,      se_i^2 = sum_g deviations[g, i]^2
 
     `W (p, m)` is the matrix that was used: for linear plans the plan's own, for adjusted ones that of this row's fit.
-    Replicates of `v` go through the same matrix. `deviations (g, p)`: the error from the choice of coalitions, as
+    Replicates of `v` go through the same matrix. `offset (p,)` is what no matrix on `v` says: the Shapley values of a
+    proxy of `v`, less its own reading; 0 by default. `deviations (g, p)`: the error from the choice of coalitions, as
     independent parts, so that two rows read through the same coalitions can be compared with the error that they share
     taken out. No rows: nothing was left to chance; NaN: too few coalitions to tell.
     """
@@ -24,6 +25,14 @@ class Solved:
     W: Float[np.ndarray, "p m"]
     deviations: Float[np.ndarray, "g p"]
     estimator: str
+    offset: Float[np.ndarray, " #p"] = field(default_factory=lambda: np.zeros(1))
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "offset", np.broadcast_to(self.offset, len(self.W)))
+
+    def phi(self, v: Float[np.ndarray, "*batch m"]) -> Float[np.ndarray, "*batch p"]:
+        """W v + offset; any leading axes."""
+        return v @ self.W.T + self.offset
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,6 +23,7 @@ __all__ = ["Scores", "fit_scores"]
 
 KNOTS = 129
 REACH = 4.0  # the grid covers scores in [-4, 4]: one value in 16,000 lies beyond
+DISTINCT = 0.5  # share of values that differ, at least, in a feature without atoms
 NORMAL_BELOW = 1.2  # Kolmogorov distance x sqrt(rows) of a normal marginal; its moments fitted, 1 in 1,000 exceeds it
 
 
@@ -42,6 +43,13 @@ class Scores:
         """Features whose table is the straight line of a normal marginal."""
         slope = np.diff(self.table, axis=1)
         return np.asarray((np.ptp(slope, axis=1) <= 1e-3 * slope.mean(axis=1)) & (slope[:, 0] > 0))
+
+    def log_slope(self, Z: Float[np.ndarray, "b n"]) -> Float[np.ndarray, "b n"]:
+        """log dz/dx at scores: what a density of scores is multiplied by to be one of natural units (0 at an atom)."""
+        at = np.clip(((np.asarray(Z) + REACH) / self.step).astype(int), 0, self.table.shape[1] - 2)
+        width = np.take_along_axis(np.diff(self.table.astype(float), axis=1).T, at, axis=0)
+        with np.errstate(divide="ignore"):
+            return np.where(width > 0, np.log(self.step / np.where(width > 0, width, 1)), 0.0)
 
     def forward(self, X: Float[np.ndarray, "*b n"]) -> Float[np.ndarray, "*b n"]:
         """Natural units -> scores. Values beyond the table get its end; NaN stays NaN."""
@@ -87,9 +95,12 @@ class Scores:
         return Z
 
 
-def fit_scores(X: Float[np.ndarray, "b n"]) -> Scores:
+def fit_scores(X: Float[np.ndarray, "b n"], straight: bool = False) -> Scores:
     """Tables from training rows: normal quantiles, or mean + sd z where the marginal is normal within sampling noise
     (there the straight line has less estimation error in the tails than sample quantiles have).
+
+    `straight`: a straight line for every feature without atoms whose rows all lie within the table, normal or not. A
+    mixture of Gaussians in natural units stays one only under straight lines.
     """
     grid = np.linspace(-REACH, REACH, KNOTS)
     p = ndtr(grid)
@@ -99,10 +110,12 @@ def fit_scores(X: Float[np.ndarray, "b n"]) -> Scores:
         ordered = np.sort(X[:, j].astype(float))
         mean, sd = ordered.mean(), ordered.std()
         if sd > 0:
-            cdf = ndtr((ordered - mean) / sd)
+            z = (ordered - mean) / sd
+            cdf = ndtr(z)
             rank = np.arange(count) / count
             distance = max(np.abs(cdf - rank).max(), np.abs(cdf - rank - 1 / count).max())
-            if distance * np.sqrt(count) < NORMAL_BELOW:
+            smooth = straight and np.abs(z).max() <= REACH and np.unique(ordered).size > DISTINCT * count
+            if smooth or distance * np.sqrt(count) < NORMAL_BELOW:
                 table[j] = mean + sd * grid
                 continue
         table[j] = np.quantile(ordered, p, method="hazen")

@@ -1,9 +1,9 @@
 """A plan times a game: Shapley values with their standard errors, row by row.
 
-    phi = V @ W.T,      se^2 = se_completions^2 + se_coalitions^2
+    phi = W v + offset,      se^2 = se_completions^2 + se_coalitions^2
 
-se_completions is the spread of phi between blocks of noise, sd_r / sqrt(r); se_coalitions the plan's
-jackknife over the coalitions that were drawn.
+se_completions is the spread of phi over the replicates of v, sd_s / sqrt(s); se_coalitions comes from the reading of
+the plan's coalitions (`core.plan.Solved`).
 """
 
 from __future__ import annotations
@@ -11,40 +11,64 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from ascribe.core.adjusted import read
 from ascribe.core.arrays import np
-from ascribe.core.attribution import Attribution, Info
+from ascribe.core.attribution import Attribution, Deviations, Info
 from ascribe.core.errors import InputError
 from ascribe.core.estimators import make_plan
-from ascribe.core.features import check_rows, players_of
+from ascribe.core.features import Players, check_rows, players_of
 from ascribe.core.games import Game
 from ascribe.core.model import Model
-from ascribe.core.plan import Plan
 from ascribe.core.words import listed
 
-__all__ = ["Options", "shapley"]
+__all__ = ["MOST_BUDGET", "MOST_SAMPLES", "Options", "shapley"]
 
-LOW_ESS = 0.1
+FIRST_BUDGET, MOST_BUDGET, MOST_SAMPLES = 256, 16_384, 4096  # of the search for a standard error
 
 
 @dataclass(frozen=True)
 class Options:
-    """What a caller may choose. `budget` coalitions (None: by the number of players), `samples` completions each."""
+    """What a caller may choose. `budget` coalitions (None: by the number of players), `samples` completions each.
+
+    `value`: completions, surrogate, stacked, or auto (as the model was judged). `target_stderr`, in the output's unit:
+    coalitions and completions are doubled, whichever errs more, until no player's standard error is above it; `budget`
+    is then the most coalitions spent.
+    """
 
     estimator: str = "auto"
     budget: int | None = None
     samples: int = 64
     seed: int = 0
     groups: Mapping[str, tuple[str, ...]] | None = None
+    value: str = "auto"
+    target_stderr: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.target_stderr is not None and not self.target_stderr > 0:
+            raise InputError(f"target_stderr is a positive number in the output's unit, not {self.target_stderr}")
+
+
+@dataclass(frozen=True, eq=False)
+class _Row:
+    """One row answered: `completions (s, p)` and `coalitions (g, p)` are the error's parts."""
+
+    prediction: float
+    phi: np.ndarray
+    completions: np.ndarray
+    coalitions: np.ndarray
+    ess: float
+    fell_back: bool
+    estimator: str
+    budget: int
+    samples: int
+
+    @property
+    def stderr(self) -> np.ndarray:
+        return np.sqrt((self.completions**2).sum(axis=0) + (self.coalitions**2).sum(axis=0))
 
 
 def shapley(
-    model: Model,
-    game: Game,
-    X: np.ndarray,
-    method: str,
-    value: str,
-    options: Options,
-    step: Callable[[], None] | None = None,
+    model: Model, game: Game, X: np.ndarray, method: str, options: Options, step: Callable[[], None] | None = None
 ) -> Attribution:
     """Shapley values of every row that can be answered; the others hold NaN, a status and a reason."""
     X = np.asarray(X, dtype=float)
@@ -52,60 +76,110 @@ def shapley(
     if X.ndim != 2 or X.shape[1] != n:
         raise InputError(f"rows must be (rows, {n}) in the order {listed(model.names)}; got shape {X.shape}")
     players = players_of(model.names, options.groups)
-    plan = make_plan(options.estimator, len(players.names), options.budget, options.seed)
+    make_plan(options.estimator, len(players.names), options.budget, options.seed)  # refuses before any work
     b, p = len(X), len(players.names)
     values, stderr = np.full((b, p), np.nan), np.full((b, p), np.nan)
     prediction, ess = np.full(b, np.nan), np.full(b, np.nan)
     status, reasons = check_rows(model.features, X)
     base = game.base_value
-    inner = players.features_of(plan.S[1:-1])
-    for i in np.flatnonzero(status != "invalid"):
-        prediction[i], values[i], stderr[i], ess[i] = _one(model, game, X[i], plan, inner, base)
+    found: dict[int, _Row] = {}
+    for i in np.flatnonzero(status != "invalid").tolist():
+        row = _answer(model, game, X[i], players, base, options)
+        prediction[i], values[i], stderr[i], ess[i] = row.prediction, row.phi, row.stderr, row.ess
         if not np.isfinite(values[i]).all():
             values[i], stderr[i] = np.nan, np.nan
             status[i], reasons[i] = "not_finite", "the model gave no finite number for this row or its completions"
-        elif status[i] == "ok" and ess[i] < LOW_ESS * options.samples and game.kind == "conditional":
-            status[i], reasons[i] = "low_ess", f"{ess[i]:.1f} of {options.samples} completions are effective"
+        else:
+            found[i] = row
+            if status[i] == "ok":
+                status[i], reasons[i] = _remark(row, options.target_stderr)
         if step:
             step()
-    return Attribution(
-        values, base, prediction, stderr, ess, status, tuple(reasons), players.names, X,
-        _info(model, game, method, value, plan, options, _gap(values, prediction, base)),
-    )  # fmt: skip
-
-
-def _one(model: Model, game: Game, x: np.ndarray, plan: Plan, inner: np.ndarray, base: float) -> tuple:
-    """prediction, phi (p,), standard error (p,), smallest ess of one row."""
-    assert model.predict is not None
-    fx = float(np.asarray(model.predict(x[None]), dtype=float).reshape(-1)[0])
-    if not len(inner):  # one player takes the whole difference
-        return fx, np.array([fx - base]), np.zeros(1), np.nan
-    found = game.values(x, inner)
-    r = found.replicates.shape[1]
-    V = np.empty((r + 1, len(inner) + 2))  # the mean first, then each replicate
-    V[:, 0], V[:, -1] = base, fx
-    V[0, 1:-1], V[1:, 1:-1] = found.v, found.replicates.T
-    phi = plan.solve(V)
-    noise = phi[1:].std(axis=0, ddof=1) / np.sqrt(r) if r > 1 else 0.0
-    return fx, phi[0], np.hypot(noise, plan.coalition_stderr(V[:1])[0]), float(found.ess.min())
-
-
-def _gap(values: np.ndarray, prediction: np.ndarray, base: float) -> float:
     gap = np.abs(prediction - base - values.sum(axis=1))
-    return float(gap[np.isfinite(gap)].max(initial=0.0))
-
-
-def _info(model: Model, game: Game, method: str, value: str, plan: Plan, options: Options, gap: float) -> Info:
-    return Info(
+    rows = list(found.values())
+    info = Info(
         method=method,
         game=game.kind,
-        value=value,
-        estimator=plan.estimator,
-        budget=len(plan.S),
-        samples=game.samples,
+        value=game.value,
+        estimator="+".join(sorted({r.estimator for r in rows})) or options.estimator,
+        budget=max((r.budget for r in rows), default=0),
+        samples=game.samples if game.value == "background" else max((r.samples for r in rows), default=0),
         seed=options.seed,
         unit=model.unit,
         output=model.output,
         version=model.version,
-        gaps={"efficiency_gap": gap},
+        gaps={"efficiency_gap": float(gap[np.isfinite(gap)].max(initial=0.0))},
     )
+    return Attribution(
+        values, base, prediction, stderr, ess, status, tuple(reasons), players.names, X, info, model.names,
+        _deviations(found, b, p),
+    )  # fmt: skip
+
+
+def _answer(model: Model, game: Game, x: np.ndarray, players: Players, base: float, options: Options) -> _Row:
+    """One row, at the budget and samples asked for, or at growing ones until the error asked for is reached."""
+    budget, samples, target = options.budget, options.samples, options.target_stderr
+    if target is None:
+        return _one(model, game, x, players, base, options, budget)
+    p = len(players.names)
+    most = budget or max(MOST_BUDGET, 4 * p)
+    budget = budget if options.estimator == "exact" else min(most, max(FIRST_BUDGET, 4 * p))
+    while True:
+        row = _one(model, game.with_samples(samples), x, players, base, options, budget)
+        if not np.isfinite(row.phi).all() or row.stderr.max() <= target:
+            return row
+        part = [(d**2).sum(axis=0).max() for d in (row.completions, row.coalitions)]
+        untold = bool(np.isnan(part[1]))  # too few coalitions to tell their error
+        more_coalitions = (budget or most) < most and (untold or part[1] > 0)
+        more_completions = 0 < row.samples < MOST_SAMPLES and not untold
+        if more_coalitions and (not more_completions or part[1] >= part[0]):
+            budget = min(2 * (budget or most), most)
+        elif more_completions and part[0] > 0:
+            samples = min(2 * samples, MOST_SAMPLES)
+        else:
+            return row
+
+
+def _one(
+    model: Model, game: Game, x: np.ndarray, players: Players, base: float, options: Options, budget: int | None
+) -> _Row:
+    assert model.predict is not None
+    plan = make_plan(options.estimator, len(players.names), budget, options.seed)
+    inner = players.features_of(plan.S[1:-1])
+    fx = float(np.asarray(model.predict(x[None]), dtype=float).reshape(-1)[0])
+    p = len(players.names)
+    if not len(inner):  # one player takes the whole difference
+        nothing = np.zeros((0, p))
+        return _Row(fx, np.array([fx - base]), nothing, nothing, np.inf, False, plan.estimator, len(plan.S), 0)
+    values = game.values(x, inner)
+    s = values.replicates.shape[1]
+    v = np.concatenate([[base], values.v, [fx]])
+    if not np.isfinite(v).all():
+        nan = np.full(p, np.nan)
+        return _Row(fx, nan, nan[None], nan[None], np.nan, False, plan.estimator, len(plan.S), s)
+    solved = read(plan, v)
+    apart = (values.replicates - values.v[:, None]).T @ solved.W[:, 1:-1].T  # base and prediction are not drawn
+    completions = apart / np.sqrt(s * (s - 1)) if s > 1 else np.zeros((0, p))
+    ess = float(values.ess.min())
+    return _Row(
+        fx, solved.phi(v), completions, solved.deviations, ess, values.fell_back, solved.estimator, len(plan.S), s
+    )  # fmt: skip
+
+
+def _remark(row: _Row, target: float | None) -> tuple[str, str]:
+    if row.fell_back:
+        reason = f"{row.ess:.1f} of {row.samples} completions would be effective: they count alike instead"
+        return "low_ess", reason
+    if target is not None and not row.stderr.max() <= target:  # NaN: too few coalitions to tell
+        return "above_target", f"standard error {row.stderr.max():.3g} at {row.budget} coalitions x {row.samples}"
+    return "ok", ""
+
+
+def _deviations(found: Mapping[int, _Row], b: int, p: int) -> Deviations:
+    """All rows' parts, in one array each; rows with fewer parts (another budget) are filled up with zeros."""
+    s, g = (max((len(getattr(r, word)) for r in found.values()), default=0) for word in ("completions", "coalitions"))
+    held = Deviations(np.zeros((b, s, p), np.float32), np.zeros((b, g, p), np.float32))
+    for i, row in found.items():
+        held.completions[i, : len(row.completions)] = row.completions
+        held.coalitions[i, : len(row.coalitions)] = row.coalitions
+    return held

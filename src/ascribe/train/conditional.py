@@ -27,6 +27,8 @@ __all__ = ["export_conditional", "fit_conditional", "npz"]
 BACKGROUND_ROWS = 256  # of the marginal game; evenly through the training part
 GATE_ROWS, GATE_COALITIONS, GATE_SAMPLES = 256, 24, 32
 ESS_FLOOR = 0.4
+HEAD = ["logits", "mean", "diag", "factor"]
+HEAD_TOLERANCE = 1e-3  # elimination in single precision, where one feature all but determines another
 
 
 def export_conditional(
@@ -38,8 +40,8 @@ def export_conditional(
     background = X[evenly(len(X), BACKGROUND_ROWS)]
     plain = _open(files, fit, background, "proposal")
     weighted = replace(plain, weighting="energy")
-    rows = X[fit.held[:GATE_ROWS]]
-    errors = [mse_v(predict, c, rows, GATE_COALITIONS, GATE_SAMPLES) for c in (plain, weighted)]
+    rows = X[fit.held][evenly(len(fit.held), GATE_ROWS)]
+    errors = [mse_v(predict, c, rows, GATE_COALITIONS, GATE_SAMPLES).rows for c in (plain, weighted)]
     gain = errors[0] - errors[1]
     margin = gain.std(ddof=1) / np.sqrt(len(gain))
     low_ess = _low_ess(weighted, rows)
@@ -55,6 +57,8 @@ def export_conditional(
         "mse_v_energy": float(errors[1].mean()),
         "low_ess": low_ess,
         "log_likelihood_gain": list(fit.gain),
+        "network_gain": list(fit.correction),
+        "network": fit.proposal.encoder is not None,
         "nll": fit.proposal_history.best,
         "seconds": fit.proposal_history.seconds + fit.tilt_history.seconds,
         "reason": reason,
@@ -78,7 +82,7 @@ def _conditional_files(fit: EmShapFit) -> dict[str, bytes]:
         "observed": torch.rand(8, n, generator=generator) < 0.5,
     }
     return {
-        "proposal.onnx": to_onnx(fit.proposal, example, ["logits", "mean", "diag", "factor"]),
+        "proposal.onnx": to_onnx(fit.proposal, example, HEAD, HEAD_TOLERANCE),
         "energy.onnx": to_onnx(fit.tilt, example, ["tilt"]),
         "scores.npz": npz(table=fit.scores.table),
     }
@@ -101,7 +105,8 @@ def fit_conditional(
     with computing() as device:
         fit = fit_emshap(X, seed, device, progress, max_seconds=max_seconds)
     gain, error = fit.gain
-    return _open(_conditional_files(fit), fit, X, "energy" if gain > 2 * error else "proposal")
+    law = _open(_conditional_files(fit), fit, X, "energy" if gain > 2 * error else "proposal")
+    return replace(law, held=tuple(fit.held.tolist()))
 
 
 def npz(**arrays: np.ndarray) -> bytes:

@@ -27,11 +27,15 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """`fit` and `validation` together are the training part; `holdout` is never touched before the end."""
+    """`fit` and `validation` together are the training part; `holdout` is never touched before the end. `late`:
+    positions in the training part of the last half of each group's validation rows, for what must be judged on rows
+    that are not neighbours in time of those it was fitted on.
+    """
 
     fit: Part
     validation: Part
     holdout: Part
+    late: np.ndarray
 
     @property
     def training(self) -> Part:
@@ -68,10 +72,11 @@ def split(
         parts["validation"].append(block[fit:train])
         parts["holdout"].append(block[train:])
     made = {name: _part(pl.concat(held), features, target) for name, held in parts.items()}
+    late = np.concatenate([2 * np.arange(len(block)) >= len(block) for block in parts["validation"]])
     for name, part in made.items():
         if len(part) < 10:
             raise InputError(f"the {name} part has {len(part)} rows, 10 are the least: give more rows or other shares")
-    return Dataset(**made)
+    return Dataset(**made, late=len(made["fit"]) + np.flatnonzero(late))
 
 
 def _part(rows: pl.DataFrame, features: Sequence[str], target: str) -> Part:

@@ -22,11 +22,13 @@ OPSET = 20
 TOLERANCE = 1e-5  # of the largest value of an output, float32 against float32
 
 
-def to_onnx(network: nn.Module, example: Mapping[str, torch.Tensor], outputs: Sequence[str]) -> bytes:
+def to_onnx(
+    network: nn.Module, example: Mapping[str, torch.Tensor], outputs: Sequence[str], tolerance: float = TOLERANCE
+) -> bytes:
     """The network as a self-contained graph with free first axis, checked against torch on the example and on one
     row alone.
 
-    Raises BundleError if ONNX Runtime and torch differ by more than 1e-5 of an output's largest value.
+    Raises BundleError if ONNX Runtime and torch differ by more than `tolerance` of an output's largest value.
     """
     network = network.eval().cpu()
     free = {name: {0: torch.export.Dim("rows", min=1)} for name in example}
@@ -49,7 +51,7 @@ def to_onnx(network: nn.Module, example: Mapping[str, torch.Tensor], outputs: Se
         with torch.no_grad():
             told = network(*(torch.as_tensor(v) for v in inputs.values()))
         told = told if isinstance(told, tuple) else (told,)
-        check_parity(graph, inputs, dict(zip(outputs, (t.numpy() for t in told), strict=True)))
+        check_parity(graph, inputs, dict(zip(outputs, (t.numpy() for t in told), strict=True)), tolerance)
     return graph
 
 

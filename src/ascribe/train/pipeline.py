@@ -19,18 +19,25 @@ import pyarrow.feather
 from ascribe.bundle import archive, manifest
 from ascribe.bundle.runtime import graph_predict
 from ascribe.bundle.tables import read_table, write_parquet
-from ascribe.core.arrays import evenly
+from ascribe.core.arrays import Predict, evenly
+from ascribe.core.control import Control, fit_control
+from ascribe.core.energy import EmShap
 from ascribe.core.errors import InputError
 from ascribe.core.features import Feature
 from ascribe.core.judge import power_error
+from ascribe.train.amortized import train_amortized
 from ascribe.train.clean import Cleaned, clean
 from ascribe.train.conditional import export_conditional, npz
 from ascribe.train.dataset import Dataset, split
 from ascribe.train.families import POWER_FAMILIES
+from ascribe.train.families.amortized import AmortizedOptions
 from ascribe.train.families.emshap import EmShapOptions, fit_emshap
+from ascribe.train.families.surrogate import SurrogateOptions, fit_surrogate
 from ascribe.train.fitted import FittedPower
 from ascribe.train.settings import computing
+from ascribe.train.surrogate import export_surrogate, open_surrogate
 from ascribe.train.units import describe, read_units
+from ascribe.train.value import choose_value
 from ascribe.train.watch import Watcher
 
 __all__ = ["Report", "TrainOptions", "prepare", "train"]
@@ -42,6 +49,7 @@ CHOICE_BLOCKS = 30
 @dataclass(frozen=True)
 class TrainOptions:
     """`features`: None takes every numeric column but target, time and group. `family`: best or one by name.
+    `surrogate`: fit one, and let it be chosen or stacked; `amortized`: learn the one-pass explainer from it.
 
     Raises InputError for an unknown family or a held-out share outside (0, 1).
     """
@@ -57,6 +65,8 @@ class TrainOptions:
     family: str = "best"
     seed: int = 0
     max_seconds: float | None = None
+    surrogate: bool = True
+    amortized: bool = True
 
     def __post_init__(self) -> None:
         if self.family != "best" and self.family not in POWER_FAMILIES:
@@ -87,11 +97,20 @@ def train(options: TrainOptions, watch: Watcher | None = None) -> Report:
     with computing() as device:
         power, families = _fit_power(data, options, device, watch)
         seconds = options.max_seconds
-        fit = fit_emshap(data.training.X, options.seed, device, watch.progress("EmSHAP"), max_seconds=seconds)
+        late = data.late if options.time else None
+        fit = fit_emshap(
+            data.training.X, options.seed, device, watch.progress("EmSHAP"), max_seconds=seconds, held=late
+        )
     predict = graph_predict(power.graph, power.family)
     files, conditional, chosen = export_conditional(fit, data.training.X, predict, watch)
     holdout = data.holdout
     base = float(np.mean(predict(data.training.X).astype(float)))
+    control = fit_control(predict, conditional)
+    if control is not None:
+        files["control.npz"] = npz(**control.arrays())
+        watch.note(f"a polynomial control leaves {100 * control.left:.0f} % of the variance of completions")
+    values = _values(options, data.training.X, fit.held, predict, conditional, control, base, target.unit, watch)
+    files |= values.files
     example = data.training.X[len(data.training) // 2].astype(np.float32)
     files |= {
         "predict.onnx": power.graph,
@@ -103,7 +122,7 @@ def train(options: TrainOptions, watch: Watcher | None = None) -> Report:
         "families": families,
         "holdout": asdict(power_error(holdout.y, predict(holdout.X).astype(float))),
         "conditional": chosen,
-    }
+    } | values.metrics
     made = manifest.Manifest(
         format=manifest.FORMAT,
         created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -118,11 +137,54 @@ def train(options: TrainOptions, watch: Watcher | None = None) -> Report:
         example={"x": example.astype(float).tolist(), "prediction": predict(example[None]).astype(float).tolist()},
         scaling={"predict": power.scaling, "conditional": "scores.npz: knots of each feature at scores -4 ... 4"},
         conditional=manifest.Conditional(
-            "emshap", conditional.weighting, conditional.rank, fit.proposal.c, chosen["reason"]
+            "emshap", conditional.weighting, conditional.rank, fit.proposal.c, chosen["reason"], *values.choice
         ),
+        amortized=values.amortized,
     )
     archive.write(options.out, made, files)
     return Report(made.version(), power.family, metrics)
+
+
+@dataclass(frozen=True)
+class _Values:
+    """What comes beside completions: graphs, `value` and `share` of the manifest, and numbers."""
+
+    files: dict[str, bytes]
+    choice: tuple[str, list[float]]
+    amortized: manifest.Amortized | None
+    metrics: dict[str, Any]
+
+
+def _values(
+    options: TrainOptions, X: np.ndarray, held: np.ndarray, predict: Predict, conditional: EmShap,
+    control: Control | None, base: float, unit: str, watch: Watcher,
+) -> _Values:  # fmt: skip
+    """Fit the surrogate, choose the value function on rows that neither it nor EmSHAP was fitted on, and learn the
+    one-pass explainer.
+    """
+    if not options.surrogate:
+        return _Values({}, ("completions", []), None, {})
+    limit, seed = options.max_seconds, options.seed
+    with computing() as device:
+        fit = fit_surrogate(predict, X, seed, device, watch.progress("surrogate"), limit, conditional.scores, held)
+        files = {"surrogate.onnx": export_surrogate(fit)}
+        surrogate = open_surrogate(files["surrogate.onnx"], fit)
+        choice = choose_value(predict, conditional, surrogate, X[held], unit, seed, control)
+        watch.note(choice.reason)
+        chosen = (choice.value, list(choice.share))
+        metrics: dict[str, Any] = {
+            "value": {"mse_v": choice.mse, "reason": choice.reason},
+            "surrogate": {"mse_v": fit.history.best * fit.variance, "seconds": fit.history.seconds},
+        }
+        if not options.amortized:
+            return _Values(files, chosen, None, metrics)
+        graph, judged, learnt = train_amortized(
+            predict, conditional, surrogate, choice, X, held, base, seed, device, watch.progress("one pass"), limit
+        )
+    watch.note(f"one pass: R2 {judged.r2:.3f} against the accurate answer on {judged.rows} held-out rows")
+    metrics["amortized"] = {"r2": judged.r2, "rmse": judged.rmse.tolist(), "seconds": learnt.history.seconds}
+    told = manifest.Amortized(choice.value, judged.rmse.tolist(), judged.r2, judged.rows)
+    return _Values(files | {"amortized.onnx": graph}, chosen, told, metrics)
 
 
 def prepare(options: TrainOptions, watch: Watcher) -> tuple[pa.Table, Cleaned, Feature]:
@@ -210,6 +272,8 @@ def _lineage(
             "family": options.family,
             "power": power.options,
             "emshap": asdict(EmShapOptions()),
+            "surrogate": asdict(SurrogateOptions()) if options.surrogate else None,
+            "amortized": asdict(AmortizedOptions()) if options.surrogate and options.amortized else None,
             "constant_features": list(cleaned.constant),
             "quarantined": cleaned.reasons,
             "libraries": {name: version(name) for name in ("torch", "xgboost", "onnx", "onnxruntime", "numpy")},

@@ -8,27 +8,30 @@ from dataclasses import dataclass
 from ascribe.core.arrays import np
 from ascribe.core.attribution import Attribution
 from ascribe.core.errors import CapabilityError, InputError
-from ascribe.core.explainers.conditional_shap import conditional_game
-from ascribe.core.explainers.kernel_shap import marginal_game
-from ascribe.core.games import Game
+from ascribe.core.explainers.amortized_shap import amortized_shap
+from ascribe.core.explainers.conditional_shap import conditional_shap
+from ascribe.core.explainers.kernel_shap import kernel_shap
 from ascribe.core.model import Model
-from ascribe.core.shapley import Options, shapley
+from ascribe.core.shapley import Options
 
 __all__ = ["EXPLAINERS", "Explainer", "Options", "available", "explain"]
 
 
+Step = Callable[[], None]
+
+
 @dataclass(frozen=True)
 class Explainer:
-    """What an explainer needs of a model, the game it plays, and which value function it reads."""
+    """What an explainer needs of a model, and the function that answers rows (b, n)."""
 
     needs: frozenset[str]
-    game: Callable[[Model, Options], Game]
-    value: str
+    answer: Callable[[Model, np.ndarray, Options, Step | None], Attribution]
 
 
 EXPLAINERS: dict[str, Explainer] = {
-    "conditional_shap": Explainer(frozenset({"predict", "conditional"}), conditional_game, "completions"),
-    "kernel_shap": Explainer(frozenset({"predict", "background"}), marginal_game, "background"),
+    "conditional_shap": Explainer(frozenset({"predict", "conditional"}), conditional_shap),
+    "kernel_shap": Explainer(frozenset({"predict", "background"}), kernel_shap),
+    "amortized_shap": Explainer(frozenset({"predict", "amortized"}), amortized_shap),
 }
 
 
@@ -42,7 +45,7 @@ def explain(
     X: np.ndarray,
     method: str = "conditional_shap",
     options: Options | None = None,
-    step: Callable[[], None] | None = None,
+    step: Step | None = None,
 ) -> Attribution:
     """Attributions of rows `X (b, n)` by name of method; `step` is called after each row (progress).
 
@@ -56,6 +59,4 @@ def explain(
         raise CapabilityError(
             f"{method} needs {', '.join(sorted(missing))}, which this model does not offer; it can be asked for: {can}"
         )
-    options = options or Options()
-    game = explainer.game(model, options)
-    return shapley(model, game, X, method, explainer.value, options, step)
+    return explainer.answer(model, X, options or Options(), step)

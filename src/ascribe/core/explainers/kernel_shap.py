@@ -6,11 +6,20 @@ than 100 completions' noise when they are correlated. The answer says `game="mar
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from ascribe.core.arrays import np
+from ascribe.core.attribution import Attribution
 from ascribe.core.games import MarginalGame
 from ascribe.core.model import Model
-from ascribe.core.shapley import Options
+from ascribe.core.shapley import Options, shapley
 
-__all__ = ["marginal_game"]
+__all__ = ["kernel_shap", "marginal_game"]
+
+
+def kernel_shap(model: Model, X: np.ndarray, options: Options, step: Callable[[], None] | None) -> Attribution:
+    """By the mean of f over the background rows."""
+    return shapley(model, marginal_game(model, options), X, "kernel_shap", options, step)
 
 
 def marginal_game(model: Model, options: Options) -> MarginalGame:

@@ -1,10 +1,11 @@
-"""EmSHAP: a GRU proposal with joint dependence, and an energy network that tilts it.
+"""EmSHAP: a proposal with joint dependence, and an energy network that tilts it.
 
     L_q = - log q(x_u | x_S)                                              hidden part only        (eq. 14, proposal)
     L_t = t(x, S) + log (1/s) sum_k exp(-t(z_k, S)),   z_k ~ q detached    importance-sampled Z    (eq. 14, energy)
 
-The proposal is trained first; the energy then with the proposal frozen. After Lu et al., arXiv 2404.01078, with the
-corrections of `docs/decisions/0002-energy-as-a-tilt.md`.
+The proposal is a closed-form factor mixture, then the GRU's correction of it, each kept only where it raises the
+likelihood of rows that were held out; the energy is trained last, with the proposal frozen. After Lu et al., arXiv
+2404.01078, with the corrections of `docs/decisions/0002-energy-as-a-tilt.md` and `0009-factor-mixture.md`.
 """
 
 from __future__ import annotations
@@ -15,24 +16,32 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
-from torch import nn
-from torch.nn import functional as F  # noqa: N812 - torch's own abbreviation
 
 from ascribe.core.scaling import Scores, fit_scores
+from ascribe.train.densities import draw_q, log_q
+from ascribe.train.emshap_networks import Proposal, Tilt
+from ascribe.train.factor_mixture import FactorMixture, components_within, fit_factor_mixture
 from ascribe.train.loop import History, Loop, Progress, train
 from ascribe.train.masking import observed_masks
 
-__all__ = ["EmShapFit", "EmShapOptions", "Proposal", "Tilt", "fit_emshap"]
+__all__ = ["EmShapFit", "EmShapOptions", "fit_emshap"]
+
+GAIN_DRAWS = 64
+WHOLE = 50  # rows for each component and feature, from which the mixture is fitted again on every row
+CHOICE_COMPONENTS = 8  # by which the scores are chosen
 
 
 @dataclass(frozen=True)
 class EmShapOptions:
-    """Sizes and schedules. `tau` bounds the tilt: |t| <= tau, so ess/s >= 1/cosh(tau)^2. `draws`: s of L_t. `noise`: sd
-    of the noise on observed scores in training. `masking`: see `masking.observed_masks`.
+    """Sizes and schedules. `components`: most of the mixture (None: as the rows allow). `encoder`: gru, mlp, set, or
+    None for the mixture alone. `tau` bounds the tilt: |t| <= tau, so ess/s >= 1/cosh(tau)^2. `draws`: s of L_t.
+    `noise`: sd of the noise on observed scores in training. `masking`: see `masking.observed_masks`. `steps`: least
+    number of training steps of the correction, which small tables reach by more epochs.
     """
 
-    components: int = 4
-    rank: int = 4
+    components: int | None = None
+    rank: int = 8
+    encoder: str | None = "gru"
     hidden: int = 64
     embedding: int = 8
     energy_width: int = 64
@@ -42,113 +51,17 @@ class EmShapOptions:
     noise: float = 0.005
     masking: str = "mixed"
     validation: float = 0.15
-    loop: Loop = field(default_factory=lambda: Loop(epochs=40, batch=512, lr=4e-3, weight_decay=1e-3, patience=40))
-    energy_loop: Loop = field(default_factory=lambda: Loop(epochs=8, batch=512, lr=2e-3, weight_decay=1e-3, patience=4))
-
-
-class Proposal(nn.Module):
-    """`score (r, n)`, `observed (r, n)` bool -> logits (r, c), mean (r, c, n), diag (r, c, n), factor (r, c, n, l).
-
-    Step j of a bidirectional GRU reads [score_j or 0, observed_j, embedding_j]; the heads are affine in the two last
-    states. Hidden scores never enter: `where`, not a product, since 0 * NaN is NaN.
-    """
-
-    def __init__(self, n: int, options: EmShapOptions) -> None:
-        super().__init__()
-        self.n, self.c, self.rank = n, options.components, options.rank
-        self.embedding = nn.Parameter(0.3 * torch.randn(n, options.embedding))
-        self.gru = nn.GRU(2 + options.embedding, options.hidden, batch_first=True, bidirectional=True)
-        width = 2 * options.hidden
-        self.logits = nn.Linear(width, self.c)
-        self.mean = nn.Linear(width, self.c * n)
-        self.diag = nn.Linear(width, self.c * n)
-        self.factor = nn.Linear(width, self.c * n * self.rank)
-        with torch.no_grad():
-            self.factor.weight.mul_(0.3)
-            self.mean.bias.normal_(0, 0.3)  # components must start apart
-
-    def forward(
-        self, score: torch.Tensor, observed: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-        rows = score.shape[0]
-        known = torch.where(observed, score, torch.zeros_like(score))
-        steps = torch.cat(
-            [known.unsqueeze(-1), observed.unsqueeze(-1).to(score.dtype), self.embedding.expand(rows, -1, -1)], dim=-1
-        )
-        _, last = self.gru(steps)
-        state = torch.cat([last[0], last[1]], dim=-1)
-        return (
-            self.logits(state),
-            self.mean(state).view(rows, self.c, self.n),
-            F.softplus(self.diag(state)).view(rows, self.c, self.n) + 1e-3,
-            self.factor(state).view(rows, self.c, self.n, self.rank),
-        )
-
-
-class Tilt(nn.Module):
-    """`score (r, n)` of a completed row, `observed (r, n)` bool -> `tilt (r,)` = tau tanh(a / tau).
-
-    a: MLP with skip connections; its last layer starts at 0, so the energy starts as the proposal's own.
-    """
-
-    def __init__(self, n: int, options: EmShapOptions) -> None:
-        super().__init__()
-        self.tau = options.tau
-        self.enter = nn.Linear(2 * n, options.energy_width)
-        self.blocks = nn.ModuleList(
-            nn.Sequential(nn.SiLU(), nn.Linear(options.energy_width, options.energy_width))
-            for _ in range(options.energy_blocks)
-        )
-        self.leave = nn.Linear(options.energy_width, 1)
-        nn.init.zeros_(self.leave.weight)
-        nn.init.zeros_(self.leave.bias)
-
-    def forward(self, score: torch.Tensor, observed: torch.Tensor) -> torch.Tensor:
-        h = self.enter(torch.cat([score, observed.to(score.dtype)], dim=-1))
-        for block in self.blocks:
-            h = h + block(h)
-        return self.tau * torch.tanh(self.leave(F.silu(h)).squeeze(-1) / self.tau)
-
-
-Head = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
-
-
-def log_q(head: Head, z: torch.Tensor, observed: torch.Tensor) -> torch.Tensor:
-    """log q(z_u | z_S) (r,); the formula of `core.mixture.Mixture.log_density`, differentiable."""
-    logits, mean, diag, factor = head
-    h = (~observed).unsqueeze(1)
-    D = torch.where(h, diag, torch.ones_like(diag))
-    Fh = factor * h.unsqueeze(-1)
-    r = torch.where(h, z.unsqueeze(1) - mean, torch.zeros_like(mean))
-    scaled = Fh / D.unsqueeze(-1)
-    M = torch.eye(factor.shape[-1], device=z.device) + scaled.transpose(2, 3) @ Fh
-    L = torch.linalg.cholesky(M)
-    c = (scaled * r.unsqueeze(-1)).sum(2)
-    white = torch.linalg.solve_triangular(L, c.unsqueeze(-1), upper=False).squeeze(-1)
-    quadratic = (r**2 / D).sum(2) - (white**2).sum(2)
-    log_det = 2 * torch.diagonal(L, dim1=2, dim2=3).log().sum(2) + D.log().sum(2)
-    normal = -0.5 * (quadratic + log_det + h.sum(2) * math.log(2 * math.pi))
-    return torch.logsumexp(logits + normal, dim=1) - torch.logsumexp(logits, dim=1)  # exactly 0 if nothing is hidden
-
-
-def draw_q(head: Head, s: int, generator: torch.Generator) -> torch.Tensor:
-    """Plain draws (r, s, n), detached."""
-    logits, mean, diag, factor = (t.detach() for t in head)
-    rows, _, n, rank = factor.shape
-    device = mean.device
-    component = torch.multinomial(torch.softmax(logits, dim=1), s, replacement=True, generator=generator)  # (r, s)
-    at = torch.arange(rows, device=device)[:, None]
-    eps = torch.randn(rows, s, rank, 1, generator=generator, device=device)
-    delta = torch.randn(rows, s, n, generator=generator, device=device)
-    correlated = (factor[at, component] @ eps).squeeze(-1)
-    return mean[at, component] + correlated + diag[at, component].sqrt() * delta
+    steps: int = 600
+    loop: Loop = field(default_factory=lambda: Loop(epochs=8, batch=256, lr=4e-3, weight_decay=1e-3, patience=8))
+    energy_loop: Loop = field(default_factory=lambda: Loop(epochs=5, batch=512, lr=2e-3, weight_decay=1e-3, patience=3))
 
 
 @dataclass(frozen=True, eq=False)
 class EmShapFit:
     """Trained parts. `gain`: held-out log-likelihood of the energy over the proposal alone, in nats per row, with its
-    standard error. Histories hold validation losses in nats per row. `held`: positions of the rows that validated and
-    that no gradient has seen.
+    standard error; `correction`: that of the network's correction over the mixture alone (0, 0 where there is none; it
+    is kept where it gains more than two standard errors). Histories hold validation losses in nats per row. `held`:
+    positions of the rows that validated and that no gradient has seen.
     """
 
     scores: Scores
@@ -157,6 +70,7 @@ class EmShapFit:
     proposal_history: History
     tilt_history: History
     gain: tuple[float, float]
+    correction: tuple[float, float]
     held: np.ndarray
 
 
@@ -167,98 +81,191 @@ def fit_emshap(
     progress: Progress | None = None,
     options: EmShapOptions | None = None,
     max_seconds: float | None = None,
+    held: np.ndarray | None = None,
 ) -> EmShapFit:
-    """Fit on rows `X (rows, n)` in natural units; every seventh or so row validates, drawn by `seed`."""
+    """Fit on rows `X (rows, n)` in natural units. `held`: positions of the rows that validate; None: every seventh or
+    so, drawn by `seed`.
+    """
     options = options or EmShapOptions()
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
-    scores = fit_scores(X)
-    if scores.normal.all():  # one component is enough; more, and the schedule's uneven sizes, only fit noise
-        options = replace(options, components=1, masking="uniform")
     order = rng.permutation(len(X))
-    held = order[: max(2, round(options.validation * len(X)))]
-    kept = order[len(held) :]
-    Z, Z_mid = _on(scores.randomise(X, rng), device), _on(scores.forward(X), device)
-    n = X.shape[1]
-    proposal, tilt = Proposal(n, options).to(device), Tilt(n, options).to(device)
+    held = order[: max(2, round(options.validation * len(X)))] if held is None else rng.permutation(held)
+    kept = order[~np.isin(order, held)]
+    rows = _scored(X, kept, held, seed, options, device)
+    scores = rows.scores
+    part = _weighted(progress)
+    mixture = _mixture(rows, kept, held, seed, options, part(0.0, 0.1, "mixture"))
+    limit = None if max_seconds is None else 0.7 * max_seconds
+    plain = Proposal(mixture, None, options.hidden, options.embedding).to(device)
+    correction, first = (0.0, 0.0), History([float(rows.nll(plain, held, seed).mean())], 0, 0, 0.0)
+    proposal = plain
+    if options.encoder is not None:
+        proposal = Proposal(mixture, options.encoder, options.hidden, options.embedding).to(device)
+        loop = _limited(_lengthened(options, len(kept)), limit)
+        first = train(
+            proposal,
+            len(kept),
+            lambda index, t: rows.proposal_loss(proposal, kept[index], t, rng),
+            lambda: float(rows.nll(proposal, held, seed).mean()),
+            loop,
+            rng,
+            part(0.1, 0.8, "proposal"),
+        )
+        correction = _paired(rows.nll(plain, held, seed) - rows.nll(proposal, held, seed))
+        if correction[0] <= 2 * correction[1]:
+            proposal = plain
+            if len(X) >= WHOLE * mixture.c * X.shape[1]:  # too few parameters for held rows to be remembered by
+                whole = fit_factor_mixture(rows.spread.cpu().numpy(), mixture.c, mixture.rank, seed)
+                proposal = Proposal(whole, None, options.hidden, options.embedding).to(device)
+    proposal.requires_grad_(False)
+    tilt = Tilt(X.shape[1], options.energy_width, options.energy_blocks, options.tau).to(device)
+    dice = torch.Generator(device=device).manual_seed(seed)
 
-    def masked(index: np.ndarray, t: float, source: np.random.Generator) -> tuple[torch.Tensor, ...]:
+    def gain() -> tuple[float, float]:
+        """log p - log q of held-out rows; the same masks and draws each time."""
+        fixed, again = np.random.default_rng(seed + 2), torch.Generator(device=device).manual_seed(seed + 2)
+        parts = np.array_split(held[:2048], math.ceil(len(held[:2048]) / 512))
+        with torch.no_grad():
+            found = [rows.tilt_terms(proposal, tilt, p, 1.0, fixed, GAIN_DRAWS, again) for p in parts]
+        return _paired(-torch.cat(found).cpu().numpy())
+
+    second = train(
+        tilt,
+        len(kept),
+        lambda index, t: rows.tilt_terms(proposal, tilt, kept[index], t, rng, options.draws, dice).mean(),
+        lambda: -gain()[0],
+        _limited(options.energy_loop, None if max_seconds is None else 0.3 * max_seconds),
+        rng,
+        part(0.8, 1.0, "energy"),
+    )
+    return EmShapFit(scores, proposal.cpu(), tilt.cpu(), first, second, gain(), correction, held)
+
+
+class _Rows:
+    """The training rows as scores, and the terms of the two losses over them."""
+
+    def __init__(
+        self, scores: Scores, X: np.ndarray, rng: np.random.Generator, options: EmShapOptions, device: str
+    ) -> None:
+        self.scores = scores
+        self.spread, self.middle = _on(scores.randomise(X, rng), device), _on(scores.forward(X), device)
+        self.options, self.device, self.n = options, device, X.shape[1]
+
+    def masked(self, index: np.ndarray, t: float, source: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         """Scores with atoms spread where hidden (a density is fitted) and in the middle where observed (as served)."""
-        observed = torch.as_tensor(observed_masks(len(index), n, t, source, options.masking), device=device)
-        at = torch.as_tensor(index, device=device)
-        return torch.where(observed, Z_mid[at], Z[at]), observed
+        masks = observed_masks(len(index), self.n, t, source, self.options.masking)
+        observed = torch.as_tensor(masks, device=self.device)
+        at = torch.as_tensor(index, device=self.device)
+        return torch.where(observed, self.middle[at], self.spread[at]), observed
 
-    def proposal_loss(index: np.ndarray, t: float) -> torch.Tensor:
-        z, observed = masked(kept[index], t, rng)
-        seen = z + options.noise * torch.randn_like(z)
-        return -log_q(proposal(seen, observed), z, observed).mean() / n
+    def proposal_loss(
+        self, proposal: Proposal, index: np.ndarray, t: float, source: np.random.Generator
+    ) -> torch.Tensor:
+        z, observed = self.masked(index, t, source)
+        seen = z + self.options.noise * torch.randn_like(z)
+        return -log_q(proposal(seen, observed), z, observed).mean() / self.n
 
-    def proposal_validation() -> float:
-        fixed = np.random.default_rng(seed + 1)  # the same masks each epoch: epochs are compared, not masks
-        total = 0.0
-        for part in np.array_split(held, math.ceil(len(held) / 2048)):
-            z, observed = masked(part, 1.0, fixed)
-            total -= float(log_q(proposal(z, observed), z, observed).sum())
-        return total / len(held)
+    def nll(self, proposal: torch.nn.Module, index: np.ndarray, seed: int) -> np.ndarray:
+        """-log q of each row under one mask; the same masks for every proposal and epoch: fits are compared."""
+        fixed = np.random.default_rng(seed + 1)
+        found = []
+        with torch.no_grad():
+            for part in _parts(index):
+                z, observed = self.masked(part, 1.0, fixed)
+                found.append(-log_q(proposal(z, observed), z, observed).cpu().numpy())
+        return np.concatenate(found)
 
-    generator = torch.Generator(device=device).manual_seed(seed)
+    def fixed_masks(self, index: np.ndarray, seed: int) -> list[np.ndarray]:
+        """The masks of `nll`, part by part."""
+        fixed = np.random.default_rng(seed + 1)
+        return [observed_masks(len(part), self.n, 1.0, fixed, self.options.masking) for part in _parts(index)]
 
     def tilt_terms(
-        index: np.ndarray, t: float, source: np.random.Generator, s: int, dice: torch.Generator = generator
+        self,
+        proposal: Proposal,
+        tilt: Tilt,
+        index: np.ndarray,
+        t: float,
+        source: np.random.Generator,
+        s: int,
+        dice: torch.Generator,
     ) -> torch.Tensor:
         """t(x) + log mean exp(-t(z_k)) (r,): 0 everywhere while the tilt is constant."""
-        z, observed = masked(index, t, source)
+        z, observed = self.masked(index, t, source)
         with torch.no_grad():
             drawn = draw_q(proposal(z, observed), s, dice)
-        full = torch.where(observed[:, None], z[:, None], drawn)
-        wide = observed[:, None].expand(-1, s, -1)
-        log_z = torch.logsumexp(-tilt(full.reshape(-1, n), wide.reshape(-1, n)).view(len(index), s), 1) - math.log(s)
-        return tilt(z, observed) + log_z
-
-    def tilt_validation() -> float:
-        return -_gain(tilt_terms, held, seed, device)[0]
-
-    half = None if max_seconds is None else 0.8 * max_seconds
-    rest = None if max_seconds is None else 0.2 * max_seconds
-    part = _weighted(progress)
-    first = train(
-        proposal,
-        len(kept),
-        proposal_loss,
-        proposal_validation,
-        _limited(options.loop, half),
-        rng,
-        part(0.0, 0.8, "proposal"),
-    )
-    proposal.requires_grad_(False)
-    second = train(
-        tilt, len(kept), lambda i, t: tilt_terms(kept[i], t, rng, options.draws).mean(), tilt_validation,
-        _limited(options.energy_loop, rest), rng, part(0.8, 1.0, "energy"),
-    )  # fmt: skip
-    with torch.no_grad():
-        gain = _gain(tilt_terms, held, seed, device)
-    return EmShapFit(scores, proposal.cpu(), tilt.cpu(), first, second, gain, held)
+        full = torch.where(observed[:, None], z[:, None], drawn).reshape(-1, self.n)
+        wide = observed[:, None].expand(-1, s, -1).reshape(-1, self.n)
+        return tilt(z, observed) + torch.logsumexp(-tilt(full, wide).view(len(index), s), 1) - math.log(s)
 
 
-def _gain(terms: Callable[..., torch.Tensor], held: np.ndarray, seed: int, device: str) -> tuple[float, float]:
-    """Mean and standard error over held-out rows of log p - log q, at 64 draws; the same masks and draws each time."""
-    fixed = np.random.default_rng(seed + 2)
-    dice = torch.Generator(device=device).manual_seed(seed + 2)
-    rows = held[:2048]
-    parts = np.array_split(rows, math.ceil(len(rows) / 512))
-    gains = -torch.cat([terms(part, 1.0, fixed, 64, dice) for part in parts])
-    return float(gains.mean()), float(gains.std() / math.sqrt(len(gains)))
+def _scored(X: np.ndarray, kept: np.ndarray, held: np.ndarray, seed: int, options: EmShapOptions, device: str) -> _Rows:
+    """Rows under the scores that make held-out rows likelier, in natural units, by a small mixture: normal quantiles,
+    or straight lines where they gain more than two standard errors.
+    """
+    plain, straight = fit_scores(X), fit_scores(X, straight=True)
+    found = [_Rows(s, X, np.random.default_rng(seed), options, device) for s in (plain, straight)]
+    if np.array_equal(plain.table, straight.table):
+        return found[0]
+    nll = []
+    for rows in found:
+        mixture = _mixture(rows, kept, held, seed, replace(options, components=CHOICE_COMPONENTS), None)
+        Z = rows.spread[torch.as_tensor(held, device=device)].cpu().numpy()
+        hidden = ~np.concatenate(rows.fixed_masks(held, seed))
+        nll.append(rows.nll(mixture, held, seed) - (rows.scores.log_slope(Z) * hidden).sum(axis=1))
+    gain, error = _paired(nll[0] - nll[1])
+    return found[1] if gain > 2 * error else found[0]
 
 
-def _on(a: np.ndarray, device: str) -> torch.Tensor:
-    return torch.as_tensor(a, dtype=torch.float32, device=device)
+def _mixture(
+    rows: _Rows, kept: np.ndarray, held: np.ndarray, seed: int, options: EmShapOptions, progress: Progress | None
+) -> FactorMixture:
+    """The mixture whose conditionals make held-out rows likeliest; more components only for more than two standard
+    errors.
+    """
+    Z = rows.spread[torch.as_tensor(kept, device=rows.device)].cpu().numpy()
+    sizes = components_within(len(kept), rows.n)
+    sizes = [c for c in sizes if options.components is None or c <= options.components]
+    best, lowest = None, None
+    for k, c in enumerate(sizes):
+        found = fit_factor_mixture(Z, c, options.rank, seed).to(rows.device)
+        nll = rows.nll(found, held, seed)
+        if lowest is not None:
+            gain, error = _paired(lowest - nll)
+            if gain <= 2 * error:
+                break
+        best, lowest = found, nll
+        if progress:
+            progress((k + 1) / len(sizes), f"{c} components, {nll.mean():.3f} nats a row")
+    assert best is not None
+    return best
+
+
+def _parts(index: np.ndarray) -> list[np.ndarray]:
+    return np.array_split(index, math.ceil(len(index) / 2048))
+
+
+def _paired(difference: np.ndarray) -> tuple[float, float]:
+    """Mean and its standard error."""
+    return float(difference.mean()), float(difference.std(ddof=1) / math.sqrt(len(difference)))
+
+
+def _lengthened(options: EmShapOptions, rows: int) -> Loop:
+    """Epochs enough for `steps`."""
+    loop = options.loop
+    return replace(loop, epochs=max(loop.epochs, math.ceil(options.steps / math.ceil(rows / loop.batch))))
 
 
 def _limited(loop: Loop, seconds: float | None) -> Loop:
     return replace(loop, max_seconds=seconds)
 
 
-def _weighted(progress: Progress | None):  # type: ignore[no-untyped-def]
+def _on(a: np.ndarray, device: str) -> torch.Tensor:
+    return torch.as_tensor(a, dtype=torch.float32, device=device)
+
+
+def _weighted(progress: Progress | None) -> Callable[[float, float, str], Progress | None]:
     """Progress of one stage as a part of the whole."""
 
     def part(begin: float, end: float, word: str) -> Progress | None:

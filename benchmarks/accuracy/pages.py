@@ -1,0 +1,174 @@
+"""The accuracy part of docs/benchmarks.md: what the cells say, as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from benchmarks.accuracy.gathered import Known, calibrated, estimated, known, name_of, summed, table_errors
+from benchmarks.accuracy.published import PUBLISHED
+
+__all__ = ["replaced", "written"]
+
+BEGIN, END = "<!-- accuracy:begin -->", "<!-- accuracy:end -->"
+INTRODUCTION = """## Against rivals
+
+[benchmarks/accuracy](../benchmarks/accuracy) (`make bench-accuracy`): the conditionals side by side, where
+the truth is known and on real tables. One file per cell in [results/accuracy](../benchmarks/results/accuracy).
+"""
+CAPTIONS = {
+    "accuracy-truth.svg": "Error over that of the exact sampler, 5,000 training rows",
+    "accuracy-recipes.svg": "Error over that of the exact sampler, published recipes, 2,000 training rows",
+    "accuracy-tables.svg": "MSE_v over the least, real tables",
+    "accuracy-calibration.svg": "Coverage and stated error",
+    "accuracy-estimators.svg": "Error of the estimators against their budget",
+}
+
+
+def replaced(page: str, part: str) -> str:
+    """The page with the part between the markers replaced. Raises ValueError without markers."""
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"the page needs the lines {BEGIN} and {END}")
+    return f"{before}{BEGIN}\n{part}{END}{after}"
+
+
+def written(folder: Path, pictures: Iterable[str]) -> str:
+    """Markdown of everything in `folder`."""
+    parts = [INTRODUCTION]
+    parts += [f"![{CAPTIONS.get(name, name)}](images/{name})\n" for name in pictures]
+    for title, group in (("Where the truth is known", "truth"), ("Published recipes", "recipes")):
+        held = known(folder, group)
+        if held:
+            parts.append(_known(title, held))
+    tables = table_errors(folder)
+    if tables:
+        parts.append(_tables(tables))
+    spent = calibrated(folder)
+    if spent:
+        parts.append(_calibration(spent))
+    games = estimated(folder)
+    if games:
+        parts.append(_estimators(games))
+    return "\n".join(parts)
+
+
+def _known(title: str, held: Known) -> str:
+    """The summary by method, then every world at its largest number of rows."""
+    most = max(rows for _, rows, _ in held)
+    methods = _order({m for value in held.values() for m in value} - {"exact"})
+    total = summed(held)
+    numbers = sorted({rows for _, rows, _ in held})
+    head = ["method", *(f"{rows:,} rows: median (worst)" for rows in numbers), "rank", "coverage", "fit s", "row s"]
+    lines = [
+        [name_of(m)]
+        + [f"{one[f'ratio_{r}']:.2f} ({one[f'worst_ratio_{r}']:.1f})" if f"ratio_{r}" in one else "" for r in numbers]
+        + [_number(one.get(key)) for key in ("rank", "coverage", "fit_s", "row_s")]
+        for m, one in ((m, total[m]) for m in ["exact", *methods] if m in total)
+    ]
+    explain = (
+        "Mean absolute error of the Shapley values, over that of the exact sampler (plain draws of the true law) at "
+        "equal completions, over worlds and functions; below 1 is possible, since completions are quasi-random. Rank: "
+        "Spearman's, per row. Coverage: of values ± 1.96 stated errors about the truth, misfit included.\n"
+    )
+    short = [m for m in methods if m not in ("shap_permutation", "shap_sampling")]
+    by_world = [
+        [f"{name_of(world)}, {label}", _number(next(iter(value.values()))["mean_abs_phi"])]
+        + [_number(value["exact"]["mae"])]
+        + [f"{value[m]['mae'] / value['exact']['mae']:.2f}" if m in value else "" for m in short]
+        for (world, rows, label), value in held.items()
+        if rows == most and "exact" in value
+    ]
+    if held.keys() & {(name, most, label) for name in PUBLISHED for label in ("ols", "trees")}:
+        return f"### {title}\n\n{explain}\n{_table(head, lines)}\n{_recipes(held, ['exact', *short])}"
+    second = _table(["world, f", "mean \\|phi\\|", "exact sampler", *map(name_of, short)], by_world)
+    return f"### {title}\n\n{explain}\n{_table(head, lines)}\nBy world, {most:,} training rows:\n\n{second}"
+
+
+def _recipes(held: Known, methods: list[str]) -> str:
+    lines = []
+    for (world, _, _), value in held.items():
+        told = PUBLISHED.get(world, {})
+        marks = {m: f" ({told[m]:.3g})" if m in told else "" for m in methods}
+        lines.append([name_of(world), *(_number(value[m]["mae"]) + marks[m] if m in value else "" for m in methods)])
+    explain = (
+        "Mean absolute error here and (in brackets) as published by Aas, Jullum and Løland 2021, by their recipe: "
+        "2,000 training rows, 1,024 completions here and 1,000 there, one seed here and up to ten there.\n"
+    )
+    return f"{explain}\n{_table(['recipe', *map(name_of, methods)], lines)}"
+
+
+def _tables(held: dict[str, dict[str, dict[str, Any]]]) -> str:
+    methods = _order({m for value in held.values() for m in value})
+    explain = (
+        "MSE_v over the least of each table, ± 1.96 standard errors of the paired difference to the least; 1.00 "
+        "marks the least itself. `emshap` and its value functions share one fit.\n"
+    )
+    head = ["table (n)", "least MSE_v", *map(name_of, methods)]
+    lines = []
+    for table, value in held.items():
+        least = min(v["mse_v"] for v in value.values())
+        n = next(iter(value.values()))["n"]
+        cells = [f"{table} ({n})", _number(least)]
+        for m in methods:
+            one = value.get(m)
+            cells.append("" if one is None else f"{one['ratio']:.2f}" + f" ± {one['half']:.2f}" * (one["ratio"] > 1))
+        lines.append(cells)
+    return f"### Real tables\n\n{explain}\n{_table(head, lines)}"
+
+
+def _calibration(held: dict[str, dict[str, Any]]) -> str:
+    head = ["fit, spent", "coverage", "least row", "RMS error", "RMS stated", "ratio"]
+    lines = [
+        [label, f"{v['coverage']:.3f}", f"{min(v['coverage_rows']):.3f}", _number(v["rms_error"]),
+         _number(v["rms_stderr"]), f"{v['ratio']:.2f}"]
+        for label, v in held.items()
+    ]  # fmt: skip
+    explain = "95 % intervals about the same fit's value at all coalitions and 16,384 completions.\n"
+    return f"### Stated errors\n\n{explain}\n{_table(head, lines)}"
+
+
+def _estimators(held: dict[str, dict[str, list[tuple[int, dict[str, Any]]]]]) -> str:
+    """Error of each estimator, a column per game and budget; then coverage of its intervals."""
+    parts = ["### Estimators at equal budget\n"]
+    for title, key, kinds in (
+        (
+            "Mean of |error| / |phi| (Euclidean); sums of unanimity games at 4,000 coalitions.",
+            "error",
+            "marginal sparse",
+        ),
+        ("Coverage of values ± 1.96 stated errors, 12 players.", "coverage", "calibration"),
+    ):
+        games = {game: lines for game, lines in held.items() if game.split()[0] in kinds.split()}
+        if not games:
+            continue
+        columns = [
+            (game, budget)
+            for game, lines in games.items()
+            for budget in sorted({b for points in lines.values() for b, _ in points})
+        ]
+        names = sorted({name for lines in games.values() for name in lines}, key=lambda s: (s.startswith("shap"), s))
+        found = {
+            (g, b, name): a[key] for g, lines in games.items() for name, v in lines.items() for b, a in v if key in a
+        }
+        lines = [[name.replace("_", " "), *(_number(found.get((g, b, name))) for g, b in columns)] for name in names]
+        head = ["estimator", *(f"{g.split()[-1] if b else g}" + f", {b:,}" * bool(b) for g, b in columns)]
+        parts.append(f"{title}\n\n{_table(head, lines)}")
+    return "\n".join(parts)
+
+
+def _table(head: list[str], lines: list[list[str]]) -> str:
+    rows = [head, ["---"] * len(head), *lines]
+    return "".join("| " + " | ".join(row) + " |\n" for row in rows)
+
+
+def _number(x: float | None) -> str:
+    return "" if x is None else f"{x:.3g}"
+
+
+def _order(methods: set[str]) -> list[str]:
+    first = ["independent", "gaussian", "copula", "empirical", "combined", "combined_copula", "forest", "boosting",
+             "emshap", "emshap_plain", "surrogate", "stacked", "auto"]  # fmt: skip
+    return [m for m in first if m in methods] + sorted(methods - set(first))

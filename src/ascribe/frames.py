@@ -1,0 +1,92 @@
+"""Frames in, frames out: polars, pandas, Arrow and shap at the door; inside, everything is arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ascribe.core.attribution import Attribution
+from ascribe.core.errors import InputError, MissingExtra, SchemaError
+from ascribe.core.words import listed
+
+__all__ = ["columns", "matrix", "named", "to_frame", "to_shap"]
+
+
+def columns(a: Attribution) -> dict[str, Any]:
+    """An attribution as columns: prediction, base_value, one per player, `stderr_<player>`, ess, status, reason."""
+    held: dict[str, Any] = {"prediction": a.prediction, "base_value": np.full(len(a), a.base_value)}
+    held |= {name: a.values[:, j] for j, name in enumerate(a.features)}
+    held |= {f"stderr_{name}": a.stderr[:, j] for j, name in enumerate(a.features)}
+    return held | {"ess": a.ess, "status": a.status.tolist(), "reason": list(a.reasons)}
+
+
+def to_frame(a: Attribution, library: str = "polars") -> Any:
+    """A polars or pandas frame, or an Arrow table (`library="arrow"`): one row per explained row, see `columns`."""
+    if library == "arrow":
+        import pyarrow
+
+        return pyarrow.table(columns(a))
+    if library not in ("polars", "pandas"):
+        raise InputError(f"unknown library '{library}': use polars, pandas or arrow")
+    try:
+        from importlib import import_module
+
+        return import_module(library).DataFrame(columns(a))
+    except ImportError as exc:
+        raise MissingExtra(f"pip install {library}, or ask for library='arrow'") from exc
+
+
+def to_shap(a: Attribution) -> Any:
+    """A `shap.Explanation`, for shap's own plots. Data is left out where groups were the players."""
+    try:
+        import shap
+    except ImportError as exc:
+        raise MissingExtra("pip install shap to have shap.Explanation") from exc
+    single = a.data.shape[1] == len(a.features)
+    return shap.Explanation(
+        values=a.values,
+        base_values=np.full(len(a), a.base_value),
+        data=a.data if single else None,
+        feature_names=list(a.features),
+        output_names=a.info.output,
+        error_std=a.stderr,
+    )
+
+
+def named(X: Any) -> bool:
+    return hasattr(X, "column_names") or (hasattr(X, "columns") and not isinstance(X, np.ndarray))
+
+
+def matrix(X: Any, wanted: Sequence[str] | None = None) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Rows (b, n) as float64 and the names of their columns; `wanted` chooses and orders named columns.
+
+    Raises SchemaError for a missing or non-numeric column, InputError for another shape. Missing values become NaN.
+    """
+    if named(X):
+        if hasattr(X, "column_names"):  # Arrow
+            have, column = [str(c) for c in X.column_names], lambda name: X[name].to_numpy(zero_copy_only=False)
+            column = column if not hasattr(X, "to_batches") else lambda name: X[name].to_numpy()
+        else:
+            have, column = [str(c) for c in X.columns], lambda name: X[name].to_numpy()
+        names = tuple(wanted or have)
+        if missing := [name for name in names if name not in have]:
+            raise SchemaError(f"there is no column {listed(missing)}; the rows have {listed(have)}")
+        held = []
+        for name in names:
+            try:
+                held.append(np.asarray(column(name)).astype(float))
+            except (TypeError, ValueError) as exc:
+                raise SchemaError(f"column {name} holds no numbers: convert it first") from exc
+        return np.column_stack(held) if held else np.empty((0, 0)), names
+    try:
+        rows = np.asarray(X, dtype=float)
+    except (TypeError, ValueError) as exc:
+        raise InputError("rows must be numbers: an array (rows, features), a frame, or Arrow") from exc
+    if rows.ndim == 1:
+        rows = rows[None]
+    if rows.ndim != 2 or (wanted is not None and rows.shape[1] != len(wanted)):
+        shape = "features" if wanted is None else len(wanted)
+        raise InputError(f"rows must be (rows, {shape}), got {rows.shape}")
+    return rows, tuple(wanted or (f"x{j}" for j in range(rows.shape[1])))

@@ -1,0 +1,86 @@
+"""Shares are recovered, and the choice is the better one, or the cheaper of equals."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ascribe.core.stack import VALUES, choose, fit_share, stacked
+
+N, M = 6, 40
+
+
+def made(rows: int, share: np.ndarray, spread: tuple[float, float], seed: int = 0):
+    """f is the stack by `share` of two estimates, plus what nobody can know."""
+    rng = np.random.default_rng(seed)
+    size = rng.integers(1, N, (rows, M))
+    truth = rng.standard_normal(rows)[:, None]
+    c, g = (truth + s * rng.standard_normal((rows, M)) for s in spread)
+    return truth[:, 0], c, g, size
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_a_known_share_is_recovered(share):
+    rng = np.random.default_rng(1)
+    size, g = rng.integers(1, N, (500, M)), rng.standard_normal((500, M))
+    gap = rng.standard_normal((500, M))
+    f = rng.standard_normal(500)
+    g = f[:, None] - share * gap + 0.05 * rng.standard_normal((500, M))  # f = share c + (1 - share) g + noise
+    assert fit_share(f, g + gap, g, size, N) == pytest.approx(np.full(N + 1, share), abs=0.02)
+
+
+def test_a_share_of_each_size_is_recovered():
+    rng = np.random.default_rng(2)
+    wanted = np.linspace(0.1, 0.9, N + 1)
+    size = rng.integers(1, N, (2000, M))
+    f, gap = rng.standard_normal(2000), rng.standard_normal((2000, M))
+    g = f[:, None] - wanted[size] * gap
+    found = fit_share(f, g + gap, g, size, N)
+    assert found[1:N] == pytest.approx(
+        0.5 * (wanted[1:N] + wanted[1:N].mean()), abs=0.03
+    )  # half drawn to the common one
+    assert (np.diff(found[1:N]) > 0).all()
+    assert found[0] == found[N] == pytest.approx(wanted[1:N].mean(), abs=0.02)
+
+
+def test_shares_stay_between_the_two_and_a_stack_too():
+    f, c, g, size = made(100, np.zeros(N + 1), (1.0, 1.0))
+    for one, two in ((c + 5, g), (g, c + 5), (c, c)):
+        share = fit_share(f, one, two, size, N)
+        assert ((share >= 0) & (share <= 1)).all()
+        v = stacked(share, size, one, two)
+        assert (v <= np.maximum(one, two) + 1e-12).all()
+        assert (v >= np.minimum(one, two) - 1e-12).all()
+
+
+@pytest.mark.parametrize(
+    ("spread", "wanted"),
+    [((0.1, 1.0), "completions"), ((1.0, 0.1), "surrogate"), ((1.0, 1.0), "stacked")],
+)
+def test_the_better_one_is_chosen(spread, wanted):
+    f, c, g, size = made(300, np.zeros(N + 1), spread)
+    found = choose(f, c, g, size, N, "W")
+    if wanted == "stacked":
+        assert found.value == wanted
+        assert found.mse["stacked"] < 0.6 * min(found.mse["completions"], found.mse["surrogate"])
+    else:
+        assert found.mse[found.value] <= 1.02 * found.mse[wanted]
+    assert set(found.mse) == set(VALUES)
+    assert len(found.share) == N + 1
+    assert "W^2 on 300 held-out rows" in found.reason
+    assert f"{found.value} serves" in found.reason
+
+
+def test_of_equals_the_cheapest_serves():
+    f, c, _, size = made(100, np.zeros(N + 1), (0.5, 0.5))
+    found = choose(f, c, c, size, N)
+    assert found.value == "surrogate"
+    assert found.mse["surrogate"] == found.mse["completions"] == found.mse["stacked"]
+
+
+def test_the_winner_is_the_least_or_tied_with_it():
+    for seed in range(20):
+        spread = tuple(np.random.default_rng(seed).uniform(0.2, 1.0, 2))
+        f, c, g, size = made(60, np.zeros(N + 1), spread, seed)
+        found = choose(f, c, g, size, N)
+        assert found.mse[found.value] <= 1.15 * min(found.mse.values())
