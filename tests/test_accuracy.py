@@ -29,8 +29,24 @@ def test_emshap_is_near_the_exact_sampler_and_far_from_the_marginal_game(fitted)
     floor = gaussian.mae(Gaussian(np.zeros(gaussian.N), gaussian.C, train, quasi=False), X, phi, 2)
     marginal = gaussian.mae(Independent(train), X, phi, 2)
     error = gaussian.mae(fitted, X, phi, 2)
-    assert error <= 1.5 * floor
-    assert error <= 0.5 * marginal
+    assert error <= 1.2 * floor
+    assert error <= 0.3 * marginal
+
+
+def test_sixteen_completions_with_a_control_are_better_than_the_exact_samplers_sixty_four(fitted):
+    """What of f a polynomial of the scores can follow is not left to chance; the error stated is then about the error
+    that is left, beside that of the fit itself.
+    """
+    X = gaussian.sample(30, 1)
+    phi = gaussian.truth(X)
+    train = gaussian.sample(gaussian.ROWS, 0)
+    floor = gaussian.mae(Gaussian(np.zeros(gaussian.N), gaussian.C, train, quasi=False), X, phi, 2)
+    a = ascribe.explain(gaussian.f, X, conditional=fitted, samples=16)
+    assert np.abs(a.values - phi).mean() <= 0.5 * floor
+    assert np.abs(a.values - phi).mean() <= 0.02
+    many = ascribe.explain(gaussian.f, X, conditional=fitted, samples=512)
+    off = np.sqrt(np.mean((a.values - many.values) ** 2) / np.mean(a.stderr**2))
+    assert 0.6 <= off <= 1.5
 
 
 def test_hidden_values_cannot_reach_a_completion(fitted):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -13,9 +14,15 @@ import pytest
 
 import ascribe
 from ascribe.core.errors import BudgetError, CapabilityError, InputError, SchemaError
+from ascribe.core.scaling import REACH, Scores
+from ascribe.core.stack import ValueChoice
+from ascribe.core.surrogate import Surrogate
 from tests.journey import FEATURES
 
-SURFACE = ["AscribeError", "Attribution", "OpenModel", "explain", "fit_conditional", "open", "to_frame", "to_shap"]
+SURFACE = [
+    "AscribeError", "Attribution", "OpenModel", "contrast", "explain", "fit_conditional", "mse_v", "open", "to_frame",
+    "to_shap",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -68,9 +75,9 @@ def test_the_answer_is_complete(model, rows):
     assert model.explain(rows, samples=8, seed=4).values.tobytes() != a.values.tobytes()
 
 
-def test_both_explainers_and_their_games(model, rows):
-    assert model.explainers == ("conditional_shap", "kernel_shap")
-    assert model.offers == {"predict", "background", "conditional"}
+def test_every_explainer_and_its_game(model, rows):
+    assert model.explainers == ("conditional_shap", "kernel_shap", "amortized_shap")
+    assert model.offers == {"predict", "background", "conditional", "surrogate", "amortized"}
     marginal = model.explain(rows, method="kernel_shap")
     assert marginal.info.game == "marginal"
     assert marginal.values.sum(axis=1) == pytest.approx(marginal.prediction - marginal.base_value, abs=1e-4)
@@ -142,6 +149,9 @@ def test_explain_any_function():
     assert a.values.sum(axis=1) == pytest.approx(f(X[:3]) - a.base_value)
     marginal = ascribe.explain(f, X[:3], background=X)
     assert marginal.info.game == "marginal"
+    numbered = ascribe.explain(f, pd.DataFrame(X[:3]), background=pd.DataFrame(X))  # labels 0, 1, 2
+    assert numbered.features == ("0", "1", "2")
+    assert numbered.values.tolist() == marginal.values.tolist()
     named = ascribe.explain(f, pd.DataFrame(X[:3], columns=["a", "b", "c"]), background=X, estimator="permutation")
     assert named.features == ("a", "b", "c")
     assert named.info.estimator == "permutation"
@@ -155,7 +165,7 @@ def test_explain_refuses_what_it_cannot_do():
         ascribe.explain(f, X, background=np.zeros((4, 2)))
     with pytest.raises(InputError, match="one number a row"):
         ascribe.explain(lambda Z: Z, X, background=X)
-    with pytest.raises(InputError, match="use emshap, gaussian or independent"):
+    with pytest.raises(InputError, match="use emshap, surrogate, gaussian, copula, empirical, independent"):
         ascribe.fit_conditional(X, method="magic")
     with pytest.raises(InputError, match="missing values"):
         ascribe.fit_conditional([[np.nan, 1.0]])
@@ -163,9 +173,136 @@ def test_explain_refuses_what_it_cannot_do():
         ascribe.fit_conditional(X)
 
 
-def test_a_model_without_an_energy_model_says_so(model):
-    from dataclasses import replace
+LAWS = ("gaussian", "copula", "empirical", "independent")
 
+
+@pytest.mark.parametrize("method", LAWS)
+def test_every_law_explains_any_function(method):
+    X = np.random.default_rng(0).multivariate_normal(np.zeros(3), 0.5 + 0.5 * np.eye(3), 300)
+    law = ascribe.fit_conditional(X, method=method)
+    assert law.name == method
+    a = ascribe.explain(f, X[:3], conditional=law, samples=32)
+    assert a.status.tolist() == ["ok"] * 3
+    assert a.values.sum(axis=1) == pytest.approx(f(X[:3]) - f(X).mean())
+    marginal = ascribe.explain(f, X[:3], background=X)
+    assert (np.abs(a.values - marginal.values).max() < 0.8) == (method == "independent")
+
+
+def test_mse_v_prefers_the_law_that_looks_at_what_is_observed():
+    X = np.random.default_rng(0).multivariate_normal(np.zeros(3), 0.9 + 0.1 * np.eye(3), 400)
+    laws = {name: ascribe.fit_conditional(X[100:], method=name) for name in LAWS}
+    found = {name: ascribe.mse_v(f, law, pd.DataFrame(X[:100]), seed=1, coalitions=8) for name, law in laws.items()}
+    for name in ("gaussian", "copula"):
+        paired = found["independent"].rows - found[name].rows
+        assert paired.mean() > 3 * paired.std() / 10
+    assert float(found["gaussian"]) == found["gaussian"].rows.mean()
+    assert found["gaussian"].stderr > 0
+    assert ascribe.mse_v(f, laws["gaussian"], X[:100], seed=1, coalitions=8) == found["gaussian"]
+    with pytest.raises(InputError, match=r"finite rows of 3 features, got \(4, 2\)"):
+        ascribe.mse_v(f, laws["gaussian"], X[:4, :2])
+    with pytest.raises(InputError, match="finite rows of 3 features"):
+        ascribe.mse_v(f, laws["gaussian"], [[np.nan, 1.0, 2.0]])
+
+
+def test_contrast_says_why_a_prediction_changed(model, rows):
+    before, after = model.explain(rows[:2], samples=8), model.explain(rows[2:], samples=8)
+    c = ascribe.contrast(before, after)
+    assert c.values.sum(axis=1) == pytest.approx(after.prediction - before.prediction, abs=1e-4)
+    assert (c.stderr <= np.hypot(before.stderr, after.stderr) * 2).all()
+    assert ascribe.contrast(before, before).values.tolist() == np.zeros((2, 6)).tolist()
+    frame = ascribe.to_frame(c)
+    assert frame["stderr_mem_free"].to_list() == c.stderr[:, FEATURES.index("mem_free")].tolist()
+    with pytest.raises(InputError, match="different game"):
+        ascribe.contrast(before, model.explain(rows[2:], method="kernel_shap"))
+
+
+def test_an_error_that_is_asked_for(model, rows):
+    wide = model.explain(rows, samples=8, value="completions")
+    target = 0.5 * float(wide.stderr.max())
+    a = model.explain(rows, samples=8, value="completions", target_stderr=target)
+    assert a.stderr.max() <= target
+    assert set(a.status) <= {"ok", "out_of_domain"}
+    X = np.random.default_rng(0).standard_normal((400, 3))
+    law = ascribe.fit_conditional(X, method="gaussian")
+    assert ascribe.explain(f, X[:3], conditional=law, target_stderr=0.02).stderr.max() <= 0.02
+    with pytest.raises(InputError, match="target_stderr is a positive number"):
+        ascribe.explain(f, X, conditional=law, target_stderr=0)
+
+
+def test_the_value_is_named(model, rows):
+    for value in ("completions", "surrogate", "stacked"):
+        a = model.explain(rows, samples=8, value=value)
+        assert a.info.value == value
+        assert a.values.sum(axis=1) == pytest.approx(a.prediction - a.base_value, abs=1e-4)
+    assert not model.explain(rows, value="surrogate").stderr.any()
+    with pytest.raises(InputError, match="unknown value 'magic': use one of auto, surrogate, completions, stacked"):
+        model.explain(rows, value="magic")
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """Fits of a surrogate are counted, not done: g is 7 whatever it is asked."""
+    fits = []
+
+    def fit_value(predict, law, seed=0, max_seconds=None):
+        fits.append((predict, law))
+        scores = Scores(np.tile(np.linspace(-REACH, REACH, 129, dtype=np.float32), (3, 1)))
+        choice = ValueChoice("stacked", (0.5,) * 4, "", {})
+        return Surrogate(scores, lambda Z, S: np.full(len(Z), 7.0)), choice if hasattr(law, "cov") else None
+
+    monkeypatch.setattr("ascribe.train.value.fit_value", fit_value)
+    return fits
+
+
+def test_a_surrogate_of_a_function_is_fitted_once(counted):
+    X = np.random.default_rng(0).standard_normal((400, 3))
+    law = ascribe.fit_conditional(X, method="surrogate")
+    assert not counted
+    a = ascribe.explain(f, X[:3], conditional=law)
+    assert (a.info.value, a.info.samples) == ("surrogate", 0)
+    assert not a.stderr.any()
+    assert float(ascribe.mse_v(f, law, X[:9])) == pytest.approx(((f(X[:9]) - 7) ** 2).mean())
+    ascribe.explain(f, X[3:6], conditional=law)
+    assert len(counted) == 1
+    ascribe.explain(lambda Z: Z[:, 0], X[:3], conditional=law)
+    assert len(counted) == 2
+    with pytest.raises(CapabilityError, match="a surrogate has no completions to draw"):
+        law.draw(X[:1], np.zeros((1, 3), bool), 8, np.random.default_rng(0))
+
+
+def test_a_value_that_was_judged_best_is_taken_next_time(counted):
+    X = np.random.default_rng(0).standard_normal((400, 3))
+    law = ascribe.fit_conditional(X, method="gaussian")
+    first = ascribe.explain(f, X[:3], conditional=law, samples=8)
+    assert first.info.value == "completions"
+    assert not counted
+    assert ascribe.explain(f, X[:3], conditional=law, samples=8, value="surrogate").info.value == "surrogate"
+    assert ascribe.explain(f, X[:3], conditional=law, samples=8).info.value == "stacked"  # as it was judged
+    assert ascribe.explain(f, X[:3], conditional=law, samples=8, value="completions").info.value == "completions"
+    assert len(counted) == 1
+    assert ascribe.explain(lambda Z: Z[:, 0], X[:3], conditional=law, samples=8).info.value == "completions"
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A function that cannot be hashed: it holds an array."""
+
+    b: np.ndarray
+
+    def __call__(self, Z):
+        return Z @ self.b
+
+
+def test_functions_that_hold_arrays_are_functions_too(counted):
+    X = np.random.default_rng(0).standard_normal((400, 3))
+    law = ascribe.fit_conditional(X, method="gaussian")
+    linear = Linear(np.array([1.0, 2.0, 3.0]))
+    for value in ("completions", "surrogate", "surrogate"):
+        assert ascribe.explain(linear, X[:3], conditional=law, samples=8, value=value).info.value == value
+    assert len(counted) == 1
+
+
+def test_a_model_without_an_energy_model_says_so(model):
     bare = replace(model, model=replace(model.model, conditional=None))
     with pytest.raises(CapabilityError, match="without an energy model"):
         bare.energy([[0.0] * 6], [[True] * 6])

@@ -25,7 +25,7 @@ Cell = tuple[str, str, Callable[[], dict[str, Any]]]
 def all_cells(quick: bool = False) -> list[Cell]:
     """Those of every module that has them, in the order in which they are run."""
     found: list[Cell] = []
-    for module in ("known", "tables", "calibration"):
+    for module in ("known", "tables", "calibration", "ablation", "servers"):
         found += import_module(f"benchmarks.accuracy.{module}").cells(quick)
     try:
         marginal = import_module("benchmarks.accuracy.marginal")

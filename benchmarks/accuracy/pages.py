@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.accuracy import ablation, servers
 from benchmarks.accuracy.gathered import Known, calibrated, estimated, known, name_of, summed, table_errors
 from benchmarks.accuracy.published import PUBLISHED
 
@@ -52,6 +53,7 @@ def written(folder: Path, pictures: Iterable[str]) -> str:
     games = estimated(folder)
     if games:
         parts.append(_estimators(games))
+    parts += [text for text in (servers.page(folder), ablation.page(folder)) if text]
     return "\n".join(parts)
 
 
@@ -70,7 +72,8 @@ def _known(title: str, held: Known) -> str:
     ]
     explain = (
         "Mean absolute error of the Shapley values, over that of the exact sampler (plain draws of the true law) at "
-        "equal completions, over worlds and functions; below 1 is possible, since completions are quasi-random. Rank: "
+        "equal completions, over worlds and functions; below 1 is possible, since a control variate takes out noise. "
+        "Rank: "
         "Spearman's, per row. Coverage: of values ± 1.96 stated errors about the truth, misfit included.\n"
     )
     short = [m for m in methods if m not in ("shap_permutation", "shap_sampling")]

@@ -30,7 +30,7 @@ from ascribe.core.model import Model
 from ascribe.core.regression import Regression
 from ascribe.core.stack import ValueChoice
 from ascribe.core.surrogate import Surrogate
-from ascribe.frames import columns, matrix, named, to_frame, to_shap
+from ascribe.frames import checked, columns, matrix, named, to_frame, to_shap
 
 __all__ = [
     "OpenModel", "columns", "contrast", "explain", "fit_conditional", "mse_v", "open", "open_bundle", "to_frame",
@@ -178,10 +178,10 @@ def explain(
     for what, held in (("background", reference), ("the conditional", known)):
         if held is not None and held.shape[1] != rows.shape[1]:
             raise InputError(f"{what} has {held.shape[1]} columns, X has {rows.shape[1]}")
-    checked = _Checked(predict)
+    asked = checked(predict)
     options = Options(estimator, budget, samples, seed, _frozen(groups), value, target_stderr)
-    base = None if reference is None else float(checked(reference).mean())
-    model = Model(tuple(Feature(name) for name in names), checked, reference, conditional, base)
+    base = None if reference is None else float(asked(reference).mean())
+    model = Model(tuple(Feature(name) for name in names), asked, reference, conditional, base)
     if conditional is None:
         return _timed(model, rows, "kernel_shap", options, step)
     return _timed(_valued(model, options), rows, "conditional_shap", options, step)
@@ -205,7 +205,7 @@ def mse_v(
     rows = matrix(X_test)[0]
     if rows.shape[1] != conditional.background.shape[1] or not np.isfinite(rows).all():
         raise InputError(f"X_test must be finite rows of {conditional.background.shape[1]} features, got {rows.shape}")
-    return _mse_v(_Checked(predict), conditional, rows, coalitions, samples, seed)
+    return _mse_v(checked(predict), conditional, rows, coalitions, samples, seed)
 
 
 def fit_conditional(X: Any, method: str = "emshap", seed: int = 0, max_seconds: float | None = None) -> Conditional:
@@ -264,35 +264,6 @@ def _training(part: str) -> Any:
         return import_module(f"ascribe.train.{part}")
     except ImportError as exc:
         raise MissingExtra(f"fitting emshap or a surrogate needs torch: pip install 'ascribe[train]' ({exc})") from exc
-
-
-@dataclass(frozen=True, eq=False)
-class _Checked:
-    """A function whose answers are one number a row. Equal where the functions are, so that what was fitted to one is
-    found again.
-    """
-
-    predict: Callable[[np.ndarray], np.ndarray]
-
-    def __call__(self, Z: np.ndarray) -> np.ndarray:
-        found = np.asarray(self.predict(Z), dtype=float)
-        if found.size != len(Z):
-            raise InputError(f"predict must give one number a row: {found.shape} for {len(Z)} rows")
-        return found.reshape(len(Z))
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Checked) and self._key == other._key
-
-    def __hash__(self) -> int:
-        return hash(self._key)
-
-    @property
-    def _key(self) -> Any:
-        try:
-            hash(self.predict)
-        except TypeError:  # an object that holds arrays
-            return id(self.predict)
-        return self.predict
 
 
 def _timed(

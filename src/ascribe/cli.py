@@ -35,7 +35,9 @@ Samples = Annotated[int, typer.Option("--samples", help="completions per coaliti
 Groups = Annotated[
     Path | None, typer.Option("--groups", help="TOML or JSON: group = [features]; groups become players")
 ]
-Method = Annotated[str, typer.Option("--method", help="conditional_shap or kernel_shap")]
+Method = Annotated[str, typer.Option("--method", help="conditional_shap, amortized_shap (one pass) or kernel_shap")]
+Value = Annotated[str, typer.Option("--value", help="v(S) from completions, surrogate, stacked, or auto (as judged)")]
+Target = Annotated[float | None, typer.Option("--target-stderr", help="spend until every standard error is below it")]
 
 
 def _listed(text: str | None) -> tuple[str, ...]:
@@ -92,6 +94,8 @@ def explain(
     budget: Budget = None,
     samples: Samples = 32,
     seed: Seed = 0,
+    value: Value = "auto",
+    target_stderr: Target = None,
 ) -> None:
     """Explain every row of a file: prediction, base_value, a column per feature, stderr_<feature>, status."""
     from ascribe import api
@@ -99,7 +103,7 @@ def explain(
 
     if output.suffix != ".parquet":
         raise InputError(f"{output}: the answer is a Parquet file, name it .parquet")
-    a = _explained(api.open(bundle), read_table(data), method, budget, samples, seed, groups)
+    a = _explained(api.open(bundle), read_table(data), groups, method, budget, samples, seed, value, target_stderr)
     write_parquet(api.columns(a), output)
     counts = {word: int((a.status == word).sum()) for word in dict.fromkeys(a.status.tolist())}
     told = ", ".join(f"{n} {word}" for word, n in counts.items())
@@ -119,6 +123,8 @@ def plot(
     budget: Budget = None,
     samples: Samples = 32,
     seed: Seed = 0,
+    value: Value = "auto",
+    target_stderr: Target = None,
 ) -> None:
     """Draw chosen rows of a file as waterfalls."""
     from ascribe import api
@@ -134,7 +140,7 @@ def plot(
         chosen = [int(np.nanargmax(f)), int(np.nanargmin(f))]
     else:
         chosen = [_row(text, table.num_rows) for text in _listed(rows)]
-    a = _explained(model, table.take(chosen), method, budget, samples, seed, groups)
+    a = _explained(model, table.take(chosen), groups, method, budget, samples, seed, value, target_stderr)
     units = {f.name: f.unit for f in model.schema}
     plots.save(plots.waterfall(a, range(len(chosen)), [f"row {i}" for i in chosen], units=units), output)
     err.print(f"-> {output}")
@@ -214,14 +220,18 @@ def demo(
 
 
 def _explained(
-    model: Any, table: Any, method: str, budget: int | None, samples: int, seed: int, groups: Path | None
-) -> Any:
+    model: Any, table: Any, groups: Path | None, method: str, budget: int | None, samples: int, seed: int, value: str,
+    target_stderr: float | None,
+) -> Any:  # fmt: skip
     from ascribe.bundle.tables import read_groups
 
     players = read_groups(groups) if groups else None
     with bars(keep=False) as shown:
         task = shown.add_task("explaining", total=table.num_rows)
-        return model.explain(table, method, budget, samples, seed, groups=players, step=lambda: shown.advance(task))
+        return model.explain(
+            table, method, budget, samples, seed, groups=players, step=lambda: shown.advance(task), value=value,
+            target_stderr=target_stderr,
+        )  # fmt: skip
 
 
 def _row(text: str, count: int) -> int:

@@ -58,6 +58,7 @@ def run(folder: Path, once: bool, quick: bool) -> None:
     options = TrainOptions(
         data, TARGET, folder / "bundle", _counters(), "seq", ("source", "workload"), UNITS,
         max_seconds=20 if quick else None,
+        amortized=not quick,
     )  # fmt: skip
     _head("2", "Cleaned, then two power models and EmSHAP trained, exported to ONNX, checked for parity")
     with bars() as shown:

@@ -1,8 +1,9 @@
-"""Frames in, frames out: polars, pandas, Arrow and shap at the door; inside, everything is arrays."""
+"""Frames and functions at the door: polars, pandas, Arrow, shap, any `predict`; inside, everything is arrays."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from ascribe.core.attribution import Attribution
 from ascribe.core.errors import InputError, MissingExtra, SchemaError
 from ascribe.core.words import listed
 
-__all__ = ["columns", "matrix", "named", "to_frame", "to_shap"]
+__all__ = ["checked", "columns", "matrix", "named", "to_frame", "to_shap"]
 
 
 def columns(a: Attribution) -> dict[str, Any]:
@@ -69,7 +70,8 @@ def matrix(X: Any, wanted: Sequence[str] | None = None) -> tuple[np.ndarray, tup
             have, column = [str(c) for c in X.column_names], lambda name: X[name].to_numpy(zero_copy_only=False)
             column = column if not hasattr(X, "to_batches") else lambda name: X[name].to_numpy()
         else:
-            have, column = [str(c) for c in X.columns], lambda name: X[name].to_numpy()
+            at = {str(c): c for c in X.columns}  # pandas' labels may be numbers
+            have, column = list(at), lambda name: X[at[name]].to_numpy()
         names = tuple(wanted or have)
         if missing := [name for name in names if name not in have]:
             raise SchemaError(f"there is no column {listed(missing)}; the rows have {listed(have)}")
@@ -90,3 +92,26 @@ def matrix(X: Any, wanted: Sequence[str] | None = None) -> tuple[np.ndarray, tup
         shape = "features" if wanted is None else len(wanted)
         raise InputError(f"rows must be (rows, {shape}), got {rows.shape}")
     return rows, tuple(wanted or (f"x{j}" for j in range(rows.shape[1])))
+
+
+@dataclass(frozen=True)
+class _Checked:
+    """Equal where the functions are, so that what was fitted to one is found again."""
+
+    key: Any
+    predict: Callable[[np.ndarray], np.ndarray] = field(compare=False)
+
+    def __call__(self, Z: np.ndarray) -> np.ndarray:
+        found = np.asarray(self.predict(Z), dtype=float)
+        if found.size != len(Z):
+            raise InputError(f"predict must give one number a row: {found.shape} for {len(Z)} rows")
+        return found.reshape(len(Z))
+
+
+def checked(predict: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
+    """The function, which raises InputError where it does not give one number a row."""
+    try:
+        hash(predict)
+    except TypeError:  # an object that holds arrays
+        return _Checked(id(predict), predict)
+    return _Checked(predict, predict)

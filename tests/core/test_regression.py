@@ -8,8 +8,11 @@ import pytest
 from ascribe.core.conditional import Conditional
 from ascribe.core.errors import CapabilityError
 from ascribe.core.regression import Regression
+from ascribe.core.scaling import Scores
+from ascribe.core.surrogate import Surrogate
 
 ROWS = np.zeros((5, 3))
+SCORES = Scores(np.tile(np.linspace(-4, 4, 129, dtype=np.float32), (3, 1)))
 
 
 def counted() -> tuple[Regression, list]:
@@ -17,7 +20,7 @@ def counted() -> tuple[Regression, list]:
 
     def fit(predict):
         asked.append(predict)
-        return object()
+        return Surrogate(SCORES, lambda Z, S: np.zeros(len(Z)))
 
     return Regression(ROWS, fit), asked
 
@@ -54,7 +57,7 @@ def test_there_is_nothing_to_draw():
         lambda: law.complete(ROWS[0], S, np.zeros((8, 3))),
         lambda: law.draw(ROWS, S, 8, np.random.default_rng(0)),
     ):
-        with pytest.raises(CapabilityError, match="a surrogate has no completions to draw: .*method='emshap'"):
+        with pytest.raises(CapabilityError, match=r"a surrogate has no completions to draw: .*method='emshap'"):
             ask()
     assert asked == []
     assert isinstance(law, Conditional)

@@ -150,6 +150,7 @@ def test_too_few_pairs_fall_back_to_the_plan():
     v = on(rough(8, 0), plan.S)
     assert read(plan, v).phi(v) == pytest.approx(plan.solve(v), abs=1e-12)
     assert np.isnan(read(plan, v).deviations).all()
+    assert read(plan, v).estimator == "kernel"
 
 
 def test_values_that_are_not_numbers_stay_so():

@@ -51,6 +51,8 @@ class AttributionAsked(msgspec.Struct, kw_only=True, forbid_unknown_fields=True)
     seed: int | None = None
     groups: dict[str, list[str]] | None = None
     request_id: str | None = None
+    value: str | None = None
+    target_stderr: float | None = None
 
 
 class AttributionBody(AttributionAsked, kw_only=True, forbid_unknown_fields=True):
@@ -94,7 +96,9 @@ class Attribution(msgspec.Struct):
 
 
 class AttributionResponse(msgspec.Struct):
-    """`features`: the players in order. `efficiency_gap`: largest |prediction - base_value - sum of shares|."""
+    """`features`: the players in order. `efficiency_gap`: largest |prediction - base_value - sum of shares|; `gaps`:
+    it, and what an explainer says of its own error.
+    """
 
     model: str
     version: str
@@ -115,6 +119,7 @@ class AttributionResponse(msgspec.Struct):
     efficiency_gap: float
     timings_ms: dict[str, float]
     attributions: list[Attribution]
+    gaps: dict[str, float] = {}
 
 
 class CoalitionEnergy(msgspec.Struct):

@@ -81,6 +81,8 @@ class Door(attribution_pb2_grpc.AttributionServiceServicer):
             seed=request.seed,
             groups={name: list(group.names) for name, group in request.groups.items()},
             request_id=entry.request_id,
+            value=request.value,
+            target_stderr=request.target_stderr if request.HasField("target_stderr") else None,
         )
         answer = await self._service.attribute(asked, rows)
         entry.asked(len(rows), answer.model, answer.version, answer.method)

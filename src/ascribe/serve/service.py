@@ -92,12 +92,17 @@ class Service:
 
     def _options(self, asked: AttributionAsked) -> Options:
         chosen = self._settings
+        budget = chosen.budget if asked.budget is None else asked.budget
+        if budget is None and asked.target_stderr is not None:
+            budget = chosen.max_budget  # the most that a target may cost
         return Options(
             estimator=asked.estimator or "auto",
-            budget=chosen.budget if asked.budget is None else asked.budget,
+            budget=budget,
             samples=chosen.samples if asked.samples is None else asked.samples,
             seed=asked.seed or 0,
             groups={name: tuple(members) for name, members in asked.groups.items()} if asked.groups else None,
+            value=asked.value or "auto",
+            target_stderr=asked.target_stderr,
         )
 
     async def _work(self, call: Callable[[Step], T]) -> T:

@@ -63,6 +63,7 @@ def attribute(
         base_value=float(answer.base_value),
         request_id=asked.request_id or "",
         efficiency_gap=float(info.gaps["efficiency_gap"]),
+        gaps={name: float(gap) for name, gap in info.gaps.items() if np.isfinite(gap)},
         attributions=codec.attributions(answer, checked),
         timings_ms=_timings(start, began, at, done, "explain"),
     )

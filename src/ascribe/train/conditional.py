@@ -22,7 +22,7 @@ from ascribe.train.loop import Progress
 from ascribe.train.settings import computing
 from ascribe.train.watch import Watcher
 
-__all__ = ["export_conditional", "fit_conditional", "npz"]
+__all__ = ["export_conditional", "fit_conditional", "npz", "open_fit"]
 
 BACKGROUND_ROWS = 256  # of the marginal game; evenly through the training part
 GATE_ROWS, GATE_COALITIONS, GATE_SAMPLES = 256, 24, 32
@@ -88,6 +88,11 @@ def _conditional_files(fit: EmShapFit) -> dict[str, bytes]:
     }
 
 
+def open_fit(fit: EmShapFit, background: np.ndarray, weighting: str) -> EmShap:
+    """A fit through the graphs that a bundle ships."""
+    return _open(_conditional_files(fit), fit, background, weighting)
+
+
 def _open(files: Mapping[str, bytes], fit: EmShapFit, background: np.ndarray, weighting: str) -> EmShap:
     return emshap(
         files["proposal.onnx"], files["energy.onnx"], fit.scores, fit.proposal.rank, background, weighting, "EmSHAP"
@@ -105,7 +110,7 @@ def fit_conditional(
     with computing() as device:
         fit = fit_emshap(X, seed, device, progress, max_seconds=max_seconds)
     gain, error = fit.gain
-    law = _open(_conditional_files(fit), fit, X, "energy" if gain > 2 * error else "proposal")
+    law = open_fit(fit, X, "energy" if gain > 2 * error else "proposal")
     return replace(law, held=tuple(fit.held.tolist()))
 
 

@@ -13,7 +13,7 @@ better than it is (PICKED in `odd`).
 from __future__ import annotations
 
 from ascribe.core.adjusted.cube import Cube
-from ascribe.core.adjusted.odd import Regression, fitted, solved
+from ascribe.core.adjusted.odd import Regression, by_the_plan, fitted, solved
 from ascribe.core.adjusted.pairs import Pairs, pairs_of
 from ascribe.core.adjusted.trees import held_out, trees
 from ascribe.core.adjusted.unanimity import Unanimity
@@ -45,7 +45,7 @@ def auto(plan: Plan, v: Float[np.ndarray, " m"]) -> Solved:
             found[name] = one
     scores = {name: float(a @ one.left_out() ** 2) for name, one in found.items()}
     if not scores:
-        return plan.solved(v)
+        return by_the_plan(plan, v)
     plain = float(a @ linear_left_out(pairs, w) ** 2)
     best = min(scores, key=scores.__getitem__)
     if scores[best] > WORTH_TREES * plain and len(w) >= LEAST_PAIRS * pairs.s.shape[1]:

@@ -15,7 +15,7 @@ That only odd terms matter is also what OddSHAP uses (arXiv 2602.01399); kernel,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scipy.linalg import lapack, solve_triangular
 from scipy.special import gammaln
@@ -27,7 +27,7 @@ from ascribe.core.adjusted.unanimity import Unanimity
 from ascribe.core.arrays import Float, np
 from ascribe.core.plan import Plan, Solved
 
-__all__ = ["Regression", "fitted", "odd", "regress", "solved", "unanimity"]
+__all__ = ["Regression", "by_the_plan", "fitted", "odd", "regress", "solved", "unanimity"]
 
 LEAST_SPARE = 3  # pairs beyond the p that the single terms take
 ADDITIVE = 1e-12  # what digits leave of a sum of single terms
@@ -112,18 +112,23 @@ def solved(pairs: Pairs, found: Regression, name: str, picked: bool = False) -> 
     return Solved(pairs.on_values(W), deviations(pairs, found, picked), name)
 
 
+def by_the_plan(plan: Plan, v: Float[np.ndarray, " m"]) -> Solved:
+    """The plan's own matrix, which is that of weighted least squares (`kernel`)."""
+    return replace(plan.solved(v), estimator="kernel")
+
+
 def odd(plan: Plan, v: Float[np.ndarray, " m"]) -> Solved:
     """Read one row; where there are too few pairs, through the plan's own matrix."""
     pairs = pairs_of(plan)
     found = fitted(Cube, pairs, pairs.odd(v))
-    return plan.solved(v) if found is None else solved(pairs, found, "odd")
+    return by_the_plan(plan, v) if found is None else solved(pairs, found, "odd")
 
 
 def unanimity(plan: Plan, v: Float[np.ndarray, " m"]) -> Solved:
     """The same with the kernel of games that need several players at once."""
     pairs = pairs_of(plan)
     found = fitted(Unanimity, pairs, pairs.odd(v))
-    return plan.solved(v) if found is None else solved(pairs, found, "unanimity")
+    return by_the_plan(plan, v) if found is None else solved(pairs, found, "unanimity")
 
 
 def calibration(pairs: Pairs, found: Regression, picked: bool) -> float:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import comb
 
+from scipy.special import stdtrit
+
 from ascribe.core.arrays import Bool, Float, np
 from ascribe.core.coalitions import all_coalitions, distinct_subsets
 from ascribe.core.errors import BudgetError
@@ -15,6 +17,7 @@ __all__ = ["kernel", "leverage"]
 
 AUTO_BUDGET = 1024
 JACKKNIFE_GROUPS = 32
+SPARE = 2  # pairs beyond the players: with fewer there is no residual to speak of, and no error is stated
 
 
 def kernel(p: int, budget: int | None, seed: int) -> Plan:
@@ -110,27 +113,34 @@ def _plan(name: str, Z: Bool[np.ndarray, "m p"], group: np.ndarray, p: int) -> P
 
     A pair with residual r = (v(S) - v(S^c) - s' phi) / 2 and leverage h moves phi by A r, A its column; a group by
 
-        sum over its pairs of  A r sqrt((1 - share drawn of its size) / (1 - h)^(1 + mean h))
+        sum over its pairs of  A r sqrt((1 - share drawn of its size) / (1 - h)^(1 + mean h)),  less their size's mean
 
     that is White's estimator for finite populations, its correction for leverage between HC2 and HC3 of MacKinnon &
     White (1985): HC2 is right in large plans, the wider HC3 (the jackknife) in the smallest. The matrices of
-    `jackknife` are W with these moves, so scaled that `Plan.solved` gives them back.
+    `jackknife` are W with these moves, so scaled that `Plan.solved` gives them back, wider by Student's t over the
+    normal quantile: with so few groups 1.96 standard errors would cover less than 95 %.
     """
     S = np.vstack([np.zeros((1, p), bool), Z, np.ones((1, p), bool)])
     W = _matrix(Z, p)
     n = len(Z) // 2
-    groups = np.unique(group[group >= 0])
+    groups = np.unique(group[group >= 0]) if n >= p + SPARE else np.empty(0, dtype=int)
     size = Z[:n].sum(axis=1)
     share = np.bincount(size, minlength=p + 1)[size] / [comb(p, int(k)) / (2 if 2 * k == p else 1) for k in size]
     s, A = np.where(Z[:n], 1.0, -1.0), 2 * W[:, 1 : n + 1]
-    residual = -s @ W / 2
-    residual[np.arange(n), 1 + np.arange(n)] += 0.5
-    residual[np.arange(n), 1 + n + np.arange(n)] -= 0.5
-    h = np.minimum(np.einsum("np,pn->n", s, A) / 2, 1 - 1e-6)
+    h = np.minimum(np.einsum("np,pn->n", s, A) / 2, 1 - 1e-3)
+    count = np.bincount(size, minlength=p + 1)[size]
     A = A * np.sqrt(np.maximum(1 - share, 0) / (1 - h) ** (1 + min(p / max(n, 1), 1)))
-    scale = np.sqrt(len(groups) / max(len(groups) - 1, 1))
-    moved = [W + scale * (A[:, group[:n] == g] @ residual[group[:n] == g]) for g in groups]
-    return Plan(S, W, np.array(moved).reshape(-1, *W.shape), name, exact=len(Z) == 2**p - 2)
+    A = A * np.sqrt(count / np.maximum(count - 1, 1))
+    spare = max(len(groups) - 1, 1)
+    scale = np.sqrt(len(groups) / spare) * stdtrit(spare, 0.975) / stdtrit(np.inf, 0.975) / 2
+    moved = np.empty((len(groups), *W.shape))
+    for g, move in zip(groups, moved, strict=True):
+        inside = group[:n] == g
+        part = scale * A * (inside - np.bincount(size, inside, p + 1)[size] / count)
+        move[:] = W - part @ s @ W
+        move[:, 1 : n + 1] += part
+        move[:, n + 1 : -1] -= part
+    return Plan(S, W, moved, name, exact=len(Z) == 2**p - 2)
 
 
 def _matrix(Z: Bool[np.ndarray, "m p"], p: int) -> Float[np.ndarray, "p mm"]:
