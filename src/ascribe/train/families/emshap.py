@@ -27,6 +27,7 @@ from ascribe.train.masking import observed_masks
 __all__ = ["EmShapFit", "EmShapOptions", "fit_emshap"]
 
 GAIN_DRAWS = 64
+FOLDS, FOLDS_BELOW = 5, 6000  # rows: above, the held-out part alone tells well enough
 WHOLE = 50  # rows for each component and feature, from which the mixture is fitted again on every row
 CHOICE_COMPONENTS = 8  # by which the scores are chosen
 
@@ -90,12 +91,15 @@ def fit_emshap(
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
     order = rng.permutation(len(X))
+    drawn = held is None
     held = order[: max(2, round(options.validation * len(X)))] if held is None else rng.permutation(held)
     kept = order[~np.isin(order, held)]
-    rows = _scored(X, kept, held, seed, options, device)
+    splits = _splits(kept, held, drawn)
+    rows = _scored(X, splits, seed, options, device)
     scores = rows.scores
     part = _weighted(progress)
-    mixture = _mixture(rows, kept, held, seed, options, part(0.0, 0.1, "mixture"))
+    components = _components(rows, splits, seed, options, part(0.0, 0.1, "mixture"))[0]
+    mixture = _fitted(rows, kept, components, seed, options)
     limit = None if max_seconds is None else 0.7 * max_seconds
     plain = Proposal(mixture, None, options.hidden, options.embedding).to(device)
     correction, first = (0.0, 0.0), History([float(rows.nll(plain, held, seed).mean())], 0, 0, 0.0)
@@ -116,7 +120,7 @@ def fit_emshap(
         if correction[0] <= 2 * correction[1]:
             proposal = plain
             if len(X) >= WHOLE * mixture.c * X.shape[1]:  # too few parameters for held rows to be remembered by
-                whole = fit_factor_mixture(rows.spread.cpu().numpy(), mixture.c, mixture.rank, seed)
+                whole = _fitted(rows, np.arange(len(X)), components, seed, options)
                 proposal = Proposal(whole, None, options.hidden, options.embedding).to(device)
     proposal.requires_grad_(False)
     tilt = Tilt(X.shape[1], options.energy_width, options.energy_blocks, options.tau).to(device)
@@ -200,8 +204,19 @@ class _Rows:
         return tilt(z, observed) + torch.logsumexp(-tilt(full, wide).view(len(index), s), 1) - math.log(s)
 
 
-def _scored(X: np.ndarray, kept: np.ndarray, held: np.ndarray, seed: int, options: EmShapOptions, device: str) -> _Rows:
-    """Rows under the scores that make held-out rows likelier, in natural units, by a small mixture: normal quantiles,
+Splits = list[tuple[np.ndarray, np.ndarray]]  # rows to fit on, rows to judge on
+
+
+def _splits(kept: np.ndarray, held: np.ndarray, drawn: bool) -> Splits:
+    """By what mixtures are compared: the held-out rows; of a small table whose rows were drawn, five folds of all."""
+    if not drawn or len(kept) > FOLDS_BELOW:
+        return [(kept, held)]
+    folds = np.array_split(np.concatenate([held, kept]), FOLDS)
+    return [(np.concatenate(folds[:k] + folds[k + 1 :]), fold) for k, fold in enumerate(folds)]
+
+
+def _scored(X: np.ndarray, splits: Splits, seed: int, options: EmShapOptions, device: str) -> _Rows:
+    """Rows under the scores that make judged rows likelier, in natural units, by a small mixture: normal quantiles,
     or straight lines where they gain more than two standard errors.
     """
     plain, straight = fit_scores(X), fit_scores(X, straight=True)
@@ -210,36 +225,41 @@ def _scored(X: np.ndarray, kept: np.ndarray, held: np.ndarray, seed: int, option
         return found[0]
     nll = []
     for rows in found:
-        mixture = _mixture(rows, kept, held, seed, replace(options, components=CHOICE_COMPONENTS), None)
-        Z = rows.spread[torch.as_tensor(held, device=device)].cpu().numpy()
-        hidden = ~np.concatenate(rows.fixed_masks(held, seed))
-        nll.append(rows.nll(mixture, held, seed) - (rows.scores.log_slope(Z) * hidden).sum(axis=1))
+        told = _components(rows, splits, seed, replace(options, components=CHOICE_COMPONENTS), None)[1]
+        for k, (_, judge) in enumerate(splits):
+            Z = rows.spread[torch.as_tensor(judge, device=device)].cpu().numpy()
+            hidden = ~np.concatenate(rows.fixed_masks(judge, seed))
+            told[k] = told[k] - (rows.scores.log_slope(Z) * hidden).sum(axis=1)
+        nll.append(np.concatenate(told))
     gain, error = _paired(nll[0] - nll[1])
     return found[1] if gain > 2 * error else found[0]
 
 
-def _mixture(
-    rows: _Rows, kept: np.ndarray, held: np.ndarray, seed: int, options: EmShapOptions, progress: Progress | None
-) -> FactorMixture:
-    """The mixture whose conditionals make held-out rows likeliest; more components only for more than two standard
+def _components(
+    rows: _Rows, splits: Splits, seed: int, options: EmShapOptions, progress: Progress | None
+) -> tuple[int, list[np.ndarray]]:
+    """How many components make judged rows likeliest, and -log q of each part; more only for more than two standard
     errors.
     """
-    Z = rows.spread[torch.as_tensor(kept, device=rows.device)].cpu().numpy()
-    sizes = components_within(len(kept), rows.n)
+    sizes = components_within(min(len(fit) for fit, _ in splits), rows.n)
     sizes = [c for c in sizes if options.components is None or c <= options.components]
-    best, lowest = None, None
+    best, lowest = sizes[0], None
     for k, c in enumerate(sizes):
-        found = fit_factor_mixture(Z, c, options.rank, seed).to(rows.device)
-        nll = rows.nll(found, held, seed)
+        nll = [rows.nll(_fitted(rows, fit, c, seed, options), judge, seed) for fit, judge in splits]
         if lowest is not None:
-            gain, error = _paired(lowest - nll)
+            gain, error = _paired(np.concatenate(lowest) - np.concatenate(nll))
             if gain <= 2 * error:
                 break
-        best, lowest = found, nll
+        best, lowest = c, nll
         if progress:
-            progress((k + 1) / len(sizes), f"{c} components, {nll.mean():.3f} nats a row")
-    assert best is not None
-    return best
+            progress((k + 1) / len(sizes), f"{c} components, {np.concatenate(nll).mean():.3f} nats a row")
+    assert lowest is not None
+    return best, lowest
+
+
+def _fitted(rows: _Rows, index: np.ndarray, components: int, seed: int, options: EmShapOptions) -> FactorMixture:
+    Z = rows.spread[torch.as_tensor(index, device=rows.device)].cpu().numpy()
+    return fit_factor_mixture(Z, components, options.rank, seed).to(rows.device)
 
 
 def _parts(index: np.ndarray) -> list[np.ndarray]:
