@@ -284,3 +284,15 @@ def test_errors_are_as_large_as_said(name, game, budget):
     error, admitted = np.array(error), np.array(admitted)
     assert 0.7 <= np.sqrt((error**2).mean() / (admitted**2).mean()) <= 1.4
     assert (np.abs(error) < 1.96 * admitted).mean() > 0.8
+
+
+def test_too_many_coalitions_for_a_fit_are_read_by_the_plan(monkeypatch):
+    """A fit of n pairs takes n^3: past a limit the plan's own matrix answers, and says so."""
+    from ascribe.core import adjusted
+
+    plan = make_plan("auto", 12, 128, 0)
+    v = np.random.default_rng(0).standard_normal(len(plan.S))
+    assert read(plan, v).estimator != "kernel"
+    monkeypatch.setattr(adjusted, "MOST", 127)
+    assert read(plan, v).estimator == "kernel"
+    assert np.array_equal(read(plan, v).W, plan.W)

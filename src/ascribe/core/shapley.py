@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from ascribe.core.adjusted import read
+from ascribe.core.adjusted import MOST, read
 from ascribe.core.arrays import np
 from ascribe.core.attribution import Attribution, Deviations, Info
 from ascribe.core.errors import InputError
@@ -23,7 +23,7 @@ from ascribe.core.words import listed
 
 __all__ = ["MOST_BUDGET", "MOST_SAMPLES", "Options", "shapley"]
 
-FIRST_BUDGET, MOST_BUDGET, MOST_SAMPLES = 256, 16_384, 4096  # of the search for a standard error
+FIRST_BUDGET, MOST_BUDGET, MOST_SAMPLES = 256, MOST, 4096  # of the search for a standard error
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ascribe.core.adjusted.auto import auto
-from ascribe.core.adjusted.odd import odd, unanimity
+from ascribe.core.adjusted.odd import by_the_plan, odd, unanimity
 from ascribe.core.adjusted.trees import trees
 from ascribe.core.arrays import Float, np
 from ascribe.core.plan import Plan, Solved
 
-__all__ = ["ADJUSTED", "read"]
+__all__ = ["ADJUSTED", "MOST", "read"]
+
+MOST = 8192
 
 ADJUSTED: dict[str, Callable[[Plan, np.ndarray], Solved]] = {
     "auto": auto,
@@ -32,6 +34,9 @@ def read(plan: Plan, v: Float[np.ndarray, " m"]) -> Solved:
     """One row's values through its plan: phi = W v + offset, and what the choice of coalitions leaves uncertain.
 
     `Solved.estimator` says what was used in the end (`auto` names its winner; few pairs fall back to the plan's own
-    matrix). Deterministic.
+    matrix). Deterministic. Above `MOST` coalitions a fit would take minutes and gigabytes: the plan's matrix reads
+    them.
     """
-    return plan.solved(v) if plan.exact or plan.estimator not in ADJUSTED else ADJUSTED[plan.estimator](plan, v)
+    if plan.exact or plan.estimator not in ADJUSTED:
+        return plan.solved(v)
+    return by_the_plan(plan, v) if len(plan.S) > MOST else ADJUSTED[plan.estimator](plan, v)
