@@ -37,7 +37,7 @@ bench: setup  ## accuracy against exact samplers, and both servers' telemetry; r
 bench-accuracy: setup  ## every conditional where the truth is known and on real tables; hours, resumed where it stopped (QUICK=--quick: less)
 	$(BIN)/python -m benchmarks.accuracy $(QUICK); failed=$$?; $(BIN)/python -m benchmarks.accuracy.figures $(QUICK); exit $$failed
 
-soak: bench  ## what is measured at full size only
+soak: bench bench-accuracy  ## what is measured at full size only
 
 proto: setup  ## the wire's Python from proto/
 	$(BIN)/python -m grpc_tools.protoc --proto_path=ascribe/serve/wire=proto/attribution/v1 --python_out=src --pyi_out=src --grpc_python_out=src ascribe/serve/wire/attribution.proto

@@ -28,8 +28,6 @@ from ascribe.core.judge import MseV
 from ascribe.core.judge import mse_v as _mse_v
 from ascribe.core.model import Model
 from ascribe.core.regression import Regression
-from ascribe.core.stack import ValueChoice
-from ascribe.core.surrogate import Surrogate
 from ascribe.frames import checked, columns, matrix, named, to_frame, to_shap
 
 __all__ = [
@@ -235,25 +233,32 @@ LAWS: dict[str, Callable[[np.ndarray], Conditional]] = {
     "independent": Independent,
 }
 
-_values: WeakKeyDictionary[Conditional, dict[Any, tuple[Surrogate, ValueChoice | None]]] = WeakKeyDictionary()
+FUNCTIONS_KEPT = 4  # whose control variate and surrogate a law remembers
+
+_beside: WeakKeyDictionary[Conditional, dict[Any, dict[str, Any]]] = WeakKeyDictionary()
 
 
 def _valued(model: Model, options: Options) -> Model:
-    """The model with what answers v(S): a surrogate if it is asked for or there already, else a control variate."""
+    """The model with what answers v(S) beside completions: fitted once for a law and a function, the last few kept."""
     law, predict = model.conditional, model.predict
     assert law is not None and predict is not None
     if isinstance(law, Regression):
         return replace(model, surrogate=law.surrogate_of(predict), value="surrogate")
-    kept = _values.setdefault(law, {})
-    if options.value in ("surrogate", "stacked") and predict not in kept:
-        kept[predict] = _training("value").fit_value(predict, law, options.seed)
-    control = fit_control(predict, law) if options.value != "surrogate" else None
-    if predict not in kept:
-        return replace(model, control=control)
-    surrogate, choice = kept[predict]
-    share = None if choice is None else np.array(choice.share)
-    value = "completions" if choice is None else choice.value
-    return replace(model, surrogate=surrogate, value=value, share=share, control=control)
+    functions = _beside.setdefault(law, {})
+    kept = functions.setdefault(predict, {})
+    while len(functions) > FUNCTIONS_KEPT:
+        functions.pop(next(iter(functions)))
+    if options.value in ("surrogate", "stacked") and "value" not in kept:
+        kept["value"] = _training("value").fit_value(predict, law, options.seed)
+    if options.value != "surrogate" and "control" not in kept:
+        kept["control"] = fit_control(predict, law)
+    model = replace(model, control=kept.get("control"))
+    if "value" not in kept:
+        return model
+    surrogate, choice = kept["value"]
+    if choice is None:
+        return replace(model, surrogate=surrogate)
+    return replace(model, surrogate=surrogate, value=choice.value, share=np.array(choice.share))
 
 
 def _training(part: str) -> Any:

@@ -27,7 +27,7 @@ __all__ = ["FactorMixture", "Head", "components_within", "fit_factor_mixture"]
 Head = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
 
 FLOOR = 1e-3  # least variance of a score: what is left to a feature that others determine
-ROWS_A_FEATURE = 15  # rows for each component and feature, at least
+ROWS_A_FEATURE = 8  # rows for each component and feature, at least
 MOST_COMPONENTS, MOST_CELLS = 64, 640  # of components, and of components x features: an answer's cost grows with them
 
 
