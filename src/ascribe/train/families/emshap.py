@@ -249,7 +249,7 @@ def _components(
         if lowest is not None:
             gain, error = _paired(np.concatenate(lowest) - np.concatenate(nll))
             if gain <= 2 * error:
-                break
+                continue  # four may be no better than two, and eight be
         best, lowest = c, nll
         if progress:
             progress((k + 1) / len(sizes), f"{c} components, {np.concatenate(nll).mean():.3f} nats a row")
