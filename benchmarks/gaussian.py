@@ -19,6 +19,7 @@ import time
 import numpy as np
 
 from ascribe.core.conditional import Conditional, Gaussian, Independent
+from ascribe.core.control import fit_control
 from ascribe.core.estimators import make_plan
 from ascribe.core.explainers import Options, explain
 from ascribe.core.features import Feature
@@ -71,11 +72,18 @@ def sample(rows: int, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal((rows, N)) @ np.linalg.cholesky(C).T
 
 
-def mae(conditional: Conditional, X: np.ndarray, phi: np.ndarray, seeds: int) -> float:
-    """Mean |error| over rows, features and seeds, all coalitions, 64 completions."""
-    model = Model(tuple(Feature(f"x{j}") for j in range(N)), f, None, conditional, base_value)
-    found = [explain(model, X, options=Options("exact", None, SAMPLES, seed)).values for seed in range(seeds)]
-    return float(np.mean([np.abs(values - phi).mean() for values in found]))
+def mae(conditional: Conditional, X: np.ndarray, phi: np.ndarray, seeds: int, samples: int = SAMPLES) -> float:
+    """Mean |error| over rows, features and seeds, all coalitions. Every ten rows have noise of their own: rows that
+    share it share its error.
+    """
+    control = fit_control(f, conditional)
+    model = Model(tuple(Feature(f"x{j}") for j in range(N)), f, None, conditional, base_value, control=control)
+    found = []
+    for seed in range(seeds):
+        for k in range(0, len(X), 10):
+            values = explain(model, X[k : k + 10], options=Options("exact", None, samples, 1000 * seed + k)).values
+            found.append(np.abs(values - phi[k : k + 10]).mean())
+    return float(np.mean(found))
 
 
 def main() -> None:
@@ -91,15 +99,17 @@ def main() -> None:
         "fitted_gaussian_quasi_random": mae(Gaussian.fit(train), X, phi, seeds),
         "marginal_game": mae(Independent(train), X, phi, seeds),
     }
-    errors, seconds, weighting = [], [], []
+    errors, few, seconds, weighting = [], [], [], []
     for seed in range(fits):
         begin = time.perf_counter()
         fitted = fit_conditional(train, seed)
         seconds.append(time.perf_counter() - begin)
         weighting.append(fitted.weighting)
         errors.append(mae(fitted, X, phi, seeds))
+        few.append(mae(fitted, X, phi, seeds, 16))
     numbers |= {
         "emshap": errors,
+        "emshap_16_completions": few,
         "emshap_over_exact_sampler": [e / floor for e in errors],
         "emshap_over_marginal": [e / float(numbers["marginal_game"]) for e in errors],  # type: ignore[arg-type]
         "emshap_fit_s": seconds,

@@ -1,6 +1,6 @@
 """Cells of calibration: do intervals hold what they say, about the same fit's own answer with everything spent on it?
 
-    coverage = share of |phi^ - phi_fit| <= 1.96 se,      ratio = RMS error / RMS se
+    coverage = share of phi_fit inside `interval(.95)`,      ratio = RMS error / RMS se
 
 phi_fit: all coalitions and 16,384 completions of the same fitted conditional (its misfit is another matter: cells of
 `known` count it). Eight features with all coalitions; twelve with sampled ones, so that both errors are in play.
@@ -80,16 +80,18 @@ def one(n: int, method: str, seeds: int = SEEDS, reference: int = REFERENCE) -> 
         found = [ascribe.explain(f, X, conditional=law, background=train, seed=k, **asked) for k in range(seeds)]
         error = np.array([a.values for a in found]) - phi
         stderr = np.array([a.stderr for a in found])
-        answer["spent"][s.name] = _calibrated(error, stderr) | {"used": found[0].info.estimator}
+        half = np.array([a.interval(0.95)[1] - a.values for a in found])
+        answer["spent"][s.name] = _calibrated(error, stderr, half) | {"used": found[0].info.estimator}
     return answer
 
 
-def _calibrated(error: np.ndarray, stderr: np.ndarray) -> dict[str, Any]:
-    """`error`, `stderr` (seeds, rows, n)."""
-    inside = np.abs(error) <= 1.96 * stderr
+def _calibrated(error: np.ndarray, stderr: np.ndarray, half: np.ndarray) -> dict[str, Any]:
+    """`error`, `stderr`, half the width of the interval: (seeds, rows, n)."""
+    inside = np.abs(error) <= half
     ratio = np.sqrt((error**2).mean(axis=(0, 2)) / (stderr**2).mean(axis=(0, 2)))
     return {
         "coverage": float(inside.mean()),
+        "coverage_normal": float((np.abs(error) <= 1.96 * stderr).mean()),
         "coverage_rows": inside.mean(axis=(0, 2)).round(4).tolist(),
         "rms_error": float(np.sqrt((error**2).mean())),
         "rms_stderr": float(np.sqrt((stderr**2).mean())),
