@@ -56,7 +56,7 @@ def cells(quick: bool = False) -> list[tuple[str, str, Any]]:
     return [
         ("calibration", f"n{n}_{method}", partial(one, n, method, 20 if quick else SEEDS))
         for n in ((8,) if quick else (8, 12))
-        for method in ("gaussian", "emshap")
+        for method in ("emshap",)
     ]
 
 

@@ -226,9 +226,9 @@ def fit_conditional(X: Any, method: str = "emshap", seed: int = 0, max_seconds: 
     raise InputError(f"unknown method '{method}': use emshap, surrogate, {', '.join(LAWS)}")
 
 
-LAWS: dict[str, Callable[[np.ndarray], Conditional]] = {
-    "gaussian": Gaussian.fit,
-    "copula": GaussianCopula.fit,
+LAWS: dict[str, Callable[[np.ndarray], Conditional]] = {  # independent points: error bars hold
+    "gaussian": lambda X: replace(Gaussian.fit(X), quasi=False),
+    "copula": lambda X: replace(GaussianCopula.fit(X), quasi=False),
     "empirical": Empirical.fit,
     "independent": Independent,
 }

@@ -15,7 +15,7 @@ from scipy.special import ndtri
 from ascribe.core.arrays import Bool, Float, np
 from ascribe.core.conditional import Regressions, draw
 from ascribe.core.errors import InputError
-from ascribe.core.noise import sobol_points
+from ascribe.core.noise import plain_points, sobol_points
 from ascribe.core.scaling import Scores, fit_scores
 
 __all__ = ["GaussianCopula"]
@@ -23,7 +23,8 @@ __all__ = ["GaussianCopula"]
 
 @dataclass(frozen=True, eq=False)
 class GaussianCopula:
-    """`scores`: the margins; `correlation (n, n)`: of normal scores.
+    """`scores`: the margins; `correlation (n, n)`: of normal scores. `quasi`: completions from a Sobol' net, less error
+    and error bars that are too wide; or independent points.
 
     >>> rows = np.random.default_rng(0).standard_normal((500, 2)) @ np.array([[1.0, 1.0], [0.0, 0.5]])
     >>> law = GaussianCopula.fit(np.exp(rows))
@@ -34,6 +35,7 @@ class GaussianCopula:
     scores: Scores
     correlation: Float[np.ndarray, "n n"]
     background: Float[np.ndarray, "rows n"]
+    quasi: bool = True
     name: str = "copula"
 
     @classmethod
@@ -62,7 +64,8 @@ class GaussianCopula:
         return Regressions(self.correlation)
 
     def noise(self, s: int, seed: int) -> np.ndarray:
-        return np.asarray(ndtri(sobol_points(s, len(self.correlation), seed)))
+        points = sobol_points if self.quasi else plain_points
+        return np.asarray(ndtri(points(s, len(self.correlation), seed)))
 
     def complete(
         self, x: Float[np.ndarray, " n"], S: Bool[np.ndarray, "m n"], noise: np.ndarray
