@@ -71,10 +71,10 @@ def test_the_better_one_is_chosen(spread, wanted):
     assert f"{found.value} serves" in found.reason
 
 
-def test_of_equals_the_cheapest_serves():
+def test_of_equals_the_stack_serves():
     f, c, _, size = made(100, np.zeros(N + 1), (0.5, 0.5))
     found = choose(f, c, c, size, N)
-    assert found.value == "surrogate"
+    assert found.value == "stacked"
     assert found.mse["surrogate"] == found.mse["completions"] == found.mse["stacked"]
 
 

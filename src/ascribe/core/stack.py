@@ -16,8 +16,7 @@ from ascribe.core.arrays import Float, np
 
 __all__ = ["VALUES", "ValueChoice", "choose", "fit_share", "stacked"]
 
-MARGIN = 0.01
-VALUES = ("surrogate", "completions", "stacked")  # the cheapest first
+VALUES = ("surrogate", "completions", "stacked")
 
 
 @dataclass(frozen=True)
@@ -69,8 +68,8 @@ def choose(
     n: int,
     unit: str = "",
 ) -> ValueChoice:
-    """The value of least MSE_v on held-out rows (b >= 2), or a cheaper one that is worse by less than one paired
-    standard error and one per cent.
+    """The stack, unless another value has less MSE_v on held-out rows (b >= 2) by more than a paired standard error:
+    held-out rows are never quite those that will be asked, and two estimates that err apart stand that better than one.
 
     Shares are fitted on every second row and judged on the others, and the other way round; those that are returned
     come from all rows.
@@ -85,15 +84,11 @@ def choose(
     errors = {name: ((f[:, None] - held[name]) ** 2).mean(axis=1) for name in VALUES}
     best = min(VALUES, key=lambda name: errors[name].mean())
     excess = {name: errors[name] - errors[best] for name in VALUES}
-    tied = [
-        name
-        for name in VALUES
-        if excess[name].mean() <= min(excess[name].std(ddof=1) / np.sqrt(len(f)), MARGIN * errors[best].mean())
-    ]
-    value = tied[0]  # the best is tied with itself
+    doubt = excess["stacked"].std(ddof=1) / np.sqrt(len(f))
+    value = "stacked" if excess["stacked"].mean() <= doubt else best
     mse = {name: float(e.mean()) for name, e in errors.items()}
     told = ", ".join(f"{name} {mse[name]:.4g}" for name in VALUES)
     square = f" {unit}^2" if unit else ""
-    why = "the least" if value == best else f"no worse than {best} by a standard error or one per cent, and cheaper"
+    why = "the least" if value == best else f"within a standard error of {best}, and sure where that is not"
     reason = f"MSE_v{square} on {len(f)} held-out rows: {told}; {value} serves: {why}"
     return ValueChoice(value, tuple(fit_share(f, completions, surrogate, size, n).tolist()), reason, mse)
