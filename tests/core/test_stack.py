@@ -1,4 +1,4 @@
-"""Shares are recovered, and the choice is the better one, or the cheaper of equals."""
+"""Shares are recovered; the choice is the stack, or what is better than it beyond chance."""
 
 from __future__ import annotations
 
