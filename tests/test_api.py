@@ -62,7 +62,7 @@ def test_rows_come_in_as_arrays_frames_or_arrow(model, rows):
 def test_the_answer_is_complete(model, rows):
     a = model.explain(rows, samples=8, seed=3)
     assert a.features == model.features == FEATURES
-    assert (a.info.method, a.info.game, a.info.value) == ("conditional_shap", "conditional", "completions")
+    assert (a.info.method, a.info.game, a.info.value) == ("conditional_shap", "conditional", model.model.value)
     assert (a.info.samples, a.info.seed, a.info.unit, a.info.output) == (8, 3, "W", "powerWatts")
     assert a.info.version == model.version
     assert a.info.gaps["efficiency_gap"] < 1e-4

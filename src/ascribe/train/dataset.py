@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
@@ -35,7 +35,7 @@ class Dataset:
     fit: Part
     validation: Part
     holdout: Part
-    late: np.ndarray
+    late: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=int))
 
     @property
     def training(self) -> Part:

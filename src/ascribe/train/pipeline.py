@@ -97,7 +97,7 @@ def train(options: TrainOptions, watch: Watcher | None = None) -> Report:
     with computing() as device:
         power, families = _fit_power(data, options, device, watch)
         seconds = options.max_seconds
-        late = data.late if options.time else None
+        late = data.late if options.time and len(data.late) else None
         fit = fit_emshap(
             data.training.X, options.seed, device, watch.progress("EmSHAP"), max_seconds=seconds, held=late
         )
