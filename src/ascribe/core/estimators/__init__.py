@@ -14,12 +14,13 @@ from ascribe.core.adjusted import ADJUSTED
 from ascribe.core.errors import BudgetError, InputError
 from ascribe.core.estimators.enumeration import MAX_EXACT_PLAYERS, exact
 from ascribe.core.estimators.orders import permutation
-from ascribe.core.estimators.paired import AUTO_BUDGET, kernel, leverage
+from ascribe.core.estimators.paired import kernel, leverage
 from ascribe.core.plan import Plan
 
 __all__ = ["ESTIMATORS", "MAX_EXACT_PLAYERS", "make_plan"]
 
 AUTO_EXACT_PLAYERS = 10
+FITTED_BUDGET, FITTED_PER_PLAYER = 512, 16  # half of what a fixed matrix gets by default, for less error
 
 ESTIMATORS: dict[str, Callable[[int, int | None, int], Plan]] = {
     "exact": exact,
@@ -55,4 +56,5 @@ def make_plan(estimator: str, p: int, budget: int | None = None, seed: int = 0) 
     enough = 2**AUTO_EXACT_PLAYERS if budget is None else budget
     if p <= MAX_EXACT_PLAYERS and 2**p <= enough:
         return exact(p, None, seed)
-    return replace(kernel(p, max(AUTO_BUDGET, 4 * p) if budget is None else budget, seed), estimator=estimator)
+    budget = max(FITTED_BUDGET, FITTED_PER_PLAYER * p) if budget is None else budget
+    return replace(kernel(p, budget, seed), estimator=estimator)
