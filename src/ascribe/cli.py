@@ -14,6 +14,7 @@ import typer
 
 from ascribe.console import bars, err, now, show_report, show_verdict, watcher
 from ascribe.core.errors import AscribeError, InputError, MissingExtra
+from ascribe.settings import single_threaded_blas
 
 __all__ = ["app", "main"]
 
@@ -265,6 +266,7 @@ def _root(
 
 def main() -> NoReturn:
     """Errors in one line that says what to do; a traceback only with --debug (anywhere on the line)."""
+    single_threaded_blas()
     debug = "--debug" in sys.argv
     arguments = [a for a in sys.argv[1:] if a != "--debug"]
     try:
