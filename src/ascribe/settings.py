@@ -18,5 +18,4 @@ def single_threaded_blas() -> None:
     A row's products are small: threads that wait for one another make them twenty times slower on a busy machine, and
     rows run side by side anyway. ONNX Runtime has threads of its own.
     """
-    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(name, "1")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
