@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.special import logsumexp, ndtri
+from scipy.special import logsumexp
 
 from ascribe.core.conditional import Regressions
-from ascribe.core.noise import sobol_points
 from benchmarks.accuracy.functions import Terms
+from benchmarks.accuracy.worlds.noise import uniform_and_normal
 
 __all__ = ["Mixture", "MixtureLaw"]
 
@@ -93,12 +93,7 @@ class MixtureLaw:
 
     def noise(self, s: int, seed: int) -> np.ndarray:
         """Uniform number for the component, normal ones for the coordinates: (s, 1 + n)."""
-        n = self.world.n
-        if self.quasi:
-            u = sobol_points(s, 1 + n, seed)
-            return np.column_stack([u[:, 0], ndtri(u[:, 1:])])
-        rng = np.random.default_rng(seed)
-        return np.column_stack([rng.random(s), rng.standard_normal((s, n))])
+        return uniform_and_normal(s, self.world.n, seed, self.quasi)
 
     def complete(self, x: np.ndarray, S: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, None]:
         w = self.world

@@ -38,10 +38,7 @@ def contrast(a0: Attribution, a1: Attribution) -> Attribution:
     at = [np.zeros(b, int) if len(a) == 1 else np.arange(b) for a in (a0, a1)]
     stderr, parts = _errors(a0, a1, *at)
     status = np.where(a1.status[at[1]] == "ok", a0.status[at[0]], a1.status[at[1]])
-    reasons = tuple(
-        r1 or r0
-        for r0, r1 in zip(*(np.array(a.reasons, object)[i] for a, i in zip((a0, a1), at, strict=True)), strict=True)
-    )
+    reasons = tuple(a1.reasons[j] or a0.reasons[i] for i, j in zip(*at, strict=True))
     values = a1.values[at[1]] - a0.values[at[0]]
     prediction = a1.prediction[at[1]] - a0.prediction[at[0]]
     base = a1.base_value - a0.base_value

@@ -11,6 +11,8 @@ from ascribe.core.surrogate import Surrogate
 
 __all__ = ["Regression"]
 
+NO_COMPLETIONS = "a surrogate has no completions to draw: fit_conditional(X, method='emshap') has"
+
 
 @dataclass(frozen=True, eq=False)
 class Regression:
@@ -30,12 +32,12 @@ class Regression:
         return self._kept[predict]
 
     def noise(self, s: int, seed: int) -> np.ndarray:
-        raise CapabilityError("a surrogate has no completions to draw: fit_conditional(X, method='emshap') has")
+        raise CapabilityError(NO_COMPLETIONS)
 
     def complete(self, x: np.ndarray, S: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, None]:
         """Raises CapabilityError."""
-        raise CapabilityError("a surrogate has no completions to draw: fit_conditional(X, method='emshap') has")
+        raise CapabilityError(NO_COMPLETIONS)
 
     def draw(self, X: np.ndarray, S: np.ndarray, n_samples: int, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
         """Raises CapabilityError."""
-        raise CapabilityError("a surrogate has no completions to draw: fit_conditional(X, method='emshap') has")
+        raise CapabilityError(NO_COMPLETIONS)

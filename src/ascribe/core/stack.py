@@ -83,9 +83,8 @@ def choose(
     held = {"surrogate": surrogate, "completions": completions, "stacked": crossed}
     errors = {name: ((f[:, None] - held[name]) ** 2).mean(axis=1) for name in VALUES}
     best = min(VALUES, key=lambda name: errors[name].mean())
-    excess = {name: errors[name] - errors[best] for name in VALUES}
-    doubt = excess["stacked"].std(ddof=1) / np.sqrt(len(f))
-    value = "stacked" if excess["stacked"].mean() <= doubt else best
+    behind = errors["stacked"] - errors[best]
+    value = "stacked" if behind.mean() <= behind.std(ddof=1) / np.sqrt(len(f)) else best
     mse = {name: float(e.mean()) for name, e in errors.items()}
     told = ", ".join(f"{name} {mse[name]:.4g}" for name in VALUES)
     square = f" {unit}^2" if unit else ""

@@ -7,8 +7,9 @@ from ascribe.core.coalitions import all_coalitions, shapley_weights
 from ascribe.core.errors import BudgetError
 from ascribe.core.plan import Plan
 
-__all__ = ["MAX_EXACT_PLAYERS", "exact"]
+__all__ = ["AUTO_BUDGET", "MAX_EXACT_PLAYERS", "exact"]
 
+AUTO_BUDGET = 1024  # of the sampled plans, where none is named
 MAX_EXACT_PLAYERS = 14  # 16,384 coalitions; beyond, the memory of completions and the wait are no longer a request's
 
 

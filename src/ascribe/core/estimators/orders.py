@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from ascribe.core.arrays import np
 from ascribe.core.errors import BudgetError
-from ascribe.core.estimators.enumeration import exact
+from ascribe.core.estimators.enumeration import AUTO_BUDGET, exact
 from ascribe.core.plan import Plan
 
 __all__ = ["permutation"]
 
-AUTO_BUDGET = 1024
 JACKKNIFE_GROUPS = 16
 MOST_ORDERS = 4  # times those that would fit if no coalition came twice: with few players, more orders cost nothing
 

@@ -10,12 +10,11 @@ from scipy.special import stdtrit
 from ascribe.core.arrays import Bool, Float, np
 from ascribe.core.coalitions import all_coalitions, distinct_subsets
 from ascribe.core.errors import BudgetError
-from ascribe.core.estimators.enumeration import MAX_EXACT_PLAYERS
+from ascribe.core.estimators.enumeration import AUTO_BUDGET, MAX_EXACT_PLAYERS
 from ascribe.core.plan import Plan
 
 __all__ = ["kernel", "leverage"]
 
-AUTO_BUDGET = 1024
 JACKKNIFE_GROUPS = 32
 SPARE = 2  # pairs beyond the players: with fewer there is no residual to speak of, and no error is stated
 
