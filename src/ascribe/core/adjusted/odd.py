@@ -100,7 +100,7 @@ def fitted(kind: type[Kernel], pairs: Pairs, w: Float[np.ndarray, " n"]) -> Regr
     try:
         if size <= ADDITIVE * np.abs(w).max():
             return regress(pairs, 0 * w, kind(np.full(p, kind.start(p))), 0.5)
-        b, rho = scales(kind, s, rest / size)
+        b, rho = scales(kind, s, rest[:, None] / size)
         return regress(pairs, rest, kind(b), rho)
     except np.linalg.LinAlgError:  # no digits left
         return None

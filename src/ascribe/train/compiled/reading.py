@@ -1,0 +1,51 @@
+"""From values to attributions: a plan's matrix, and the standard error that goes with it.
+
+    phi = W v,   se^2 = sum_g ((J_g - W) v)^2 (g - 1)/g  +  sum_k (W (v^(k) - v))^2 / (s (s - 1))
+
+in double, on v - v(empty): the values are sums of hundreds of terms that nearly cancel.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ascribe.core.plan import Plan
+from ascribe.train.compiled.sheet import Sheet
+
+__all__ = ["attributions"]
+
+
+def attributions(
+    sheet: Sheet, plan: Plan, base: float, prediction: str, v: str, replicates: str | None
+) -> tuple[str, str]:
+    """Attributions and standard errors (b, n) double, from `prediction (b,)`, inner values `v (b, m)` and their
+    replicates `(b, m, s)` or None, all double.
+    """
+    p = plan.S.shape[1]
+    known = sheet.const(base, np.float64)
+    T = sheet.op("Unsqueeze", sheet.op("Sub", prediction, known), sheet.ints(1))
+    d = sheet.op("Sub", v, known)
+
+    def through(matrix: np.ndarray) -> str:
+        """Rows of `matrix (.., m + 2)` on (v(empty), v, f) less v(empty)."""
+        flat = matrix.reshape(-1, matrix.shape[-1])
+        inner = sheet.op("MatMul", d, sheet.const(flat[:, 1:-1].T, np.float64))
+        return sheet.op("Add", inner, sheet.op("Mul", T, sheet.const(flat[:, -1], np.float64)))
+
+    phi = through(plan.W)
+    square = []
+    if groups := len(plan.jackknife):
+        moved = through(np.sqrt((groups - 1) / groups) * (plan.jackknife - plan.W))
+        moved = sheet.op("Reshape", moved, sheet.ints(0, groups, p))
+        square.append(sheet.op("ReduceSumSquare", moved, sheet.ints(1), keepdims=0))
+    if replicates is not None:
+        apart = sheet.op("Sub", replicates, sheet.op("Unsqueeze", v, sheet.ints(2)))
+        apart = sheet.op("MatMul", sheet.op("Transpose", apart, perm=[0, 2, 1]),
+                         sheet.const(plan.W[:, 1:-1].T, np.float64))  # fmt: skip
+        s = sheet.cast(sheet.op("Shape", apart, start=1, end=2), "double")
+        pairs = sheet.op("Mul", s, sheet.op("Sub", s, sheet.const(1.0, np.float64)))
+        square.append(sheet.op("Div", sheet.op("ReduceSumSquare", apart, sheet.ints(1), keepdims=0), pairs))
+    if not square:
+        return phi, sheet.op("Mul", phi, sheet.const(0.0, np.float64))
+    total = square[0] if len(square) == 1 else sheet.op("Add", *square)
+    return phi, sheet.op("Sqrt", total)
