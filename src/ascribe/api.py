@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from ascribe.bundle.archive import Bundle, open_directory
+from ascribe.core import tiers
 from ascribe.core.attribution import Attribution
 from ascribe.core.conditional import Conditional, Gaussian, Independent
 from ascribe.core.contrast import contrast
@@ -94,14 +95,26 @@ class OpenModel:
         step: Callable[[], None] | None = None,
         value: str = "auto",
         target_stderr: float | None = None,
+        tier: str | None = None,
+        max_latency_ms: float | None = None,
     ) -> Attribution:
         """Attributions of rows: `budget` coalitions (None: by the number of players), `samples` completions each.
         `value` and `target_stderr`: see `ascribe.explain`; "auto" is the value that training judged best.
 
+        `tier`: fast, balanced, accurate or exact instead of a method; `max_latency_ms`: the most accurate tier that
+        was measured to answer so many rows in that time. With `target_stderr` and nothing else chosen, the cheapest
+        tier whose every standard error is below it answers.
+
         Raises InputError, BudgetError, CapabilityError; a bad row is a status, not an error.
         """
         options = Options(estimator, budget, samples, seed, _frozen(groups), value, target_stderr)
-        return _timed(self.model, matrix(X, self.features)[0], method, options, step)
+        rows = matrix(X, self.features)[0]
+        return _timed(lambda: tiers.explain(self.model, rows, method, options, tier, max_latency_ms, step))
+
+    @property
+    def tiers(self) -> tuple[str, ...]:
+        """Tiers that `explain` accepts for this model, fastest first."""
+        return tiers.offered(self.model)
 
     def energy(self, X: Any, S: Any) -> Energy:
         """g, log q, means and variances of rows (b, n) under coalitions S (m, n), True = observed.
@@ -181,8 +194,9 @@ def explain(
     base = None if reference is None else float(asked(reference).mean())
     model = Model(tuple(Feature(name) for name in names), asked, reference, conditional, base)
     if conditional is None:
-        return _timed(model, rows, "kernel_shap", options, step)
-    return _timed(_valued(model, options), rows, "conditional_shap", options, step)
+        return _timed(lambda: _explain(model, rows, "kernel_shap", options, step))
+    whole = _valued(model, options)
+    return _timed(lambda: _explain(whole, rows, "conditional_shap", options, step))
 
 
 def mse_v(
@@ -271,11 +285,9 @@ def _training(part: str) -> Any:
         raise MissingExtra(f"fitting emshap or a surrogate needs torch: pip install 'ascribe[train]' ({exc})") from exc
 
 
-def _timed(
-    model: Model, rows: np.ndarray, method: str, options: Options, step: Callable[[], None] | None
-) -> Attribution:
+def _timed(ask: Callable[[], Attribution]) -> Attribution:
     begin = time.perf_counter()
-    a = _explain(model, rows, method, options, step)
+    a = ask()
     return replace(a, info=replace(a.info, timings={"explain": (time.perf_counter() - begin) * 1e3}))
 
 

@@ -5,20 +5,31 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 
-from ascribe.console import bars, err, now, show_report, show_verdict, watcher
-from ascribe.core.errors import AscribeError, InputError, MissingExtra
+from ascribe import cli_bundle
+from ascribe.cli_options import (
+    Budget,
+    Groups,
+    Latency,
+    Method,
+    Registry,
+    Samples,
+    Seed,
+    Target,
+    Tier,
+    Value,
+    extra,
+)  # fmt: skip
+from ascribe.console import bars, err, show_report, watcher
+from ascribe.core.errors import AscribeError, InputError
 from ascribe.settings import single_threaded_blas
 
 __all__ = ["app", "main"]
 
-REFUSED = 3  # exit code of a gate that says no
 STOPPED = 130  # exit code of Ctrl-C
 
 app = typer.Typer(
@@ -28,17 +39,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-Registry = Annotated[str, typer.Option("--registry", help="directory, file:///path or s3://bucket/prefix")]
-Channel = Annotated[str, typer.Option("--channel", help="pointer to move")]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="same seed, same answer")]
-Budget = Annotated[int | None, typer.Option("--budget", help="coalitions per row (default: by the number of features)")]
-Samples = Annotated[int, typer.Option("--samples", help="completions per coalition")]
-Groups = Annotated[
-    Path | None, typer.Option("--groups", help="TOML or JSON: group = [features]; groups become players")
-]
-Method = Annotated[str, typer.Option("--method", help="conditional_shap, amortized_shap (one pass) or kernel_shap")]
-Value = Annotated[str, typer.Option("--value", help="v(S) from completions, surrogate, stacked, or auto (as judged)")]
-Target = Annotated[float | None, typer.Option("--target-stderr", help="spend until every standard error is below it")]
+cli_bundle.add_to(app)
 
 
 def _listed(text: str | None) -> tuple[str, ...]:
@@ -64,7 +65,7 @@ def train(
     ] = None,
 ) -> None:
     """Clean a table, train the power model and EmSHAP, and write one bundle that offers both."""
-    with _extra("train", "torch and xgboost"):
+    with extra("train", "torch and xgboost"):
         from ascribe.train.pipeline import TrainOptions
         from ascribe.train.pipeline import train as run
     options = TrainOptions(
@@ -97,6 +98,8 @@ def explain(
     seed: Seed = 0,
     value: Value = "auto",
     target_stderr: Target = None,
+    tier: Tier = None,
+    max_latency_ms: Latency = None,
 ) -> None:
     """Explain every row of a file: prediction, base_value, a column per feature, stderr_<feature>, status."""
     from ascribe import api
@@ -104,11 +107,13 @@ def explain(
 
     if output.suffix != ".parquet":
         raise InputError(f"{output}: the answer is a Parquet file, name it .parquet")
-    a = _explained(api.open(bundle), read_table(data), groups, method, budget, samples, seed, value, target_stderr)
+    a = _explained(api.open(bundle), read_table(data), groups, method, budget, samples, seed, value, target_stderr,
+                   tier, max_latency_ms)  # fmt: skip
     write_parquet(api.columns(a), output)
     counts = {word: int((a.status == word).sum()) for word in dict.fromkeys(a.status.tolist())}
     told = ", ".join(f"{n} {word}" for word, n in counts.items())
-    err.print(f"{len(a)} rows ({told}), {a.info.budget} coalitions x {a.info.samples} completions -> {output}")
+    spent = f"{a.info.budget} coalitions x {a.info.samples} completions" if a.info.budget else "one pass"
+    err.print(f"{len(a)} rows ({told}), tier {a.info.tier}, {spent} -> {output}")
 
 
 @app.command()
@@ -126,12 +131,14 @@ def plot(
     seed: Seed = 0,
     value: Value = "auto",
     target_stderr: Target = None,
+    tier: Tier = None,
+    max_latency_ms: Latency = None,
 ) -> None:
     """Draw chosen rows of a file as waterfalls."""
     from ascribe import api
     from ascribe.bundle.tables import read_table
 
-    with _extra("report", "matplotlib"):
+    with extra("report", "matplotlib"):
         from ascribe.report import plots
     model, table = api.open(bundle), read_table(data)
     if rows is None:
@@ -141,58 +148,11 @@ def plot(
         chosen = [int(np.nanargmax(f)), int(np.nanargmin(f))]
     else:
         chosen = [_row(text, table.num_rows) for text in _listed(rows)]
-    a = _explained(model, table.take(chosen), groups, method, budget, samples, seed, value, target_stderr)
+    a = _explained(model, table.take(chosen), groups, method, budget, samples, seed, value, target_stderr,
+                   tier, max_latency_ms)  # fmt: skip
     units = {f.name: f.unit for f in model.schema}
     plots.save(plots.waterfall(a, range(len(chosen)), [f"row {i}" for i in chosen], units=units), output)
     err.print(f"-> {output}")
-
-
-@app.command()
-def publish(
-    bundle: Annotated[Path, typer.Argument(help="bundle folder")],
-    registry: Registry,
-    name: Annotated[str, typer.Option("--name", help="name of the model")],
-) -> None:
-    """Put a bundle into the registry; prints its version."""
-    from ascribe.bundle.archive import open_directory
-    from ascribe.bundle.registry import Registry as Store
-
-    typer.echo(Store(registry).publish(name, open_directory(bundle)))
-
-
-@app.command()
-def promote(name: str, version: str, registry: Registry, channel: Channel = "production") -> None:
-    """Judge a version against production on held-out rows and move the channel to it; exit code 3 if refused."""
-    from ascribe.bundle.gate import judge_and_promote
-    from ascribe.bundle.registry import Registry as Store
-
-    verdict = judge_and_promote(Store(registry), name, version, now(), channel)
-    show_verdict(verdict)
-    if not verdict.accepted:
-        err.print(f"refused: {channel} of {name} stays as it is", style="bold red")
-        raise typer.Exit(REFUSED)
-    err.print(f"{channel} of {name} is {version}", style="bold green")
-
-
-@app.command()
-def rollback(name: str, registry: Registry, channel: Channel = "production") -> None:
-    """Point a channel back at the version before."""
-    from ascribe.bundle.registry import Registry as Store
-
-    typer.echo(Store(registry).rollback(name, now(), channel).current.version)
-
-
-@app.command()
-def history(name: str, registry: Registry, channel: Channel = "production") -> None:
-    """Every move of a channel, and all versions."""
-    from ascribe.bundle.registry import Registry as Store
-
-    store = Store(registry)
-    for event in store.channel(name, channel).history:
-        typer.echo(f"{event.at}  {event.action:8s}  {event.version}")
-        for reason in event.reasons:
-            typer.echo(f"    {reason}")
-    typer.echo("all versions: " + ", ".join(store.versions(name)))
 
 
 @app.command()
@@ -215,14 +175,14 @@ def demo(
     quick: Annotated[bool, typer.Option("--quick", help="a sixth of the rows, for a first look")] = False,
 ) -> None:
     """From a real server's telemetry to a served attribution: the whole journey on this machine."""
-    with _extra("train,report", "torch, xgboost and matplotlib"):
+    with extra("train,report", "torch, xgboost and matplotlib"):
         from ascribe.demo import run
     run(folder, once, quick)
 
 
 def _explained(
     model: Any, table: Any, groups: Path | None, method: str, budget: int | None, samples: int, seed: int, value: str,
-    target_stderr: float | None,
+    target_stderr: float | None, tier: str | None, max_latency_ms: float | None,
 ) -> Any:  # fmt: skip
     from ascribe.bundle.tables import read_groups
 
@@ -231,7 +191,7 @@ def _explained(
         task = shown.add_task("explaining", total=table.num_rows)
         return model.explain(
             table, method, budget, samples, seed, groups=players, step=lambda: shown.advance(task), value=value,
-            target_stderr=target_stderr,
+            target_stderr=target_stderr, tier=tier, max_latency_ms=max_latency_ms,
         )  # fmt: skip
 
 
@@ -239,15 +199,6 @@ def _row(text: str, count: int) -> int:
     if not text.isdigit() or int(text) >= count:
         raise InputError(f"'{text}' is no row: the file has rows 0 to {count - 1}")
     return int(text)
-
-
-@contextmanager
-def _extra(name: str, what: str) -> Iterator[None]:
-    """An absent optional part as one line."""
-    try:
-        yield
-    except ModuleNotFoundError as exc:
-        raise MissingExtra(f"this command needs {what}: pip install 'ascribe[{name}]' ({exc.name} is missing)") from exc
 
 
 @app.callback(invoke_without_command=True)

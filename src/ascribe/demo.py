@@ -23,8 +23,8 @@ from rich.console import Console
 from rich.table import Table
 
 from ascribe import api
-from ascribe.bundle.archive import open_directory
 from ascribe.bundle.gate import judge_and_promote
+from ascribe.bundle.latency import timed
 from ascribe.bundle.registry import Registry
 from ascribe.console import bars, now, show_report, show_verdict, watcher
 from ascribe.core.errors import InputError, ServiceError
@@ -111,7 +111,7 @@ def _sampled(folder: Path) -> Path:
 
 
 def _promoted(registry: Registry, bundle: Path) -> None:
-    version = registry.publish(NAME, open_directory(bundle))
+    version = registry.publish(NAME, timed(bundle))
     say.print(f"published {NAME} {version}", highlight=False)
     verdict = judge_and_promote(registry, NAME, version, now())
     show_verdict(verdict)

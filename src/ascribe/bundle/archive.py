@@ -13,7 +13,7 @@ from pathlib import Path
 from ascribe.bundle.manifest import FileEntry, Manifest, digest
 from ascribe.core.errors import BundleError, NotFound, TamperedError
 
-__all__ = ["Bundle", "entry", "open_directory", "pack", "unpack", "write"]
+__all__ = ["Bundle", "entry", "open_directory", "pack", "unpack", "write", "write_manifest"]
 
 MANIFEST = "manifest.json"
 # what zipfile raises for damaged bytes, directory entries and compression marks
@@ -72,10 +72,20 @@ def write(directory: Path, manifest: Manifest, files: Mapping[str, bytes]) -> No
     """Write files, then the manifest, each through a rename: a half-written bundle has no manifest."""
     directory.mkdir(parents=True, exist_ok=True)
     (directory / MANIFEST).unlink(missing_ok=True)
-    for name, raw in [*files.items(), (MANIFEST, manifest.encode())]:
-        part = directory / f".{name}.part"
-        part.write_bytes(raw)
-        os.replace(part, directory / name)
+    for name, raw in files.items():
+        _put(directory, name, raw)
+    write_manifest(directory, manifest)
+
+
+def write_manifest(directory: Path, manifest: Manifest) -> None:
+    """Another manifest for the files that are there: another version."""
+    _put(directory, MANIFEST, manifest.encode())
+
+
+def _put(directory: Path, name: str, raw: bytes) -> None:
+    part = directory / f".{name}.part"
+    part.write_bytes(raw)
+    os.replace(part, directory / name)
 
 
 def open_directory(directory: Path) -> Bundle:

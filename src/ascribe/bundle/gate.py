@@ -12,14 +12,13 @@ production's too: nobody can choose the rows that make him look good.
 
 from __future__ import annotations
 
-import io
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
-import pyarrow.feather
 
 from ascribe.bundle.archive import Bundle
+from ascribe.bundle.holdout import holdout
 from ascribe.bundle.registry import Event, Registry
 from ascribe.bundle.runtime import load
 from ascribe.core.arrays import evenly
@@ -60,7 +59,7 @@ class _Measured:
 def judge(candidate: Bundle, production: Bundle | None) -> Verdict:
     """Open both bundles through the file that serves, measure both on held-out rows, compare."""
     model = load(candidate)
-    X, y = _holdout(candidate)
+    X, y = holdout(candidate)
     mine = _measure(model, X, y)
     numbers: dict[str, Any] = {"rows": len(y), "candidate": _numbers(mine)}
     good: list[str] = []
@@ -76,7 +75,7 @@ def judge(candidate: Bundle, production: Bundle | None) -> Verdict:
         else:
             judged = [("its own", (X, y), mine)]
             if candidate.digest("holdout") != production.digest("holdout"):
-                theirs = _holdout(production)
+                theirs = holdout(production)
                 judged.append(("production's", theirs, _measure(model, *theirs)))
             for whose, rows, measured in judged:
                 held = _measure(champion, *rows)
@@ -188,11 +187,3 @@ def _schema_changes(mine: Model, theirs: Model) -> str:
     if not parts and list(ours) != list(others):
         parts.append("the same features in another order")
     return "; ".join(parts)
-
-
-def _holdout(bundle: Bundle) -> tuple[np.ndarray, np.ndarray]:
-    """The held-out rows that training left in the bundle."""
-    table = pyarrow.feather.read_table(io.BytesIO(bundle.read("holdout")))
-    names = [f.name for f in bundle.manifest.feature_list]
-    X = np.column_stack([table[name].to_numpy() for name in names]).astype(float)
-    return X, table[bundle.manifest.target.name].to_numpy().astype(float)

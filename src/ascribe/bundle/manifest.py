@@ -10,7 +10,18 @@ import msgspec
 from ascribe.core.errors import BundleError
 from ascribe.core.features import Feature
 
-__all__ = ["FORMAT", "Amortized", "Conditional", "FileEntry", "Lineage", "Manifest", "Target", "digest"]
+__all__ = [
+    "FORMAT",
+    "Amortized",
+    "Conditional",
+    "FileEntry",
+    "Lineage",
+    "Manifest",
+    "Reading",
+    "Target",
+    "Tier",
+    "digest",
+]
 
 FORMAT = 1
 
@@ -55,6 +66,34 @@ class Amortized(msgspec.Struct, frozen=True):
     rows: int
 
 
+class Reading(msgspec.Struct, frozen=True):
+    """How values of sampled coalitions are read by a matrix made for this model (`core.adjusted.learnt`)."""
+
+    kind: str
+    b: list[float]
+    rho: float
+    widen: float
+
+
+class Tier(msgspec.Struct, frozen=True):
+    """A tier of latency. `role`: its graph, empty where it is computed without one; then what is inside the graph:
+    `value`, `law` ("mixture" or "proposal", where completions are), `estimator`, `budget`, `samples`, `seed`; `parity`,
+    the largest difference to the plain computation over a row's largest value. Measured on held-out rows: `stderr`,
+    root mean square in the target's unit; where the bundle was published: `latency_ms`, a call's by its rows.
+    """
+
+    role: str = ""
+    value: str = ""
+    law: str = ""
+    estimator: str = ""
+    budget: int = 0
+    samples: int = 0
+    seed: int = 0
+    parity: float | None = None
+    stderr: float | None = None
+    latency_ms: dict[str, float] = {}
+
+
 class Lineage(msgspec.Struct, frozen=True):
     """Where the bundle comes from."""
 
@@ -67,8 +106,8 @@ class Lineage(msgspec.Struct, frozen=True):
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """`roles` maps predict, proposal, energy, scores, background, holdout, control, surrogate, amortized to file names;
-    `files` holds their hashes.
+    """`roles` maps predict, proposal, energy, mixture, scores, background, holdout, control, surrogate, amortized and
+    the graphs of `tiers` to file names; `files` holds their hashes. `machine`: where latencies were measured.
 
     `base_value`: mean of f over the training rows, in the target's unit. `example`: a row and its stored answer, asked
     again before a version is served. `scaling`: the statistics of the training part that the graphs hold.
@@ -88,6 +127,9 @@ class Manifest(msgspec.Struct, frozen=True):
     scaling: dict[str, Any]
     conditional: Conditional | None = None
     amortized: Amortized | None = None
+    reading: Reading | None = None
+    tiers: dict[str, Tier] = {}
+    machine: str = ""
 
     @property
     def feature_list(self) -> tuple[Feature, ...]:
@@ -104,8 +146,9 @@ class Manifest(msgspec.Struct, frozen=True):
         written are left out where they hold their defaults: an older bundle keeps its version.
         """
         held = msgspec.to_builtins(self)
-        if self.amortized is None:
-            del held["amortized"]
+        for name in ("amortized", "reading", "tiers", "machine"):
+            if not getattr(self, name):
+                del held[name]
         if self.conditional is not None and self.conditional.value == "completions" and not self.conditional.share:
             del held["conditional"]["value"], held["conditional"]["share"]
         return msgspec.json.format(msgspec.json.encode(held, order="sorted"), indent=2)

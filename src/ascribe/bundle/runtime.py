@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -13,18 +13,21 @@ import numpy as np
 import onnxruntime as ort
 
 from ascribe.bundle.archive import Bundle
+from ascribe.core.adjusted.learnt import Reading
 from ascribe.core.amortized import Amortized
+from ascribe.core.compiled import Compiled
 from ascribe.core.conditional import Conditional
 from ascribe.core.control import Control
 from ascribe.core.energy import EmShap
 from ascribe.core.errors import BundleError
+from ascribe.core.latency import Measured
 from ascribe.core.mixture import Mixture
 from ascribe.core.model import Model
 from ascribe.core.scaling import Scores
 from ascribe.core.stack import VALUES
 from ascribe.core.surrogate import Surrogate
 
-__all__ = ["amortized", "cores", "emshap", "graph_predict", "load", "session", "surrogate"]
+__all__ = ["amortized", "compiled", "cores", "emshap", "graph_predict", "load", "session", "surrogate"]
 
 ROWS_AT_ONCE = 1 << 16  # bounds the activations of one call
 COALITIONS_AT_ONCE = 1 << 11  # of the surrogate: its activations stay in the cache
@@ -43,8 +46,10 @@ def cores() -> int:
     return max(1, count)
 
 
-def session(graph: bytes, origin: str, threads: int | None = None) -> ort.InferenceSession:
-    """One session per graph and process; `run` releases the GIL.
+def session(
+    graph: bytes, origin: str, threads: int | None = None, beside: Mapping[str, bytes] | None = None
+) -> ort.InferenceSession:
+    """One session per graph and process; `run` releases the GIL. `beside`: files that the graph's weights lie in.
 
     Threads follow the container, not the machine; no spinning; arena on and memory pattern off, since batches vary
     (the other way round grows without bound).
@@ -56,6 +61,10 @@ def session(graph: bytes, origin: str, threads: int | None = None) -> ort.Infere
     options.enable_mem_pattern = False
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    if beside:
+        options.add_external_initializers_from_files_in_memory(
+            list(beside), list(beside.values()), [len(raw) for raw in beside.values()]
+        )
     try:
         return ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except Exception as exc:  # onnxruntime's exceptions share no base class
@@ -122,6 +131,23 @@ def amortized(graph: bytes, base_value: float, rmse: np.ndarray, r2: float, valu
     )
 
 
+def compiled(bundle: Bundle, name: str, threads: int | None = None) -> Compiled:
+    """The graph of a tier; its weights are those of the bundle's other graphs, verified like it. The session is opened
+    when it is first asked.
+    """
+    held, manifest = bundle.manifest.tiers[name], bundle.manifest
+    graph = bundle.read(held.role)
+    beside = {file: bundle.read(role) for role, file in manifest.roles.items() if file.endswith(".onnx")}
+    opened = lru_cache(maxsize=1)(lambda: session(graph, bundle.origin, threads, beside).run)
+    told = manifest.amortized if name == "fast" else None
+    error = {"amortized_r2": told.r2} if told else {}
+    names = ["prediction", "attribution", "stderr", "ess"]
+    return Compiled(
+        lambda X: dict(zip(names, opened()(names, {"x": X}), strict=True)),
+        manifest.base_value, held.value, held.estimator, held.budget, held.samples, held.seed, error,
+    )  # fmt: skip
+
+
 def load(bundle: Bundle) -> Model:
     """The bundle as a model: every file verified, then parsed, then the stored example asked again.
 
@@ -161,6 +187,12 @@ def load(bundle: Bundle) -> Model:
         share=np.array(manifest.conditional.share) if manifest.conditional and manifest.conditional.share else None,
         control=_control(bundle),
         amortized=_amortized(bundle),
+        reading=_reading(bundle),
+        compiled={name: compiled(bundle, name) for name, tier in manifest.tiers.items() if tier.role} or None,
+        tiers={
+            name: Measured(tier.stderr, {int(rows): ms for rows, ms in tier.latency_ms.items()})
+            for name, tier in manifest.tiers.items()
+        },
         base_value=manifest.base_value,
         unit=manifest.target.unit,
         output=manifest.target.name,
@@ -197,6 +229,11 @@ def _amortized(bundle: Bundle) -> Amortized | None:
 
 def _control(bundle: Bundle) -> Control | None:
     return Control.of(_arrays(bundle, "control", ("b", "A", "left"))) if bundle.has("control") else None
+
+
+def _reading(bundle: Bundle) -> Reading | None:
+    told = bundle.manifest.reading
+    return None if told is None else Reading(told.kind, tuple(told.b), told.rho, told.widen)
 
 
 def _array(bundle: Bundle, role: str, name: str) -> np.ndarray:

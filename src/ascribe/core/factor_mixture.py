@@ -21,6 +21,8 @@ from ascribe.core.mixture import Mixture
 
 __all__ = ["FactorMixture", "Regression"]
 
+PARTS = ("log_pi", "mu", "psi", "loading")
+
 
 @dataclass(frozen=True, eq=False)
 class Regression:
@@ -44,12 +46,12 @@ class FactorMixture:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """For a file; `FactorMixture.of(arrays)` is the way back."""
-        return {"log_pi": self.log_pi, "mu": self.mu, "psi": self.psi, "loading": self.loading}
+        return {name: getattr(self, name) for name in PARTS}
 
     @classmethod
     def of(cls, arrays: Mapping[str, np.ndarray]) -> FactorMixture:
         """Raises KeyError where an array is missing."""
-        return cls(*(np.asarray(arrays[name], dtype=float) for name in ("log_pi", "mu", "psi", "loading")))
+        return cls(*(np.asarray(arrays[name], dtype=float) for name in PARTS))
 
     def regression(self, S: Bool[np.ndarray, "m n"]) -> Regression:
         """The constants of coalitions S."""

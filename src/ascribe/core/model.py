@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any
 
+from ascribe.core.adjusted.learnt import Reading
 from ascribe.core.amortized import Amortized
 from ascribe.core.arrays import Float, Predict, np
+from ascribe.core.compiled import Compiled
 from ascribe.core.conditional import Conditional
 from ascribe.core.control import Control
 from ascribe.core.features import Feature
+from ascribe.core.latency import Measured
 from ascribe.core.surrogate import Surrogate
 
 __all__ = ["Model"]
 
-CAPABILITIES = ("predict", "background", "conditional", "surrogate", "amortized")
+CAPABILITIES = ("predict", "background", "conditional", "surrogate", "amortized", "compiled")
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +30,8 @@ class Model:
     the conditional game. `surrogate`: v(S) of the conditional game without completions; `value` says which of
     completions, surrogate and stacked answers, `share (n+1,)` how much of a stack is the completions', by number of
     observed features. `control`: what of f a polynomial can follow, taken out of completions. `amortized`: Shapley
-    values in one pass.
+    values in one pass. `reading`: scales of this model's own games, for the estimator `learnt`. `compiled`:
+    explanations as graphs, by tier; `tiers`: what was measured of each tier.
     """
 
     features: tuple[Feature, ...]
@@ -43,6 +48,9 @@ class Model:
     share: Float[np.ndarray, " n1"] | None = None
     control: Control | None = None
     amortized: Amortized | None = None
+    reading: Reading | None = None
+    compiled: Mapping[str, Compiled] | None = None
+    tiers: Mapping[str, Measured] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:

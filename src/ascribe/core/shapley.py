@@ -12,17 +12,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ascribe.core.adjusted import MOST, read
+from ascribe.core.adjusted.learnt import learnt
 from ascribe.core.arrays import np
 from ascribe.core.attribution import Attribution, Deviations, Info
-from ascribe.core.errors import InputError
+from ascribe.core.errors import CapabilityError, InputError
 from ascribe.core.estimators import make_plan
 from ascribe.core.features import Players, check_rows, players_of
 from ascribe.core.games import Game
 from ascribe.core.model import Model
+from ascribe.core.plan import Plan
 from ascribe.core.words import listed
 
-__all__ = ["MOST_BUDGET", "MOST_SAMPLES", "Options", "shapley"]
+__all__ = ["LEARNT", "MOST_BUDGET", "MOST_SAMPLES", "Options", "plan_of", "shapley"]
 
+LEARNT = "learnt"
 FIRST_BUDGET, MOST_BUDGET, MOST_SAMPLES = 256, MOST, 4096  # of the search for a standard error
 
 
@@ -32,7 +35,7 @@ class Options:
 
     `value`: completions, surrogate, stacked, or auto (as the model was judged). `target_stderr`, in the output's unit:
     coalitions and completions are doubled, whichever errs more, until no player's standard error is above it; `budget`
-    is then the most coalitions spent.
+    is then the most coalitions spent. `tier`: the name that the answer bears, and the graph of a compiled one.
     """
 
     estimator: str = "auto"
@@ -42,6 +45,7 @@ class Options:
     groups: Mapping[str, tuple[str, ...]] | None = None
     value: str = "auto"
     target_stderr: float | None = None
+    tier: str = ""
 
     def __post_init__(self) -> None:
         if self.target_stderr is not None and not self.target_stderr > 0:
@@ -76,7 +80,7 @@ def shapley(
     if X.ndim != 2 or X.shape[1] != n:
         raise InputError(f"rows must be (rows, {n}) in the order {listed(model.names)}; got shape {X.shape}")
     players = players_of(model.names, options.groups)
-    make_plan(options.estimator, len(players.names), options.budget, options.seed)  # refuses before any work
+    plan_of(model, players, options, options.budget)  # refuses before any work
     b, p = len(X), len(players.names)
     values, stderr = np.full((b, p), np.nan), np.full((b, p), np.nan)
     prediction, ess = np.full(b, np.nan), np.full(b, np.nan)
@@ -105,6 +109,7 @@ def shapley(
         budget=max((r.budget for r in rows), default=0),
         samples=game.samples if game.value == "background" else max((r.samples for r in rows), default=0),
         seed=options.seed,
+        tier=options.tier or Info.tier,
         unit=model.unit,
         output=model.output,
         version=model.version,
@@ -144,7 +149,7 @@ def _one(
     model: Model, game: Game, x: np.ndarray, players: Players, base: float, options: Options, budget: int | None
 ) -> _Row:
     assert model.predict is not None
-    plan = make_plan(options.estimator, len(players.names), budget, options.seed)
+    plan = plan_of(model, players, options, budget)
     inner = players.features_of(plan.S[1:-1])
     fx = float(np.asarray(model.predict(x[None]), dtype=float).reshape(-1)[0])
     p = len(players.names)
@@ -164,6 +169,17 @@ def _one(
     return _Row(
         fx, solved.phi(v), completions, solved.deviations, ess, values.fell_back, solved.estimator, len(plan.S), s
     )  # fmt: skip
+
+
+def plan_of(model: Model, players: Players, options: Options, budget: int | None) -> Plan:
+    """The plan of an estimator by name; `learnt` is this model's own, over single features. Raises CapabilityError."""
+    p = len(players.names)
+    if options.estimator != LEARNT:
+        return make_plan(options.estimator, p, budget, options.seed)
+    if model.reading is None or len(model.reading.b) != p or options.groups:
+        raise CapabilityError(f"estimator '{LEARNT}' needs scales learnt for these {p} players: use 'auto'")
+    coalitions = make_plan("odd", p, budget, options.seed)  # those of `kernel`, or all where they are few
+    return coalitions if coalitions.exact else learnt(coalitions, model.reading)
 
 
 def _remark(row: _Row, target: float | None) -> tuple[str, str]:

@@ -84,6 +84,7 @@ def _conditional_files(fit: EmShapFit) -> dict[str, bytes]:
     return {
         "proposal.onnx": to_onnx(fit.proposal, example, HEAD, HEAD_TOLERANCE),
         "energy.onnx": to_onnx(fit.tilt, example, ["tilt"]),
+        "mixture.npz": npz(**{name: held.numpy() for name, held in fit.proposal.mixture.named_buffers()}),
         "scores.npz": npz(table=fit.scores.table),
     }
 

@@ -74,4 +74,3 @@ def learnt(coalitions: Plan, reading: Reading) -> Plan:
     matrix = pairs.on_values(W)
     jackknife = np.array([matrix + root * pairs.on_values(part) for part in spread])
     return Plan(coalitions.S, matrix, jackknife, "learnt", exact=False)
-

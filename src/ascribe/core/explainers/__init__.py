@@ -9,6 +9,7 @@ from ascribe.core.arrays import np
 from ascribe.core.attribution import Attribution
 from ascribe.core.errors import CapabilityError, InputError
 from ascribe.core.explainers.amortized_shap import amortized_shap
+from ascribe.core.explainers.compiled_shap import compiled_shap
 from ascribe.core.explainers.conditional_shap import conditional_shap
 from ascribe.core.explainers.kernel_shap import kernel_shap
 from ascribe.core.model import Model
@@ -32,6 +33,7 @@ EXPLAINERS: dict[str, Explainer] = {
     "conditional_shap": Explainer(frozenset({"predict", "conditional"}), conditional_shap),
     "kernel_shap": Explainer(frozenset({"predict", "background"}), kernel_shap),
     "amortized_shap": Explainer(frozenset({"predict", "amortized"}), amortized_shap),
+    "compiled_shap": Explainer(frozenset({"compiled"}), compiled_shap),
 }
 
 

@@ -23,9 +23,7 @@ def above_mean(sheet: Sheet, control: Control, z: str, pi: str | None, m: str, s
     return sheet.op("Sub", own, mean)
 
 
-def spread_of(
-    control: Control, factor: np.ndarray, diag: np.ndarray
-) -> tuple[np.ndarray, np.ndarray | None]:
+def spread_of(control: Control, factor: np.ndarray, diag: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
     """What covariances C = F F' + diag D (0 at observed features) add to E h: <A, C> (..) and, of the cubic part,
     3 <T_k, C> (.., n), which the mean multiplies.
     """

@@ -34,24 +34,29 @@ class Program:
     share: np.ndarray | None = None
 
 
-def written(program: Program, notes: dict[str, str]) -> onnx.ModelProto:
-    """The graph of a plan over a value function. `notes` become its metadata."""
+def written(program: Program, notes: dict[str, str], inside: bool = False) -> onnx.ModelProto:
+    """The graph of a plan over a value function. `notes` become its metadata. `inside`: with `completions` and `scores`
+    (rows, m, s, n) as further outputs, to check them by.
+    """
     sheet = Sheet("explain")
     S, scores = program.plan.S[1:-1], program.scores
     n = S.shape[1]
     f = _prediction(sheet, program.predict)
     found = None
     if program.drawn is not None:
-        found = values.completions(sheet, "x", S, scores, program.drawn)
+        found = values.completions(sheet, "x", S, scores, program.drawn, inside)
     if program.surrogate is not None:
         quick = values.surrogate(sheet, "x", S, scores, program.surrogate)
-        assert found is None or program.share is not None
-        found = quick if found is None else values.stacked(sheet, S, program.share, found, quick)
+        if found is not None:
+            assert program.share is not None
+            found = values.stacked(sheet, S, program.share, found, quick)
+        else:
+            found = quick
     assert found is not None
     phi, stderr = attributions(sheet, program.plan, program.base_value, sheet.cast(f, "double"), found.v,
                                found.replicates)  # fmt: skip
     return _finished(sheet, n, f, sheet.cast(phi, "float"), sheet.cast(stderr, "float"), found.ess,
-                     program.base_value, notes)  # fmt: skip
+                     program.base_value, notes, found.inside)  # fmt: skip
 
 
 def one_pass(
@@ -73,14 +78,17 @@ def _prediction(sheet: Sheet, predict: bytes) -> str:
 
 
 def _finished(
-    sheet: Sheet, n: int, f: str, phi: str, stderr: str, ess: str | None, base: float, notes: dict[str, str]
-) -> onnx.ModelProto:
+    sheet: Sheet, n: int, f: str, phi: str, stderr: str, ess: str | None, base: float, notes: dict[str, str],
+    inside: tuple[str, ...] = (),
+) -> onnx.ModelProto:  # fmt: skip
     rows = sheet.op("Shape", f)
-    outputs = {
+    outputs: dict[str, tuple[str, str, list]] = {
         "prediction": (f, "float", ["rows"]),
         "attribution": (phi, "float", ["rows", n]),
         "base_value": (sheet.op("Expand", sheet.const([base]), rows), "float", ["rows"]),
         "stderr": (stderr, "float", ["rows", n]),
         "ess": (ess or sheet.op("Expand", sheet.const([np.inf]), rows), "float", ["rows"]),
     }
+    for name, held in zip(("completions", "scores"), inside, strict=False):
+        outputs[name] = (held, "float", ["rows", None, None, n])
     return sheet.model({"x": ("float", ["rows", n])}, outputs, notes)

@@ -2,7 +2,8 @@
 
     phi = W v,   se^2 = sum_g ((J_g - W) v)^2 (g - 1)/g  +  sum_k (W (v^(k) - v))^2 / (s (s - 1))
 
-in double, on v - v(empty): the values are sums of hundreds of terms that nearly cancel.
+in double, on v - v(empty): the values are sums of hundreds of terms that nearly cancel. The errors' own matrices, the
+largest part of the graph, are single.
 """
 
 from __future__ import annotations
@@ -26,18 +27,19 @@ def attributions(
     T = sheet.op("Unsqueeze", sheet.op("Sub", prediction, known), sheet.ints(1))
     d = sheet.op("Sub", v, known)
 
-    def through(matrix: np.ndarray) -> str:
+    def through(matrix: np.ndarray, inner: str, whole: str, dtype: type) -> str:
         """Rows of `matrix (.., m + 2)` on (v(empty), v, f) less v(empty)."""
         flat = matrix.reshape(-1, matrix.shape[-1])
-        inner = sheet.op("MatMul", d, sheet.const(flat[:, 1:-1].T, np.float64))
-        return sheet.op("Add", inner, sheet.op("Mul", T, sheet.const(flat[:, -1], np.float64)))
+        product = sheet.op("MatMul", inner, sheet.const(flat[:, 1:-1].T, dtype))
+        return sheet.op("Add", product, sheet.op("Mul", whole, sheet.const(flat[:, -1], dtype)))
 
-    phi = through(plan.W)
+    phi = through(plan.W, d, T, np.float64)
     square = []
     if groups := len(plan.jackknife):
-        moved = through(np.sqrt((groups - 1) / groups) * (plan.jackknife - plan.W))
+        matrix = np.sqrt((groups - 1) / groups) * (plan.jackknife - plan.W)
+        moved = through(matrix, sheet.cast(d, "float"), sheet.cast(T, "float"), np.float32)
         moved = sheet.op("Reshape", moved, sheet.ints(0, groups, p))
-        square.append(sheet.op("ReduceSumSquare", moved, sheet.ints(1), keepdims=0))
+        square.append(sheet.cast(sheet.op("ReduceSumSquare", moved, sheet.ints(1), keepdims=0), "double"))
     if replicates is not None:
         apart = sheet.op("Sub", replicates, sheet.op("Unsqueeze", v, sheet.ints(2)))
         apart = sheet.op("MatMul", sheet.op("Transpose", apart, perm=[0, 2, 1]),

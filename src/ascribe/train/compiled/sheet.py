@@ -8,7 +8,7 @@ which is what bounds its memory.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -85,7 +85,9 @@ class Sheet:
         held = {i.name: numpy_helper.to_array(i) for i in proto.graph.initializer}
         fed = [i.name for i in proto.graph.input if i.name not in held]
         if len(fed) != len(inputs):
-            raise BundleError(f"{prefix} has {len(fed)} inputs, not {len(inputs)}: it is not the graph that it should be")
+            raise BundleError(
+                f"{prefix} has {len(fed)} inputs, not {len(inputs)}: it is not the graph that it should be"
+            )
         names = dict(zip(fed, inputs, strict=True)) | {k: self.const(v, v.dtype) for k, v in held.items()}
         graph = compose.add_prefix_graph(
             proto.graph, f"{self.fresh(prefix)}/", rename_inputs=False, rename_initializers=False,
@@ -118,20 +120,31 @@ class Sheet:
         return names
 
     def model(
-        self, inputs: Mapping[str, tuple[str, list]], outputs: Mapping[str, tuple[str, str, list]],
+        self,
+        inputs: Mapping[str, tuple[str, list]],
+        outputs: Mapping[str, tuple[str, str, list]],
         notes: Mapping[str, str],
     ) -> onnx.ModelProto:
         """The finished graph. `inputs`: name -> (type, shape); `outputs`: name -> (result, type, shape)."""
         for name, (held, _, _) in outputs.items():
             self.nodes.append(helper.make_node("Identity", [held], [name]))
+        used = set(_read(self.nodes))
         graph = helper.make_graph(
             self.nodes, self.name,
             [helper.make_tensor_value_info(name, TYPES[kind], shape) for name, (kind, shape) in inputs.items()],
             [helper.make_tensor_value_info(name, TYPES[kind], shape) for name, (_, kind, shape) in outputs.items()],
-            list(self.constants.values()),
+            [held for name, held in self.constants.items() if name in used],
         )  # fmt: skip
         opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", self.ml_opset)]
         proto = helper.make_model(graph, opset_imports=opsets, ir_version=9, producer_name="ascribe")
         helper.set_model_props(proto, dict(notes))
         return proto
 
+
+def _read(nodes: Sequence[onnx.NodeProto]) -> Iterator[str]:
+    """Every name that some node reads, in subgraphs too."""
+    for node in nodes:
+        yield from node.input
+        for attribute in node.attribute:
+            for graph in [attribute.g] if attribute.HasField("g") else attribute.graphs:
+                yield from _read(graph.node)

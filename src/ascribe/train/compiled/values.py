@@ -5,7 +5,6 @@ What stays in memory at a time is one chunk for all rows; a chunk of a single ro
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,11 +24,14 @@ AT_ONCE = 1024  # completions, or coalitions of the surrogate, of one row at a t
 
 @dataclass(frozen=True)
 class Values:
-    """`v (b, m)` double, its `replicates (b, m, s)` double or None, `ess (b,)` float or None (infinite)."""
+    """`v (b, m)` double, its `replicates (b, m, s)` double or None, `ess (b,)` float or None (infinite). `inside`: the
+    completions in natural units and scores, (b, m, s, n), where they were asked for.
+    """
 
     v: str
-    replicates: str | None
-    ess: str | None
+    replicates: str | None = None
+    ess: str | None = None
+    inside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,8 @@ class Drawn:
     energy: bytes | None
 
 
-def completions(sheet: Sheet, x: str, S: np.ndarray, scores: Scores, given: Drawn) -> Values:
-    """`core.games.ConditionalGame` by completions; `x (b, n)` float, `S (m, n)`."""
+def completions(sheet: Sheet, x: str, S: np.ndarray, scores: Scores, given: Drawn, inside: bool = False) -> Values:
+    """`core.games.ConditionalGame` by completions; `x (b, n)` float, `S (m, n)`. `inside`: give the completions too."""
     n, s = S.shape[1], given.samples
     chunks, size, padded = _chunked(S, max(1, AT_ONCE // s))
     shares = given.law.parts(padded, given.control)
@@ -65,24 +67,25 @@ def completions(sheet: Sheet, x: str, S: np.ndarray, scores: Scores, given: Draw
             seen = inner.op("Reshape", inner.op("Expand", wide, inner.op("Shape", drawn.z)), inner.ints(-1, n))
             t = inner.inline(given.energy, "energy", inner.op("Reshape", drawn.z, inner.ints(-1, n)), seen)[0]
             found.append(inner.op("Reshape", t, shape))
-        return found
+        return [*found, natural, drawn.z] if inside else found
 
     consts = [sheet.const(padded, bool), *(sheet.const(a, a.dtype) for a, _ in shares)]
     stacks = sheet.scan(chunks, consts, ["bool", *(kind for _, kind in shares)], body)
-    f, *rest = (sheet.cast(_joined(sheet, a, len(S), (s,)), "double") for a in stacks)
+    seen = tuple(_joined(sheet, a, len(S), (s, n)) for a in (stacks[-2:] if inside else ()))
+    f, *rest = (sheet.cast(_joined(sheet, a, len(S), (s,)), "double") for a in (stacks[:-2] if inside else stacks))
     over = rest.pop(0) if given.control is not None else None
     plain = f if over is None else sheet.op("Sub", f, over)
     count = sheet.const(s, np.float64)
     if given.energy is None:
         ess = sheet.op("Mul", _each_row(sheet, x), sheet.const(float(s)))
-        return Values(sheet.op("ReduceMean", plain, sheet.ints(2), keepdims=0), plain, ess)
+        return Values(sheet.op("ReduceMean", plain, sheet.ints(2), keepdims=0), plain, ess, seen)
     weighted, ess = _weighed(sheet, f, rest[0], count)
     if over is not None:
         weighted = sheet.op("Sub", weighted, over)
     low = sheet.op("Less", ess, sheet.const(FALLBACK * s, np.float64))
     replicates = sheet.op("Where", sheet.op("Unsqueeze", low, sheet.ints(1, 2)), plain, weighted)
     v = sheet.op("ReduceMean", replicates, sheet.ints(2), keepdims=0)
-    return Values(v, replicates, sheet.cast(ess, "float"))
+    return Values(v, replicates, sheet.cast(ess, "float"), seen)
 
 
 def surrogate(sheet: Sheet, x: str, S: np.ndarray, scores: Scores, graph: bytes) -> Values:
@@ -95,10 +98,12 @@ def surrogate(sheet: Sheet, x: str, S: np.ndarray, scores: Scores, graph: bytes)
         known = inner.op("Where", held[0], z, inner.const(0.0))
         observed = inner.op("Expand", held[0], inner.op("Shape", known))
         flat = [inner.op("Reshape", a, inner.ints(-1, n)) for a in (known, observed)]
-        return [inner.op("Reshape", inner.inline(graph, "surrogate", *flat)[0], inner.op("Shape", known, start=0, end=2))]
+        return [
+            inner.op("Reshape", inner.inline(graph, "surrogate", *flat)[0], inner.op("Shape", known, start=0, end=2))
+        ]
 
     stacks = sheet.scan(chunks, [sheet.const(padded, bool)], ["bool"], body)
-    return Values(sheet.cast(_joined(sheet, stacks[0], len(S), ()), "double"), None, None)
+    return Values(sheet.cast(_joined(sheet, stacks[0], len(S), ()), "double"))
 
 
 def stacked(sheet: Sheet, S: np.ndarray, share: np.ndarray, c: Values, g: Values) -> Values:
@@ -108,7 +113,7 @@ def stacked(sheet: Sheet, S: np.ndarray, share: np.ndarray, c: Values, g: Values
     assert c.replicates is not None
     wide = sheet.op("Unsqueeze", g.v, sheet.ints(2))
     apart = sheet.op("Mul", sheet.op("Sub", c.replicates, wide), sheet.const(share[S.sum(axis=1)][:, None], np.float64))
-    return Values(v, sheet.op("Add", wide, apart), c.ess)
+    return Values(v, sheet.op("Add", wide, apart), c.ess, c.inside)
 
 
 def _weighed(sheet: Sheet, f: str, tilt: str, s: str) -> tuple[str, str]:
@@ -125,7 +130,7 @@ def _weighed(sheet: Sheet, f: str, tilt: str, s: str) -> tuple[str, str]:
 
 
 def _chunked(S: np.ndarray, most: int) -> tuple[int, int, np.ndarray]:
-    """Chunks of equal size, at most `most`, the last filled up with the last coalition: count, size, (count, size, n)."""
+    """Count, size (at most `most`) and chunks (count, size, n), the last filled up with the last coalition."""
     chunks = -(-len(S) // most)
     size = -(-len(S) // chunks)
     at = np.minimum(np.arange(chunks * size), len(S) - 1)
@@ -143,5 +148,3 @@ def _each_row(sheet: Sheet, x: str) -> str:
     """1 for each row of `x (b, n)`, (b,)."""
     shape = sheet.op("Shape", x, start=0, end=1)
     return sheet.op("Expand", sheet.const([1.0]), shape)
-
-

@@ -1,0 +1,114 @@
+"""`ascribe bench`: what each tier of a bundle takes here, and what its parts alone would take.
+
+    floor = predict, proposal, energy and surrogate of a compiled tier, each once, on the shapes that one row needs
+
+A compiled tier near its floor leaves nothing to win but smaller parts.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.table import Table
+
+from ascribe.bundle.archive import Bundle, open_directory
+from ascribe.bundle.holdout import holdout
+from ascribe.bundle.latency import BATCHES, measure
+from ascribe.bundle.manifest import Tier
+from ascribe.bundle.runtime import compiled, load, session
+from ascribe.console import err, out
+from ascribe.core.arrays import evenly
+from ascribe.core.errors import InputError
+from ascribe.core.features import check_rows
+
+__all__ = ["floor", "milliseconds", "run"]
+
+REPEATS = 9
+
+
+def run(directory: Path, output: Path | None) -> dict[str, Any]:
+    """Measure, show a table, and keep the numbers where a file is named. Raises InputError without held-out rows."""
+    bundle = open_directory(directory)
+    if not bundle.has("holdout"):
+        raise InputError(f"{directory} has no held-out rows to ask about: train it with `ascribe train`")
+    model, X = load(bundle), holdout(bundle)[0]
+    X = X[check_rows(model.features, X)[0] == "ok"]
+    if not len(X):
+        raise InputError(f"no held-out row of {directory} lies in the training range")
+    X = X[evenly(len(X), BATCHES[-1])]
+    with err.status("measuring"):
+        answer: dict[str, Any] = {
+            "version": bundle.manifest.version(),
+            "tiers": {
+                name: {"stderr": m.stderr, "latency_ms": {str(rows): ms for rows, ms in m.latency_ms.items()}}
+                for name, m in measure(model, X).items()
+            },
+            "floors": {
+                name: floor(bundle, name, X)
+                for name, tier in bundle.manifest.tiers.items()
+                if tier.role and tier.budget
+            },
+        }
+    table = Table("tier", *(f"{rows} rows, ms" for rows in BATCHES), "standard error", "over its floor", box=None)
+    for name, m in answer["tiers"].items():
+        cells = [f"{m['latency_ms'][str(b)]:.3g}" if str(b) in m["latency_ms"] else "" for b in BATCHES]
+        ratio = answer["floors"].get(name, {}).get("ratio")
+        stated = "" if m["stderr"] is None else f"{m['stderr']:.3g} {model.unit}"
+        table.add_row(name, *cells, stated, f"{ratio:.2f}" if ratio else "")
+    out.print(table)
+    if output is not None:
+        output.write_text(json.dumps(answer, indent=1) + "\n")
+        err.print(f"-> {output}")
+    return answer
+
+
+def floor(bundle: Bundle, name: str, X: np.ndarray, threads: int = 1) -> dict[str, Any]:
+    """One row by a compiled tier beside its parts alone, each in one call, on as many threads: milliseconds, and the
+    ratio. `X`: rows, the first is asked.
+    """
+    tier = bundle.manifest.tiers[name]
+    whole = compiled(bundle, name, threads)
+    row = X[:1].astype(np.float32)
+    parts = {part: milliseconds(call) for part, call in _parts(bundle, tier, row, threads).items()}
+    total = milliseconds(lambda: whole.run(row))
+    return {"whole_ms": total, "parts_ms": parts, "ratio": total / sum(parts.values())}
+
+
+def _parts(bundle: Bundle, tier: Tier, row: np.ndarray, threads: int) -> dict[str, Callable[[], object]]:
+    inner, n = tier.budget - 2, row.shape[1]
+    rng = np.random.default_rng(0)
+
+    def scored(rows: int) -> dict[str, np.ndarray]:
+        return {"score": rng.standard_normal((rows, n)).astype(np.float32), "observed": rng.random((rows, n)) < 0.5}
+
+    def call(role: str, fed: dict[str, np.ndarray]) -> Callable[[], object]:
+        held = session(bundle.read(role), role, threads)
+        return lambda: held.run(None, fed)
+
+    completed = inner * tier.samples
+    parts = {"predict": call("predict", {"x": np.repeat(row, max(completed, 1), axis=0)})}
+    if completed:
+        parts["proposal"] = call("proposal", scored(inner))
+        told = bundle.manifest.conditional
+        if told is not None and told.weighting == "energy":
+            parts["energy"] = call("energy", scored(completed))
+    if tier.value != "completions":
+        parts["surrogate"] = call("surrogate", scored(inner))
+    return parts
+
+
+def milliseconds(call: Callable[[], object], repeats: int = REPEATS) -> float:
+    """Median of a call's time, the first not counted."""
+    call()
+    spent = []
+    for _ in range(repeats):
+        begin = time.perf_counter()
+        call()
+        spent.append((time.perf_counter() - begin) * 1e3)
+    return statistics.median(spent)

@@ -1,0 +1,97 @@
+"""How long each tier takes on this machine, and how sure it is: measured when a bundle is published, and again when a
+server warms up.
+"""
+
+from __future__ import annotations
+
+import platform
+import statistics
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from ascribe.bundle.archive import Bundle, open_directory, write_manifest
+from ascribe.bundle.holdout import holdout
+from ascribe.bundle.manifest import Tier
+from ascribe.bundle.runtime import cores, load
+from ascribe.core import tiers
+from ascribe.core.arrays import evenly
+from ascribe.core.features import check_rows
+from ascribe.core.latency import Measured
+from ascribe.core.model import Model
+from ascribe.core.shapley import Options
+
+__all__ = ["BATCHES", "measure", "timed"]
+
+BATCHES = (1, 16, 256)
+REPEATS = 5
+SLOW_MS = 200.0  # a call above is measured once, and larger batches not at all
+
+
+def measure(
+    model: Model, X: np.ndarray, batches: Sequence[int] = BATCHES, repeats: int = REPEATS
+) -> dict[str, Measured]:
+    """Median milliseconds of a call of every tier that the model offers, by number of rows, and the root mean square of
+    the standard errors that it states. `X`: rows that can be answered; they are repeated to fill a batch.
+    """
+    found = {}
+    for tier in tiers.offered(model):
+        latency: dict[int, float] = {}
+        errors: list[np.ndarray] = []
+        for rows in batches:
+            batch = np.resize(X, (rows, X.shape[1]))
+            tiers.explain(model, batch[:1], "conditional_shap", Options(), tier)  # opens what is opened at first use
+            spent: list[float] = []
+            while len(spent) < repeats and (not spent or spent[-1] < SLOW_MS):
+                begin = time.perf_counter()
+                answer = tiers.explain(model, batch, "conditional_shap", Options(), tier)
+                spent.append((time.perf_counter() - begin) * 1e3)
+            latency[rows] = statistics.median(spent)
+            errors.append(answer.stderr[np.isfinite(answer.stderr)])
+            if latency[rows] >= SLOW_MS:
+                break
+        stated = np.concatenate(errors)
+        found[tier] = Measured(float(np.sqrt((stated**2).mean())) if len(stated) else None, latency)
+    return found
+
+
+def timed(directory: Path) -> Bundle:
+    """The bundle at a directory with its tiers measured on this machine: once, so that the same bundle keeps its
+    version. A bundle without tiers or held-out rows is left as it is.
+    """
+    bundle = open_directory(directory)
+    manifest = bundle.manifest
+    if manifest.machine or not manifest.tiers or not bundle.has("holdout"):
+        return bundle
+    model = load(bundle)
+    X = holdout(bundle)[0]
+    X = X[check_rows(model.features, X)[0] == "ok"]
+    if not len(X):
+        return bundle
+    found = measure(model, X[evenly(len(X), BATCHES[-1])])
+    held = {
+        name: msgspec.structs.replace(
+            manifest.tiers.get(name, Tier()), stderr=m.stderr,
+            latency_ms={str(rows): round(ms, 4) for rows, ms in m.latency_ms.items()},
+        )
+        for name, m in found.items()
+    }  # fmt: skip
+    manifest = msgspec.structs.replace(manifest, tiers=manifest.tiers | held, machine=_machine())
+    write_manifest(directory, manifest)
+    return Bundle(manifest, bundle.fetch, bundle.origin)
+
+
+def _machine() -> str:
+    """Where it was measured, in words that do not name the host."""
+    return f"{platform.machine()} {_processor()}, {cores()} threads, Python {platform.python_version()}"
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")

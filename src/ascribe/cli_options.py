@@ -1,0 +1,44 @@
+"""Options that several commands share, and what they say where an extra is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ascribe.core.errors import MissingExtra
+
+__all__ = [
+    "Budget", "Channel", "Groups", "Latency", "Method", "Registry", "Samples", "Seed", "Target", "Tier", "Value",
+    "extra",
+]  # fmt: skip
+
+Registry = Annotated[str, typer.Option("--registry", help="directory, file:///path or s3://bucket/prefix")]
+Channel = Annotated[str, typer.Option("--channel", help="pointer to move")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="same seed, same answer")]
+Budget = Annotated[int | None, typer.Option("--budget", help="coalitions per row (default: by the number of features)")]
+Samples = Annotated[int, typer.Option("--samples", help="completions per coalition")]
+Groups = Annotated[
+    Path | None, typer.Option("--groups", help="TOML or JSON: group = [features]; groups become players")
+]
+Method = Annotated[str, typer.Option("--method", help="conditional_shap, amortized_shap (one pass) or kernel_shap")]
+Value = Annotated[str, typer.Option("--value", help="v(S) from completions, surrogate, stacked, or auto (as judged)")]
+Tier = Annotated[
+    str | None, typer.Option("--tier", help="fast, balanced, accurate or exact, instead of method and budget")
+]
+Latency = Annotated[
+    float | None, typer.Option("--max-latency-ms", help="the most accurate tier measured to answer in this time")
+]
+Target = Annotated[float | None, typer.Option("--target-stderr", help="spend until every standard error is below it")]
+
+
+@contextmanager
+def extra(name: str, what: str) -> Iterator[None]:
+    """An absent optional part as one line."""
+    try:
+        yield
+    except ModuleNotFoundError as exc:
+        raise MissingExtra(f"this command needs {what}: pip install 'ascribe[{name}]' ({exc.name} is missing)") from exc
