@@ -66,10 +66,12 @@ class FactorMixture:
         return Regression(self.loading @ np.swapaxes(inverse, 2, 3), white, log_norm)
 
     def __call__(self, score: Float[np.ndarray, "m n"], observed: Bool[np.ndarray, "m n"]) -> Mixture:
-        """The conditional of each row under its coalition: what a proposal answers."""
+        """The conditional of each row under its coalition: what a proposal answers, single but for the logits."""
         given = self.regression(observed)
         r = np.where(observed[:, None, :], np.asarray(score, dtype=float)[:, None, :] - self.mu, 0.0)
         white = np.einsum("mcln,mcn->mcl", given.white, r)
         logits = given.log_norm - 0.5 * ((r**2 / self.psi).sum(axis=2) - (white**2).sum(axis=2))
         mean = self.mu + np.einsum("mcnl,mcl->mcn", given.G, white)
-        return Mixture(logits, mean, np.broadcast_to(self.psi, mean.shape), given.G)
+        single = np.float32
+        diag = np.broadcast_to(self.psi.astype(single), mean.shape)
+        return Mixture(logits, mean.astype(single), diag, given.G.astype(single))

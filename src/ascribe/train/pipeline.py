@@ -27,6 +27,7 @@ from ascribe.core.features import Feature
 from ascribe.core.judge import power_error
 from ascribe.train.amortized import train_amortized
 from ascribe.train.clean import Cleaned, clean
+from ascribe.train.compile import Wanted, compile_bundle
 from ascribe.train.conditional import export_conditional, npz
 from ascribe.train.dataset import Dataset, split
 from ascribe.train.families import POWER_FAMILIES
@@ -142,6 +143,9 @@ def train(options: TrainOptions, watch: Watcher | None = None) -> Report:
         amortized=values.amortized,
     )
     archive.write(options.out, made, files)
+    watch.note("compiling explanations")
+    tiers = [Wanted("balanced"), *([Wanted("fast")] if values.amortized else [])]
+    made = compile_bundle(options.out, tiers, watch.note)
     return Report(made.version(), power.family, metrics)
 
 

@@ -52,7 +52,12 @@ def inverse(sheet: Sheet, z: str, scores: Scores) -> str:
     shifted = sheet.op("Mul", sheet.op("Add", z, sheet.const(REACH)), sheet.const(1 / scores.step))
     position = sheet.op("Clip", shifted, sheet.const(0.0), sheet.const(k - 1))
     i = sheet.op("Min", sheet.op("Cast", position, to=6), sheet.const(k - 2, np.int32))
-    at = sheet.op("Add", i, sheet.const(np.arange(n) * k, np.int32))
-    low = sheet.op("Gather", sheet.const(scores.table.ravel()), at)
-    width = sheet.op("Gather", sheet.const(np.append(np.diff(scores.table.ravel()), 0)), at)
+    # GatherElements: ONNX Runtime's Gather copies number by number, twelve times slower
+    shape = sheet.op("Shape", i)
+    at = sheet.op("Reshape", sheet.op("Add", i, sheet.const(np.arange(n) * k, np.int32)), sheet.ints(-1))
+    flat = scores.table.ravel()
+    low, width = (
+        sheet.op("Reshape", sheet.op("GatherElements", sheet.const(held), at), shape)
+        for held in (flat, np.append(np.diff(flat), 0))
+    )
     return sheet.op("Add", low, sheet.op("Mul", sheet.op("Sub", position, sheet.cast(i, "float")), width))
