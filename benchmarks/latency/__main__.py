@@ -1,7 +1,8 @@
 """python -m benchmarks.latency [--quick] [--only PREFIX] [--redo]
 
-Every bundle on one thread and on two, tiers through gRPC, and how well plans are read. Results: benchmarks/results/latency/<cell>.json, and the
-part of docs/benchmarks.md between `<!-- latency:begin -->` and `<!-- latency:end -->`. A cell that is there is kept.
+Every bundle on one thread and on two, tiers through gRPC, and how well plans are read. One JSON each in
+benchmarks/results/latency; the part of docs/benchmarks.md between `<!-- latency:begin -->` and `<!-- latency:end -->`.
+A cell that is there is kept.
 `--quick`: without peers, the two smaller bundles; results apart.
 """
 

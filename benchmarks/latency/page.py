@@ -118,10 +118,12 @@ def _door(doors: list[dict[str, Any]]) -> str:
 
 
 def _readings(read: list[dict[str, Any]]) -> str:
-    lines = ["### Readings of sampled coalitions", "",
-             "Root mean square error in W of the coalitions alone, 32 counters, 40 later rows (`auto`, which is fitted to "
-             "each row: 12 of them), the surrogate's game.", "",
-             _row("bundle", "reading", *(f"{m:,}" for m in BUDGETS)), _row(*["---"] * (2 + len(BUDGETS)))]  # fmt: skip
+    told = (
+        "Root mean square error in W of the coalitions alone, 32 counters, 40 later rows (`auto`, which is fitted to each "
+        "row: 12 of them), the surrogate's game."
+    )
+    head = [_row("bundle", "reading", *(f"{m:,}" for m in BUDGETS)), _row(*["---"] * (2 + len(BUDGETS)))]
+    lines = ["### Readings of sampled coalitions", "", told, "", *head]
     for c in read:
         lines += [_row(c["bundle"], name, *map(_three, errors)) for name, errors in c["rmse"].items()]
         lines.append(_row(c["bundle"], "learnt: stated", *map(_three, c["stated"])))

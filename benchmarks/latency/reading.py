@@ -1,4 +1,4 @@
-"""How well a learnt matrix reads sampled coalitions, beside KernelSHAP's and a fit to each row, and whether its errors hold.
+"""How well a learnt matrix reads sampled coalitions, beside KernelSHAP's and a fit to each row; do its errors hold?
 
 The surrogate's game of a bundle: errors of the coalitions alone, against 16,384 of them.
 """
