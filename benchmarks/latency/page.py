@@ -119,8 +119,8 @@ def _door(doors: list[dict[str, Any]]) -> str:
 
 def _readings(read: list[dict[str, Any]]) -> str:
     told = (
-        "Root mean square error in W of the coalitions alone, 32 counters, 40 later rows (`auto`, which is fitted to each "
-        "row: 12 of them), the surrogate's game."
+        "Root mean square error in W of the coalitions alone, 32 counters, 40 later rows (`auto`, which is fitted to "
+        "each row: 12 of them), the surrogate's game."
     )
     head = [_row("bundle", "reading", *(f"{m:,}" for m in BUDGETS)), _row(*["---"] * (2 + len(BUDGETS)))]
     lines = ["### Readings of sampled coalitions", "", told, "", *head]
