@@ -38,14 +38,15 @@ def node():
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """A folder with `bundle`, whose three tiers are compiled (`accurate` draws completions), and a graph `alone`."""
+    """A folder with `bundle`, whose three tiers are compiled (`fast` by training; `accurate` draws completions), and a
+    graph `alone`.
+    """
     place = tmp_path_factory.mktemp("portable")
     (place / "alone").mkdir()
     done = train(sampled(place / "rows.parquet", 24), place / "bundle", "--family", "power_mlp", "--max-seconds", 1)
     assert done.returncode == 0, done.stderr
     for words in (
         ("--standalone", place / "alone" / "explain.onnx"),
-        ("--tier", "fast"),
         ("--tier", "accurate", "--value", "completions", "--samples", 8),
     ):
         done = ascribe("compile", place / "bundle", *words)
