@@ -2,7 +2,8 @@
 
 Three networks: a perceptron of 32 inputs, an attention block of 16 vectors of 32, ResNet-20 on 3 x 32 x 32. One row,
 and eight. Captum takes all steps in one batch, its default; `batched` gives it the steps by tens, which its pages
-advise for larger networks. Both in one process, in turn; ratios are graph / Captum of the medians of five.
+advise for larger networks. Both in one process, in turn, in processor time; ratios are graph / Captum of the
+medians of five.
 
     python -m benchmarks.gradients
 """
@@ -62,7 +63,7 @@ NETWORKS: dict[str, Callable[[], tuple[nn.Module, Tensor]]] = {
 
 
 def compare(network: nn.Module, example: Tensor, rows: int) -> dict[str, float]:
-    """Seconds of both, medians of five taken in turn, and the largest difference over the largest attribution."""
+    """Processor time of both, and the largest difference over the largest attribution."""
     graph = integrated_gradients_graph(network, example, target=TARGET, steps=STEPS, tolerance=1e-3)
     run = session(graph, "integrated gradients", threads=1).run
     x, baseline = example[:rows], torch.zeros_like(example[:1])
@@ -84,10 +85,10 @@ def compare(network: nn.Module, example: Tensor, rows: int) -> dict[str, float]:
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for turn in range(REPEATS + 1):
         for name, way in ways.items():
-            begin = time.perf_counter()
+            begin = time.process_time()
             way()
             if turn:  # the first warms up
-                seconds[name].append(time.perf_counter() - begin)
+                seconds[name].append(time.process_time() - begin)
     middle = {name: statistics.median(values) for name, values in seconds.items()}
     return {
         **{f"{name}_ms": 1000 * value for name, value in middle.items()},

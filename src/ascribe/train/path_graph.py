@@ -58,7 +58,8 @@ def path_graph(gradient: bytes, nodes: np.ndarray, weights: np.ndarray, chunk: i
     else:
         x, baseline = "x", "baseline"
     total.node("Shape", [x], "path_shape")
-    start = total.node("Expand", [baseline, "path_shape"], "path_start")
+    total.node("Sub", [x, x], "path_zero")
+    start = total.node("Add", [baseline, "path_zero"], "path_start")  # as many rows as x
     total.node("Sub", [x, start], "path_span")
     _ends(total, model, x, indices)
     _steps(total, model, nodes, weights, chunk, tail, indices)
@@ -177,5 +178,4 @@ def _steps(
          helper.make_tensor_value_info("turn_weights", TensorProto.FLOAT, [1, chunk])],
         [helper.make_tensor_value_info("turn_after", TensorProto.FLOAT, value)],
     )  # fmt: skip
-    total.node("Sub", ["path_span", "path_span"], "path_zero")
     total.node("Scan", ["path_zero", "path_nodes", "path_weights"], "path_slope", body=body, num_scan_inputs=2)
