@@ -35,9 +35,10 @@ check: setup  ## format, lint, types, import walls, shapes, doctests
 	$(BIN)/python -m pytest -q -p no:cacheprovider --doctest-modules src/ascribe --ignore=src/ascribe/serve/wire
 	$(BIN)/python -m pytest -q -p no:cacheprovider tests/test_walls.py
 
-bench: setup  ## accuracy against exact samplers, and both servers' telemetry; results in benchmarks/results
+bench: setup  ## accuracy against exact samplers, both servers' telemetry, gradients against Captum; results in benchmarks/results
 	$(BIN)/python -m benchmarks.gaussian
 	$(BIN)/python -m benchmarks.power
+	$(BIN)/python -m benchmarks.gradients
 	test -d runs/demo/bundle || $(BIN)/ascribe demo --once --quick
 	$(BIN)/python -m benchmarks.start
 

@@ -6,7 +6,7 @@ import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import onnx
@@ -16,7 +16,7 @@ from torch import nn
 from ascribe.bundle.runtime import session
 from ascribe.core.errors import BundleError
 
-__all__ = ["OPSET", "check_parity", "finish", "to_onnx"]
+__all__ = ["OPSET", "check_parity", "finish", "quiet", "to_onnx"]
 
 OPSET = 20
 TOLERANCE = 1e-5  # of the largest value of an output, float32 against float32
@@ -32,8 +32,7 @@ def to_onnx(
     """
     network = network.eval().cpu()
     free = {name: {0: torch.export.Dim("rows", min=1)} for name in example}
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), _quiet():
-        warnings.simplefilter("ignore")
+    with quiet():
         program = torch.onnx.export(
             network,
             tuple(example.values()),
@@ -83,11 +82,13 @@ def check_parity(
 
 
 @contextlib.contextmanager
-def _quiet():  # type: ignore[no-untyped-def]
-    """The exporter logs each absent optional package."""
+def quiet() -> Iterator[None]:
+    """The exporter warns of its own future, prints its steps and logs each absent optional package."""
     held = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
-        yield
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
     finally:
         logging.disable(held)
