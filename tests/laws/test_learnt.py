@@ -260,11 +260,14 @@ def test_a_model_reads_its_own_games_by_name():
 
 
 @pytest.mark.parametrize(
-    ("n", "groups"), [(4, None), (P, {"two": ("x0", "x1")}), (P, {f"g{j}": (f"x{j}",) for j in range(P)})]
+    ("n", "groups"),
+    [(4, None), (3, {"a": ("x0",), "b": ("x1",), "c": ("x2",)}), (P, {f"g{j}": (f"x{j}",) for j in range(P)})],
 )
 def test_other_players_than_those_it_learnt_are_refused(n, groups):
     model = a_model(n, a_reading("odd", P))
-    with pytest.raises(CapabilityError, match="estimator 'learnt' needs scales learnt for these . players: use 'auto'"):
+    with pytest.raises(
+        CapabilityError, match=f"'learnt' needs scales learnt for these {len(groups or range(n))} players"
+    ):
         plan_of(model, players_of(model.names, groups), Options(LEARNT, groups=groups), 60)
 
 
