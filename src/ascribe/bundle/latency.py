@@ -7,7 +7,7 @@ from __future__ import annotations
 import platform
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -23,22 +23,24 @@ from ascribe.core.features import check_rows
 from ascribe.core.latency import Measured
 from ascribe.core.model import Model
 from ascribe.core.shapley import Options
+from ascribe.core.tiers import TIERS
 
-__all__ = ["BATCHES", "measure", "timed"]
+__all__ = ["BATCHES", "measure", "refreshed", "timed"]
 
 BATCHES = (1, 16, 256)
 REPEATS = 5
+WARM_BATCHES, WARM_REPEATS = (1, 16), 3
 SLOW_MS = 200.0  # a call above is measured once, and larger batches not at all
 
 
 def measure(
-    model: Model, X: np.ndarray, batches: Sequence[int] = BATCHES, repeats: int = REPEATS
+    model: Model, X: np.ndarray, batches: Sequence[int] = BATCHES, repeats: int = REPEATS, some: Iterable[str] = TIERS
 ) -> dict[str, Measured]:
-    """Median milliseconds of a call of every tier that the model offers, by number of rows, and the root mean square of
-    the standard errors that it states. `X`: rows that can be answered; they are repeated to fill a batch.
+    """Median milliseconds of a call of every tier (of `some`) that the model offers, by number of rows, and the root
+    mean square of the standard errors that it states. `X`: rows that can be answered; repeated to fill a batch.
     """
     found = {}
-    for tier in tiers.offered(model):
+    for tier in [tier for tier in tiers.offered(model) if tier in some]:
         latency: dict[int, float] = {}
         errors: list[np.ndarray] = []
         for rows in batches:
@@ -56,6 +58,28 @@ def measure(
         stated = np.concatenate(errors)
         found[tier] = Measured(float(np.sqrt((stated**2).mean())) if len(stated) else None, latency)
     return found
+
+
+def refreshed(model: Model, X: np.ndarray) -> dict[str, Measured]:
+    """What was measured where the bundle was published, as far as it holds here: compiled tiers are measured again in
+    small batches, and all else is scaled by what those take here over what they took there.
+    """
+    found = measure(model, X, WARM_BATCHES, WARM_REPEATS, model.compiled or {})
+    ratios = [
+        ms / held.latency_ms[rows]
+        for tier, here in found.items()
+        for rows, ms in here.latency_ms.items()
+        if (held := model.tiers.get(tier)) is not None and rows in held.latency_ms
+    ]
+    slower = statistics.median(ratios) if ratios else 1.0
+    scaled = {
+        tier: Measured(held.stderr, {rows: ms * slower for rows, ms in held.latency_ms.items()})
+        for tier, held in model.tiers.items()
+    }
+    for tier, here in found.items():
+        held = scaled.get(tier, here)
+        scaled[tier] = Measured(held.stderr, {**held.latency_ms, **here.latency_ms})
+    return scaled
 
 
 def timed(directory: Path) -> Bundle:

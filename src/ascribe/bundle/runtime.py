@@ -6,6 +6,7 @@ import io
 import os
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 
@@ -30,6 +31,7 @@ from ascribe.core.surrogate import Surrogate
 __all__ = ["amortized", "compiled", "cores", "emshap", "graph_predict", "load", "session", "surrogate"]
 
 ROWS_AT_ONCE = 1 << 16  # bounds the activations of one call
+ONE_PASS_ROWS = 64  # of the one-pass graph that are worth a thread
 COALITIONS_AT_ONCE = 1 << 11  # of the surrogate: its activations stay in the cache
 
 
@@ -44,6 +46,12 @@ def cores() -> int:
     except (OSError, ValueError):
         pass
     return max(1, count)
+
+
+@lru_cache(maxsize=1)
+def _workers() -> ThreadPoolExecutor:
+    """Threads that a batch's rows are shared out to."""
+    return ThreadPoolExecutor(cores(), "rows")
 
 
 def session(
@@ -134,16 +142,30 @@ def amortized(graph: bytes, base_value: float, rmse: np.ndarray, r2: float, valu
 def compiled(bundle: Bundle, name: str, threads: int | None = None) -> Compiled:
     """The graph of a tier; its weights are those of the bundle's other graphs, verified like it. The session is opened
     when it is first asked.
+
+    A session on one thread, and the rows of a batch shared out to as many as there are cores (`threads`): a row's
+    products are too small to be shared out themselves.
     """
     held, manifest = bundle.manifest.tiers[name], bundle.manifest
     graph = bundle.read(held.role)
     beside = {file: bundle.read(role) for role, file in manifest.roles.items() if file.endswith(".onnx")}
-    opened = lru_cache(maxsize=1)(lambda: session(graph, bundle.origin, threads, beside).run)
+    opened = lru_cache(maxsize=1)(lambda: session(graph, bundle.origin, 1, beside).run)
+    most, least = threads or cores(), ONE_PASS_ROWS if name == "fast" else 1
     told = manifest.amortized if name == "fast" else None
     error = {"amortized_r2": told.r2} if told else {}
     names = ["prediction", "attribution", "stderr", "ess"]
+
+    def run(X: np.ndarray) -> dict[str, np.ndarray]:
+        share = max(least, -(-len(X) // most))
+        parts = [X[k : k + share] for k in range(0, len(X), share)]
+        ask = opened()
+        if len(parts) == 1:
+            return dict(zip(names, ask(names, {"x": X}), strict=True))
+        found = list(_workers().map(lambda part: ask(names, {"x": part}), parts))
+        return {name: np.concatenate(held) for name, held in zip(names, zip(*found, strict=True), strict=True)}
+
     return Compiled(
-        lambda X: dict(zip(names, opened()(names, {"x": X}), strict=True)),
+        run,
         manifest.base_value, held.value, held.estimator, held.budget, held.samples, held.seed, error,
     )  # fmt: skip
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import msgspec
 
+from ascribe.core.latency import Measured
+
 __all__ = [
     "Attribution",
     "AttributionAsked",
@@ -23,6 +25,7 @@ __all__ = [
     "FeatureVector",
     "ModelCard",
     "RowEnergy",
+    "TierCard",
 ]
 
 
@@ -53,6 +56,8 @@ class AttributionAsked(msgspec.Struct, kw_only=True, forbid_unknown_fields=True)
     request_id: str | None = None
     value: str | None = None
     target_stderr: float | None = None
+    tier: str | None = None
+    max_latency_ms: float | None = None
 
 
 class AttributionBody(AttributionAsked, kw_only=True, forbid_unknown_fields=True):
@@ -157,8 +162,20 @@ class EnergyResponse(msgspec.Struct):
     energies: list[RowEnergy]
 
 
+class TierCard(msgspec.Struct):
+    """A tier as measured on this server: typical `stderr` in the model's unit; milliseconds of a call by its rows."""
+
+    stderr: float | None = None
+    latency_ms: dict[str, float] = {}
+
+    @classmethod
+    def of(cls, held: Measured | None) -> TierCard:
+        """Nothing measured, nothing said."""
+        return cls() if held is None else cls(held.stderr, {str(rows): ms for rows, ms in held.latency_ms.items()})
+
+
 class ModelCard(msgspec.Struct):
-    """GET /v1/models/NAME. Bounds in each feature's unit; null: unbounded."""
+    """GET /v1/models/NAME. Bounds in each feature's unit; null: unbounded. `tiers`: those that can be asked for."""
 
     name: str
     ready: bool
@@ -171,3 +188,4 @@ class ModelCard(msgspec.Struct):
     offers: list[str]
     explainers: list[str]
     features: list[dict[str, Any]]
+    tiers: dict[str, TierCard] = {}

@@ -83,6 +83,8 @@ class Door(attribution_pb2_grpc.AttributionServiceServicer):
             request_id=entry.request_id,
             value=request.value,
             target_stderr=request.target_stderr if request.HasField("target_stderr") else None,
+            tier=request.tier,
+            max_latency_ms=request.max_latency_ms if request.HasField("max_latency_ms") else None,
         )
         answer = await self._service.attribute(asked, rows)
         entry.asked(len(rows), answer.model, answer.version, answer.method)

@@ -10,9 +10,17 @@ from concurrent.futures import Executor
 from typing import TypeVar
 
 from ascribe.core.explainers import Options, available
+from ascribe.core.tiers import offered
 from ascribe.serve import codec, work
 from ascribe.serve.faults import AbandonedError, DeadlineError
-from ascribe.serve.messages import AttributionAsked, AttributionResponse, EnergyAsked, EnergyResponse, ModelCard
+from ascribe.serve.messages import (
+    AttributionAsked,
+    AttributionResponse,
+    EnergyAsked,
+    EnergyResponse,
+    ModelCard,
+    TierCard,
+)
 from ascribe.serve.rows import Row
 from ascribe.serve.settings import Settings
 from ascribe.serve.versions import Lease, Versions
@@ -48,8 +56,7 @@ class Service:
 
     async def warm(self, lease: Lease) -> None:
         """Explain the bundle's own row once by every explainer and ask its energy, then serve that version."""
-        await asyncio.get_running_loop().run_in_executor(self._pool, work.warm, lease)
-        self._versions.swap(lease)
+        self._versions.swap(await asyncio.get_running_loop().run_in_executor(self._pool, work.warm, lease))
         self._warm = True
 
     def cards(self) -> list[ModelCard]:
@@ -63,6 +70,7 @@ class Service:
         return ModelCard(
             lease.name, self.ready(), lease.channel, lease.version, lease.sha256, m.output, m.unit, lease.base,
             sorted(m.offers), list(available(m)), [f.to_json() for f in m.features],
+            {tier: TierCard.of(m.tiers.get(tier)) for tier in offered(m)},
         )  # fmt: skip
 
     async def attribute(self, asked: AttributionAsked, rows: list[Row]) -> AttributionResponse:
@@ -76,7 +84,8 @@ class Service:
         codec.check_options(asked, self._settings)
         options = self._options(asked)
         start = time.perf_counter()
-        return await self._work(lambda step: work.attribute(lease, asked, rows, options, step, start))
+        most = self._settings.max_budget
+        return await self._work(lambda step: work.attribute(lease, asked, rows, options, most, step, start))
 
     async def energy(self, asked: EnergyAsked, rows: list[Row]) -> EnergyResponse:
         """Energies of rows under coalitions. Raises as `attribute`; CapabilityError without an energy model."""
@@ -93,8 +102,6 @@ class Service:
     def _options(self, asked: AttributionAsked) -> Options:
         chosen = self._settings
         budget = chosen.budget if asked.budget is None else asked.budget
-        if budget is None and asked.target_stderr is not None:
-            budget = chosen.max_budget  # the most that a target may cost
         return Options(
             estimator=asked.estimator or "auto",
             budget=budget,

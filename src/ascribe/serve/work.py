@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
+from ascribe.bundle.latency import refreshed
+from ascribe.core import tiers
 from ascribe.core.errors import CapabilityError, InputError
 from ascribe.core.explainers import Options, available, explain
 from ascribe.core.features import out_of_range
@@ -25,24 +28,29 @@ WARM_SAMPLES = 8
 Step = Callable[[], None]
 
 
-def warm(lease: Lease) -> None:
-    """Explain the bundle's own row once by every explainer, and ask its energy."""
+def warm(lease: Lease) -> Lease:
+    """Explain the bundle's own row once by every explainer, ask its energy, and measure its tiers on this machine."""
     model = lease.model
     options = Options(estimator="kernel", budget=2 * len(model.names) + 2, samples=WARM_SAMPLES)
     for method in available(model):
         explain(model, lease.example, method, options)
     if ask := getattr(model.conditional, "energy", None):
         ask(lease.example, np.zeros((1, len(model.names)), bool))
+    return replace(lease, model=replace(model, tiers=refreshed(model, lease.example)))
 
 
 def attribute(
-    lease: Lease, asked: AttributionAsked, rows: list[Row], options: Options, step: Step, start: float
+    lease: Lease, asked: AttributionAsked, rows: list[Row], options: Options, most: int, step: Step, start: float
 ) -> AttributionResponse:
-    """Rows -> answer. `step` is called between rows; `start`: clock in seconds when the request was handed over."""
+    """Rows -> answer. `most` coalitions may be spent on a wanted error. `step` is called between rows; `start`: clock
+    in seconds when the request was handed over.
+    """
     began = time.perf_counter()
     checked = _checked(lease, rows)
     at = time.perf_counter()
-    answer = explain(lease.model, checked.X, asked.method or METHOD, options, step)
+    answer = tiers.explain(
+        lease.model, checked.X, asked.method or METHOD, options, asked.tier or None, asked.max_latency_ms, step, most
+    )
     done = time.perf_counter()
     info = answer.info
     return AttributionResponse(

@@ -27,7 +27,7 @@ class Names(_message.Message):
     def __init__(self, names: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class AttributionRequest(_message.Message):
-    __slots__ = ("feature_vector", "model", "version", "method", "estimator", "budget", "samples", "seed", "groups", "request_id", "value", "target_stderr")
+    __slots__ = ("feature_vector", "model", "version", "method", "estimator", "budget", "samples", "seed", "groups", "request_id", "value", "target_stderr", "tier", "max_latency_ms")
     class GroupsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -47,6 +47,8 @@ class AttributionRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     VALUE_FIELD_NUMBER: _ClassVar[int]
     TARGET_STDERR_FIELD_NUMBER: _ClassVar[int]
+    TIER_FIELD_NUMBER: _ClassVar[int]
+    MAX_LATENCY_MS_FIELD_NUMBER: _ClassVar[int]
     feature_vector: _containers.RepeatedCompositeFieldContainer[FeatureVector]
     model: str
     version: str
@@ -59,7 +61,9 @@ class AttributionRequest(_message.Message):
     request_id: str
     value: str
     target_stderr: float
-    def __init__(self, feature_vector: _Optional[_Iterable[_Union[FeatureVector, _Mapping]]] = ..., model: _Optional[str] = ..., version: _Optional[str] = ..., method: _Optional[str] = ..., estimator: _Optional[str] = ..., budget: _Optional[int] = ..., samples: _Optional[int] = ..., seed: _Optional[int] = ..., groups: _Optional[_Mapping[str, Names]] = ..., request_id: _Optional[str] = ..., value: _Optional[str] = ..., target_stderr: _Optional[float] = ...) -> None: ...
+    tier: str
+    max_latency_ms: float
+    def __init__(self, feature_vector: _Optional[_Iterable[_Union[FeatureVector, _Mapping]]] = ..., model: _Optional[str] = ..., version: _Optional[str] = ..., method: _Optional[str] = ..., estimator: _Optional[str] = ..., budget: _Optional[int] = ..., samples: _Optional[int] = ..., seed: _Optional[int] = ..., groups: _Optional[_Mapping[str, Names]] = ..., request_id: _Optional[str] = ..., value: _Optional[str] = ..., target_stderr: _Optional[float] = ..., tier: _Optional[str] = ..., max_latency_ms: _Optional[float] = ...) -> None: ...
 
 class AttributionResponse(_message.Message):
     __slots__ = ("model", "version", "sha256", "method", "game", "value", "estimator", "tier", "budget", "samples", "seed", "unit", "output", "features", "base_value", "request_id", "efficiency_gap", "timings_ms", "attributions", "gaps")

@@ -97,15 +97,11 @@ class Sheet:
         return [o.name for o in graph.output]
 
     def scan(
-        self, chunks: int, parts: Sequence[str], types: Sequence[str], body: Callable[[Sheet, list[str]], list[str]]
+        self, parts: Sequence[str], types: Sequence[str], body: Callable[[Sheet, list[str]], list[str]]
     ) -> list[str]:
-        """`body(sheet, parts of one chunk)` for each index of the leading axis; its results stacked on a new one.
-
-        With a single chunk, without the operator. `types`: element types of `parts`.
+        """`body(sheet, parts of one index)` for each index of the leading axis, one after the other; its results
+        stacked on a new leading axis. `types`: element types of `parts`.
         """
-        if chunks == 1:
-            alone = [self.op("Squeeze", part, self.ints(0)) for part in parts]
-            return [self.op("Unsqueeze", found, self.ints(0)) for found in body(self, alone)]
         inner = Sheet(self.fresh("body"), self)
         inside = [inner.fresh("chunk") for _ in parts]
         found = body(inner, inside)

@@ -1,10 +1,13 @@
-"""v(S) of a plan's inner coalitions, chunk by chunk: from completions, from the surrogate, or from both.
+"""v(S) of a plan's inner coalitions, row by row and chunk by chunk: from completions, from the surrogate, or both.
 
-What stays in memory at a time is one chunk for all rows; a chunk of a single row fits the cache.
+Every row is computed by the same products of the same shapes, whatever is asked beside it: its answer is the same bits
+alone and in a batch. One chunk of one row is in memory at a time, and fits the cache; a batch has no larger working set
+than a row.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +15,7 @@ import numpy as np
 from ascribe.core.control import Control
 from ascribe.core.games import FALLBACK
 from ascribe.core.scaling import Scores
+from ascribe.train.compiled.additive import cut
 from ascribe.train.compiled.control import above_mean
 from ascribe.train.compiled.law import Law
 from ascribe.train.compiled.scaling import forward, inverse
@@ -49,30 +53,37 @@ def completions(sheet: Sheet, x: str, S: np.ndarray, scores: Scores, given: Draw
     """`core.games.ConditionalGame` by completions; `x (b, n)` float, `S (m, n)`. `inside`: give the completions too."""
     n, s = S.shape[1], given.samples
     chunks, size, padded = _chunked(S, max(1, AT_ONCE // s))
-    shares = given.law.parts(padded, given.control)
-    row = given.law.outside(sheet, forward(sheet, x, scores))
+    held = given.law.parts(padded, given.control)
+    shares = [sheet.const(padded, bool), *(sheet.const(a, a.dtype) for a, _ in held)]
+    types = ["bool", *(kind for _, kind in held)]
 
-    def body(inner: Sheet, held: list[str]) -> list[str]:
-        observed = held[0]
-        drawn = given.law.draw(inner, row, observed, size, held[1:], given.control)
-        wide = inner.op("Unsqueeze", observed, inner.ints(1))  # (m, 1, n)
-        natural = inner.op("Where", wide, inner.op("Unsqueeze", x, inner.ints(1, 2)), inverse(inner, drawn.z, scores))
-        shape = inner.op("Shape", drawn.z, start=0, end=3)
-        rows = inner.op("Reshape", natural, inner.ints(-1, n))
-        f = inner.op("Reshape", inner.inline(given.predict, "predict", rows)[0], shape)
-        found = [f]
-        if given.control is not None:
-            found.append(above_mean(inner, given.control, drawn.z, drawn.pi, drawn.m, drawn.spread, drawn.bend))
-        if given.energy is not None:
-            seen = inner.op("Reshape", inner.op("Expand", wide, inner.op("Shape", drawn.z)), inner.ints(-1, n))
-            t = inner.inline(given.energy, "energy", inner.op("Reshape", drawn.z, inner.ints(-1, n)), seen)[0]
-            found.append(inner.op("Reshape", t, shape))
-        return [*found, natural, drawn.z] if inside else found
+    def one_row(inner: Sheet, of_row: list[str]) -> list[str]:
+        x, z = (inner.op("Unsqueeze", a, inner.ints(0)) for a in of_row)
+        row = given.law.outside(inner, z)
 
-    consts = [sheet.const(padded, bool), *(sheet.const(a, a.dtype) for a, _ in shares)]
-    stacks = sheet.scan(chunks, consts, ["bool", *(kind for _, kind in shares)], body)
-    seen = tuple(_joined(sheet, a, len(S), (s, n)) for a in (stacks[-2:] if inside else ()))
-    f, *rest = (sheet.cast(_joined(sheet, a, len(S), (s,)), "double") for a in (stacks[:-2] if inside else stacks))
+        def one_chunk(inner: Sheet, parts: list[str]) -> list[str]:
+            drawn = given.law.draw(inner, row, parts[0], size, parts[1:], given.control)
+            observed = inner.op("Unsqueeze", parts[0], inner.ints(1))  # (m, 1, n)
+            natural = inner.op("Where", observed, inner.op("Unsqueeze", x, inner.ints(1)),
+                               inverse(inner, drawn.z, scores))  # fmt: skip
+            f = inner.inline(given.predict, "predict", inner.op("Reshape", natural, inner.ints(-1, n)))[0]
+            found = [inner.op("Reshape", f, inner.ints(size, s))]
+            if given.control is not None:
+                over = above_mean(inner, given.control, drawn.z, drawn.pi, drawn.m, drawn.spread, drawn.bend)
+                found.append(inner.op("Reshape", over, inner.ints(size, s)))
+            if given.energy is not None:
+                seen = inner.op("Reshape", inner.op("Expand", observed, inner.ints(size, s, n)), inner.ints(-1, n))
+                z = inner.op("Reshape", drawn.z, inner.ints(-1, n))
+                found.append(inner.op("Reshape", inner.inline(given.energy, "energy", z, seen)[0], inner.ints(size, s)))
+            if inside:
+                found += [inner.op("Reshape", a, inner.ints(size, s, n)) for a in (natural, drawn.z)]
+            return found
+
+        return _joined(inner, chunks, shares, types, one_chunk, len(S))
+
+    f, *rest = sheet.scan([x, forward(sheet, x, scores)], ["float", "double"], one_row)
+    seen = tuple(rest[-2:]) if inside else ()
+    f, *rest = (sheet.cast(a, "double") for a in [f, *rest][: len(rest) + 1 - len(seen)])
     over = rest.pop(0) if given.control is not None else None
     plain = f if over is None else sheet.op("Sub", f, over)
     count = sheet.const(s, np.float64)
@@ -89,21 +100,33 @@ def completions(sheet: Sheet, x: str, S: np.ndarray, scores: Scores, given: Draw
 
 
 def surrogate(sheet: Sheet, x: str, S: np.ndarray, scores: Scores, graph: bytes) -> Values:
-    """`core.surrogate.Surrogate`: one evaluation a coalition."""
+    """`core.surrogate.Surrogate`: one evaluation a coalition, its first layer shared by them where that can be."""
     n = S.shape[1]
-    chunks, _, padded = _chunked(S, AT_ONCE // 4)
-    z = sheet.op("Unsqueeze", sheet.cast(forward(sheet, x, scores), "float"), sheet.ints(1))
+    chunks, size, padded = _chunked(S, AT_ONCE // 4)
+    parts = cut(graph, n)
+    shares = [sheet.const(padded, bool if parts is None else np.float32)]
+    alone = np.vstack([np.zeros((1, n), bool), np.eye(n, dtype=bool)])
 
-    def body(inner: Sheet, held: list[str]) -> list[str]:
-        known = inner.op("Where", held[0], z, inner.const(0.0))
-        observed = inner.op("Expand", held[0], inner.op("Shape", known))
-        flat = [inner.op("Reshape", a, inner.ints(-1, n)) for a in (known, observed)]
-        return [
-            inner.op("Reshape", inner.inline(graph, "surrogate", *flat)[0], inner.op("Shape", known, start=0, end=2))
-        ]
+    def one_row(inner: Sheet, of_row: list[str]) -> list[str]:
+        z = of_row[0]
+        empty = each = ""
+        if parts is not None:
+            known = inner.op("Where", inner.const(alone, bool), z, inner.const(0.0))
+            h = inner.inline(parts.head, "first_layer", known, inner.const(alone, bool))[0]
+            empty, rest = inner.op("Split", h, inner.ints(1, n), outputs=2, axis=0)
+            each = inner.op("Sub", rest, empty)
 
-    stacks = sheet.scan(chunks, [sheet.const(padded, bool)], ["bool"], body)
-    return Values(sheet.cast(_joined(sheet, stacks[0], len(S), ()), "double"))
+        def one_chunk(inner: Sheet, held: list[str]) -> list[str]:
+            if parts is not None:
+                summed = inner.op("Add", inner.op("MatMul", held[0], each), empty)
+                return [inner.op("Reshape", inner.inline(parts.tail, "surrogate", summed)[0], inner.ints(size))]
+            known = inner.op("Where", held[0], z, inner.const(0.0))
+            return [inner.op("Reshape", inner.inline(graph, "surrogate", known, held[0])[0], inner.ints(size))]
+
+        return _joined(inner, chunks, shares, ["bool" if parts is None else "float"], one_chunk, len(S))
+
+    z = sheet.cast(forward(sheet, x, scores), "float")
+    return Values(sheet.cast(sheet.scan([z], ["float"], one_row)[0], "double"))
 
 
 def stacked(sheet: Sheet, S: np.ndarray, share: np.ndarray, c: Values, g: Values) -> Values:
@@ -137,11 +160,18 @@ def _chunked(S: np.ndarray, most: int) -> tuple[int, int, np.ndarray]:
     return chunks, size, S[at].reshape(chunks, size, S.shape[1])
 
 
-def _joined(sheet: Sheet, stack: str, m: int, tail: tuple[int, ...]) -> str:
-    """(chunks, b, size, ..) -> (b, m, ..)."""
-    order = [1, 0, 2, *range(3, 3 + len(tail))]
-    flat = sheet.op("Reshape", sheet.op("Transpose", stack, perm=order), sheet.ints(0, -1, *tail))
-    return sheet.op("Slice", flat, sheet.ints(0), sheet.ints(m), sheet.ints(1))
+def _joined(
+    sheet: Sheet, chunks: int, parts: list[str], types: list[str], body: Callable[[Sheet, list[str]], list[str]], m: int
+) -> list[str]:
+    """Results (m, ..) of `body` over chunks of coalitions; a single chunk needs no loop."""
+    if chunks == 1:
+        return body(sheet, [sheet.op("Squeeze", part, sheet.ints(0)) for part in parts])
+    joined = []
+    for stack in sheet.scan(parts, types, body):
+        tail = sheet.op("Shape", stack, start=2)
+        flat = sheet.op("Reshape", stack, sheet.op("Concat", sheet.ints(-1), tail, axis=0))
+        joined.append(sheet.op("Slice", flat, sheet.ints(0), sheet.ints(m), sheet.ints(0)))
+    return joined
 
 
 def _each_row(sheet: Sheet, x: str) -> str:

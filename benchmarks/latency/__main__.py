@@ -1,0 +1,55 @@
+"""python -m benchmarks.latency [--quick] [--only PREFIX] [--redo]
+
+Every bundle on one thread and on two, and `fast` through gRPC. Results: benchmarks/results/latency/<cell>.json, and the
+part of docs/benchmarks.md between `<!-- latency:begin -->` and `<!-- latency:end -->`. A cell that is there is kept.
+`--quick`: without peers, the two smaller bundles; results apart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+
+def main(arguments: list[str] | None = None) -> int:
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+    from rich.console import Console
+
+    from benchmarks.latency.bundles import BUNDLES
+    from benchmarks.latency.cells import cell
+    from benchmarks.latency.door import through_grpc
+    from benchmarks.latency.page import write
+    from benchmarks.record import RESULTS, keep
+
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.latency", description=__doc__.partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="without peers, two bundles; results apart")
+    parser.add_argument("--only", default="", metavar="PREFIX", help="cells whose name begins so")
+    parser.add_argument("--redo", action="store_true", help="also what is there")
+    asked = parser.parse_args(arguments)
+    folder = "latency_quick" if asked.quick else "latency"
+    (RESULTS / folder).mkdir(parents=True, exist_ok=True)
+    names = ["net8", "net12"] if asked.quick else list(BUNDLES)
+    cells: dict[str, Callable[[], dict[str, Any]]] = {
+        f"{name}_{threads}": partial(cell, name, threads, asked.quick) for name in names for threads in (1, 2)
+    }
+    cells |= {f"{name}_grpc": partial(through_grpc, name) for name in names[-1:]}
+    console = Console(stderr=True)
+    for name, run in cells.items():
+        place = RESULTS / folder / f"{name}.json"
+        if not name.startswith(asked.only) or (place.exists() and not asked.redo):
+            continue
+        with console.status(name):
+            console.print(str(keep(f"{folder}/{name}", run())))
+    if not asked.quick:
+        write([json.loads(place.read_text()) for place in sorted((RESULTS / folder).glob("*.json"))])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,60 @@
+"""The bundles that are timed, trained at their first use by `ascribe train` on a server's telemetry.
+
+net8, net12      8 and 12 counters, a 64-32 network       net32, trees32      all 32, by a network and by trees
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+
+from ascribe.bundle import archive
+from ascribe.train.compile import Wanted, compile_bundle
+from benchmarks.power import FEATURES, ROOT, TARGET, UNITS
+
+__all__ = ["BUNDLES", "bundle_of", "variant"]
+
+CACHE = ROOT / "runs" / "latency"
+DATA = ROOT / "examples" / "data" / "xeon_e5_2650.parquet"
+TWELVE = (
+    "cpu_user", "cpu_system", "cpu_idle", "cpu-cycles", "instructions", "branches", "LLC-loads", "LLC-stores",
+    "contexts", "interrupts", "pkts_in", "mem_cached",
+)  # fmt: skip
+BUNDLES = {
+    "net8": (TWELVE[:8], "power_mlp"),
+    "net12": (TWELVE, "power_mlp"),
+    "net32": (tuple(FEATURES), "power_mlp"),
+    "trees32": (tuple(FEATURES), "power_xgboost"),
+}
+
+
+def bundle_of(name: str) -> Path:
+    """The bundle's folder."""
+    place = CACHE / name
+    if not (place / "manifest.json").exists():
+        features, family = BUNDLES[name]
+        command = [sys.executable, "-m", "ascribe", "train", "--data", str(DATA), "--target", TARGET]
+        command += ["--features", ",".join(features), "--time", "seq", "--group", "source,workload"]
+        command += ["--units", str(UNITS), "--family", family, "--out", str(place)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return place
+
+
+def variant(name: str, weighting: str, wanted: Wanted) -> Path:
+    """A copy whose completions are weighted as named, with one tier compiled as wanted."""
+    place = CACHE / f"{name}_{weighting}_{wanted.value}_{wanted.budget}x{wanted.samples}"
+    if (place / "explain.onnx").exists():
+        return place
+    source = archive.open_directory(bundle_of(name))
+    files = {file: source.read(role) for role, file in source.manifest.roles.items()}
+    told = source.manifest.conditional
+    assert told is not None
+    kept = msgspec.structs.replace(source.manifest, conditional=msgspec.structs.replace(told, weighting=weighting))
+    shutil.rmtree(place, ignore_errors=True)
+    archive.write(place, kept, files)
+    compile_bundle(place, [wanted])
+    return place
