@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 STAMP := .venv/.setup-stamp
 
-.PHONY: setup demo test check bench bench-accuracy soak proto clean
+.PHONY: setup demo test check bench bench-accuracy bench-latency soak proto clean
 
 setup: $(STAMP)
 
@@ -37,7 +37,10 @@ bench: setup  ## accuracy against exact samplers, and both servers' telemetry; r
 bench-accuracy: setup  ## every conditional where the truth is known and on real tables; hours, resumed where it stopped (QUICK=--quick: less)
 	$(BIN)/python -m benchmarks.accuracy $(QUICK); failed=$$?; $(BIN)/python -m benchmarks.accuracy.figures $(QUICK); exit $$failed
 
-soak: bench bench-accuracy  ## what is measured at full size only
+bench-latency: setup  ## every tier beside the bare model and peers, one run each; a quarter of an hour, after four trainings at first
+	$(BIN)/python -m benchmarks.latency $(QUICK)
+
+soak: bench bench-accuracy bench-latency  ## what is measured at full size only
 
 proto: setup  ## the wire's Python from proto/
 	$(BIN)/python -m grpc_tools.protoc --proto_path=ascribe/serve/wire=proto/attribution/v1 --python_out=src --pyi_out=src --grpc_python_out=src ascribe/serve/wire/attribution.proto

@@ -72,7 +72,9 @@ class Reading(msgspec.Struct, frozen=True):
     kind: str
     b: list[float]
     rho: float
-    widen: float
+    widen: float = 1.0
+    floor: list[float] = []
+    judged: int = 0
 
 
 class Tier(msgspec.Struct, frozen=True):

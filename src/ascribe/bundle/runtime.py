@@ -255,7 +255,9 @@ def _control(bundle: Bundle) -> Control | None:
 
 def _reading(bundle: Bundle) -> Reading | None:
     told = bundle.manifest.reading
-    return None if told is None else Reading(told.kind, tuple(told.b), told.rho, told.widen)
+    return None if told is None else Reading(
+        told.kind, tuple(told.b), told.rho, told.widen, tuple(told.floor), told.judged
+    )  # fmt: skip
 
 
 def _array(bundle: Bundle, role: str, name: str) -> np.ndarray:

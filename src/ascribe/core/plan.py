@@ -44,7 +44,8 @@ class Plan:
 
     Row 0 of `S` is the empty coalition, the last row the grand one. `jackknife (g, p, m)` holds the same matrix with
     one group of the randomly drawn coalitions left out, already shrunk by the finite-population factor
-    sqrt(1 - share of the population drawn); it is empty when every coalition is enumerated.
+    sqrt(1 - share of the population drawn); it is empty when every coalition is enumerated. `floor (p,)`: a part of the
+    error that no row's values tell, in the unit of v; 0 by default.
     """
 
     S: Bool[np.ndarray, "m p"]
@@ -52,8 +53,10 @@ class Plan:
     jackknife: Float[np.ndarray, "g p m"]
     estimator: str
     exact: bool
+    floor: Float[np.ndarray, " #p"] = field(default_factory=lambda: np.zeros(1))
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "floor", np.broadcast_to(self.floor, len(self.W)))
         for held in (self.S, self.W, self.jackknife):
             held.setflags(write=False)  # plans are cached: nobody may change one
 
@@ -75,6 +78,8 @@ class Plan:
             deviations = np.full((1, len(self.W)), np.nan)
         else:
             deviations = np.sqrt((g - 1) / g) * ((self.jackknife - self.W) @ v)
+            if self.floor.any():
+                deviations = np.vstack([deviations, self.floor])
         return Solved(self.W, deviations, self.estimator)
 
     def coalition_stderr(self, V: Float[np.ndarray, "b m"]) -> Float[np.ndarray, "b p"]:

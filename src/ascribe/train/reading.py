@@ -21,6 +21,8 @@ __all__ = ["fit_reading"]
 
 ROWS, FITTED, REFERENCE = 48, 768, 8192  # half of the rows to fit on, half to judge on; coalitions
 FEW_ROWS, FEW_FITTED, FEW_REFERENCE = 24, 384, 2048  # where each value costs completions
+MARGIN = 1.15  # rows that come later err more than training rows
+PULL = 8  # rows that the mean over players counts as in a player's own mean
 KINDS = ("odd", "unanimity")
 
 
@@ -46,9 +48,13 @@ def fit_reading(game: Game, prediction: np.ndarray, X: np.ndarray, budget: int, 
         reading = fit_scales(kind, wide, V)
         own = learnt(plan, reading)
         missed, told = few @ own.W.T - truth, own.coalition_stderr(few)
-        error = float((missed**2).mean())
-        widen = float(np.sqrt(error / max((told**2).mean(), np.finfo(float).tiny)))
-        found.append((error, replace(reading, widen=widen)))
+        square = (missed**2).mean(axis=0)
+        error = float(square.mean())
+        widen = np.sqrt(error / max((told**2).mean(), np.finfo(float).tiny))
+        floor = np.sqrt((len(judge) * square + PULL * error) / (len(judge) + PULL))
+        half = MARGIN * np.sqrt(0.5)
+        kept = replace(reading, widen=float(half * widen), floor=tuple((half * floor).tolist()), judged=len(plan.S))
+        found.append((error, kept))
     return min(found, key=lambda pair: pair[0])[1]
 
 

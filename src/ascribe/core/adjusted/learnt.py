@@ -8,8 +8,10 @@ the error of a fit to each row, and the reading is then a matrix: a plan, which 
     moved_g = -W[:, g] P[g, g]^-1 P[g, :]      what leaving group g of the pairs out does to phi, linear in w
     deviations_g = widen a_i moved_g w,        a_i^2 = Var_i / sum_g (moved_g K moved_g')_ii
 
-so that over games of the prior the squared deviations sum to the posterior variance; `widen` is what the errors were
-over that on training rows, against many more coalitions.
+so that over games of the prior the squared deviations sum to the posterior variance. On training rows, against many
+more coalitions, the errors are measured: half of their mean square is given to each row by its own deviations
+(`widen`), half to all rows alike (`floor`, for `judged` coalitions; it shrinks with their root). Deviations alone cover
+too little where a row's game is unlike the prior; a constant alone is too wide for quiet rows.
 """
 
 from __future__ import annotations
@@ -33,12 +35,16 @@ KERNELS: dict[str, type[Kernel]] = {"odd": Cube, "unanimity": Unanimity}
 
 @dataclass(frozen=True)
 class Reading:
-    """A kernel by the name of its reading, its scales `b` (one a player) and `rho`; `widen`: see above."""
+    """A kernel by the name of its reading, its scales `b` (one a player) and `rho`; `widen`, `floor` (one a player, in
+    the unit of v), `judged`: see above.
+    """
 
     kind: str
     b: tuple[float, ...]
     rho: float
     widen: float = 1.0
+    floor: tuple[float, ...] = ()
+    judged: int = 0
 
 
 def fit_scales(kind: str, plan: Plan, V: Float[np.ndarray, "r m"]) -> Reading:
@@ -74,4 +80,5 @@ def learnt(coalitions: Plan, reading: Reading) -> Plan:
     root = np.sqrt(len(groups) / max(len(groups) - 1, 1))  # `Plan.solved` takes it out again
     matrix = pairs.on_values(W)
     jackknife = np.array([matrix + root * pairs.on_values(part) for part in spread])
-    return Plan(coalitions.S, matrix, jackknife, "learnt", exact=False)
+    floor = np.array(reading.floor or (0.0,)) * np.sqrt(reading.judged / len(coalitions.S))
+    return Plan(coalitions.S, matrix, jackknife, "learnt", exact=False, floor=floor)

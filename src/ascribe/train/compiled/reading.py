@@ -1,6 +1,6 @@
 """From values to attributions: a plan's matrix, and the standard error that goes with it.
 
-    phi = W v,   se^2 = sum_g ((J_g - W) v)^2 (g - 1)/g  +  sum_k (W (v^(k) - v))^2 / (s (s - 1))
+    phi = W v,   se^2 = sum_g ((J_g - W) v)^2 (g - 1)/g  +  floor^2  +  sum_k (W (v^(k) - v))^2 / (s (s - 1))
 
 in double, on v - v(empty): the values are sums of hundreds of terms that nearly cancel. The errors' own matrices, the
 largest part of the graph, are single.
@@ -39,7 +39,8 @@ def attributions(
         matrix = np.sqrt((groups - 1) / groups) * (plan.jackknife - plan.W)
         moved = through(matrix, sheet.cast(d, "float"), sheet.cast(T, "float"), np.float32)
         moved = sheet.op("Reshape", moved, sheet.ints(0, groups, p))
-        square.append(sheet.cast(sheet.op("ReduceSumSquare", moved, sheet.ints(1), keepdims=0), "double"))
+        total = sheet.cast(sheet.op("ReduceSumSquare", moved, sheet.ints(1), keepdims=0), "double")
+        square.append(sheet.op("Add", total, sheet.const(plan.floor**2, np.float64)))
     if replicates is not None:
         apart = sheet.op("Sub", replicates, sheet.op("Unsqueeze", v, sheet.ints(2)))
         apart = sheet.op("MatMul", sheet.op("Transpose", apart, perm=[0, 2, 1]),
