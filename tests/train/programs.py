@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -107,13 +107,9 @@ def made(
     quick = None if value == "completions" else graph or surrogate_graph(n)
     share = np.linspace(0.2, 0.9, n + 1) if value == "stacked" else None
     h = None if control == "none" else a_control(n, control == "cubic")
-    asked = session(predict, "predict")
-    name = asked.get_inputs()[0].name
-    f = graph_predict(predict, "predict") if name == "x" else lambda A: asked.run(
-        None, {name: A.astype(np.float32)})[0].reshape(-1)  # fmt: skip
     model = Model(
-        tuple(Feature(f"x{j}") for j in range(n)), f, X[:50], held, BASE, value=value, share=share, control=h,
-        surrogate=None if quick is None else surrogate(quick, scores, "surrogate"),
+        tuple(Feature(f"x{j}") for j in range(n)), graph_predict(predict, "predict"), X[:50], held, BASE, value=value,
+        share=share, control=h, surrogate=None if quick is None else surrogate(quick, scores, "surrogate"),
     )  # fmt: skip
     options = Options(estimator, budget, samples, 3, value=value)
     plan = plan_of(model, players_of(model.names), options, budget)
@@ -122,7 +118,3 @@ def made(
     drawn = None if value == "surrogate" else Drawn(predict, how, samples, h, tilt)
     program = Program(predict, scores, plan, BASE, drawn, quick, share)
     return Made(model, options, program, rows_of(n, rows, seed=9))
-
-
-def changed(one: Made, **parts: Any) -> Made:
-    return replace(one, program=replace(one.program, **parts))
