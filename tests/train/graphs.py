@@ -79,7 +79,7 @@ def energy_graph(n: int, strength: float = 0.6) -> bytes:
     )  # fmt: skip
 
 
-def surrogate_graph(n: int, additive: bool = True, opset: int = 20) -> bytes:
+def surrogate_graph(n: int, additive: bool = True, opset: int = 20, width: int = 16) -> bytes:
     """One hidden layer over scores and masks, in watts; not `additive`: the mask scales the scores' products."""
     rng = np.random.default_rng(n)
     first = "twice = Add(score, score)" if additive else "k = ReduceSum(seen, axis)\n twice = Mul(score, k)"
@@ -93,7 +93,7 @@ def surrogate_graph(n: int, additive: bool = True, opset: int = 20) -> bytes:
             column = MatMul(bent, out)
             value = Add(column, base)
         }}""",
-        opset, W=0.4 * rng.standard_normal((2 * n, 16)), b=rng.standard_normal(16), out=5 * rng.standard_normal(16),
+        opset, W=0.4 * rng.standard_normal((2 * n, width)), b=rng.standard_normal(width), out=5 * rng.standard_normal(width),
         base=np.array([50.0]), axis=np.array([1]),
     )  # fmt: skip
 
