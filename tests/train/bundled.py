@@ -1,4 +1,4 @@
-"""A bundle of eleven features, as `ascribe train` writes one, but made of plain graphs: no training."""
+"""A bundle of eleven features or fewer, as `ascribe train` writes one, but made of plain graphs: no training."""
 
 from __future__ import annotations
 
@@ -22,43 +22,44 @@ from .graphs import energy_graph, graph, predict_graph, proposal_graph, surrogat
 from .programs import a_control, a_mixture, rows_of
 
 N = 11
-NAMES = [f"x{j}" for j in range(N)]
 
 
 def parts(
-    energy: bool = False, predict: bytes | None = None, value: str = "surrogate", **metrics: Any
+    energy: bool = False, predict: bytes | None = None, value: str = "surrogate", n: int = N, **metrics: Any
 ) -> tuple[Manifest, dict[str, bytes]]:
     """With a mixture, a proposal, a control, a surrogate and a one-pass explainer."""
-    X, held = rows_of(N, 400), rows_of(N, 80, seed=5)
-    predict = predict or predict_graph(N)
+    names = [f"x{j}" for j in range(n)]
+    X, held = rows_of(n, 400), rows_of(n, 80, seed=5)
+    predict = predict or predict_graph(n)
     f = graph_predict(predict, "predict")
-    table = {name: held[:, j] for j, name in enumerate(NAMES)} | {"power": f(held), "row": np.arange(len(held))}
+    table = {name: held[:, j] for j, name in enumerate(names)} | {"power": f(held), "row": np.arange(len(held))}
     out = io.BytesIO()
     pyarrow.feather.write_feather(pa.table(table), out, compression="uncompressed")
-    w = np.arange(1.0, N + 1)
+    w = np.arange(1.0, n + 1)
     files = {
         "predict.onnx": predict,
-        "proposal.onnx": proposal_graph(N, 2, 2),
-        "surrogate.onnx": surrogate_graph(N, width=64),
-        "amortized.onnx": graph(f"a (float[rows,{N}] x) => (float[rows,{N}] attribution) {{ attribution = Mul(x, w) }}",
+        "proposal.onnx": proposal_graph(n, 2, 2),
+        "surrogate.onnx": surrogate_graph(n, width=64),
+        "amortized.onnx": graph(f"a (float[rows,{n}] x) => (float[rows,{n}] attribution) {{ attribution = Mul(x, w) }}",
                                 w=w),
         "scores.npz": npz(table=fit_scores(X).table),
         "background.npz": npz(background=X[:128]),
-        "mixture.npz": npz(**a_mixture(N, 2, 2).arrays()),
-        "control.npz": npz(**a_control(N, cubic=True).arrays()),
+        "mixture.npz": npz(**a_mixture(n, 2, 2).arrays()),
+        "control.npz": npz(**a_control(n, cubic=True).arrays()),
         "holdout.arrow": out.getvalue(),
     }  # fmt: skip
     if energy:
-        files["energy.onnx"] = energy_graph(N, 0.5)
+        files["energy.onnx"] = energy_graph(n, 0.5)
     x = held[3].astype(np.float32).astype(float)
     manifest = Manifest(
         format=FORMAT, created="2026-11-01T00:00:00Z", family="made",
-        features=[Feature(name, "ratio", low=-99.0, high=99.0).to_json() for name in NAMES], target=Target("power", "W"),
+        features=[Feature(name, "ratio", low=-99.0, high=99.0).to_json() for name in names],
+        target=Target("power", "W"),
         roles={name.split(".")[0]: name for name in files}, files={name: entry(raw) for name, raw in files.items()},
         base_value=float(f(X).mean()), metrics=metrics, lineage=Lineage("made", "0" * 64, "0", 0, {}, {"fit": 400}),
         example={"x": x.tolist(), "prediction": f(x[None]).tolist()}, scaling={},
-        conditional=Conditional("emshap", "energy" if energy else "proposal", 2, 2, "", value, [0.5] * (N + 1)),
-        amortized=Amortized("surrogate", [0.5] * N, 0.9, 80),
+        conditional=Conditional("emshap", "energy" if energy else "proposal", 2, 2, "", value, [0.5] * (n + 1)),
+        amortized=Amortized("surrogate", [0.5] * n, 0.9, 80),
     )  # fmt: skip
     return manifest, files
 

@@ -93,8 +93,8 @@ def surrogate_graph(n: int, additive: bool = True, opset: int = 20, width: int =
             column = MatMul(bent, out)
             value = Add(column, base)
         }}""",
-        opset, W=0.4 * rng.standard_normal((2 * n, width)), b=rng.standard_normal(width), out=5 * rng.standard_normal(width),
-        base=np.array([50.0]), axis=np.array([1]),
+        opset, W=0.4 * rng.standard_normal((2 * n, width)), b=rng.standard_normal(width),
+        out=5 * rng.standard_normal(width), base=np.array([50.0]), axis=np.array([1]),
     )  # fmt: skip
 
 

@@ -28,7 +28,7 @@ def boosted(trees: int = 60) -> bytes:
     return booster_to_onnx(booster, X)
 
 
-def by_hand(trees: int = 40, depth: int = 3, opset: int = 17, single: bool = True) -> tuple[bytes, list]:
+def by_hand(trees: int = 40, depth: int = 3, opset: int = 17, n: int = N) -> tuple[bytes, list]:
     """What skl2onnx and onnxmltools write: `x <= threshold` in single precision, weights and thresholds as attributes,
     a column under another name. And the trees, for an oracle.
     """
@@ -38,9 +38,9 @@ def by_hand(trees: int = 40, depth: int = 3, opset: int = 17, single: bool = Tru
     leaves: dict[str, list] = {k: [] for k in ("treeids", "nodeids", "ids", "weights")}
     grown = []
     first_leaf = 2**depth - 1
-    X = rows_of(N, 500)
+    X = rows_of(n, 500)
     for t in range(trees):
-        feature = rng.integers(0, N, first_leaf)
+        feature = rng.integers(0, n, first_leaf)
         threshold = np.float32([rng.choice(X[:, j]) for j in feature])
         value = rng.standard_normal(2**depth).astype(np.float32)
         grown.append((feature, threshold, value))
@@ -60,7 +60,7 @@ def by_hand(trees: int = 40, depth: int = 3, opset: int = 17, single: bool = Tru
         **{f"target_{k}": v for k, v in leaves.items()},
     )  # fmt: skip
     info = helper.make_tensor_value_info
-    graph = helper.make_graph([node], "trees", [info("input", TensorProto.FLOAT, [None, N])],
+    graph = helper.make_graph([node], "trees", [info("input", TensorProto.FLOAT, [None, n])],
                               [info("variable", TensorProto.FLOAT, [None, 1])])  # fmt: skip
     opsets = [helper.make_opsetid("ai.onnx.ml", 1), helper.make_opsetid("", opset)]
     proto = helper.make_model(graph, opset_imports=opsets, ir_version=8)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -132,7 +132,8 @@ def _opened(bundle: Bundle, wanted: Sequence[Wanted]) -> _Source:
     if model.reading is None and model.conditional is not None:
         found = _reading(model, wanted)
         if found is not None:
-            kept = msgspec.structs.replace(bundle.manifest, reading=Reading(**asdict(found)))
+            reading = msgspec.convert(msgspec.to_builtins(found), Reading)
+            kept = msgspec.structs.replace(bundle.manifest, reading=reading)
             bundle, model = replace(bundle, manifest=kept), replace(model, reading=found)
     return _Source(bundle, model, mixture, rows)
 
