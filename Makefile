@@ -2,6 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 STAMP := .venv/.setup-stamp
+NODE_STAMP := tests/portability/node_modules/.setup-stamp
 
 .PHONY: setup demo test check bench bench-accuracy bench-latency soak proto clean
 
@@ -13,10 +14,16 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,report,bench,dev]'
 	touch $@
 
+# The second runtimes of the portability test, where Node.js is; their install scripts would download more.
+$(NODE_STAMP): tests/portability/package.json tests/portability/package-lock.json
+	@if command -v node >/dev/null && command -v npm >/dev/null; then \
+	  cd tests/portability && npm ci --ignore-scripts --no-audit --no-fund && touch node_modules/.setup-stamp; \
+	else echo 'no Node.js with npm: the portability test will be skipped'; fi
+
 demo: setup  ## the whole journey on real telemetry; serves on at a terminal
 	$(BIN)/ascribe demo
 
-test: setup  ## every test, at reduced size
+test: setup $(NODE_STAMP)  ## every test, at reduced size
 	$(BIN)/python -m pytest -q
 
 check: setup  ## format, lint, types, import walls, shapes, doctests
@@ -46,4 +53,4 @@ proto: setup  ## the wire's Python from proto/
 	$(BIN)/python -m grpc_tools.protoc --proto_path=ascribe/serve/wire=proto/attribution/v1 --python_out=src --pyi_out=src --grpc_python_out=src ascribe/serve/wire/attribution.proto
 
 clean:
-	rm -rf .venv runs .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf .venv runs tests/portability/node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

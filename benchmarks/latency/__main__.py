@@ -1,7 +1,8 @@
 """python -m benchmarks.latency [--quick] [--only PREFIX] [--redo]
 
-Every bundle on one thread and on two, and `fast` through gRPC. Results: benchmarks/results/latency/<cell>.json, and the
-part of docs/benchmarks.md between `<!-- latency:begin -->` and `<!-- latency:end -->`. A cell that is there is kept.
+Every bundle on one thread and on two, tiers through gRPC, and how well plans are read. One JSON each in
+benchmarks/results/latency; the part of docs/benchmarks.md between `<!-- latency:begin -->` and `<!-- latency:end -->`.
+A cell that is there is kept.
 `--quick`: without peers, the two smaller bundles; results apart.
 """
 
@@ -21,10 +22,10 @@ def main(arguments: list[str] | None = None) -> int:
         os.environ.setdefault(name, "1")
     from rich.console import Console
 
-    from benchmarks.latency.bundles import BUNDLES
     from benchmarks.latency.cells import cell
     from benchmarks.latency.door import through_grpc
     from benchmarks.latency.page import write
+    from benchmarks.latency.reading import reading
     from benchmarks.record import RESULTS, keep
 
     parser = argparse.ArgumentParser(prog="python -m benchmarks.latency", description=__doc__.partition("\n")[0])
@@ -34,11 +35,12 @@ def main(arguments: list[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     folder = "latency_quick" if asked.quick else "latency"
     (RESULTS / folder).mkdir(parents=True, exist_ok=True)
-    names = ["net8", "net12"] if asked.quick else list(BUNDLES)
+    names = ["net8", "net12"] if asked.quick else ["net8", "net12", "net32", "trees32"]
     cells: dict[str, Callable[[], dict[str, Any]]] = {
         f"{name}_{threads}": partial(cell, name, threads, asked.quick) for name in names for threads in (1, 2)
     }
     cells |= {f"{name}_grpc": partial(through_grpc, name) for name in names[-1:]}
+    cells |= {f"{name}_reading": partial(reading, name) for name in ("trees32", "opteron32") if not asked.quick}
     console = Console(stderr=True)
     for name, run in cells.items():
         place = RESULTS / folder / f"{name}.json"

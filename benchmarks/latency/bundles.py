@@ -1,6 +1,5 @@
-"""The bundles that are timed, trained at their first use by `ascribe train` on a server's telemetry.
-
-net8, net12      8 and 12 counters, a 64-32 network       net32, trees32      all 32, by a network and by trees
+"""The bundles that are timed, trained at their first use by `ascribe train` on a server's telemetry: 8 and 12 counters
+with a 64-32 network, all 32 with a network and with trees; `opteron32` is the other server.
 """
 
 from __future__ import annotations
@@ -19,16 +18,18 @@ from benchmarks.power import FEATURES, ROOT, TARGET, UNITS
 __all__ = ["BUNDLES", "bundle_of", "variant"]
 
 CACHE = ROOT / "runs" / "latency"
-DATA = ROOT / "examples" / "data" / "xeon_e5_2650.parquet"
+DATA = ROOT / "examples" / "data"
+XEON, OPTERON = "xeon_e5_2650.parquet", "opteron6140.parquet"
 TWELVE = (
     "cpu_user", "cpu_system", "cpu_idle", "cpu-cycles", "instructions", "branches", "LLC-loads", "LLC-stores",
     "contexts", "interrupts", "pkts_in", "mem_cached",
 )  # fmt: skip
 BUNDLES = {
-    "net8": (TWELVE[:8], "power_mlp"),
-    "net12": (TWELVE, "power_mlp"),
-    "net32": (tuple(FEATURES), "power_mlp"),
-    "trees32": (tuple(FEATURES), "power_xgboost"),
+    "net8": (XEON, TWELVE[:8], "power_mlp"),
+    "net12": (XEON, TWELVE, "power_mlp"),
+    "net32": (XEON, tuple(FEATURES), "power_mlp"),
+    "trees32": (XEON, tuple(FEATURES), "power_xgboost"),
+    "opteron32": (OPTERON, tuple(FEATURES), "power_xgboost"),
 }
 
 
@@ -36,8 +37,8 @@ def bundle_of(name: str) -> Path:
     """The bundle's folder."""
     place = CACHE / name
     if not (place / "manifest.json").exists():
-        features, family = BUNDLES[name]
-        command = [sys.executable, "-m", "ascribe", "train", "--data", str(DATA), "--target", TARGET]
+        data, features, family = BUNDLES[name]
+        command = [sys.executable, "-m", "ascribe", "train", "--data", str(DATA / data), "--target", TARGET]
         command += ["--features", ",".join(features), "--time", "seq", "--group", "source,workload"]
         command += ["--units", str(UNITS), "--family", family, "--out", str(place)]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from benchmarks.latency.reading import BUDGETS
 from benchmarks.power import ROOT
 
 __all__ = ["write"]
@@ -25,7 +26,9 @@ def write(cells: list[dict[str, Any]]) -> None:
     """Put the tables and the figure in place."""
     held = [c for c in cells if "threads" in c]
     doors = [c for c in cells if "door" in c]
+    read = [c for c in cells if "reading" in c]
     parts = [INTRODUCTION, _tiers(held), _completions(held), _peers(held), *([_door(doors)] if doors else [])]
+    parts += [_readings(read)] if read else []
     page = PAGE.read_text()
     before, begin, rest = page.partition(BEGIN)
     after = rest.partition(END)[2]
@@ -111,6 +114,20 @@ def _door(doors: list[dict[str, Any]]) -> str:
             ms = t["ms"]
             lines.append(_row(c["bundle"], tier, *(_three(ms[b]) for b in ("1", "16", "256")),
                               f"{256 * ms['1'] / ms['256']:.1f} x"))  # fmt: skip
+    return "\n".join([*lines, ""])
+
+
+def _readings(read: list[dict[str, Any]]) -> str:
+    told = (
+        "Root mean square error in W of the coalitions alone, 32 counters, 40 later rows (`auto`, which is fitted to "
+        "each row: 12 of them), the surrogate's game."
+    )
+    head = [_row("bundle", "reading", *(f"{m:,}" for m in BUDGETS)), _row(*["---"] * (2 + len(BUDGETS)))]
+    lines = ["### Readings of sampled coalitions", "", told, "", *head]
+    for c in read:
+        lines += [_row(c["bundle"], name, *map(_three, errors)) for name, errors in c["rmse"].items()]
+        lines.append(_row(c["bundle"], "learnt: stated", *map(_three, c["stated"])))
+        lines.append(_row(c["bundle"], "learnt: 95 % cover", *(f"{100 * share:.1f} %" for share in c["coverage"])))
     return "\n".join([*lines, ""])
 
 

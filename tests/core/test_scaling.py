@@ -166,3 +166,20 @@ def test_an_atom_at_the_top_is_spread_to_the_very_end():
     assert kstest(Z[:, 0], "norm").statistic < 0.04
     assert Z.max() > 3
     assert scores.inverse(Z).max() == capped.astype(np.float32).max()
+
+
+@pytest.mark.parametrize(("straight", "lines"), [(0.0, [0]), (REACH, [0, 1]), (np.inf, [0, 1, 2])])
+def test_straight_lines_reach_the_farthest_row(straight, lines):
+    """Normal, uniform, exponential with rows beyond 4 sd, and a counter that is 0 in most rows."""
+    rng = np.random.default_rng(5)
+    z = rng.standard_normal((ROWS, 2))
+    X = np.column_stack([z[:, 0], rng.random(ROWS), 1e6 * rng.exponential(size=ROWS), np.maximum(z[:, 1] - 0.5, 0)])
+    scores = fit_scores(X, straight)
+    step = np.diff(scores.table.astype(float), axis=1)
+    assert np.flatnonzero(np.ptp(step, axis=1) <= 1e-3 * step.mean(axis=1)).tolist() == lines
+    for j in lines[1:]:
+        mean, sd = X[:, j].mean(), X[:, j].std()
+        reach = max(4 * sd, np.abs(X[:, j] - mean).max())
+        assert scores.table[j, [0, -1]] == pytest.approx([mean - reach, mean + reach], rel=1e-5, abs=1e-5 * sd)
+    back = scores.inverse(scores.forward(X))[:, lines[1:]]
+    assert back == pytest.approx(X[:, lines[1:]], rel=1e-4, abs=1e-4 * X.std(axis=0)[lines[1:]].max(initial=0))

@@ -14,15 +14,15 @@ from ascribe.core.energy import EmShap
 from ascribe.core.errors import InputError
 from ascribe.core.games import ConditionalGame
 from ascribe.core.mixture import Mixture
-from ascribe.train import conditional
+from ascribe.train import conditional, scored_rows
 from ascribe.train.conditional import fit_conditional
 from ascribe.train.densities import log_q
 from ascribe.train.emshap_networks import REACH, Proposal, Tilt
 from ascribe.train.encoders import ENCODERS
 from ascribe.train.factor_mixture import FactorMixture, fit_factor_mixture
-from ascribe.train.families import emshap
 from ascribe.train.families.emshap import fit_emshap
 from ascribe.train.loop import Loop, train
+from ascribe.train.shared_scale import fit_shared_scale
 
 from .worlds import TINY, crossed, stages, stirred
 
@@ -163,6 +163,23 @@ def test_clusters_get_components_and_no_more_than_allowed():
     assert free.proposal.c >= 4
     assert free.proposal_history.best < few.proposal_history.best - 0.3
     assert free.correction == few.correction == (0.0, 0.0)
+
+
+def test_a_row_far_out_widens_what_is_hidden_where_tails_are_shared():
+    """x = sqrt(W) e: E[x_u^2 | x_S] grows with |x_S|^2, by no network, of a mixture fitted on every row."""
+    rng = np.random.default_rng(0)
+    X = np.exp(0.7 * rng.standard_normal((1200, 1))) * rng.standard_normal((1200, 4))
+    fit = fit_emshap(X, 0, options=replace(TINY, components=None, rank=4))
+    assert fit.proposal.encoder is None
+    again = fit_shared_scale(fit.scores.forward(X), 8, 4).state_dict()
+    assert all(torch.equal(part, again[name]) for name, part in fit.proposal.mixture.state_dict().items())
+    score = torch.as_tensor(fit.scores.forward(np.array([[0.3, 0.3, 0, 0], [4.0, 0.3, 0, 0], [-4.0, 4.0, 0, 0]])))
+    with torch.no_grad():
+        head = fit.proposal(score, torch.tensor([[True, True, False, False]] * 3))
+    mean, variance = Mixture(*(part.numpy() for part in head)).moments()
+    sd = np.sqrt(variance[:, 2:].mean(axis=1))
+    assert (np.diff(sd) > 0.3 * sd[0]).all()
+    assert np.abs(mean[:, 2:]).max() < 0.3
 
 
 @every_encoder
@@ -421,7 +438,7 @@ def test_with_nothing_hidden_the_loss_is_exactly_nothing():
 
 
 def test_with_nothing_hidden_the_losses_of_the_fit_are_nothing(monkeypatch):
-    monkeypatch.setattr(emshap, "observed_masks", lambda rows, n, *_: np.ones((rows, n), dtype=bool))
+    monkeypatch.setattr(scored_rows, "observed_masks", lambda rows, n, *_: np.ones((rows, n), dtype=bool))
     for stage in stages(monkeypatch, crossed(400))[:2]:
         assert stage.loss(np.arange(64), 0.5).abs().item() < 1e-6
 
@@ -501,7 +518,7 @@ def test_rows_that_validate_teach_nothing_and_every_other_row_once(monkeypatch):
     assert first.rows == second.rows == 400 - len(fit.held)
     seen: list[np.ndarray] = []
     first.network.encoder.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].detach().numpy()))
-    monkeypatch.setattr(emshap, "observed_masks", lambda rows, n, *_: np.ones((rows, n), dtype=bool))
+    monkeypatch.setattr(scored_rows, "observed_masks", lambda rows, n, *_: np.ones((rows, n), dtype=bool))
     first.network.requires_grad_(False)
     first.loss(np.arange(first.rows), 0.5)
     second.loss(np.arange(second.rows), 0.5)

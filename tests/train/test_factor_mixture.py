@@ -14,9 +14,9 @@ from ascribe.train.factor_mixture import (
     FLOOR,
     MOST_COMPONENTS,
     FactorMixture,
-    _factors,
     _whitener,
     components_within,
+    factors,
     fit_factor_mixture,
 )
 
@@ -101,11 +101,11 @@ def test_a_covariance_of_few_factors_comes_back():
     rng = np.random.default_rng(0)
     F, D = rng.standard_normal((8, 2)), rng.uniform(0.2, 1, 8)
     C = F @ F.T + np.diag(D)
-    found_D, found_F = _factors(C, 2)
+    found_D, found_F = factors(C, 2)
     assert found_F @ found_F.T + np.diag(found_D) == pytest.approx(C, abs=0.02)
     assert (found_D > 0).all()
     singular = np.ones((4, 4))  # features that determine one another: the floor keeps the diagonal positive
-    D, F = _factors(singular, 1)
+    D, F = factors(singular, 1)
     assert (FLOOR / 2 <= D).all()
     assert F @ F.T + np.diag(D) == pytest.approx(singular, abs=2 * FLOOR)
 

@@ -50,7 +50,7 @@ def stages(monkeypatch: Any, X: np.ndarray, **options: Any) -> tuple[Stage, Stag
     kept although it gains nothing yet.
     """
     held: list[Stage] = []
-    judged, wait = emshap._paired, []
+    judged, wait = emshap.paired, []
 
     def spy(network: nn.Module, rows: int, loss: Any, validate: Any, *rest: Any) -> History:
         held.append(Stage(network, rows, loss, torch.no_grad()(validate)))
@@ -61,7 +61,7 @@ def stages(monkeypatch: Any, X: np.ndarray, **options: Any) -> tuple[Stage, Stag
         return (1.0, 0.0) if wait and wait.pop() else judged(difference)  # the question after the first stage
 
     monkeypatch.setattr(emshap, "train", spy)
-    monkeypatch.setattr(emshap, "_paired", gained)
+    monkeypatch.setattr(emshap, "paired", gained)
     fit = emshap.fit_emshap(X, 0, options=replace(TINY, **options))
     assert fit.proposal is held[0].network
     held[0].network.requires_grad_(True)

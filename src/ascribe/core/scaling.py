@@ -19,7 +19,7 @@ from scipy.special import ndtr
 
 from ascribe.core.arrays import Bool, Float, np
 
-__all__ = ["Scores", "fit_scores"]
+__all__ = ["REACH", "Scores", "fit_scores"]
 
 KNOTS = 129
 REACH = 4.0  # the grid covers scores in [-4, 4]: one value in 16,000 lies beyond
@@ -95,12 +95,13 @@ class Scores:
         return Z
 
 
-def fit_scores(X: Float[np.ndarray, "b n"], straight: bool = False) -> Scores:
+def fit_scores(X: Float[np.ndarray, "b n"], straight: float = 0.0) -> Scores:
     """Tables from training rows: normal quantiles, or mean + sd z where the marginal is normal within sampling noise
     (there the straight line has less estimation error in the tails than sample quantiles have).
 
-    `straight`: a straight line for every feature without atoms whose rows all lie within the table, normal or not. A
-    mixture of Gaussians in natural units stays one only under straight lines.
+    `straight`: every feature without atoms whose rows all lie within so many sd, normal or not, gets the straight line
+    mean + sd max(1, max |z| / 4) score, which reaches its farthest row. A mixture of Gaussians in natural units stays
+    one only under straight lines.
     """
     grid = np.linspace(-REACH, REACH, KNOTS)
     p = ndtr(grid)
@@ -114,9 +115,10 @@ def fit_scores(X: Float[np.ndarray, "b n"], straight: bool = False) -> Scores:
             cdf = ndtr(z)
             rank = np.arange(count) / count
             distance = max(np.abs(cdf - rank).max(), np.abs(cdf - rank - 1 / count).max())
-            smooth = straight and np.abs(z).max() <= REACH and np.unique(ordered).size > DISTINCT * count
-            if smooth or distance * np.sqrt(count) < NORMAL_BELOW:
-                table[j] = mean + sd * grid
+            normal = distance * np.sqrt(count) < NORMAL_BELOW
+            far = np.abs(z).max()
+            if normal or (far <= straight and np.unique(ordered).size > DISTINCT * count):
+                table[j] = mean + sd * (1 if normal else max(1, far / REACH)) * grid
                 continue
         table[j] = np.quantile(ordered, p, method="hazen")
     return Scores(np.maximum.accumulate(table, axis=1).astype(np.float32))

@@ -168,7 +168,9 @@ def _planned(source: _Source, wanted: Wanted) -> tuple[Tier, onnx.ModelProto]:
     value = chosen_value(bundle, model, wanted)
     predict = bundle.read("predict")
     budget, samples = chosen_size(predict, len(model.features), value, wanted)
-    options = Options("auto" if model.reading is None else LEARNT, budget, samples, wanted.seed, value=value)
+    # few features: all coalitions, or for a smaller budget KernelSHAP's matrix; readings by row are no graph
+    fixed = "exact" if budget >= 2 ** len(model.names) else "kernel"
+    options = Options(fixed if model.reading is None else LEARNT, budget, samples, wanted.seed, value=value)
     plan = plan_of(model, players_of(model.names), options, budget)
     options = replace(options, estimator=plan.estimator)
     drawn, law_name, law = None, "", model.conditional

@@ -22,7 +22,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from torch import nn
 
-__all__ = ["FactorMixture", "Head", "components_within", "fit_factor_mixture"]
+__all__ = ["FLOOR", "FactorMixture", "Head", "components_within", "factors", "fit_factor_mixture"]
 
 Head = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
 
@@ -107,11 +107,11 @@ def fit_factor_mixture(Z: np.ndarray, components: int, rank: int, seed: int) -> 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # a mixture that still improves a little is good enough
         found = GaussianMixture(components, reg_covar=FLOOR, max_iter=200, random_state=seed).fit(Z.astype(float))
-    parts = [_factors(C, min(rank, Z.shape[1])) for C in found.covariances_]
+    parts = [factors(C, min(rank, Z.shape[1])) for C in found.covariances_]
     return FactorMixture(found.weights_, found.means_, np.stack([D for D, _ in parts]), np.stack([F for _, F in parts]))
 
 
-def _factors(C: np.ndarray, rank: int, rounds: int = 60) -> tuple[np.ndarray, np.ndarray]:
+def factors(C: np.ndarray, rank: int, rounds: int = 60) -> tuple[np.ndarray, np.ndarray]:
     """C ~ F F' + diag D by principal factors: the leading eigenvectors of C - diag D, D what they leave."""
     D = np.maximum(0.3 * np.diag(C), FLOOR / 2)
     F = np.zeros((len(C), rank))

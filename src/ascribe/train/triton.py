@@ -43,16 +43,18 @@ def export_triton(bundle: Bundle, tier: str, repository: Path, name: str | None 
     name = name or re.sub(r"[^A-Za-z0-9_-]", "_", f"explain_{bundle.manifest.target.name}_{tier}")
     place = repository / name
     known = [int(p.name) for p in place.glob("*") if p.is_dir() and p.name.isdigit()]
-    version = place / str(max(known, default=0) + 1)
-    version.mkdir(parents=True)
-    (version / "model.onnx").write_bytes(graph)
     n = len(bundle.manifest.features)
+    place.mkdir(parents=True, exist_ok=True)
     (place / "config.pbtxt").write_text(
         CONFIG.format(
             name=name, rows=ROWS, n=n, queue=QUEUE_US, version=bundle.manifest.version(), tier=tier,
             outputs=",\n".join(_output(output, n) for output in OUTPUTS),
         )
     )  # fmt: skip
+    part = place / ".part"  # a server that looks meanwhile finds a whole version or none
+    part.mkdir(exist_ok=True)
+    (part / "model.onnx").write_bytes(graph)
+    part.rename(place / str(max(known, default=0) + 1))
     return place
 
 

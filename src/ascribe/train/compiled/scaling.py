@@ -51,7 +51,7 @@ def inverse(sheet: Sheet, z: str, scores: Scores) -> str:
         return sheet.op("Add", sheet.op("Mul", clipped, sheet.const(slope)), sheet.const(table[:, 0] + REACH * slope))
     shifted = sheet.op("Mul", sheet.op("Add", z, sheet.const(REACH)), sheet.const(1 / scores.step))
     position = sheet.op("Clip", shifted, sheet.const(0.0), sheet.const(k - 1))
-    # clipped from below too: a score that is not a number becomes any index, and its row alone may suffer for it
+    # A score that is no number becomes any integer: it must stay inside the table, or its whole batch fails.
     i = sheet.op("Clip", sheet.op("Cast", position, to=6), sheet.const(0, np.int32), sheet.const(k - 2, np.int32))
     # GatherElements: ONNX Runtime's Gather copies number by number, twelve times slower
     shape = sheet.op("Shape", i)

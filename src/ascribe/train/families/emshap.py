@@ -17,19 +17,16 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import torch
 
-from ascribe.core.scaling import Scores, fit_scores
-from ascribe.train.densities import draw_q, log_q
+from ascribe.core.scaling import Scores
 from ascribe.train.emshap_networks import Proposal, Tilt
-from ascribe.train.factor_mixture import FactorMixture, components_within, fit_factor_mixture
 from ascribe.train.loop import History, Loop, Progress, train
-from ascribe.train.masking import observed_masks
+from ascribe.train.mixture_choice import chosen, splits_of
+from ascribe.train.scored_rows import ScoredRows, paired
 
 __all__ = ["EmShapFit", "EmShapOptions", "fit_emshap"]
 
 GAIN_DRAWS = 64
-FOLDS, FOLDS_BELOW = 5, 6000  # rows: above, the held-out part alone tells well enough
 WHOLE = 50  # rows for each component and feature, from which the mixture is fitted again on every row
-CHOICE_COMPONENTS = 8  # by which the scores are chosen
 
 
 @dataclass(frozen=True)
@@ -94,12 +91,14 @@ def fit_emshap(
     drawn = held is None
     held = order[: max(2, round(options.validation * len(X)))] if held is None else rng.permutation(held)
     kept = order[~np.isin(order, held)]
-    splits = _splits(kept, held, drawn)
-    rows = _scored(X, splits, seed, options, device)
-    scores = rows.scores
     part = _weighted(progress)
-    components = _components(rows, splits, seed, options, part(0.0, 0.1, "mixture"))[0]
-    mixture = _fitted(rows, kept, components, seed, options)
+
+    def scored(scores: Scores) -> ScoredRows:
+        return ScoredRows(scores, X, np.random.default_rng(seed), options.masking, options.noise, device)
+
+    splits = splits_of(kept, held, drawn)
+    choice = chosen(X, scored, splits, seed, options.rank, options.components, part(0.0, 0.1, "mixture"))
+    rows, mixture = choice.rows, choice.fitted(kept)
     limit = None if max_seconds is None else 0.7 * max_seconds
     plain = Proposal(mixture, None, options.hidden, options.embedding).to(device)
     correction, first = (0.0, 0.0), History([float(rows.nll(plain, held, seed).mean())], 0, 0, 0.0)
@@ -116,11 +115,11 @@ def fit_emshap(
             rng,
             part(0.1, 0.8, "proposal"),
         )
-        correction = _paired(rows.nll(plain, held, seed) - rows.nll(proposal, held, seed))
+        correction = paired(rows.nll(plain, held, seed) - rows.nll(proposal, held, seed))
         if correction[0] <= 2 * correction[1]:
             proposal = plain
-            if len(X) >= WHOLE * mixture.c * X.shape[1]:  # too few parameters for held rows to be remembered by
-                whole = _fitted(rows, np.arange(len(X)), components, seed, options)
+            if len(X) >= WHOLE * choice.parts * X.shape[1]:  # too few parameters for held rows to be remembered by
+                whole = choice.fitted(np.arange(len(X)))
                 proposal = Proposal(whole, None, options.hidden, options.embedding).to(device)
     proposal.requires_grad_(False)
     tilt = Tilt(X.shape[1], options.energy_width, options.energy_blocks, options.tau).to(device)
@@ -132,7 +131,7 @@ def fit_emshap(
         parts = np.array_split(held[:2048], math.ceil(len(held[:2048]) / 512))
         with torch.no_grad():
             found = [rows.tilt_terms(proposal, tilt, p, 1.0, fixed, GAIN_DRAWS, again) for p in parts]
-        return _paired(-torch.cat(found).cpu().numpy())
+        return paired(-torch.cat(found).cpu().numpy())
 
     second = train(
         tilt,
@@ -143,132 +142,7 @@ def fit_emshap(
         rng,
         part(0.8, 1.0, "energy"),
     )
-    return EmShapFit(scores, proposal.cpu(), tilt.cpu(), first, second, gain(), correction, held)
-
-
-class _Rows:
-    """The training rows as scores, and the terms of the two losses over them."""
-
-    def __init__(
-        self, scores: Scores, X: np.ndarray, rng: np.random.Generator, options: EmShapOptions, device: str
-    ) -> None:
-        self.scores = scores
-        self.spread, self.middle = _on(scores.randomise(X, rng), device), _on(scores.forward(X), device)
-        self.options, self.device, self.n = options, device, X.shape[1]
-
-    def masked(self, index: np.ndarray, t: float, source: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-        """Scores with atoms spread where hidden (a density is fitted) and in the middle where observed (as served)."""
-        masks = observed_masks(len(index), self.n, t, source, self.options.masking)
-        observed = torch.as_tensor(masks, device=self.device)
-        at = torch.as_tensor(index, device=self.device)
-        return torch.where(observed, self.middle[at], self.spread[at]), observed
-
-    def proposal_loss(
-        self, proposal: Proposal, index: np.ndarray, t: float, source: np.random.Generator
-    ) -> torch.Tensor:
-        z, observed = self.masked(index, t, source)
-        seen = z + self.options.noise * torch.randn_like(z)
-        return -log_q(proposal(seen, observed), z, observed).mean() / self.n
-
-    def nll(self, proposal: torch.nn.Module, index: np.ndarray, seed: int) -> np.ndarray:
-        """-log q of each row under one mask; the same masks for every proposal and epoch: fits are compared."""
-        fixed = np.random.default_rng(seed + 1)
-        found = []
-        with torch.no_grad():
-            for part in _parts(index):
-                z, observed = self.masked(part, 1.0, fixed)
-                found.append(-log_q(proposal(z, observed), z, observed).cpu().numpy())
-        return np.concatenate(found)
-
-    def fixed_masks(self, index: np.ndarray, seed: int) -> list[np.ndarray]:
-        """The masks of `nll`, part by part."""
-        fixed = np.random.default_rng(seed + 1)
-        return [observed_masks(len(part), self.n, 1.0, fixed, self.options.masking) for part in _parts(index)]
-
-    def tilt_terms(
-        self,
-        proposal: Proposal,
-        tilt: Tilt,
-        index: np.ndarray,
-        t: float,
-        source: np.random.Generator,
-        s: int,
-        dice: torch.Generator,
-    ) -> torch.Tensor:
-        """t(x) + log mean exp(-t(z_k)) (r,): 0 everywhere while the tilt is constant."""
-        z, observed = self.masked(index, t, source)
-        with torch.no_grad():
-            drawn = draw_q(proposal(z, observed), s, dice)
-        full = torch.where(observed[:, None], z[:, None], drawn).reshape(-1, self.n)
-        wide = observed[:, None].expand(-1, s, -1).reshape(-1, self.n)
-        return tilt(z, observed) + torch.logsumexp(-tilt(full, wide).view(len(index), s), 1) - math.log(s)
-
-
-Splits = list[tuple[np.ndarray, np.ndarray]]  # rows to fit on, rows to judge on
-
-
-def _splits(kept: np.ndarray, held: np.ndarray, drawn: bool) -> Splits:
-    """By what mixtures are compared: the held-out rows; of a small table whose rows were drawn, five folds of all."""
-    if not drawn or len(kept) > FOLDS_BELOW:
-        return [(kept, held)]
-    folds = np.array_split(np.concatenate([held, kept]), FOLDS)
-    return [(np.concatenate(folds[:k] + folds[k + 1 :]), fold) for k, fold in enumerate(folds)]
-
-
-def _scored(X: np.ndarray, splits: Splits, seed: int, options: EmShapOptions, device: str) -> _Rows:
-    """Rows under the scores that make judged rows likelier, in natural units, by a small mixture: normal quantiles,
-    or straight lines where they gain more than two standard errors.
-    """
-    plain, straight = fit_scores(X), fit_scores(X, straight=True)
-    found = [_Rows(s, X, np.random.default_rng(seed), options, device) for s in (plain, straight)]
-    if np.array_equal(plain.table, straight.table):
-        return found[0]
-    nll = []
-    for rows in found:
-        told = _components(rows, splits, seed, replace(options, components=CHOICE_COMPONENTS), None)[1]
-        for k, (_, judge) in enumerate(splits):
-            Z = rows.spread[torch.as_tensor(judge, device=device)].cpu().numpy()
-            hidden = ~np.concatenate(rows.fixed_masks(judge, seed))
-            told[k] = told[k] - (rows.scores.log_slope(Z) * hidden).sum(axis=1)
-        nll.append(np.concatenate(told))
-    gain, error = _paired(nll[0] - nll[1])
-    return found[1] if gain > 2 * error else found[0]
-
-
-def _components(
-    rows: _Rows, splits: Splits, seed: int, options: EmShapOptions, progress: Progress | None
-) -> tuple[int, list[np.ndarray]]:
-    """How many components make judged rows likeliest, and -log q of each part; more only for more than two standard
-    errors.
-    """
-    sizes = components_within(min(len(fit) for fit, _ in splits), rows.n)
-    sizes = [c for c in sizes if options.components is None or c <= options.components]
-    best, lowest = sizes[0], None
-    for k, c in enumerate(sizes):
-        nll = [rows.nll(_fitted(rows, fit, c, seed, options), judge, seed) for fit, judge in splits]
-        if lowest is not None:
-            gain, error = _paired(np.concatenate(lowest) - np.concatenate(nll))
-            if gain <= 2 * error:
-                continue  # four may be no better than two, and eight be
-        best, lowest = c, nll
-        if progress:
-            progress((k + 1) / len(sizes), f"{c} components, {np.concatenate(nll).mean():.3f} nats a row")
-    assert lowest is not None
-    return best, lowest
-
-
-def _fitted(rows: _Rows, index: np.ndarray, components: int, seed: int, options: EmShapOptions) -> FactorMixture:
-    Z = rows.spread[torch.as_tensor(index, device=rows.device)].cpu().numpy()
-    return fit_factor_mixture(Z, components, options.rank, seed).to(rows.device)
-
-
-def _parts(index: np.ndarray) -> list[np.ndarray]:
-    return np.array_split(index, math.ceil(len(index) / 2048))
-
-
-def _paired(difference: np.ndarray) -> tuple[float, float]:
-    """Mean and its standard error."""
-    return float(difference.mean()), float(difference.std(ddof=1) / math.sqrt(len(difference)))
+    return EmShapFit(rows.scores, proposal.cpu(), tilt.cpu(), first, second, gain(), correction, held)
 
 
 def _lengthened(options: EmShapOptions, rows: int) -> Loop:
@@ -279,10 +153,6 @@ def _lengthened(options: EmShapOptions, rows: int) -> Loop:
 
 def _limited(loop: Loop, seconds: float | None) -> Loop:
     return replace(loop, max_seconds=seconds)
-
-
-def _on(a: np.ndarray, device: str) -> torch.Tensor:
-    return torch.as_tensor(a, dtype=torch.float32, device=device)
 
 
 def _weighted(progress: Progress | None) -> Callable[[float, float, str], Progress | None]:
