@@ -193,7 +193,7 @@ def test_the_terms_of_the_cube_by_their_products():
 def test_slope_of_the_evidence(kind):
     rng, p, h = np.random.default_rng(2), 6, 1e-5
     s = np.where(rng.random((25, p)) < 0.5, 1.0, -1.0)
-    w = rng.standard_normal(25)
+    w = rng.standard_normal((25, 3))
     for at in (np.append(rng.uniform(-2, 0, p), -2.0), np.array([-1.0, -3.0])):
         slope = evidence_of._loss(at, kind, s, w)[1]
         moved = [

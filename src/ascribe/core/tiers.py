@@ -116,6 +116,9 @@ def explain(
     elif options.target_stderr is not None and method == "conditional_shap":
         free = options.estimator == "auto" and options.value == "auto" and options.budget is None
         if free and not options.groups and (held := _cheap(model, X, options)) is not None:
+            if step:
+                for _ in np.flatnonzero(held.status != "invalid"):
+                    step()
             return held
         options = replace(options, budget=options.budget or most)
     return explainers.explain(model, X, method, options, step)
@@ -126,6 +129,7 @@ def _cheap(model: Model, X: np.ndarray, options: Options) -> Attribution | None:
     for tier in ("fast", "balanced"):
         if tier in (model.compiled or {}):
             held = explainers.explain(model, X, *wished(model, tier, options))
-            if not (held.status == "above_target").any():
+            stderr = held.stderr[np.isfinite(held.values).all(axis=1)]
+            if (stderr <= options.target_stderr).all():  # of rows with another remark too
                 return held
     return None

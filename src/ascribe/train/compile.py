@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -75,7 +75,7 @@ def with_tiers(bundle: Bundle, wanted: Sequence[Wanted], say: Say) -> tuple[Mani
     for one in wanted:
         if one.tier not in COMPILED:
             raise InputError(f"'{one.tier}' cannot be compiled: use one of {', '.join(COMPILED)}")
-    source = _opened(bundle)
+    source = _opened(bundle, wanted)
     manifest = source.bundle.manifest
     files = {name: bundle.read(role) for role, name in bundle.manifest.roles.items()}
     for one in wanted:
@@ -120,7 +120,7 @@ def _own(manifest: Manifest) -> set[str]:
     return {manifest.roles[tier.role] for tier in manifest.tiers.values() if tier.role}
 
 
-def _opened(bundle: Bundle) -> _Source:
+def _opened(bundle: Bundle, wanted: Sequence[Wanted]) -> _Source:
     model = load(bundle)
     X = holdout(bundle)[0]
     rows = X[check_rows(model.features, X)[0] == "ok"]
@@ -130,21 +130,24 @@ def _opened(bundle: Bundle) -> _Source:
         with np.load(io.BytesIO(bundle.read("mixture")), allow_pickle=False) as held:
             mixture = FactorMixture.of(held)
     if model.reading is None and model.conditional is not None:
-        found = _reading(model)
+        found = _reading(model, wanted)
         if found is not None:
-            kept = msgspec.structs.replace(bundle.manifest, reading=Reading(**asdict(found)))
+            reading = msgspec.convert(msgspec.to_builtins(found), Reading)
+            kept = msgspec.structs.replace(bundle.manifest, reading=reading)
             bundle, model = replace(bundle, manifest=kept), replace(model, reading=found)
     return _Source(bundle, model, mixture, rows)
 
 
-def _reading(model: Model):  # type: ignore[no-untyped-def]
-    """Scales of the model's games, by training rows."""
+def _reading(model: Model, wanted: Sequence[Wanted]):  # type: ignore[no-untyped-def]
+    """Scales of the model's games, by training rows, judged at the fewest coalitions that are asked for; None where
+    those are all that there are.
+    """
     value = "completions" if model.surrogate is None else "surrogate"
     game = conditional_game(model, Options(samples=8, value=value))
     X = model.background
     assert X is not None and model.predict is not None
-    budget = chosen_size(b"", len(model.features), value, Wanted())[0]
-    return fit_reading(game, np.asarray(model.predict(X), dtype=float), X, budget)
+    budgets = [chosen_size(b"", X.shape[1], one.value or value, one)[0] for one in wanted if one.tier != "fast"]
+    return fit_reading(game, np.asarray(model.predict(X), dtype=float), X, min(budgets)) if budgets else None
 
 
 def _one_pass(source: _Source) -> tuple[Tier, onnx.ModelProto]:

@@ -21,7 +21,7 @@ from functools import lru_cache
 
 from ascribe.core.adjusted.cube import Cube
 from ascribe.core.adjusted.evidence import JITTER, Kernel, scales
-from ascribe.core.adjusted.odd import GROUPS, regress
+from ascribe.core.adjusted.odd import ADDITIVE, GROUPS, regress
 from ascribe.core.adjusted.pairs import pairs_of
 from ascribe.core.adjusted.unanimity import Unanimity
 from ascribe.core.arrays import Float, np
@@ -53,7 +53,8 @@ def fit_scales(kind: str, plan: Plan, V: Float[np.ndarray, "r m"]) -> Reading:
     w = ((V[:, pairs.up] - V[:, pairs.down]) / 2).T
     rest = w - pairs.s @ np.linalg.lstsq(pairs.s, w, rcond=None)[0]
     size = np.abs(rest).max(axis=0)
-    rest = rest[:, size > 0] / size[size > 0]
+    more = size > ADDITIVE * np.abs(w).max(axis=0)  # than what digits leave of single terms
+    rest = rest[:, more] / size[more]
     p = pairs.s.shape[1]
     if not rest.size:  # sums of single terms, all of them: any scales read those
         return Reading(kind, (KERNELS[kind].start(p),) * p, 0.5)

@@ -13,6 +13,7 @@ from ascribe.core.attribution import Attribution, Info
 from ascribe.core.compiled import in_blocks
 from ascribe.core.errors import CapabilityError, InputError
 from ascribe.core.features import check_rows
+from ascribe.core.games import FALLBACK
 from ascribe.core.model import Model
 from ascribe.core.shapley import Options
 from ascribe.core.words import listed
@@ -50,6 +51,9 @@ def compiled_shap(model: Model, X: np.ndarray, options: Options, step: Callable[
         values[i], stderr[i] = np.nan, np.nan
         status[i], reasons[i] = "not_finite", "the model gave no finite number for this row or its completions"
     for i in at.tolist():
+        if status[i] == "ok" and ess[i] < FALLBACK * held.samples:
+            reason = f"{ess[i]:.1f} of {held.samples} completions would be effective: they count alike instead"
+            status[i], reasons[i] = "low_ess", reason
         if status[i] == "ok" and options.target_stderr is not None and not stderr[i].max() <= options.target_stderr:
             status[i], reasons[i] = "above_target", f"standard error {stderr[i].max():.3g} by tier {tier}"
         if step:

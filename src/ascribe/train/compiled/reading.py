@@ -35,7 +35,10 @@ def attributions(
 
     phi = through(plan.W, d, T, np.float64)
     square = []
-    if groups := len(plan.jackknife):
+    groups = len(plan.jackknife)
+    if not plan.exact and groups < 2:  # too few coalitions to tell their error
+        return phi, sheet.op("Mul", phi, sheet.const(np.nan, np.float64))
+    if groups:
         matrix = np.sqrt((groups - 1) / groups) * (plan.jackknife - plan.W)
         moved = through(matrix, sheet.cast(d, "float"), sheet.cast(T, "float"), np.float32)
         moved = sheet.op("Reshape", moved, sheet.ints(0, groups, p))
