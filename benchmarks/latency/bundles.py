@@ -1,5 +1,5 @@
 """The bundles that are timed, trained at their first use by `ascribe train` on a server's telemetry: 8 and 12 counters
-with a 64-32 network, all 32 with a network and with trees; `opteron32` is the other server.
+with a 64-32 network, all 32 with a network and with trees; `opteron32` is the other server, as in the accuracy bench.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ import msgspec
 
 from ascribe.bundle import archive
 from ascribe.train.compile import Wanted, compile_bundle
+from benchmarks.accuracy import servers
 from benchmarks.power import FEATURES, ROOT, TARGET, UNITS
 
 __all__ = ["BUNDLES", "bundle_of", "variant"]
 
 CACHE = ROOT / "runs" / "latency"
 DATA = ROOT / "examples" / "data"
-XEON, OPTERON = "xeon_e5_2650.parquet", "opteron6140.parquet"
+XEON = "xeon_e5_2650.parquet"
 TWELVE = (
     "cpu_user", "cpu_system", "cpu_idle", "cpu-cycles", "instructions", "branches", "LLC-loads", "LLC-stores",
     "contexts", "interrupts", "pkts_in", "mem_cached",
@@ -29,12 +30,13 @@ BUNDLES = {
     "net12": (XEON, TWELVE, "power_mlp"),
     "net32": (XEON, tuple(FEATURES), "power_mlp"),
     "trees32": (XEON, tuple(FEATURES), "power_xgboost"),
-    "opteron32": (OPTERON, tuple(FEATURES), "power_xgboost"),
 }
 
 
 def bundle_of(name: str) -> Path:
     """The bundle's folder."""
+    if name == "opteron32":
+        return servers.bundle_of("opteron6140")[0]
     place = CACHE / name
     if not (place / "manifest.json").exists():
         data, features, family = BUNDLES[name]
