@@ -76,8 +76,8 @@ def test_the_answer_is_complete(model, rows):
 
 
 def test_every_explainer_and_its_game(model, rows):
-    assert model.explainers == ("conditional_shap", "kernel_shap", "amortized_shap")
-    assert model.offers == {"predict", "background", "conditional", "surrogate", "amortized"}
+    assert model.explainers == ("conditional_shap", "kernel_shap", "amortized_shap", "compiled_shap")
+    assert model.offers == {"predict", "background", "conditional", "surrogate", "amortized", "compiled"}
     marginal = model.explain(rows, method="kernel_shap")
     assert marginal.info.game == "marginal"
     assert marginal.values.sum(axis=1) == pytest.approx(marginal.prediction - marginal.base_value, abs=1e-4)

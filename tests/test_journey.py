@@ -63,6 +63,7 @@ def test_the_bundle_says_where_it_comes_from(shop):
     for name, entry in manifest.files.items():
         assert digest((place / "good" / name).read_bytes()) == entry.sha256
     always = {"predict", "proposal", "energy", "scores", "background", "holdout", "surrogate", "amortized"}
+    always |= {"mixture", "explain", "explain_fast"}
     assert always <= set(manifest.roles) <= always | {"control"}  # no polynomial may follow f
 
 

@@ -123,6 +123,9 @@ def test_everything_lies_in_one_folder_and_is_what_the_manifest_says(ran):
         "holdout",
         "surrogate",
         "amortized",
+        "mixture",
+        "explain",
+        "explain_fast",
     }
     for name, known in manifest.files.items():
         assert known == entry((ran.options.out / name).read_bytes())
