@@ -88,18 +88,18 @@ class EmShap:
         drawn = self.latent(x, S, noise)
         return drawn.Z, drawn.log_weight
 
-    def latent(self, x: Float[np.ndarray, " n"], S: Bool[np.ndarray, "m n"], noise: np.ndarray) -> Drawn:
-        """Completions with the scores and the mixture behind them."""
+    def latent(self, x: Float[np.ndarray, "*m n"], S: Bool[np.ndarray, "m n"], noise: np.ndarray) -> Drawn:
+        """Completions with the scores and the mixture behind them; `x` one row, or one for each coalition."""
         known = np.where(S, self.scores.forward(x), np.float32(0))  # hidden cells stop here, NaN included
         q = self.proposal(known, S)
         drawn = q.draw(noise)
         hidden = ~S[:, None, :]
-        Z = np.where(hidden, self.scores.inverse(drawn), x.astype(np.float32))
+        Z = np.where(hidden, self.scores.inverse(drawn), x[..., None, :].astype(np.float32))
         z = np.where(hidden, drawn, known[:, None, :])
         if self.weighting == "proposal":
             return Drawn(Z, z, None, known, q)
         assert self.tilt is not None
-        n = len(x)
+        n = S.shape[1]
         observed = np.broadcast_to(S[:, None, :], z.shape).reshape(-1, n)
         t = self.tilt(z.reshape(-1, n), observed).reshape(z.shape[:2])
         return Drawn(Z, z, -t.astype(float), known, q)

@@ -127,10 +127,11 @@ class ConditionalGame:
         return replace(self, samples=s)
 
     def values(self, x: np.ndarray, S: np.ndarray) -> Values:
+        """`x (m, n)`, a row for each coalition, where the conditional takes that (training asks so)."""
         if self.value == "completions":
             return self._completed(x, S)
         assert self.surrogate is not None
-        g = np.concatenate([self.surrogate.value(x, S[at]) for at in _slices(S, 1)])
+        g = np.concatenate([self.surrogate.value(_of(x, at), S[at]) for at in _slices(S, 1)])
         if self.value == "surrogate":
             return Values(g, np.empty((len(S), 0)), np.full(len(S), np.inf))
         assert self.share is not None
@@ -145,7 +146,7 @@ class ConditionalGame:
         plain, weighted = np.empty((len(S), s)), None
         ess = np.full(len(S), float(s))
         for at in _slices(S, s):
-            f, log_weight, correction = self._drawn(x, S[at], noise)
+            f, log_weight, correction = self._drawn(_of(x, at), S[at], noise)
             plain[at] = f - correction
             if log_weight is not None:
                 weighted = np.empty_like(plain) if weighted is None else weighted
@@ -181,6 +182,10 @@ def _slices(S: np.ndarray, completions: int) -> list[slice]:
     """Runs of coalitions whose completions fit the working set; depends on shapes only."""
     step = max(1, CELLS // (completions * S.shape[1]))
     return [slice(k, k + step) for k in range(0, len(S), step)]
+
+
+def _of(x: np.ndarray, at: slice) -> np.ndarray:
+    return x if x.ndim == 1 else x[at]
 
 
 def _called(predict: Predict, Z: Float[np.ndarray, "m s n"]) -> Float[np.ndarray, "m s"]:

@@ -18,20 +18,20 @@ import torch
 from ascribe.bundle.runtime import amortized
 from ascribe.core.amortized import Amortized, efficient
 from ascribe.core.arrays import Predict
-from ascribe.core.conditional import Conditional
-from ascribe.core.games import ConditionalGame
+from ascribe.core.control import Control
+from ascribe.core.energy import EmShap
 from ascribe.core.scaling import Scores
-from ascribe.core.stack import ValueChoice, stacked
+from ascribe.core.stack import ValueChoice
 from ascribe.core.surrogate import Surrogate
 from ascribe.train.export import to_onnx
 from ascribe.train.families.amortized import AmortizedFit, AmortizedNetwork, Label, fit_amortized
+from ascribe.train.labels import by_row, pair_label, surrogate_label
 from ascribe.train.loop import Progress
 
-__all__ = ["Judged", "export_amortized", "judge_amortized", "surrogate_label", "train_amortized", "value_label"]
+__all__ = ["Judged", "export_amortized", "judge_amortized", "train_amortized"]
 
 ROWS = 96  # held-out rows judged
-ORDERS, FEW_ORDERS = 16, 2  # pairs of orders an answer: of values that cost one evaluation, and of completions
-SAMPLES = 32
+ORDERS, FEW_ORDERS = 16, 4  # pairs of orders an answer: of values that cost one evaluation, and of completions
 
 
 @dataclass(frozen=True)
@@ -43,40 +43,10 @@ class Judged:
     rows: int
 
 
-def surrogate_label(surrogate: Surrogate) -> Label:
-    """Many rows' values in one call."""
-
-    def label(X: np.ndarray, S: np.ndarray) -> np.ndarray:
-        known = np.where(S, surrogate.scores.forward(X)[:, None, :], np.float32(0))
-        n = X.shape[1]
-        return np.asarray(surrogate.network(known.reshape(-1, n), S.reshape(-1, n)), dtype=float).reshape(S.shape[:2])
-
-    return label
-
-
-def value_label(
-    choice: ValueChoice, surrogate: Surrogate, predict: Predict, conditional: Conditional, seed: int = 0
-) -> Label:
-    """The chosen value function; completions with fresh noise for every row."""
-    quick = surrogate_label(surrogate)
-    if choice.value == "surrogate":
-        return quick
-    seeds = np.random.default_rng(seed)
-    share = np.array(choice.share) if choice.value == "stacked" else np.ones(len(choice.share))
-
-    def label(X: np.ndarray, S: np.ndarray) -> np.ndarray:
-        found = np.empty(S.shape[:2])
-        for i, (x, s) in enumerate(zip(X, S, strict=True)):
-            found[i] = ConditionalGame(predict, conditional, SAMPLES, int(seeds.integers(2**31)), 0.0).values(x, s).v
-        return stacked(share, S.sum(axis=2), found, quick(X, S))
-
-    return label
-
-
 def train_amortized(
-    predict: Predict, conditional: Conditional, surrogate: Surrogate, choice: ValueChoice, X: np.ndarray,
-    held: np.ndarray, base_value: float, seed: int = 0, device: str = "cpu", progress: Progress | None = None,
-    max_seconds: float | None = None,
+    predict: Predict, conditional: EmShap, surrogate: Surrogate, choice: ValueChoice, control: Control | None,
+    X: np.ndarray, held: np.ndarray, base_value: float, seed: int = 0, device: str = "cpu",
+    progress: Progress | None = None, max_seconds: float | None = None,
 ) -> tuple[bytes, Judged, AmortizedFit]:  # fmt: skip
     """Fit to the surrogate's games, export, and judge against the value function that serves, whichever it is."""
     fit = fit_amortized(
@@ -85,8 +55,9 @@ def train_amortized(
     rows = X[held[:ROWS]]
     graph = export_amortized(fit, rows)
     opened = amortized(graph, base_value, np.zeros(X.shape[1]), 0.0, choice.value, "amortized")
-    label = value_label(choice, surrogate, predict, conditional, seed)
-    orders = ORDERS if choice.value == "surrogate" else FEW_ORDERS
+    label, orders = surrogate_label(surrogate), ORDERS
+    if choice.value != "surrogate":
+        label, orders = by_row(pair_label(choice, surrogate, predict, conditional, control, seed)), FEW_ORDERS
     return graph, judge_amortized(fit.network, opened, label, predict, surrogate.scores, rows, orders, seed), fit
 
 

@@ -31,13 +31,14 @@ from ascribe.train.conditional import export_conditional, npz
 from ascribe.train.dataset import Dataset, split
 from ascribe.train.families import POWER_FAMILIES
 from ascribe.train.families.amortized import AmortizedOptions
+from ascribe.train.families.distilled import DistilOptions
 from ascribe.train.families.emshap import EmShapOptions, fit_emshap
-from ascribe.train.families.surrogate import SurrogateOptions, fit_surrogate
+from ascribe.train.families.surrogate import SurrogateOptions
 from ascribe.train.fitted import FittedPower
 from ascribe.train.settings import computing
-from ascribe.train.surrogate import export_surrogate, open_surrogate
+from ascribe.train.surrogate import export_surrogate
 from ascribe.train.units import describe, read_units
-from ascribe.train.value import choose_value
+from ascribe.train.value import fit_taught
 from ascribe.train.watch import Watcher
 
 __all__ = ["Report", "TrainOptions", "prepare", "train"]
@@ -159,17 +160,15 @@ def _values(
     options: TrainOptions, X: np.ndarray, held: np.ndarray, predict: Predict, conditional: EmShap,
     control: Control | None, base: float, unit: str, watch: Watcher,
 ) -> _Values:  # fmt: skip
-    """Fit the surrogate, choose the value function on rows that neither it nor EmSHAP was fitted on, and learn the
-    one-pass explainer.
+    """Fit the surrogate, choose the value function on rows that neither it nor EmSHAP was fitted on, teach the
+    surrogate by it, choose again, and learn the one-pass explainer.
     """
     if not options.surrogate:
         return _Values({}, ("completions", []), None, {})
     limit, seed = options.max_seconds, options.seed
     with computing() as device:
-        fit = fit_surrogate(predict, X, seed, device, watch.progress("surrogate"), limit, conditional.scores, held)
+        fit, surrogate, choice = fit_taught(predict, conditional, X, held, unit, seed, device, watch, limit, control)
         files = {"surrogate.onnx": export_surrogate(fit)}
-        surrogate = open_surrogate(files["surrogate.onnx"], fit)
-        choice = choose_value(predict, conditional, surrogate, X[held], unit, seed, control)
         watch.note(choice.reason)
         chosen = (choice.value, list(choice.share))
         metrics: dict[str, Any] = {
@@ -179,8 +178,9 @@ def _values(
         if not options.amortized:
             return _Values(files, chosen, None, metrics)
         graph, judged, learnt = train_amortized(
-            predict, conditional, surrogate, choice, X, held, base, seed, device, watch.progress("one pass"), limit
-        )
+            predict, conditional, surrogate, choice, control, X, held, base, seed, device, watch.progress("one pass"),
+            limit,
+        )  # fmt: skip
     watch.note(f"one pass: R2 {judged.r2:.3f} against the accurate answer on {judged.rows} held-out rows")
     metrics["amortized"] = {"r2": judged.r2, "rmse": judged.rmse.tolist(), "seconds": learnt.history.seconds}
     told = manifest.Amortized(choice.value, judged.rmse.tolist(), judged.r2, judged.rows)
@@ -273,6 +273,7 @@ def _lineage(
             "power": power.options,
             "emshap": asdict(EmShapOptions()),
             "surrogate": asdict(SurrogateOptions()) if options.surrogate else None,
+            "distilled": asdict(DistilOptions()) if options.surrogate else None,
             "amortized": asdict(AmortizedOptions()) if options.surrogate and options.amortized else None,
             "constant_features": list(cleaned.constant),
             "quarantined": cleaned.reasons,

@@ -10,16 +10,20 @@ import numpy as np
 from ascribe.core.arrays import Predict
 from ascribe.core.conditional import Conditional
 from ascribe.core.control import Control, fit_control
+from ascribe.core.energy import EmShap
 from ascribe.core.games import ConditionalGame
 from ascribe.core.judge import random_coalitions
 from ascribe.core.stack import ValueChoice, choose
 from ascribe.core.surrogate import Surrogate
-from ascribe.train.families.surrogate import fit_surrogate
+from ascribe.train.families.distilled import distil
+from ascribe.train.families.surrogate import SurrogateFit, fit_surrogate
+from ascribe.train.labels import pair_label
 from ascribe.train.loop import Progress
 from ascribe.train.settings import computing
 from ascribe.train.surrogate import export_surrogate, open_surrogate
+from ascribe.train.watch import Watcher
 
-__all__ = ["choose_value", "fit_value"]
+__all__ = ["choose_value", "fit_taught", "fit_value"]
 
 ROWS, COALITIONS, SAMPLES = 256, 24, 32
 
@@ -43,6 +47,27 @@ def choose_value(
     surrogates = np.array([surrogate.value(x, s) for x, s in zip(X, S, strict=True)])
     f = np.asarray(predict(X), dtype=float)
     return choose(f, completions, surrogates, np.array([s.sum(axis=1) for s in S]), n, unit)
+
+
+def fit_taught(
+    predict: Predict, conditional: EmShap, X: np.ndarray, held: np.ndarray, unit: str, seed: int, device: str,
+    watch: Watcher, max_seconds: float | None = None, control: Control | None = None,
+) -> tuple[SurrogateFit, Surrogate, ValueChoice]:  # fmt: skip
+    """A surrogate, taught by the value function that was chosen with it where that is not the surrogate alone, and
+    the choice with the one that results: on rows `held`, which neither it nor `conditional` was fitted on.
+    """
+
+    def chosen(fit: SurrogateFit) -> tuple[Surrogate, ValueChoice]:
+        surrogate = open_surrogate(export_surrogate(fit), fit)
+        return surrogate, choose_value(predict, conditional, surrogate, X[held], unit, seed, control)
+
+    first = fit_surrogate(predict, X, seed, device, watch.progress("surrogate"), max_seconds, conditional.scores, held)
+    surrogate, choice = chosen(first)
+    if choice.value == "surrogate":
+        return first, surrogate, choice
+    label = pair_label(choice, surrogate, predict, conditional, control, seed)
+    taught = distil(first, label, predict, X, seed, device, watch.progress("surrogate, taught"), max_seconds)
+    return (taught, *chosen(taught))
 
 
 def fit_value(

@@ -1,16 +1,20 @@
 """One-pass explainer: a network that answers with a whole game, whose Shapley values are known in closed form.
 
-    h(S; x) = v(empty) + sum_r c_r(x) (prod_{i in S} q_ri(x) - 1),     0 < q < 1
-    e_i(x)  = Shapley values of h = -sum_r c_r d_ri  int_0^1 prod_{j != i} (1 - t d_rj) dt,    d = 1 - q
+    h(S; x) = v(empty) + sum_{i in S} a_i(x) + sum_r c_r(x) (prod_{i in S} q_ri(x) - 1),     0 < q < 1
+    e_i(x)  = Shapley values of h = a_i - sum_r c_r d_ri  int_0^1 prod_{j != i} (1 - t d_rj) dt,    d = 1 - q
 
-(the multilinear extension along its diagonal, Owen 1972; Gauss-Legendre nodes t). c and q come from one network of x.
+(the multilinear extension along its diagonal, Owen 1972; Gauss-Legendre nodes t). A feature enters twice: with all
+others into a state of the row, and alone into codes that the state is multiplied with,
+
+    a_i = state_0(x)' code_i0(x_i),      d_ri = sigmoid(bias_ri + state_r(x)' code_ir(x_i))
+
+as in the game of a network whose first layer adds what features say: what i brings is its own code times what the rest
+makes of it, which holds where a feature meets values of others that it never met.
 
     L = mean over rows and coalitions of (v(x, S) - h(S; x))^2 / var f
 
 Values v have next to no noise, labels of single Shapley values have a variance of several times their own: so the game
-is what is learnt, and e is read off it. Products of factors below 1 saturate as conditional games do, where several
-features tell the same. Most rows are crossed, each feature from one of two training rows, so that the network has seen
-the like when the data drifts: v is known everywhere.
+is what is learnt, and e is read off it. v is known everywhere: rows are made (`train.rows`), and fresh ones all along.
 """
 
 from __future__ import annotations
@@ -23,10 +27,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812 - torch's own abbreviation
 
-from ascribe.core.scaling import Scores
+from ascribe.core.scaling import REACH, Scores
 from ascribe.train.loop import History, Loop, Progress, train
 from ascribe.train.masking import observed_masks
 from ascribe.train.residual import Averaged, Ramps, Residual
+from ascribe.train.rows import made_rows
 
 __all__ = ["AmortizedFit", "AmortizedNetwork", "AmortizedOptions", "Label", "fit_amortized"]
 
@@ -35,25 +40,30 @@ Label = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 JUDGED = 512  # held-out rows that an epoch is judged by
 AT_ONCE = 64  # rows labelled at a time
-LANES = 16  # sums run over multiples of 64 bytes: otherwise their order, and the last bit, depends on a row's place
+STEEP = 1e30  # slope within a run of equal knots
 
 
 @dataclass(frozen=True)
 class AmortizedOptions:
-    """`products`: R. `masks` per row. `rows` of the table at most, and `crossed` ones beside them. `decay`: of the
-    average of weights.
+    """`products`: R. `code`: length of a feature's code for each product, `additive` of the one for a. `masks` per row;
+    `rows` made anew every `passes` epochs. `decay`: of the average of weights.
+
+    R and `additive` are multiples of 16: sums run over 64 bytes, otherwise their order, and the last bit, depends on a
+    row's place in the batch.
     """
 
     products: int = 16
+    code: int = 8
+    additive: int = 32
     nodes: int = 8
     width: int = 192
     blocks: int = 2
     ramps: int = 8
     masks: int = 16
     rows: int = 16_384
-    crossed: int = 65_536
+    passes: int = 3
     decay: float = 0.998
-    loop: Loop = field(default_factory=lambda: Loop(epochs=24, batch=256, lr=4e-3, weight_decay=1e-2, patience=24))
+    loop: Loop = field(default_factory=lambda: Loop(epochs=72, batch=256, lr=4e-3, weight_decay=1e-2, patience=72))
 
 
 class AmortizedNetwork(nn.Module):
@@ -61,7 +71,7 @@ class AmortizedNetwork(nn.Module):
 
     table: torch.Tensor
     slope: torch.Tensor
-    jump: torch.Tensor
+    middle: torch.Tensor
     node: torch.Tensor
     weight: torch.Tensor
     sd: torch.Tensor
@@ -69,18 +79,21 @@ class AmortizedNetwork(nn.Module):
     def __init__(self, scores: Scores, sd: float, options: AmortizedOptions) -> None:
         super().__init__()
         n = scores.table.shape[0]
-        self.n, self.products = n, options.products
+        self.n, self.products, self.code, self.additive = n, options.products, options.code, options.additive
         self.ramps = Ramps(options.ramps)
-        self.body = Residual((1 + options.ramps) * n, options.products * (n + 1), options.width, options.blocks)
+        states = self.products * self.code + self.additive
+        self.body = Residual((1 + options.ramps) * n, self.products + states, options.width, options.blocks)
+        self.codes = nn.Parameter(0.3 * torch.randn(n, 2 + options.ramps, states))
+        self.bias = nn.Parameter(torch.randn(n, self.products) - 2.5)  # products must start apart
         node, weight = np.polynomial.legendre.leggauss(options.nodes)
         width = np.diff(scores.table.astype(float), axis=1)
-        tiny = width < np.finfo(np.float32).tiny * 1e6
+        run = width < np.finfo(np.float32).tiny * 1e6  # of equal knots
         held = {
             "table": scores.table[:, :-1],
-            "slope": scores.step * np.where(tiny, 0, 1 / np.where(tiny, 1, width)),
-            "jump": scores.step * tiny / 2,
-            "node": ((node + 1) / 2).reshape(-1, 1, 1, 1),
-            "weight": (weight / 2).reshape(-1, 1, 1, 1),
+            "slope": np.where(run, STEEP, 1 / np.where(run, 1, width)),
+            "middle": run / 2,
+            "node": ((node + 1) / 2).reshape(-1, 1, 1),
+            "weight": (weight / 2).reshape(-1, 1, 1),
             "sd": np.array(sd or 1.0),
         }
         for name, value in held.items():
@@ -88,30 +101,34 @@ class AmortizedNetwork(nn.Module):
         self.step = scores.step
         with torch.no_grad():
             self.body.leave.weight.mul_(0.3)
-            self.body.leave.bias[self.products :].normal_(-2.5, 1.0)  # products must start apart
 
     def scores(self, x: torch.Tensor) -> torch.Tensor:
-        """`core.scaling.Scores.forward`: each interval adds its share, a run of equal knots half of itself."""
+        """`core.scaling.Scores.forward`: each interval adds its share, a run of equal knots half of itself at them."""
         above = x.unsqueeze(-1) - self.table
-        inside = torch.minimum(torch.clamp(above * self.slope, min=0), self.step * (self.slope > 0))
-        return (inside + self.jump * (torch.sign(above) + 1)).sum(-1) - 4.0
+        return (above * self.slope + self.middle).clamp(0, 1).sum(-1) * self.step - REACH
 
-    def heads(self, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Scores -> c (r, R) in standard deviations of f, log q (r, R, n)."""
-        out = self.body(torch.cat([z, self.ramps(z).flatten(1)], dim=-1))
-        return out[:, : self.products], -F.softplus(out[:, self.products :]).view(-1, self.products, self.n)
+    def heads(self, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Scores -> a (n, r), c (r, R), both in standard deviations of f, and logits (n, r, R) of d."""
+        bent = self.ramps(z)
+        out = self.body(torch.cat([z, bent.flatten(1)], dim=-1))
+        alone = torch.cat([z.unsqueeze(-1), torch.ones_like(z).unsqueeze(-1), bent], dim=-1)  # (r, n, 2 + K)
+        met = (alone.transpose(0, 1) @ self.codes) * out[:, self.products :]  # (n, r, states)
+        cut = self.products * self.code
+        logit = met[..., :cut].unflatten(-1, (self.code, self.products)).sum(-2) / self.code**0.5
+        return met[..., cut:].sum(-1) / self.additive**0.5, out[:, : self.products], logit + self.bias.unsqueeze(1)
 
     def game(self, z: torch.Tensor, S: torch.Tensor) -> torch.Tensor:
         """(h - v(empty)) / sd under coalitions S (r, k, n) as 0/1 -> (r, k)."""
-        c, log_q = self.heads(z)
-        return (c.unsqueeze(1) * torch.expm1(S @ log_q.transpose(1, 2))).sum(2)
+        a, c, logit = self.heads(z)
+        product = torch.expm1(S @ -F.softplus(logit.transpose(0, 1)))  # (r, k, R)
+        return (c.unsqueeze(1) * product).sum(2) + (S @ a.T.unsqueeze(2)).squeeze(2)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        c, log_q = self.heads(self.scores(x))
-        d = F.pad(-torch.expm1(log_q), (0, -self.n % LANES))
-        factor = (1 - self.node * d).clamp(min=1e-4)  # (nodes, r, R, n)
-        others = factor.log().sum(-1, keepdim=True).exp() / factor
-        return -self.sd * (c.unsqueeze(-1) * d * (self.weight * others).sum(0)).sum(1)[:, : self.n]
+        a, c, logit = self.heads(self.scores(x))
+        d = torch.sigmoid(logit)
+        factor = 1 - self.node * d.unsqueeze(1)  # (n, nodes, r, R), at least 1 - the last node: never 0
+        others = (self.weight * factor.prod(0)) / factor
+        return self.sd * (a - (c * d * others.sum(1)).sum(2)).T
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,57 +151,51 @@ def fit_amortized(
     max_seconds: float | None = None,
     options: AmortizedOptions | None = None,
 ) -> AmortizedFit:
-    """Learn the games that `label` values on rows `X (rows, n)` in natural units but those `held`, which validate."""
+    """Learn the games that `label` values on rows made from `X (rows, n)` in natural units but those `held`, which
+    validate.
+    """
     options = options or AmortizedOptions()
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
-    kept = np.setdiff1d(np.arange(len(X)), held)
-    rows = X[rng.permutation(kept)[: options.rows]]
-    rows = np.concatenate([rows, _crossed(X[kept], options.crossed, rng)])
-    part = None if progress is None else lambda done, text: progress(0.3 * done, text)
-    S, v = _labelled(label, rows, options.masks, rng, part)
+    kept = X[np.setdiff1d(np.arange(len(X)), held)]
     S_held, v_held = _labelled(label, X[held[:JUDGED]], options.masks, np.random.default_rng(seed + 1))
-    sd = float(v.std()) or 1.0
+    sd = float(v_held.std()) or 1.0
     network = AmortizedNetwork(scores, sd, options).to(device)
     both = Averaged(network, options.decay)
-    average = both.average
-    Z, Z_held = (_on(scores.forward(x), device) for x in (rows, X[held[:JUDGED]]))
-    y, y_held = (_on((a - base_value) / sd, device) for a in (v, v_held))
-    masks, masks_held = torch.as_tensor(S, device=device), _on(S_held, device)
+
+    def pool(rows: np.ndarray, S: np.ndarray, v: np.ndarray) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        z, y = (torch.as_tensor(a, dtype=torch.float32) for a in (scores.forward(rows), (v - base_value) / sd))
+        return z.to(device), torch.as_tensor(S, device=device), y.to(device)
+
+    z_held, masks_held, y_held = pool(X[held[:JUDGED]], S_held, v_held)
+    now: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
+    epoch = 0
+
+    def fresh() -> None:
+        rows = made_rows(kept, options.rows, scores, rng)
+        now[:] = [pool(rows, *_labelled(label, rows, options.masks, rng))]
 
     def loss(index: np.ndarray, t: float) -> torch.Tensor:
         both.follow()
-        at = torch.as_tensor(index, device=device)
-        return F.mse_loss(network.game(Z[at], masks[at].float()), y[at])
+        z, masks, y = (a[torch.as_tensor(index, device=device)] for a in now[0])
+        return F.mse_loss(network.game(z, masks.float()), y)
 
     def validate() -> float:
-        return float(F.mse_loss(average.game(Z_held, masks_held), y_held))
+        nonlocal epoch
+        epoch += 1
+        if epoch % options.passes == 0 and epoch < options.loop.epochs:
+            fresh()
+        return float(F.mse_loss(both.average.game(z_held, masks_held.float()), y_held))
 
-    late = None if progress is None else lambda done, text: progress(0.3 + 0.7 * done, text)
+    fresh()
     loop = replace(options.loop, max_seconds=max_seconds)
-    history = train(both, len(rows), loss, validate, loop, rng, late)
-    return AmortizedFit(average.eval().cpu(), history)
+    history = train(both, options.rows, loss, validate, loop, rng, progress)
+    return AmortizedFit(both.average.eval().cpu(), history)
 
 
-def _crossed(X: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Rows that take a random share of their features from one row and the rest from another."""
-    a, b = (X[rng.integers(len(X), size=count)] for _ in range(2))
-    return np.where(rng.random(a.shape) < rng.random((count, 1)), a, b)
-
-
-def _labelled(
-    label: Label, X: np.ndarray, k: int, rng: np.random.Generator, progress: Progress | None = None
-) -> tuple[np.ndarray, np.ndarray]:
+def _labelled(label: Label, X: np.ndarray, k: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Coalitions (r, k, n), sizes uniform, each with its complement, and their values (r, k)."""
     half = observed_masks(len(X) * (k // 2), X.shape[1], 1.0, rng, "uniform").reshape(len(X), k // 2, -1)
     S = np.concatenate([half, ~half], axis=1)
-    v = np.empty(S.shape[:2])
-    for at in range(0, len(X), AT_ONCE):
-        v[at : at + AT_ONCE] = label(X[at : at + AT_ONCE], S[at : at + AT_ONCE])
-        if progress and at % (AT_ONCE * 16) == 0:
-            progress(at / len(X), "valuing coalitions")
-    return S, v
-
-
-def _on(a: np.ndarray, device: str) -> torch.Tensor:
-    return torch.as_tensor(a, dtype=torch.float32, device=device)
+    at = range(0, len(X), AT_ONCE)
+    return S, np.concatenate([label(X[k : k + AT_ONCE], S[k : k + AT_ONCE]) for k in at])

@@ -9,6 +9,7 @@ large one takes no longer.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -21,7 +22,7 @@ from ascribe.train.loop import History, Loop, Progress, train
 from ascribe.train.masking import observed_masks
 from ascribe.train.residual import Averaged, Ramps, Residual
 
-__all__ = ["SurrogateFit", "SurrogateNetwork", "SurrogateOptions", "fit_surrogate"]
+__all__ = ["SurrogateFit", "SurrogateNetwork", "SurrogateOptions", "fit_surrogate", "held_error"]
 
 PAIRS = 16_384  # (row, mask) pairs an epoch
 JUDGED = 4_096  # pairs that an epoch is judged by
@@ -107,25 +108,34 @@ def fit_surrogate(
     average = both.average
     Z = torch.as_tensor(scores.forward(X), device=device)
     y = torch.as_tensor((f - mean) / (sd or 1.0), dtype=torch.float32, device=device)
-
-    def masks(rows: int, source: np.random.Generator) -> torch.Tensor:
-        return torch.as_tensor(observed_masks(rows, n, 1.0, source, "uniform"), device=device)
-
-    fixed = np.random.default_rng(seed + 1)  # the same pairs each epoch: epochs are compared, not masks
-    judged = torch.as_tensor(np.resize(held, max(JUDGED, len(held))), device=device)
-    judged_masks = masks(len(judged), fixed)
+    validate = held_error(average, Z, y, held, seed)
 
     def loss(index: np.ndarray, t: float) -> torch.Tensor:
         both.follow()
         at = torch.as_tensor(rng.choice(kept, len(index)), device=device)
-        return nn.functional.mse_loss(network.standard(Z[at], masks(len(index), rng)), y[at])
-
-    def validate() -> float:
-        total = 0.0
-        for at, observed in zip(judged.split(1024), judged_masks.split(1024), strict=True):
-            total += float(((average.standard(Z[at], observed) - y[at]) ** 2).sum())
-        return total / len(judged)
+        masks = torch.as_tensor(observed_masks(len(index), n, 1.0, rng, "uniform"), device=device)
+        return nn.functional.mse_loss(network.standard(Z[at], masks), y[at])
 
     loop = replace(options.loop, max_seconds=max_seconds)
     history = train(both, PAIRS, loss, validate, loop, rng, progress)
     return SurrogateFit(scores, average.eval().cpu(), history, held, sd**2)
+
+
+def held_error(
+    network: SurrogateNetwork, Z: torch.Tensor, y: torch.Tensor, held: np.ndarray, seed: int
+) -> Callable[[], float]:
+    """MSE_v over var f on rows `held` of scores `Z (rows, n)` and standardised `y (rows,)`: by one seed the same (row,
+    mask) pairs each time, so that epochs are compared, and fits, not masks.
+    """
+    n = Z.shape[1]
+    rows = torch.as_tensor(np.resize(held, max(JUDGED, len(held))), device=Z.device)
+    masks = observed_masks(len(rows), n, 1.0, np.random.default_rng(seed + 1), "uniform")
+    S = torch.as_tensor(masks, device=Z.device)
+
+    def validate() -> float:
+        total = 0.0
+        for at, observed in zip(rows.split(1024), S.split(1024), strict=True):
+            total += float(((network.standard(Z[at], observed) - y[at]) ** 2).sum())
+        return total / len(rows)
+
+    return validate
