@@ -107,3 +107,11 @@ def test_labels_are_the_stack_of_each_pair(fitted):
     assert found == pytest.approx(wanted, abs=0.8)
     assert np.sqrt(((found - wanted) ** 2).mean()) < 0.25
     assert label(rows, S)[0, 0] != label(rows, S)[0, 0]  # fresh noise
+
+
+def test_rows_of_their_own_for_each_coalition_answer_as_one_row_does(fitted):
+    X, fit = fitted
+    surrogate = open_surrogate(export_surrogate(fit), fit)
+    game = ConditionalGame(linear, law(fit_scores(X), X), 16, 1, 0.0, surrogate, "stacked", np.full(N + 1, 0.5))
+    S = np.random.default_rng(2).random((12, N)) < 0.5
+    assert game.values(np.repeat(X[:1], 12, axis=0), S).v.tobytes() == game.values(X[0], S).v.tobytes()

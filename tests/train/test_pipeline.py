@@ -246,7 +246,7 @@ def test_the_metrics_are_those_of_the_bundle(ran):
     assert set(metrics["families"]) == {"power_xgboost", "power_mlp"}
     assert metrics["families"]["power_mlp"]["choice"].endswith(f"{ran.report.family} serves")
     assert json.loads(json.dumps(ran.report.metrics)) == metrics
-    assert ran.notes.stages == ["power_xgboost", "power_mlp", "EmSHAP", "surrogate", "one pass"]
+    assert ran.notes.stages == ["power_xgboost", "power_mlp", "EmSHAP", "surrogate", "surrogate, taught", "one pass"]
 
 
 def test_the_gate_can_judge_what_training_writes(ran):
