@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from math import inf, isfinite
 
 from ascribe.core.arrays import Bool, Float, np
@@ -39,15 +40,21 @@ class Feature:
         return cls(**{k: v for k, v in record.items() if v is not None})  # type: ignore[arg-type]
 
 
+@lru_cache(maxsize=32)  # asked for every call
+def _ends(features: tuple[Feature, ...]) -> Float[np.ndarray, "4 n"]:
+    """low, high, seen_low, seen_high."""
+    return np.array([(f.low, f.high, f.seen_low, f.seen_high) for f in features]).T
+
+
 def out_of_bounds(features: Sequence[Feature], X: Float[np.ndarray, "b n"]) -> Bool[np.ndarray, "b n"]:
     """Where a value is not a number or is physically impossible."""
-    low, high = (np.array([getattr(f, k) for f in features]) for k in ("low", "high"))
+    low, high = _ends(tuple(features))[:2]
     return ~np.isfinite(X) | (low > X) | (high < X)
 
 
 def out_of_range(features: Sequence[Feature], X: Float[np.ndarray, "b n"]) -> Bool[np.ndarray, "b n"]:
     """Where a value lies outside what the training rows covered."""
-    low, high = (np.array([getattr(f, k) for f in features]) for k in ("seen_low", "seen_high"))
+    low, high = _ends(tuple(features))[2:]
     return (low > X) | (high < X)
 
 

@@ -50,13 +50,15 @@ def compiled_shap(model: Model, X: np.ndarray, options: Options, step: Callable[
     for i in at[~np.isfinite(values[at]).all(axis=1)].tolist():
         values[i], stderr[i] = np.nan, np.nan
         status[i], reasons[i] = "not_finite", "the model gave no finite number for this row or its completions"
-    for i in at.tolist():
-        if status[i] == "ok" and ess[i] < FALLBACK * held.samples:
-            reason = f"{ess[i]:.1f} of {held.samples} completions would be effective: they count alike instead"
-            status[i], reasons[i] = "low_ess", reason
-        if status[i] == "ok" and options.target_stderr is not None and not stderr[i].max() <= options.target_stderr:
+    for i in at[(status[at] == "ok") & (ess[at] < FALLBACK * held.samples)].tolist():
+        reason = f"{ess[i]:.1f} of {held.samples} completions would be effective: they count alike instead"
+        status[i], reasons[i] = "low_ess", reason
+    if options.target_stderr is not None:
+        missed = ~(stderr[at].max(axis=1, initial=0.0) <= options.target_stderr)  # NaN is missed too
+        for i in at[(status[at] == "ok") & missed].tolist():
             status[i], reasons[i] = "above_target", f"standard error {stderr[i].max():.3g} by tier {tier}"
-        if step:
+    if step:
+        for _ in at:
             step()
     gap = np.abs(prediction - held.base_value - values.sum(axis=1))
     info = Info(
