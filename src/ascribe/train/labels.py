@@ -14,8 +14,8 @@ from ascribe.core.energy import EmShap
 from ascribe.core.games import ConditionalGame
 from ascribe.core.stack import ValueChoice
 from ascribe.core.surrogate import Surrogate
+from ascribe.train.distil import PairLabel
 from ascribe.train.families.amortized import Label
-from ascribe.train.families.distilled import PairLabel
 
 __all__ = ["by_row", "pair_label", "surrogate_label"]
 

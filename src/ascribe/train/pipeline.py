@@ -29,9 +29,9 @@ from ascribe.train.amortized import train_amortized
 from ascribe.train.clean import Cleaned, clean
 from ascribe.train.conditional import export_conditional, npz
 from ascribe.train.dataset import Dataset, split
+from ascribe.train.distil import DistilOptions
 from ascribe.train.families import POWER_FAMILIES
 from ascribe.train.families.amortized import AmortizedOptions
-from ascribe.train.families.distilled import DistilOptions
 from ascribe.train.families.emshap import EmShapOptions, fit_emshap
 from ascribe.train.families.surrogate import SurrogateOptions
 from ascribe.train.fitted import FittedPower
