@@ -14,7 +14,7 @@ from ascribe.core.energy import EmShap
 from ascribe.core.games import ConditionalGame
 from ascribe.core.stack import ValueChoice
 from ascribe.core.surrogate import Surrogate
-from ascribe.train.distilled import PairLabel
+from ascribe.train.distil import PairLabel
 from ascribe.train.families.amortized import Label
 
 __all__ = ["by_row", "pair_label", "surrogate_label"]

@@ -30,7 +30,7 @@ from ascribe.train.clean import Cleaned, clean
 from ascribe.train.compile import Wanted, compile_bundle
 from ascribe.train.conditional import export_conditional, npz
 from ascribe.train.dataset import Dataset, split
-from ascribe.train.distilled import DistilOptions
+from ascribe.train.distil import DistilOptions
 from ascribe.train.families import POWER_FAMILIES
 from ascribe.train.families.amortized import AmortizedOptions
 from ascribe.train.families.emshap import EmShapOptions, fit_emshap

@@ -15,7 +15,7 @@ from ascribe.core.games import ConditionalGame
 from ascribe.core.judge import random_coalitions
 from ascribe.core.stack import ValueChoice, choose
 from ascribe.core.surrogate import Surrogate
-from ascribe.train.distilled import distil
+from ascribe.train.distil import distil
 from ascribe.train.families.surrogate import SurrogateFit, fit_surrogate
 from ascribe.train.labels import pair_label
 from ascribe.train.loop import Progress
