@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     folder = "latency_quick" if asked.quick else "latency"
     (RESULTS / folder).mkdir(parents=True, exist_ok=True)
-    names = ["net8", "net12"] if asked.quick else ["net8", "net12", "net32", "trees32"]
+    names = ["net8", "net12"] if asked.quick else ["normal12", "net8", "net12", "net32", "trees32"]
     cells: dict[str, Callable[[], dict[str, Any]]] = {
         f"{name}_{threads}": partial(cell, name, threads, asked.quick) for name in names for threads in (1, 2)
     }

@@ -119,15 +119,16 @@ def _door(doors: list[dict[str, Any]]) -> str:
 
 def _readings(read: list[dict[str, Any]]) -> str:
     told = (
-        "Root mean square error in W of the coalitions alone, 32 counters, 40 later rows (`auto`, which is fitted to "
-        "each row: 12 of them), the surrogate's game."
+        "Root mean square error in W of the coalitions alone, 32 counters, the surrogate's game, 12 later rows; "
+        "what `learnt` errs and states on 40."
     )
     head = [_row("bundle", "reading", *(f"{m:,}" for m in BUDGETS)), _row(*["---"] * (2 + len(BUDGETS)))]
     lines = ["### Readings of sampled coalitions", "", told, "", *head]
     for c in read:
         lines += [_row(c["bundle"], name, *map(_three, errors)) for name, errors in c["rmse"].items()]
-        lines.append(_row(c["bundle"], "learnt: stated", *map(_three, c["stated"])))
-        lines.append(_row(c["bundle"], "learnt: 95 % cover", *(f"{100 * share:.1f} %" for share in c["coverage"])))
+        lines.append(_row(c["bundle"], "learnt, 40 rows", *map(_three, c["true"])))
+        lines.append(_row(c["bundle"], "stated", *map(_three, c["stated"])))
+        lines.append(_row(c["bundle"], "95 % intervals cover", *(f"{100 * share:.1f} %" for share in c["coverage"])))
     return "\n".join([*lines, ""])
 
 
