@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ascribe.core.tiers import TIERS
 from benchmarks.latency.reading import BUDGETS
 from benchmarks.power import ROOT
 
@@ -25,6 +26,8 @@ INTRODUCTION = """## Latency
 def write(cells: list[dict[str, Any]]) -> None:
     """Put the tables and the figure in place."""
     held = [c for c in cells if "threads" in c]
+    for c in held:
+        c["tiers"] = {tier: c["tiers"][tier] for tier in TIERS if tier in c["tiers"]}
     doors = [c for c in cells if "door" in c]
     read = [c for c in cells if "reading" in c]
     parts = [INTRODUCTION, _tiers(held), _completions(held), _peers(held), *([_door(doors)] if doors else [])]
@@ -48,7 +51,7 @@ def _three(value: float | None) -> str:
 
 def _tiers(held: list[dict[str, Any]]) -> str:
     lines = [
-        "Milliseconds of a call; per row in brackets where that is less than a tenth of a call. Standard error in W.",
+        "Milliseconds of a call; standard error in W. Two threads share out the rows of a batch.",
         "",
         _row("bundle", "threads", "tier", "1 row", "16 rows", "256 rows", "256 rows: cheaper per row by", "s.e."),
         _row(*["---"] * 8),
@@ -154,7 +157,7 @@ def _draw(held: list[dict[str, Any]], place: Path) -> None:
         for k, b in enumerate(bars):
             axis.text(b[1] * 1.15, k, f"{b[1]:.3g}", va="center", fontsize=7)
         axis.set_xscale("log")
-        axis.set_title(f"{c['bundle']}: {c['features']} counters, {c['family'].removeprefix('power_')}", fontsize=9)
+        axis.set_title(f"{c['bundle']}: {c['features']} features, {c['family'].removeprefix('power_')}", fontsize=9)
         axis.set_xlabel("ms a row, one thread", fontsize=8)
         axis.tick_params(labelsize=7)
         axis.margins(x=0.25)
