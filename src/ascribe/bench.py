@@ -17,15 +17,15 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from ascribe.bundle.archive import Bundle, open_directory
+from ascribe.bundle.archive import Bundle
 from ascribe.bundle.holdout import holdout
-from ascribe.bundle.latency import BATCHES, measure
+from ascribe.bundle.latency import BATCHES, timed
 from ascribe.bundle.manifest import Tier
 from ascribe.bundle.runtime import compiled, load, session
 from ascribe.console import err, out
-from ascribe.core.arrays import evenly
 from ascribe.core.errors import InputError
 from ascribe.core.features import check_rows
+from ascribe.core.tiers import TIERS
 
 __all__ = ["floor", "milliseconds", "run"]
 
@@ -33,26 +33,26 @@ REPEATS = 9
 
 
 def run(directory: Path, output: Path | None) -> dict[str, Any]:
-    """Measure, show a table, and keep the numbers where a file is named. Raises InputError without held-out rows."""
-    bundle = open_directory(directory)
-    if not bundle.has("holdout"):
-        raise InputError(f"{directory} has no held-out rows to ask about: train it with `ascribe train`")
-    model, X = load(bundle), holdout(bundle)[0]
-    X = X[check_rows(model.features, X)[0] == "ok"]
-    if not len(X):
-        raise InputError(f"no held-out row of {directory} lies in the training range")
-    X = X[evenly(len(X), BATCHES[-1])]
+    """Measure, record latencies in the bundle's manifest, show a table, and keep the numbers where a file is named.
+    Raises InputError without held-out rows that lie in the training range.
+    """
     with err.status("measuring"):
+        bundle = timed(directory, again=True)
+        manifest = bundle.manifest
+        if not any(tier.latency_ms for tier in manifest.tiers.values()):
+            raise InputError(f"{directory} has no held-out rows in its training range to ask about: train it again")
+        model, X = load(bundle), holdout(bundle)[0]
+        X = X[check_rows(model.features, X)[0] == "ok"]
         answer: dict[str, Any] = {
-            "version": bundle.manifest.version(),
+            "version": manifest.version(),
+            "machine": manifest.machine,
             "tiers": {
-                name: {"stderr": m.stderr, "latency_ms": {str(rows): ms for rows, ms in m.latency_ms.items()}}
-                for name, m in measure(model, X).items()
+                name: {"stderr": manifest.tiers[name].stderr, "latency_ms": manifest.tiers[name].latency_ms}
+                for name in TIERS
+                if name in manifest.tiers and manifest.tiers[name].latency_ms
             },
             "floors": {
-                name: floor(bundle, name, X)
-                for name, tier in bundle.manifest.tiers.items()
-                if tier.role and tier.budget
+                name: floor(bundle, name, X) for name, tier in manifest.tiers.items() if tier.role and tier.budget
             },
         }
     table = Table("tier", *(f"{rows} rows, ms" for rows in BATCHES), "standard error", "over its floor", box=None)

@@ -82,13 +82,13 @@ def refreshed(model: Model, X: np.ndarray) -> dict[str, Measured]:
     return scaled
 
 
-def timed(directory: Path) -> Bundle:
+def timed(directory: Path, again: bool = False) -> Bundle:
     """The bundle at a directory with its tiers measured on this machine: once, so that the same bundle keeps its
-    version. A bundle without tiers or held-out rows is left as it is.
+    version, or `again`. A bundle without tiers (but `again`) or held-out rows is left as it is.
     """
     bundle = open_directory(directory)
     manifest = bundle.manifest
-    if manifest.machine or not manifest.tiers or not bundle.has("holdout"):
+    if not bundle.has("holdout") or (not again and (manifest.machine or not manifest.tiers)):
         return bundle
     model = load(bundle)
     X = holdout(bundle)[0]
