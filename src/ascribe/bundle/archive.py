@@ -69,23 +69,29 @@ def entry(raw: bytes) -> FileEntry:
 
 
 def write(directory: Path, manifest: Manifest, files: Mapping[str, bytes]) -> None:
-    """Write files, then the manifest, each through a rename: a half-written bundle has no manifest."""
+    """Write files, then the manifest, each through a rename: a half-written bundle has no manifest, and a bundle that
+    was there is as it was if there is no room for the new one.
+    """
     directory.mkdir(parents=True, exist_ok=True)
-    (directory / MANIFEST).unlink(missing_ok=True)
-    for name, raw in files.items():
-        _put(directory, name, raw)
+    parts = {name: directory / f".{name}.part" for name in files}
+    try:
+        for name, part in parts.items():
+            part.write_bytes(files[name])
+        (directory / MANIFEST).unlink(missing_ok=True)
+        for name, part in parts.items():
+            os.replace(part, directory / name)
+    except OSError:
+        for part in parts.values():
+            part.unlink(missing_ok=True)
+        raise
     write_manifest(directory, manifest)
 
 
 def write_manifest(directory: Path, manifest: Manifest) -> None:
     """Another manifest for the files that are there: another version."""
-    _put(directory, MANIFEST, manifest.encode())
-
-
-def _put(directory: Path, name: str, raw: bytes) -> None:
-    part = directory / f".{name}.part"
-    part.write_bytes(raw)
-    os.replace(part, directory / name)
+    part = directory / f".{MANIFEST}.part"
+    part.write_bytes(manifest.encode())
+    os.replace(part, directory / MANIFEST)
 
 
 def open_directory(directory: Path) -> Bundle:
