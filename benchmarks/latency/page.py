@@ -88,7 +88,7 @@ def _completions(held: list[dict[str, Any]]) -> str:
                         and x["threads"] == 1), None)  # fmt: skip
         for weighting, t in c["completions"].items():
             law = "mixture" if "(mixture)" in t["what"] else "proposal"
-            against = f"{default / t['ms']['1']:.0f} x" if default and c["threads"] == 1 else ""
+            against = f"{default / t['ms']['1']:.2g} x" if default and c["threads"] == 1 else ""
             lines.append(_row(c["bundle"], c["threads"], "on" if weighting == "energy" else "off", law,
                               _three(t["ms"]["1"]), _three(sum(t["floor"]["parts_ms"].values())),
                               f"{t['floor']['ratio']:.2f}", against))  # fmt: skip
