@@ -12,10 +12,9 @@ import numpy as np
 
 from ascribe.bench import floor, milliseconds
 from ascribe.bundle import archive
-from ascribe.bundle.holdout import holdout
+from ascribe.bundle.holdout import answerable, holdout
 from ascribe.bundle.runtime import compiled, load, session
 from ascribe.core import tiers
-from ascribe.core.features import check_rows
 from ascribe.core.shapley import Options
 from ascribe.train.compile import Wanted, told
 from benchmarks.latency.bundles import bundle_of, variant
@@ -32,8 +31,7 @@ def cell(name: str, threads: int, quick: bool = False) -> dict[str, Any]:
     """Milliseconds of a call by batch: predict, every tier, completions with and without the energy; peers, one row."""
     place = bundle_of(name)
     bundle = archive.open_directory(place)
-    model, X = load(bundle), holdout(bundle)[0]
-    X = X[check_rows(model.features, X)[0] == "ok"]
+    model, X = load(bundle), answerable(bundle)
     rows = {b: np.resize(X, (b, X.shape[1])).astype(np.float32) for b in BATCHES}
     bare = session(bundle.read("predict"), name, threads)
     answer: dict[str, Any] = {

@@ -18,13 +18,12 @@ import numpy as np
 from rich.table import Table
 
 from ascribe.bundle.archive import Bundle
-from ascribe.bundle.holdout import holdout
+from ascribe.bundle.holdout import answerable
 from ascribe.bundle.latency import BATCHES, timed
 from ascribe.bundle.manifest import Tier
-from ascribe.bundle.runtime import compiled, load, session
+from ascribe.bundle.runtime import compiled, session
 from ascribe.console import err, out
 from ascribe.core.errors import InputError
-from ascribe.core.features import check_rows
 from ascribe.core.tiers import TIERS
 
 __all__ = ["floor", "milliseconds", "run"]
@@ -41,8 +40,7 @@ def run(directory: Path, output: Path | None) -> dict[str, Any]:
         manifest = bundle.manifest
         if not any(tier.latency_ms for tier in manifest.tiers.values()):
             raise InputError(f"{directory} has no held-out rows in its training range to ask about: train it again")
-        model, X = load(bundle), holdout(bundle)[0]
-        X = X[check_rows(model.features, X)[0] == "ok"]
+        X, unit = answerable(bundle), manifest.target.unit
         answer: dict[str, Any] = {
             "version": manifest.version(),
             "machine": manifest.machine,
@@ -59,7 +57,7 @@ def run(directory: Path, output: Path | None) -> dict[str, Any]:
     for name, m in answer["tiers"].items():
         cells = [f"{m['latency_ms'][str(b)]:.3g}" if str(b) in m["latency_ms"] else "" for b in BATCHES]
         ratio = answer["floors"].get(name, {}).get("ratio")
-        stated = "" if m["stderr"] is None else f"{m['stderr']:.3g} {model.unit}"
+        stated = "" if m["stderr"] is None else f"{m['stderr']:.3g} {unit}"
         table.add_row(name, *cells, stated, f"{ratio:.2f}" if ratio else "")
     out.print(table)
     if output is not None:

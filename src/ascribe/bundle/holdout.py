@@ -8,8 +8,9 @@ import numpy as np
 import pyarrow.feather
 
 from ascribe.bundle.archive import Bundle
+from ascribe.core.features import check_rows
 
-__all__ = ["holdout"]
+__all__ = ["answerable", "holdout"]
 
 
 def holdout(bundle: Bundle) -> tuple[np.ndarray, np.ndarray]:
@@ -18,3 +19,9 @@ def holdout(bundle: Bundle) -> tuple[np.ndarray, np.ndarray]:
     names = [f.name for f in bundle.manifest.feature_list]
     X = np.column_stack([table[name].to_numpy() for name in names]).astype(float)
     return X, table[bundle.manifest.target.name].to_numpy().astype(float)
+
+
+def answerable(bundle: Bundle) -> np.ndarray:
+    """Those of the rows (rows, n) that lie in the training range and can be answered; there may be none."""
+    X = holdout(bundle)[0]
+    return X[check_rows(bundle.manifest.feature_list, X)[0] == "ok"]

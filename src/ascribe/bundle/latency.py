@@ -14,12 +14,11 @@ import msgspec
 import numpy as np
 
 from ascribe.bundle.archive import Bundle, open_directory, write_manifest
-from ascribe.bundle.holdout import holdout
+from ascribe.bundle.holdout import answerable
 from ascribe.bundle.manifest import Tier
 from ascribe.bundle.runtime import cores, load
 from ascribe.core import tiers
 from ascribe.core.arrays import evenly
-from ascribe.core.features import check_rows
 from ascribe.core.latency import Measured
 from ascribe.core.model import Model
 from ascribe.core.shapley import Options
@@ -91,8 +90,7 @@ def timed(directory: Path, again: bool = False) -> Bundle:
     if not bundle.has("holdout") or (not again and (manifest.machine or not manifest.tiers)):
         return bundle
     model = load(bundle)
-    X = holdout(bundle)[0]
-    X = X[check_rows(model.features, X)[0] == "ok"]
+    X = answerable(bundle)
     if not len(X):
         return bundle
     found = measure(model, X[evenly(len(X), BATCHES[-1])])

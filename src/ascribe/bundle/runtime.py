@@ -148,7 +148,9 @@ def compiled(bundle: Bundle, name: str, threads: int | None = None) -> Compiled:
     """
     held, manifest = bundle.manifest.tiers[name], bundle.manifest
     graph = bundle.read(held.role)
-    beside = {file: bundle.read(role) for role, file in manifest.roles.items() if file.endswith(".onnx")}
+    own = {tier.role for tier in manifest.tiers.values()}  # a compiled graph never points at another
+    others = [(file, role) for role, file in manifest.roles.items() if file.endswith(".onnx") and role not in own]
+    beside = {file: bundle.read(role) for file, role in others}
     opened = lru_cache(maxsize=1)(lambda: session(graph, bundle.origin, 1, beside).run)
     most, least = threads or cores(), ONE_PASS_ROWS if name == "fast" else 1
     told = manifest.amortized if name == "fast" else None

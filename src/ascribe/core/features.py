@@ -11,7 +11,7 @@ from ascribe.core.arrays import Bool, Float, np
 from ascribe.core.errors import InputError, SchemaError
 from ascribe.core.words import listed
 
-__all__ = ["Feature", "Players", "check_rows", "out_of_bounds", "out_of_range", "players_of"]
+__all__ = ["Feature", "Players", "as_rows", "check_rows", "out_of_bounds", "out_of_range", "players_of"]
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,15 @@ def out_of_range(features: Sequence[Feature], X: Float[np.ndarray, "b n"]) -> Bo
     """Where a value lies outside what the training rows covered."""
     low, high = _ends(tuple(features))[2:]
     return (low > X) | (high < X)
+
+
+def as_rows(features: Sequence[Feature], X: object) -> Float[np.ndarray, "b n"]:
+    """X as numbers, a row each. Raises InputError for another shape, naming the features in order."""
+    rows, n = np.asarray(X, dtype=float), len(features)
+    if rows.ndim != 2 or rows.shape[1] != n:
+        names = listed([f.name for f in features])
+        raise InputError(f"rows must be (rows, {n}) in the order {names}; got shape {rows.shape}")
+    return rows
 
 
 def check_rows(features: Sequence[Feature], X: Float[np.ndarray, "b n"]) -> tuple[np.ndarray, list[str]]:

@@ -17,11 +17,10 @@ from ascribe.core.arrays import np
 from ascribe.core.attribution import Attribution, Deviations, Info
 from ascribe.core.errors import CapabilityError, InputError
 from ascribe.core.estimators import make_plan
-from ascribe.core.features import Players, check_rows, players_of
+from ascribe.core.features import Players, as_rows, check_rows, players_of
 from ascribe.core.games import Game
 from ascribe.core.model import Model
 from ascribe.core.plan import Plan
-from ascribe.core.words import listed
 
 __all__ = ["LEARNT", "MOST_BUDGET", "MOST_SAMPLES", "Options", "plan_of", "shapley"]
 
@@ -75,10 +74,7 @@ def shapley(
     model: Model, game: Game, X: np.ndarray, method: str, options: Options, step: Callable[[], None] | None = None
 ) -> Attribution:
     """Shapley values of every row that can be answered; the others hold NaN, a status and a reason."""
-    X = np.asarray(X, dtype=float)
-    n = len(model.features)
-    if X.ndim != 2 or X.shape[1] != n:
-        raise InputError(f"rows must be (rows, {n}) in the order {listed(model.names)}; got shape {X.shape}")
+    X = as_rows(model.features, X)
     players = players_of(model.names, options.groups)
     plan_of(model, players, options, options.budget)  # refuses before any work
     b, p = len(X), len(players.names)

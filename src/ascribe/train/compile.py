@@ -20,15 +20,16 @@ import onnx
 
 from ascribe.bundle import archive
 from ascribe.bundle.archive import Bundle
-from ascribe.bundle.holdout import holdout
+from ascribe.bundle.holdout import answerable
 from ascribe.bundle.manifest import Manifest, Reading, Tier
 from ascribe.bundle.runtime import compiled, load
+from ascribe.core.adjusted import learnt
 from ascribe.core.arrays import evenly
 from ascribe.core.energy import EmShap
 from ascribe.core.errors import BundleError, CapabilityError, InputError
 from ascribe.core.explainers.conditional_shap import conditional_game
 from ascribe.core.factor_mixture import FactorMixture
-from ascribe.core.features import check_rows, players_of
+from ascribe.core.features import players_of
 from ascribe.core.model import Model
 from ascribe.core.shapley import LEARNT, Options, plan_of
 from ascribe.train.compiled.check import parity
@@ -122,8 +123,7 @@ def _own(manifest: Manifest) -> set[str]:
 
 def _opened(bundle: Bundle, wanted: Sequence[Wanted]) -> _Source:
     model = load(bundle)
-    X = holdout(bundle)[0]
-    rows = X[check_rows(model.features, X)[0] == "ok"]
+    rows = answerable(bundle)
     rows = rows[evenly(len(rows), JUDGED)] if len(rows) else np.array([bundle.manifest.example["x"]])
     mixture = None
     if bundle.has("mixture"):
@@ -138,7 +138,7 @@ def _opened(bundle: Bundle, wanted: Sequence[Wanted]) -> _Source:
     return _Source(bundle, model, mixture, rows)
 
 
-def _reading(model: Model, wanted: Sequence[Wanted]):  # type: ignore[no-untyped-def]
+def _reading(model: Model, wanted: Sequence[Wanted]) -> learnt.Reading | None:
     """Scales of the model's games, by training rows, judged at the fewest coalitions that are asked for; None where
     those are all that there are.
     """

@@ -12,10 +12,9 @@ from ascribe.core.amortized import efficient, in_chunks
 from ascribe.core.arrays import np
 from ascribe.core.attribution import Attribution, Info
 from ascribe.core.errors import InputError
-from ascribe.core.features import check_rows
+from ascribe.core.features import as_rows, check_rows
 from ascribe.core.model import Model
 from ascribe.core.shapley import Options
-from ascribe.core.words import listed
 
 __all__ = ["amortized_shap"]
 
@@ -25,10 +24,8 @@ def amortized_shap(model: Model, X: np.ndarray, options: Options, step: Callable
     single features are what was learnt.
     """
     assert model.predict is not None and model.amortized is not None
-    X = np.asarray(X, dtype=float)
-    b, n = len(X), len(model.features)
-    if X.ndim != 2 or X.shape[1] != n:
-        raise InputError(f"rows must be (rows, {n}) in the order {listed(model.names)}; got shape {X.shape}")
+    X = as_rows(model.features, X)
+    b, n = X.shape
     if options.groups:
         raise InputError("amortized_shap learnt single features: ask conditional_shap for groups")
     held = model.amortized

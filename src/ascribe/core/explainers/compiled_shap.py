@@ -12,11 +12,10 @@ from ascribe.core.arrays import np
 from ascribe.core.attribution import Attribution, Info
 from ascribe.core.compiled import in_blocks
 from ascribe.core.errors import CapabilityError, InputError
-from ascribe.core.features import check_rows
+from ascribe.core.features import as_rows, check_rows
 from ascribe.core.games import FALLBACK
 from ascribe.core.model import Model
 from ascribe.core.shapley import Options
-from ascribe.core.words import listed
 
 __all__ = ["compiled_shap"]
 
@@ -29,10 +28,8 @@ def compiled_shap(model: Model, X: np.ndarray, options: Options, step: Callable[
     graph.
     """
     assert model.compiled is not None
-    X = np.asarray(X, dtype=float)
-    b, n = len(X), len(model.features)
-    if X.ndim != 2 or X.shape[1] != n:
-        raise InputError(f"rows must be (rows, {n}) in the order {listed(model.names)}; got shape {X.shape}")
+    X = as_rows(model.features, X)
+    b, n = X.shape
     if options.groups:
         raise InputError("a compiled explanation has single features: ask tier 'accurate' for groups")
     tier = options.tier or (DEFAULT if DEFAULT in model.compiled else next(iter(model.compiled), DEFAULT))
