@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,7 +21,7 @@ LOCK_SECONDS = 30
 
 
 class Store:
-    """Three verbs over obstore. On a directory a pointer is swapped under a file lock and by an atomic rename; on
+    """A few verbs over obstore. On a directory a pointer is swapped under a file lock and by an atomic rename; on
     S3-compatible storage by `If-Match` on the e-tag.
     """
 
@@ -36,6 +36,21 @@ class Store:
         """Write once. Raises Conflict if the object exists."""
         with self._translated(path):
             obstore.put(self._objects, path, raw, mode="create")
+
+    def put(self, path: str, raw: bytes) -> None:
+        """Write or replace; readers see the old bytes or the new ones. For records that nobody decides by."""
+        with self._translated(path):
+            obstore.put(self._objects, path, raw)
+
+    def remove(self, path: str) -> None:
+        """Remove an object; none there is no error."""
+        with suppress(NotFound), self._translated(path):
+            obstore.delete(self._objects, path)
+
+    def tag(self, path: str) -> str:
+        """What changes whenever the object does (its e-tag), without reading it. Raises NotFound."""
+        with self._translated(path):
+            return str(obstore.head(self._objects, path).get("e_tag"))
 
     def names(self, prefix: str) -> list[str]:
         """Paths of all objects below a prefix, sorted."""

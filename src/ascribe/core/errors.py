@@ -11,6 +11,8 @@
     ├── RegistryError         the registry cannot do what was asked
     │   ├── NotFound          no such model, version or channel
     │   └── Conflict          somebody else wrote first
+    ├── LakeError             the lake cannot be read or written
+    ├── SourceError           telemetry cannot be had from where it should come
     └── ServiceError          a server cannot start (port in use, wrong address)
 
 A broken contract raises; bad numbers in one row are a *status* of that row. Every message says what to do next.
@@ -25,11 +27,13 @@ __all__ = [
     "CapabilityError",
     "Conflict",
     "InputError",
+    "LakeError",
     "MissingExtra",
     "NotFound",
     "RegistryError",
     "SchemaError",
     "ServiceError",
+    "SourceError",
     "TamperedError",
 ]
 
@@ -80,3 +84,11 @@ class Conflict(RegistryError):
 
 class ServiceError(AscribeError):
     """The service cannot start."""
+
+
+class LakeError(AscribeError):
+    """The lake cannot be read or written."""
+
+
+class SourceError(AscribeError):
+    """A broker, file or server does not give what was asked."""

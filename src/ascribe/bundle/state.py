@@ -1,0 +1,80 @@
+"""Small blobs between the wings: what the offline side knows and the service must answer in one look-up.
+
+    nodes/<node>          the latest vector of a node
+    ingest/<group>        rows, lag, quarantine of a consumer group
+    runs/<name>/<run>     a pipeline run and its stages
+    features/<version>    feature definitions; features/current names the one in force
+
+Each is one JSON object, written as a whole; a reader sees the old one or the new one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote, unquote
+
+import msgspec
+
+from ascribe.bundle.store import Store, open_store
+from ascribe.core.errors import NotFound, RegistryError
+
+__all__ = ["State", "beside"]
+
+
+def beside(lake: str) -> str:
+    """Where the state of a lake lies: beside its table.
+
+    >>> beside("s3://telemetry/lake/")
+    's3://telemetry/lake_state'
+    """
+    return lake.rstrip("/") + "_state"
+
+
+class State:
+    """JSON blobs under names; a name's parts are separated by '/' and may hold any text."""
+
+    def __init__(self, uri: str) -> None:
+        self._store: Store = open_store(uri)
+        self.uri = uri
+
+    def put(self, value: Any, *name: str) -> None:
+        """Write or replace. Raises RegistryError if the place cannot be written."""
+        self._store.put(_path(name), msgspec.json.encode(value))
+
+    def get(self, *name: str) -> Any:
+        """Raises NotFound."""
+        raw = self._store.read(_path(name))
+        try:
+            return msgspec.json.decode(raw)
+        except msgspec.DecodeError as exc:
+            raise RegistryError(f"{'/'.join(name)} of {self.uri} is no JSON ({exc}): remove it") from exc
+
+    def find(self, *name: str) -> Any | None:
+        """As `get`; None where there is nothing."""
+        try:
+            return self.get(*name)
+        except NotFound:
+            return None
+
+    def names(self, *prefix: str) -> list[str]:
+        """Last parts of all names directly below a prefix, sorted."""
+        start = "".join(_part(p) + "/" for p in prefix)
+        found = (path[len(start) :] for path in self._store.names(start.rstrip("/")))
+        return sorted(_text(rest.removesuffix(".json")) for rest in found if "/" not in rest)
+
+
+def _part(text: str) -> str:
+    """Any text as a file name: object stores decode '%' themselves, so '=' stands for it.
+
+    >>> _part("rack 1/node.2")
+    'rack=201=2Fnode=2E2'
+    """
+    return quote(text, safe="").replace(".", "%2E").replace("%", "=") or "=="
+
+
+def _text(part: str) -> str:
+    return unquote(part.replace("=", "%")) if part != "==" else ""
+
+
+def _path(name: tuple[str, ...]) -> str:
+    return "/".join(_part(p) for p in name) + ".json"
