@@ -98,6 +98,10 @@ class PrometheusSource:
     def kept(self, ends: Mapping[str, int]) -> None:
         """Nothing to do: the lake's position is the only one."""
 
+    def idle(self) -> bool:
+        """Whether every complete window has been read, as of the last look."""
+        return self._at is not None and self._due is not None and self._due <= self._at
+
     def lag(self) -> Mapping[str, int]:
         """Complete windows not read yet, as of the last look."""
         if self._at is None or self._due is None:
