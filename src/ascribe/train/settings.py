@@ -34,7 +34,7 @@ class PrometheusSettings(BaseSettings):
     prometheus_token: SecretStr = SecretStr("")
     prometheus_user: str = ""
     prometheus_password: SecretStr = SecretStr("")
-    prometheus_timeout_s: float = Field(default=60.0, gt=0)
+    prometheus_timeout_s: float = Field(default=30.0, gt=0)
 
 
 @contextmanager

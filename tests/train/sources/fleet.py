@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-START_S = 1_780_000_020
+START_S = 1_700_000_040
 """A multiple of a minute."""
 
 EVERY_S = 15

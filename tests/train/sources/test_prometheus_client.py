@@ -9,6 +9,7 @@ import pytest
 
 from ascribe.core.errors import SourceError
 from ascribe.train.settings import PrometheusSettings
+from ascribe.train.sources import prometheus
 from ascribe.train.sources.prometheus import opened
 from ascribe.train.sources.prometheus_client import Client
 from tests.train.sources.prometheus_server import free_port
@@ -55,20 +56,33 @@ def test_samples_come_on_the_grid_and_what_is_absent_is_nan():
     np.testing.assert_array_equal(line.values, [1, np.nan, np.nan, np.nan])
 
 
-def test_a_server_that_cannot_now_is_asked_again_with_growing_pauses():
-    pauses = []
-    with answering((503, b"starting"), (502, b""), (429, b""), (200, MATRIX)) as (base, seen):
-        assert len(Client(base, pause=pauses.append).lines("x", 10, 40, 10)) == 1
-    assert len(seen) == 4
-    assert pauses == sorted(pauses)
-    assert len(set(pauses)) == 3
+TIME = b'{"status":"success","data":{"resultType":"scalar","result":[60,"60"]}}'
 
 
-def test_a_server_that_never_can_is_one_line_with_its_reason():
+def test_a_server_that_cannot_now_is_asked_again_and_empty_batches_come_meanwhile():
+    with answering((503, b"starting"), (502, b""), (429, b""), (200, TIME)) as (base, seen):
+        source = opened(f"prometheus+{base}?preset=kepler&start=0&end=30")
+        batches = list(source.batches(lambda stream: None))
+    assert len(seen) == 5  # its time twice: for the start, and for what is complete
+    assert [len(batch.ends) for batch in batches] == [0, 0, 0]
+    assert source.idle()
+
+
+def test_a_server_that_goes_away_after_it_was_heard_is_waited_for():
+    """Between an answer and the next it is away for three questions."""
+    with answering((200, TIME), *[(500, b"")] * 3, (200, TIME)) as (base, seen):
+        source = opened(f"prometheus+{base}?preset=kepler&start=0&end=30")
+        idle = [source.idle() for _ in source.batches(lambda stream: None)]
+    assert len(seen) == 5
+    assert idle == [False, False, False]
+
+
+def test_a_server_that_never_answers_is_one_line_with_its_reason(monkeypatch):
+    monkeypatch.setattr(prometheus, "FIRST_PATIENCE_S", 0.5)
     with answering((503, b'{"status":"error","errorType":"timeout","error":"query\\ntimed out"}')) as (base, seen):
         with pytest.raises(SourceError, match=r"answers 503 \(query timed out\): is the server up") as caught:
-            Client(base, attempts=3).lines("x", 10, 40, 10)
-        assert len(seen) == 3
+            list(opened(f"prometheus+{base}?preset=kepler").batches(lambda stream: None))
+        assert len(seen) >= 3
     assert "\n" not in str(caught.value)
 
 
@@ -81,7 +95,7 @@ def test_a_refusal_is_not_tried_again():
 
 def test_nobody_there_is_one_line():
     with pytest.raises(SourceError, match=r"does not answer .*is the server up, and the address right"):
-        Client(f"http://127.0.0.1:{free_port()}", attempts=2).lines("x", 10, 40, 10)
+        Client(f"http://127.0.0.1:{free_port()}").lines("x", 10, 40, 10)
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"status":"success","data":{"result":3}}'])

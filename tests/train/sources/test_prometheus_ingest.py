@@ -1,7 +1,9 @@
 """From a real server into a lake: each window once, however often reading stops and begins again."""
 
+import signal
 import subprocess
 import sys
+import time
 from itertools import islice
 
 import numpy as np
@@ -56,3 +58,22 @@ def test_the_command_reads_a_server(prometheus, tmp_path):
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "20 rows, 0 in quarantine, 0 dead letters" in done.stderr
+
+
+def test_a_reader_that_is_stopped_in_the_midst_ends_softly_and_the_next_goes_on(prometheus, tmp_path):
+    """Without an end the backlog reaches from then to now."""
+    place = tmp_path / "lake"
+    command = [sys.executable, "-m", "ascribe", "ingest", "--lake", str(place), "--source"]
+    endless = f"prometheus+{prometheus}?preset=node_exporter&start={START_S}"
+    reader = subprocess.Popen([*command, endless], stderr=subprocess.PIPE, text=True)
+    until = time.monotonic() + 60
+    while len(list(place.glob("_delta_log/*.json"))) < 3 and time.monotonic() < until:
+        time.sleep(0.02)
+    reader.send_signal(signal.SIGTERM)
+    _, said = reader.communicate(timeout=60)
+    assert reader.returncode == 0, said
+    lake = Lake(str(place))
+    assert lake.position(source(prometheus, 1).options.stream) > START_S * 1000
+    done = subprocess.run([*command, address(prometheus, 60)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert lake.count() == lake.snapshot().num_rows == 60 * NODES

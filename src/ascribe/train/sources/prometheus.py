@@ -13,21 +13,26 @@ the last complete window. The server's clock decides what is complete.
 from __future__ import annotations
 
 import threading
+import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from functools import partial
 from math import ceil
+from typing import TypeVar
 
 import numpy as np
 
 from ascribe.core.errors import SourceError
 from ascribe.train.settings import PrometheusSettings
 from ascribe.train.sources.prometheus_address import Options, parsed
-from ascribe.train.sources.prometheus_client import MOST_POINTS, Client
+from ascribe.train.sources.prometheus_client import MOST_POINTS, Away, Client
 from ascribe.train.sources.prometheus_windows import Key, Read, starts, values_of
 from ascribe.train.sources.source import Held
 from ascribe.train.vectors import Batch, Places, Vectors
 
 __all__ = ["PrometheusSource", "opened"]
+
+Answer = TypeVar("Answer")
 
 SAMPLES_AT_ONCE = 500_000
 """Numbers asked for in one query: some tens of megabytes of JSON."""
@@ -36,6 +41,10 @@ REMEMBERED_MS = 3_600_000
 """A part of a node that is gone for longer is taken for removed."""
 
 IDLE_S = 1.0
+PATIENCE_S, FIRST_PATIENCE_S = 300.0, 5.0
+"""How long a server may be away: one that has answered before, and one that never has (a wrong address)."""
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.25, 8.0
 
 
 def opened(address: str) -> PrometheusSource:
@@ -44,18 +53,19 @@ def opened(address: str) -> PrometheusSource:
 
 
 class PrometheusSource:
-    """A `Source`. Raises SourceError where the server refuses a query, or does not answer for about half a minute."""
+    """A `Source`. Raises SourceError where the server refuses a query, or is away for longer than `PATIENCE_S`."""
 
     def __init__(self, options: Options, settings: PrometheusSettings) -> None:
         self.options = options
         self._left = threading.Event()
         self._client = Client(
             options.base, settings.prometheus_token.get_secret_value(), settings.prometheus_user,
-            settings.prometheus_password.get_secret_value(), settings.prometheus_timeout_s, pause=self._left.wait,
+            settings.prometheus_password.get_secret_value(), settings.prometheus_timeout_s,
         )  # fmt: skip
         self._parts: dict[str, dict[Key, int]] = defaultdict(dict)
         self._most_series = 0
         self._windows = 0
+        self._heard = False
         self._at: int | None = None
         self._due: int | None = None
 
@@ -74,18 +84,19 @@ class PrometheusSource:
 
     def _batches(self, held: Held) -> Iterator[Batch]:
         options, stream = self.options, self.options.stream
-        now_s = self._client.now_s()
+        now_s = yield from self._answered(self._client.now_s)
         end_s = np.inf if options.end is None else _absolute(options.end, now_s)
         known = held(stream)
         # A window that has begun before the start is left out, and one that ends after the end.
         at = self._aligned(_absolute(options.start, now_s) * 1000 if known is None else known)
         while not self._left.is_set():
-            ready_ms = min(self._client.now_s() - options.settle_s, end_s) * 1000
+            now_s = yield from self._answered(self._client.now_s)
+            ready_ms = min(now_s - options.settle_s, end_s) * 1000
             windows = int((ready_ms - at) // options.step_ms)
             self._at, self._due = at, at + max(windows, 0) * options.step_ms
             if windows > 0:
                 windows = min(windows, self._at_once())
-                vectors = self._read(at, windows)
+                vectors = yield from self._answered(partial(self._read, at, windows))
                 at += windows * options.step_ms
                 self._at = at
                 yield Batch((vectors,) if len(vectors) else (), {stream: at})
@@ -94,6 +105,24 @@ class PrometheusSource:
             else:
                 yield Batch((), {})
                 self._left.wait(min(max((at + options.step_ms - ready_ms) / 1000, 0.01), IDLE_S))
+
+    def _answered(self, ask: Callable[[], Answer]) -> Generator[Batch, None, Answer]:
+        """What the server says; empty batches and growing pauses while it is away."""
+        since, pause = time.monotonic(), FIRST_PAUSE_S
+        while True:
+            try:
+                answer = ask()
+            except Away:
+                patience = PATIENCE_S if self._heard else FIRST_PATIENCE_S
+                if self._left.is_set() or time.monotonic() - since >= patience:
+                    raise
+                self._due = None
+                yield Batch((), {})
+                self._left.wait(pause)
+                pause = min(2 * pause, LONGEST_PAUSE_S)
+            else:
+                self._heard = True
+                return answer
 
     def kept(self, ends: Mapping[str, int]) -> None:
         """Nothing to do: the lake's position is the only one."""

@@ -8,7 +8,7 @@ import json
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,7 @@ import numpy as np
 
 from ascribe.core.errors import SourceError
 
-__all__ = ["MOST_POINTS", "Client", "Line"]
+__all__ = ["MOST_POINTS", "Away", "Client", "Line"]
 
 MOST_POINTS = 11_000
 """Points that a server gives for one series at once."""
@@ -25,8 +25,12 @@ MOST_POINTS = 11_000
 LONG = 1_500
 """A query of more characters goes in the body: servers and what stands before them limit the length of addresses."""
 
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.25, 8.0
 AGAIN = {408, 429, 500, 502, 503, 504}
+UP = "is the server up, and the address right?"
+
+
+class Away(SourceError):
+    """The server is not there, or says that it cannot now: it may be asked again."""
 
 
 class _Series(msgspec.Struct):
@@ -60,26 +64,24 @@ class Line:
 
 @dataclass(frozen=True)
 class Client:
-    """`base`: the address before `/api/v1`. `token`, or `user` and `password`: who asks. `pause(seconds)` waits.
+    """`base`: the address before `/api/v1`. `token`, or `user` and `password`: who asks.
 
-    A server that does not answer, or says that it cannot now, is asked `attempts` times with growing pauses.
+    Everything is asked once; raises Away where asking again may help, SourceError where it does not.
     """
 
     base: str
     token: str = field(default="", repr=False)
     user: str = ""
     password: str = field(default="", repr=False)
-    timeout_s: float = 60.0
-    attempts: int = 8
-    pause: Callable[[float], object] = field(default=lambda seconds: None, repr=False)
+    timeout_s: float = 30.0
 
     def now_s(self) -> float:
-        """The server's clock, seconds since 1970. Raises SourceError as `lines`."""
+        """The server's clock, seconds since 1970."""
         data = self._asked("query", {"query": "time()"})
         return float(json.loads(bytes(data))["result"][0])
 
     def lines(self, query: str, start_s: float, end_s: float, step_s: float) -> list[Line]:
-        """`query` at start, start + step, ..., end. Raises SourceError where the server refuses or stays silent."""
+        """`query` at start, start + step, ..., end."""
         times = {"start": f"{start_s:.3f}", "end": f"{end_s:.3f}", "step": f"{step_s:.3f}"}
         data = self._asked("query_range", {"query": query, **times})
         points = round((end_s - start_s) / step_s) + 1
@@ -90,23 +92,15 @@ class Client:
         return [Line(series.metric, _on_grid(series, start_s, step_s, points)) for series in found]
 
     def _asked(self, what: str, form: Mapping[str, str]) -> bytes | msgspec.Raw:
-        pause = FIRST_PAUSE_S
-        for left in reversed(range(self.attempts)):
-            try:
-                return self._once(what, form)
-            except urllib.error.HTTPError as exc:
-                said = _said(exc)
-                if exc.code not in AGAIN:
-                    raise SourceError(f"{self.base} refused {form['query']} ({exc.code}): {said}") from exc
-                problem: Exception = exc
-                why = f"answers {exc.code} ({said})"
-            except (urllib.error.URLError, http.client.HTTPException, OSError) as exc:
-                problem, why = exc, f"does not answer ({getattr(exc, 'reason', None) or exc})"
-            if not left:
-                raise SourceError(f"{self.base} {why}: is the server up, and the address right?") from problem
-            self.pause(pause)
-            pause = min(2 * pause, LONGEST_PAUSE_S)
-        raise SourceError(f"{self.base} was never asked: attempts must be above 0")
+        try:
+            return self._once(what, form)
+        except urllib.error.HTTPError as exc:
+            said = _said(exc)
+            if exc.code not in AGAIN:
+                raise SourceError(f"{self.base} refused {form['query']} ({exc.code}): {said}") from exc
+            raise Away(f"{self.base} answers {exc.code} ({said}): {UP}") from exc
+        except (urllib.error.URLError, http.client.HTTPException, OSError) as exc:
+            raise Away(f"{self.base} does not answer ({getattr(exc, 'reason', None) or exc}): {UP}") from exc
 
     def _once(self, what: str, form: Mapping[str, str]) -> bytes | msgspec.Raw:
         url, body, encoded = f"{self.base}/api/v1/{what}", None, urllib.parse.urlencode(form)
