@@ -17,7 +17,7 @@ __all__ = [
 ]  # fmt: skip
 
 Registry = Annotated[str, typer.Option("--registry", help="directory, file:///path or s3://bucket/prefix")]
-Channel = Annotated[str, typer.Option("--channel", help="pointer to move")]
+Channel = Annotated[str, typer.Option("--channel", help="which pointer")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="same seed, same answer")]
 Budget = Annotated[int | None, typer.Option("--budget", help="coalitions per row (default: by the number of features)")]
 Samples = Annotated[int, typer.Option("--samples", help="completions per coalition")]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ascribe.cli_options import Registry
+from ascribe.cli_options import Channel, Registry, VerifyKey
 from ascribe.console import err, now
 
 __all__ = ["registry"]
@@ -70,3 +70,22 @@ def verdicts(name: str, version: str, registry: Registry) -> None:
         for reason in judged.reasons:
             typer.echo(f"    {reason}")
         typer.echo(msgspec.json.encode(judged.numbers).decode())
+
+
+@registry.command("export-mlflow")
+def export_mlflow(
+    name: str,
+    registry: Registry,
+    to: Annotated[Path, typer.Option("--to", help="new folder")],
+    channel: Channel = "production",
+    version: Annotated[str | None, typer.Option("--version", help="this one instead of a channel's")] = None,
+    verify_key: VerifyKey = None,
+) -> None:
+    """Write a version as an MLflow model directory: graph, signature, metrics, tags, and the bundle itself."""
+    from ascribe.bundle.mlflow_export import export_mlflow as run
+    from ascribe.bundle.registry import Registry as Store
+
+    store = Store(registry, verify_key)
+    bundle = store.resolve(name, channel) if version is None else store.fetch(name, version)
+    run(bundle, name, to)
+    typer.echo(f"{bundle.manifest.version()} -> {to}")

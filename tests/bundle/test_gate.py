@@ -302,12 +302,19 @@ def test_a_slower_tier_is_refused(production, tmp_path, monkeypatch):
 
 
 def test_a_few_long_calls_do_not_make_a_tier_slow():
-    assert not gate_latency.Pace(10.0, 3.0, 3.1, 3.0).slower()
-    assert gate_latency.Pace(10.0, 3.0, 9.9, 3.0).slower()
+    assert not gate_latency.Pace(16, 10.0, 3.0, 3.1, 3.0).slower()
+    assert gate_latency.Pace(16, 10.0, 3.0, 9.9, 3.0).slower()
+
+
+def test_a_tier_that_takes_seconds_is_asked_once(production, monkeypatch):
+    monkeypatch.setattr(gate_latency, "TOO_LONG_MS", 0.0)
+    found = gate_latency.paces(load(production), load(production), answerable(production))
+    assert {pace.rows for pace in found.values()} == {1}
+    assert all(pace.candidate_ms == pace.candidate_least_ms for pace in found.values())
 
 
 def test_what_a_tier_may_take_is_no_fault_however_quick_production_is():
-    found, said = {"balanced": gate_latency.Pace(142.0, 12.4, 140.0, 12.0)}, Said()
+    found, said = {"balanced": gate_latency.Pace(16, 142.0, 12.4, 140.0, 12.0)}, Said()
     gate_latency.told(found, said)
     assert said.good == ["tier balanced is fast enough: 142 ms for 16 rows, 12.4 now"]
     gate_latency.told({"fast": found["balanced"]}, said)

@@ -25,13 +25,15 @@ __all__ = ["SLOWER", "Pace", "paces", "told"]
 SLOWER = 3.0
 MAY_TAKE_MS = {"fast": 1.0, "balanced": 20.0, "accurate": 200.0, "exact": 400.0}  # a row, on the judging machine
 TURNS, ENOUGH_S, FEWEST = 9, 3.0, 3
-BATCH = 16
+ROWS = 16  # of a call, and fewer where it would take longer than
+LONG_MS, TOO_LONG_MS = 200.0, 1000.0  # where one row takes so long, one call must do
 
 
 @dataclass(frozen=True)
 class Pace:
-    """Milliseconds of a call of `BATCH` rows: medians and fastest."""
+    """Milliseconds of a call of `rows` rows: medians and fastest."""
 
+    rows: int
     candidate_ms: float
     production_ms: float
     candidate_least_ms: float
@@ -46,31 +48,32 @@ class Pace:
 def paces(candidate: Model, production: Model, X: np.ndarray) -> dict[str, Pace]:
     """By tier, of those that both offer. X: rows (rows, n) that can be answered."""
     both = [tier for tier in tiers.offered(production) if tier in tiers.offered(candidate)]
-    batch = np.resize(X, (BATCH, X.shape[1]))
+    batch = np.resize(X, (ROWS, X.shape[1]))
     return {tier: _pace(tier, candidate, production, batch) for tier in both}
 
 
 def told(found: dict[str, Pace], said: Said) -> None:
     """Reasons for and against."""
     for tier, pace in found.items():
-        slower = pace.slower(MAY_TAKE_MS[tier] * BATCH)
+        slower = pace.slower(MAY_TAKE_MS[tier] * pace.rows)
         word = f"slower by more than {SLOWER:g} times" if slower else "fast enough"
-        times = f"{pace.candidate_ms:.3g} ms for {BATCH} rows, {pace.production_ms:.3g} now"
+        times = f"{pace.candidate_ms:.3g} ms for {pace.rows} rows, {pace.production_ms:.3g} now"
         said.say(not slower, f"tier {tier} is {word}: {times}")
 
 
 def _pace(tier: str, candidate: Model, production: Model, batch: np.ndarray) -> Pace:
-    spent: dict[str, list[float]] = {"candidate": [], "production": []}
     begin = time.perf_counter()
-    for model in (candidate, production):
-        _call(model, tier, batch[:1])  # opens what is opened at first use
-    while len(spent["candidate"]) < TURNS:
-        if len(spent["candidate"]) >= FEWEST and time.perf_counter() - begin > ENOUGH_S:
-            break
-        spent["candidate"].append(_call(candidate, tier, batch))
-        spent["production"].append(_call(production, tier, batch))
-    mine, theirs = spent["candidate"], spent["production"]
-    return Pace(statistics.median(mine), statistics.median(theirs), min(mine), min(theirs))
+    opened = [_call(model, tier, batch[:1]) for model in (candidate, production)]  # what is opened at first use
+    if max(opened) > TOO_LONG_MS:
+        return Pace(1, *opened, *opened)
+    one = max(_call(model, tier, batch[:1]) for model in (candidate, production))
+    batch = batch[: max(1, min(ROWS, int(LONG_MS / one)))]
+    mine: list[float] = []
+    theirs: list[float] = []
+    while len(mine) < TURNS and (len(mine) < FEWEST or time.perf_counter() - begin < ENOUGH_S):
+        mine.append(_call(candidate, tier, batch))
+        theirs.append(_call(production, tier, batch))
+    return Pace(len(batch), statistics.median(mine), statistics.median(theirs), min(mine), min(theirs))
 
 
 def _call(model: Model, tier: str, batch: np.ndarray) -> float:
