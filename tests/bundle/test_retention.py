@@ -168,6 +168,18 @@ def test_a_promotion_that_comes_too_late_is_refused_and_what_was_served_stays(lo
     assert [e.action for e in local.channel(NAME).history] == ["promote"]
 
 
+def test_a_run_that_was_stopped_is_cleared_away_by_the_next(local, bundles):
+    versions = seven(local, bundles[:2])
+    local.store.put(f"{NAME}/versions/{versions[1]}.abc.removing", b"")
+    with pytest.raises(Conflict, match="if a `registry prune` was stopped, run it again first"):
+        local.promote(NAME, versions[1], AT[0])
+    prune(local, NAME, 2, datetime.now(UTC).isoformat())  # it may be running still
+    with pytest.raises(Conflict):
+        local.promote(NAME, versions[1], AT[0])
+    prune(local, NAME, 2, LATER)
+    assert local.promote(NAME, versions[1], AT[0]).current.version == versions[1]
+
+
 def test_what_was_removed_can_be_published_again(local, bundles):
     versions = seven(local, bundles)
     prune(local, NAME, 0, LATER)

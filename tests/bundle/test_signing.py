@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import ascribe as package
 from ascribe.bundle.archive import Bundle
 from ascribe.bundle.registry import Registry
 from ascribe.bundle.signing import write_key_pair
@@ -43,6 +44,11 @@ def test_what_was_signed_is_served_to_who_trusts_the_key(uri, bundle, keys):
     assert trusting.fetch(NAME, version).manifest == bundle.manifest
     trusting.promote(NAME, version, AT)
     assert trusting.resolve(NAME).manifest == bundle.manifest
+    assert package.open(f"{uri}#{NAME}", verify_key=keys[1]).version == version
+    place_of(uri, version, "sig").unlink()
+    with pytest.raises(TamperedError, match="is not signed"):
+        package.open(f"{uri}#{NAME}", verify_key=keys[1])
+    assert package.open(f"{uri}#{NAME}").version == version
 
 
 def test_what_is_not_signed_is_refused_before_it_is_parsed(uri, bundle, keys, monkeypatch):

@@ -3,7 +3,7 @@
 <name>/versions/<version>.zip                  a bundle, written once
 <name>/versions/<version>.sha256               the archive's hash, written before it
 <name>/versions/<version>.sig                  a detached signature, if there is one
-<name>/versions/<version>.removing             there while retention removes the version
+<name>/versions/<version>.<id>.removing        there while a run of retention removes the version
 <name>/channels/<channel>.json                 a pointer with its history, swapped as a whole
 <name>/verdicts/<version>/<time>-<against>.json  what the gate said, written once
 <name>/serving/<server>.json                   versions that a running server holds, renewed by it
@@ -18,8 +18,11 @@ import msgspec
 
 from ascribe.core.errors import InputError, NotFound
 
-__all__ = ["Channel", "Event", "Judged", "Lease", "archive_path", "channel_path", "check_name", "lease_path"]
+__all__ = [
+    "REMOVING", "Channel", "Event", "Judged", "Lease", "archive_path", "channel_path", "check_name", "lease_path",
+]  # fmt: skip
 
+REMOVING = ".removing"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 

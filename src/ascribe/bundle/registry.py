@@ -13,6 +13,7 @@ from ascribe.bundle import signing
 from ascribe.bundle.archive import Bundle, pack, unpack
 from ascribe.bundle.manifest import digest
 from ascribe.bundle.records import (
+    REMOVING,
     Channel,
     Event,
     Judged,
@@ -208,8 +209,13 @@ class Registry:
 
     def _check_kept(self, name: str, version: str) -> None:
         """Raises Conflict if a version is gone or going."""
-        if self._there(archive_path(name, version, "removing")) or not self._there(archive_path(name, version)):
-            raise Conflict(f"version {version} of {name} is being removed by retention: publish it again, then promote")
+        place = archive_path(name, version, "")
+        beside = [path for path in self.store.names(f"{name}/versions") if path.startswith(place)]
+        if f"{place}zip" not in beside or any(path.endswith(REMOVING) for path in beside):
+            raise Conflict(
+                f"version {version} of {name} is being removed by retention: publish it again, then promote; if a "
+                "`registry prune` was stopped, run it again first"
+            )
 
     def _there(self, path: str) -> bool:
         try:

@@ -3,8 +3,9 @@
 Kept: the newest `keep`; what a channel points at; what its rollback would return to; what a running server holds; and
 what was written less than `minimum_age_s` ago, since it may be about to be promoted. All else is removed.
 
-A removal is said before it is done (`<version>.removing`), and the channels and leases are then read again; a promotion
-moves its channel first and then looks whether its version is being removed. Whichever comes second sees the other.
+A removal is said before it is done (an object `.removing` beside the version), and channels and leases are then read
+again; a promotion moves its channel first and then looks whether its version is being removed. Whichever comes second
+sees the other.
 """
 
 from __future__ import annotations
@@ -12,14 +13,16 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import uuid4
 
-from ascribe.bundle.records import archive_path, check_name
+from ascribe.bundle.records import REMOVING, archive_path, check_name
 from ascribe.bundle.registry import SERVING_TTL_S, Registry
 from ascribe.core.errors import InputError, NotFound
 
 __all__ = ["Kept", "prune"]
 
 MINIMUM_AGE_S = 3600.0
+STOPPED_S = 600.0  # a run that said so long ago that it removes a version does not any more
 BESIDE = ("sig", "sha256")  # goes with an archive, after it
 
 
@@ -48,6 +51,7 @@ def prune(
     check_name(name)
     if keep < 0 or minimum_age_s < 0:
         raise InputError(f"--keep and --min-age-s are 0 or more, not {keep} and {minimum_age_s:g}")
+    _forget_stopped(registry, name, now)
     versions = registry.versions(name)
     if not versions:
         raise NotFound(f"no model '{name}' in {registry.uri}: `ascribe publish` puts one there")
@@ -66,7 +70,7 @@ def prune(
 
 def _removed(registry: Registry, name: str, version: str, now: str, ttl_s: float) -> str:
     """Remove a version and say ""; or why it is held after all."""
-    store, mark = registry.store, archive_path(name, version, "removing")
+    store, mark = registry.store, archive_path(name, version, uuid4().hex + REMOVING)
     store.put(mark, now.encode())
     try:
         if held := _held(registry, name, now, ttl_s).get(version):
@@ -89,6 +93,14 @@ def _held(registry: Registry, name: str, now: str, ttl_s: float) -> dict[str, st
             held[found.before().version] = f"{channel} would roll back to it"
         held[found.current.version] = f"{channel} points at it"
     return held
+
+
+def _forget_stopped(registry: Registry, name: str, now: str) -> None:
+    """Take away marks that a run left behind when it was stopped."""
+    at = datetime.fromisoformat(now)
+    for path, written in registry.store.written(f"{name}/versions").items():
+        if path.endswith(REMOVING) and (at - written).total_seconds() > STOPPED_S:
+            registry.store.remove(path)
 
 
 def _young(registry: Registry, name: str, now: str, minimum_age_s: float) -> dict[str, str]:
