@@ -58,6 +58,8 @@ class Bundle:
         if role not in self.manifest.roles:
             raise BundleError(f"{self.origin} has no {role}: it holds {', '.join(sorted(self.manifest.roles))}")
         name = self.manifest.roles[role]
+        if name.startswith("/") or ".." in name.split("/"):
+            raise TamperedError(f"{self.origin} names a file outside itself ({name}): do not use it")
         if name not in self.manifest.files:
             raise TamperedError(f"{name} of {self.origin} has no hash in its manifest: train or fetch the bundle again")
         return self.manifest.files[name]
