@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import grpc
 import uvicorn
@@ -89,7 +90,7 @@ async def serve(
         await rpc_server.start()
         web_task = asyncio.create_task(web.serve(sockets=[listener]))
         try:
-            lease = await asyncio.to_thread(lambda: fetch(Registry(registry), model))
+            lease = await asyncio.to_thread(lambda: fetch(Registry(registry, settings.verify_key), model))
             await service.warm(lease)
             while not web.started and not web_task.done():
                 await asyncio.sleep(STARTED_S)
@@ -116,15 +117,23 @@ async def serve(
     log.event("stopped")
 
 
-def run(registry: str, model: str, http: str = "127.0.0.1:8080", grpc: str = "127.0.0.1:50051") -> None:
-    """Serve until SIGTERM or SIGINT; returns when everything in flight is done. Raises as `serve`."""
+def run(
+    registry: str, model: str, http: str = "127.0.0.1:8080", grpc: str = "127.0.0.1:50051",
+    verify_key: Path | None = None,
+) -> None:  # fmt: skip
+    """Serve until SIGTERM or SIGINT; returns when everything in flight is done. `verify_key` goes before that of the
+    environment. Raises as `serve`.
+    """
+    settings = from_environment()
+    if verify_key is not None:
+        settings = settings.model_copy(update={"verify_key": verify_key})
 
     async def main() -> None:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for sig in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(sig, stop.set)
-        await serve(registry, model, http, grpc, stop=stop)
+        await serve(registry, model, http, grpc, settings, stop)
 
     asyncio.run(main())
 
