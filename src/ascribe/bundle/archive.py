@@ -49,6 +49,10 @@ class Bundle:
             )
         return raw
 
+    def parts(self) -> dict[str, Bundle]:
+        """Further targets of the same rows, by name; the bundle itself predicts the main one."""
+        return {}
+
     def _entry(self, role: str) -> FileEntry:
         if role not in self.manifest.roles:
             raise BundleError(f"{self.origin} has no {role}: it holds {', '.join(sorted(self.manifest.roles))}")

@@ -110,6 +110,7 @@ class Lineage(msgspec.Struct, frozen=True):
 class Manifest(msgspec.Struct, frozen=True):
     """`roles` maps predict, proposal, energy, mixture, scores, background, holdout, control, surrogate, amortized and
     the graphs of `tiers` to file names; `files` holds their hashes. `machine`: where latencies were measured.
+    `labels`: which nodes it is for, such as {"cpu": "epyc"}; none: any.
 
     `base_value`: mean of f over the training rows, in the target's unit. `example`: a row and its stored answer, asked
     again before a version is served. `scaling`: the statistics of the training part that the graphs hold.
@@ -132,6 +133,7 @@ class Manifest(msgspec.Struct, frozen=True):
     reading: Reading | None = None
     tiers: dict[str, Tier] = {}
     machine: str = ""
+    labels: dict[str, str] = {}
 
     @property
     def feature_list(self) -> tuple[Feature, ...]:
@@ -148,7 +150,7 @@ class Manifest(msgspec.Struct, frozen=True):
         written are left out where they hold their defaults: an older bundle keeps its version.
         """
         held = msgspec.to_builtins(self)
-        for name in ("amortized", "reading", "tiers", "machine"):
+        for name in ("amortized", "reading", "tiers", "machine", "labels"):
             if not getattr(self, name):
                 del held[name]
         if self.conditional is not None and self.conditional.value == "completions" and not self.conditional.share:
