@@ -52,8 +52,8 @@ class _Sample:
 class _Pair:
     """A candidate's slot and what was compared of the two versions at hand."""
 
-    def __init__(self, champion: Slot, candidate: Slot) -> None:
-        self.champion, self.candidate = champion, candidate
+    def __init__(self, candidate: Slot) -> None:
+        self.candidate = candidate
         self.versions = ("", "")  # champion's and candidate's
         self.tally = Comparison()
         self.dropped = 0
@@ -70,7 +70,7 @@ class Shadow:
     """Candidates by the slot of their champion; `share` of the requests are drawn."""
 
     def __init__(self, candidates: Mapping[Slot, Slot], share: float, log: Log) -> None:
-        self._pairs = {champion: _Pair(champion, candidate) for champion, candidate in candidates.items()}
+        self._pairs = {champion: _Pair(candidate) for champion, candidate in candidates.items()}
         self._share, self._log = share, log
         self._queue: queue.Queue[_Sample | None] = queue.Queue(WAITING)
         self._thread = threading.Thread(target=self._run, name="shadow", daemon=True)
@@ -97,6 +97,7 @@ class Shadow:
         held = pair.candidate.lease if pair else None
         if pair is None or held is None or held.version == answer.version or random.random() >= self._share:
             return
+        pair.begin(answer.version, held.version)
         try:
             if busy():
                 raise queue.Full
@@ -133,10 +134,9 @@ class Shadow:
             del sample
 
     def _compare(self, sample: _Sample) -> None:
-        pair, ours, lease = sample.pair, sample.pair.champion.lease, sample.pair.candidate.lease
-        if ours is None or ours.version != sample.version or lease is None or lease.version == sample.version:
+        pair, lease, tally = sample.pair, sample.pair.candidate.lease, sample.pair.tally
+        if lease is None or pair.versions != (sample.version, lease.version):
             return  # swapped meanwhile
-        pair.begin(sample.version, lease.version)
 
         def step() -> None:
             if self._stopping or sample.busy():
@@ -144,19 +144,20 @@ class Shadow:
 
         start = time.perf_counter()
         try:
+            step()
             found = work.attribute(lease, sample.asked, sample.rows, sample.options, sample.most, step, start)
         except _DroppedError:
             pair.dropped += 1
             return
         except Exception as exc:
             problem = problem_of(exc)
-            pair.tally.failed(
-                len(sample.rows), type(exc).__name__ if problem.code == "internal" else problem.text[:200]
-            )
+            tally.failed(len(sample.rows), type(exc).__name__ if problem.code == "internal" else problem.text[:200])
         else:
             ms = found.timings_ms["explain"] / len(sample.rows)
-            pair.tally.add(sample.answers, found.attributions, sample.ms, ms)
-        pair.shown = pair.tally.numbers()
+            tally.add(sample.answers, found.attributions, sample.ms, ms)
+        if pair.tally is not tally:
+            return
+        pair.shown = tally.numbers()
         if time.monotonic() - pair.said_s >= SAID_S:
             pair.said_s = time.monotonic()
             told = {name: number for name, number in pair.shown.items() if number not in (None, "")}
