@@ -5,7 +5,8 @@ python -m benchmarks.swaps [--swaps 500] [--quick]         three bundles of some
 A server process answers over HTTP and gRPC without a pause while its channel moves N times, each time as soon as the
 last version answers. After each swap: resident memory (VmRSS). Slope: least squares over the last 60 % of the swaps
 (300 of 500), bytes a swap. Offset: median over those less what it was before the first swap, when there was one version
-and not yet the one before beside it. A model's size is what one more, loaded and warm, adds to a process.
+and not yet the one before beside it; `offset_after_ten`: less the median of the first ten, when there was. A model's
+size is what one more, loaded and warm, adds to a process.
 """
 
 from __future__ import annotations
@@ -230,6 +231,7 @@ def soak(swaps: int) -> dict[str, Any]:
         "slope_bytes_per_swap": slope,
         "slope_stderr_bytes_per_swap": error,
         "offset_bytes": float(np.median(tail)) - before,
+        "offset_after_ten_bytes": float(np.median(tail) - np.median(rss[:10])),
         "offset_of_model": (float(np.median(tail)) - before) / size,
     }
 

@@ -174,7 +174,7 @@ def test_the_version_before_is_kept_so_that_the_way_back_loads_nothing(fleet: Fl
         fleet.promote("m", new)
         assert server.admin("refresh").json()["version"] == new.version
         assert server.card()["rollout"]["kept"] == old.version
-        gone(fleet.archive("m", old))  # cannot be loaded again
+        tampered(fleet.archive("m", old))  # cannot be loaded again
         answer = server.admin("rollback")
         assert answer.status_code == 200, answer.text
         assert answer.json()["version"] == old.version
@@ -214,7 +214,8 @@ def test_admin_calls_need_the_token_that_the_server_was_given(fleet: Fleet):
 
 def rollout_of(fleet: Fleet) -> Rollout:
     """The one inside the running server of a fleet."""
-    return next(o for o in gc.get_objects() if isinstance(o, Rollout) and o._uri == str(fleet.place / "registry"))
+    uri = str(fleet.place / "registry")
+    return next(o for o in gc.get_objects() if isinstance(o, Rollout) and o._registry.uri == uri)
 
 
 def test_polling_asks_for_the_tag_alone(fleet: Fleet):

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import grpc
 import uvicorn
 
+from ascribe.bundle.registry import Registry
 from ascribe.bundle.runtime import cores
 from ascribe.core.errors import ServiceError
 from ascribe.serve import rest, rpc
@@ -70,7 +71,7 @@ async def serve(
     log = Log(write or _to_stdout)
     versions = Versions(specs(model))
     candidates = {slot: Slot(slot.name, shadow) for slot in versions.slots if shadow and shadow != slot.channel}
-    rollout = Rollout(registry, versions.slots, list(candidates.values()), settings.poll_s, log)
+    rollout = Rollout(lambda: Registry(registry), versions.slots, list(candidates.values()), settings.poll_s, log)
     beside = Shadow(candidates, settings.shadow_share, log) if shadow else None
     threading.Thread(target=_import_ahead, daemon=True).start()
     with (

@@ -54,8 +54,10 @@ class Rollout:
     Nothing here runs on the event loop or on the threads that explain.
     """
 
-    def __init__(self, uri: str, slots: Sequence[Slot], shadows: Sequence[Slot], poll_s: float, log: Log) -> None:
-        self._uri, self._poll_s, self._log = uri, poll_s, log
+    def __init__(
+        self, opened: Callable[[], Registry], slots: Sequence[Slot], shadows: Sequence[Slot], poll_s: float, log: Log
+    ) -> None:
+        self._opened, self._poll_s, self._log = opened, poll_s, log
         self._watches = [_Watch(s, True) for s in slots] + [_Watch(s, False) for s in shadows]
         self._jobs: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="rollout", daemon=True)
@@ -63,7 +65,7 @@ class Rollout:
 
     @cached_property
     def _registry(self) -> Registry:
-        return Registry(self._uri)
+        return self._opened()
 
     def first(self, slot: Slot) -> Lease:
         """What a slot starts with, not yet warm. Raises NotFound, BundleError, RegistryError."""

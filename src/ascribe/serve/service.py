@@ -32,7 +32,7 @@ from ascribe.serve.rollout import Rollout
 from ascribe.serve.rows import Row
 from ascribe.serve.settings import Settings
 from ascribe.serve.shadow import Shadow
-from ascribe.serve.versions import Lease, Slot, Versions
+from ascribe.serve.versions import LOADING, Lease, Slot, Versions
 from ascribe.serve.work import Step
 
 __all__ = ["Service"]
@@ -84,8 +84,7 @@ class Service:
     def names(self) -> list[str]:
         """Of the models that are served. Raises UnavailableError."""
         if not self._versions.loaded:
-            self._versions.lease()
-            raise UnavailableError("the models are still loading: try again in a second")
+            raise UnavailableError(LOADING)
         return list(dict.fromkeys(slot.name for slot in self._versions.slots))
 
     def card(self, model: str | None = None) -> ModelCard:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
+from ascribe.bundle.archive import Bundle
 from ascribe.bundle.registry import Event, Registry, split_model
 from ascribe.bundle.runtime import load
 from ascribe.core.errors import InputError, NotFound
@@ -15,7 +16,7 @@ from ascribe.core.model import Model
 from ascribe.core.words import listed
 from ascribe.serve.faults import UnavailableError
 
-__all__ = ["Lease", "Slot", "Status", "Versions", "fetch", "now", "specs"]
+__all__ = ["LOADING", "Lease", "Slot", "Status", "Versions", "fetch", "now", "specs"]
 
 LOADING = "the model is still loading: try again in a second"
 
@@ -25,8 +26,8 @@ class Lease:
     """One loaded version; it stays whole for whoever holds it, whatever is swapped in meanwhile.
 
     `sha256` is the archive's, from the channel. `example (1, n)`: the bundle's stored row, for warming up. `base`:
-    the model's recorded mean prediction, in its unit. `outputs`: further targets by name. `labels`: the nodes that it
-    is for.
+    the model's recorded mean prediction, in its unit. `outputs`, `examples`: further targets by name, with a row each.
+    `labels`: the nodes that it is for.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Lease:
     model: Model
     example: np.ndarray
     outputs: Mapping[str, Model] = field(default_factory=dict)
+    examples: Mapping[str, np.ndarray] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -59,11 +61,15 @@ class Lease:
 def fetch(registry: Registry, name: str, channel: str, event: Event) -> Lease:
     """Load what a channel's event points at. Raises NotFound naming what there is, BundleError for a broken bundle."""
     bundle = registry.fetch(name, event.version, event.sha256)
-    held = bundle.manifest
-    return Lease(
-        name, channel, event.version, event.sha256, load(bundle), np.array([held.example["x"]]),
-        {output: load(part) for output, part in bundle.parts().items()}, dict(held.labels),
-    )  # fmt: skip
+    parts = bundle.parts()
+    models = {output: load(part) for output, part in parts.items()}
+    examples = {output: _example(part) for output, part in parts.items()}
+    labels = dict(bundle.manifest.labels)
+    return Lease(name, channel, event.version, event.sha256, load(bundle), _example(bundle), models, examples, labels)
+
+
+def _example(bundle: Bundle) -> np.ndarray:
+    return np.array([bundle.manifest.example["x"]])
 
 
 def now() -> str:

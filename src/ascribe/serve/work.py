@@ -33,7 +33,7 @@ def warm(lease: Lease) -> Lease:
     """Explain the bundle's own row once by every explainer, ask its energy, and measure its tiers on this machine: all
     that for each output.
     """
-    outputs = {name: _warmed(model, lease.example) for name, model in lease.outputs.items()}
+    outputs = {name: _warmed(model, lease.examples[name]) for name, model in lease.outputs.items()}
     return replace(lease, model=_warmed(lease.model, lease.example), outputs=outputs)
 
 
