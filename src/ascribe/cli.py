@@ -10,7 +10,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from ascribe import cli_bundle
+from ascribe import cli_bundle, cli_registry
 from ascribe.cli_options import (
     Budget,
     Groups,
@@ -22,6 +22,7 @@ from ascribe.cli_options import (
     Target,
     Tier,
     Value,
+    VerifyKey,
     extra,
 )  # fmt: skip
 from ascribe.console import bars, err, show_report, watcher
@@ -40,6 +41,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 cli_bundle.add_to(app)
+app.add_typer(cli_registry.registry, name="registry")
 
 
 def _listed(text: str | None) -> tuple[str, ...]:
@@ -164,11 +166,12 @@ def serve(
     shadow: Annotated[
         str | None, typer.Option("--shadow", help="CHANNEL whose version explains a sample too, to be compared")
     ] = None,
+    verify_key: VerifyKey = None,
 ) -> None:
     """Answer attributions, with their predictions, over HTTP and gRPC until stopped; follow the channels meanwhile."""
     from ascribe.serve.app import run
 
-    run(registry, model, http, grpc, shadow)
+    run(registry, model, http, grpc, verify_key, shadow)
 
 
 @app.command()

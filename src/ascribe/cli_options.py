@@ -13,7 +13,7 @@ from ascribe.core.errors import MissingExtra
 
 __all__ = [
     "Budget", "Channel", "Groups", "Latency", "Method", "Registry", "Samples", "Seed", "Target", "Tier", "Value",
-    "extra",
+    "VerifyKey", "extra",
 ]  # fmt: skip
 
 Registry = Annotated[str, typer.Option("--registry", help="directory, file:///path or s3://bucket/prefix")]
@@ -33,6 +33,10 @@ Latency = Annotated[
     float | None, typer.Option("--max-latency-ms", help="the most accurate tier measured to answer in this time")
 ]
 Target = Annotated[float | None, typer.Option("--target-stderr", help="spend until every standard error is below it")]
+
+VerifyKey = Annotated[
+    Path | None, typer.Option("--verify-key", help="public key (PEM): refuse versions that it did not sign")
+]
 
 
 @contextmanager

@@ -108,9 +108,9 @@ class Lineage(msgspec.Struct, frozen=True):
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """`roles` maps predict, proposal, energy, mixture, scores, background, holdout, control, surrogate, amortized and
-    the graphs of `tiers` to file names; `files` holds their hashes. `machine`: where latencies were measured.
-    `labels`: which nodes it is for, such as {"cpu": "epyc"}; none: any.
+    """`roles` maps predict, proposal, energy, mixture, scores, background, holdout, control, surrogate, amortized, the
+    graphs of `tiers` and `part:<target>` (the manifest of another target's bundle) to file names; `files` holds their
+    hashes. `machine`: where latencies were measured. `labels`: what the model is for, such as a class of nodes.
 
     `base_value`: mean of f over the training rows, in the target's unit. `example`: a row and its stored answer, asked
     again before a version is served. `scaling`: the statistics of the training part that the graphs hold.

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import grpc
 import uvicorn
@@ -71,7 +72,9 @@ async def serve(
     log = Log(write or _to_stdout)
     versions = Versions(specs(model))
     candidates = {slot: Slot(slot.name, shadow) for slot in versions.slots if shadow and shadow != slot.channel}
-    rollout = Rollout(lambda: Registry(registry), versions.slots, list(candidates.values()), settings.poll_s, log)
+    rollout = Rollout(
+        lambda: Registry(registry, settings.verify_key), versions.slots, list(candidates.values()), settings.poll_s, log
+    )
     beside = Shadow(candidates, settings.shadow_share, log) if shadow else None
     threading.Thread(target=_import_ahead, daemon=True).start()
     with (
@@ -132,16 +135,21 @@ async def serve(
 
 def run(
     registry: str, model: str | Sequence[str], http: str = "127.0.0.1:8080", grpc: str = "127.0.0.1:50051",
-    shadow: str | None = None,
+    verify_key: Path | None = None, shadow: str | None = None,
 ) -> None:  # fmt: skip
-    """Serve until SIGTERM or SIGINT; returns when everything in flight is done. Raises as `serve`."""
+    """Serve until SIGTERM or SIGINT; returns when everything in flight is done. `verify_key` goes before that of the
+    environment. Raises as `serve`.
+    """
+    settings = from_environment()
+    if verify_key is not None:
+        settings = settings.model_copy(update={"verify_key": verify_key})
 
     async def main() -> None:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for sig in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(sig, stop.set)
-        await serve(registry, model, http, grpc, stop=stop, shadow=shadow)
+        await serve(registry, model, http, grpc, settings, stop, shadow=shadow)
 
     asyncio.run(main())
 

@@ -24,7 +24,7 @@ from ascribe.core.control import Control, fit_control
 from ascribe.core.energy import EmShap
 from ascribe.core.errors import InputError
 from ascribe.core.features import Feature
-from ascribe.core.judge import power_error
+from ascribe.core.judge import block_mean, power_error
 from ascribe.train.amortized import train_amortized
 from ascribe.train.clean import Cleaned, clean
 from ascribe.train.compile import Wanted, compile_bundle
@@ -45,7 +45,6 @@ from ascribe.train.watch import Watcher
 __all__ = ["Report", "TrainOptions", "prepare", "train"]
 
 HOLDOUT_ROWS = 2000
-CHOICE_BLOCKS = 30
 
 
 @dataclass(frozen=True)
@@ -240,11 +239,9 @@ def _fit_power(data: Dataset, options: TrainOptions, device: str, watch: Watcher
 
 
 def _block_gain(y: np.ndarray, old: np.ndarray, new: np.ndarray) -> tuple[float, float]:
-    """Mean of (old - y)^2 - (new - y)^2 over blocks of neighbouring rows, and its standard error: rows close in time
-    share their errors, so rows are not independent, blocks about are.
-    """
-    blocks = np.array([d.mean() for d in np.array_split((old - y) ** 2 - (new - y) ** 2, CHOICE_BLOCKS) if len(d)])
-    return float(blocks.mean()), float(blocks.std(ddof=1) / np.sqrt(len(blocks)))
+    """Mean of (old - y)^2 - (new - y)^2 and its standard error over blocks of neighbouring rows."""
+    found = block_mean((old - y) ** 2 - (new - y) ** 2)
+    return found.mean, found.stderr
 
 
 def _with_range(features: Sequence[Feature], data: Dataset) -> list[Feature]:
