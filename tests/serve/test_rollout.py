@@ -18,7 +18,7 @@ from ascribe.bundle.archive import open_directory, write
 from ascribe.bundle.registry import Channel, Event
 from ascribe.core.errors import InputError
 from ascribe.serve.rollout import Rollout
-from ascribe.serve.versions import specs
+from ascribe.serve.versions import now, specs
 from ascribe.serve.wire import attribution_pb2 as pb
 from ascribe.serve.wire.attribution_pb2_grpc import AttributionServiceStub
 from tests.bundle import made
@@ -265,3 +265,21 @@ def test_models_are_named_once():
         specs(["a", "a@production"])
     with pytest.raises(InputError, match="--model"):
         specs([])
+
+
+def test_a_running_server_says_what_it_holds_until_it_stops(fleet: Fleet):
+    old, new = fleet.first("m"), fleet.publish("m", 2)
+    with serving(fleet) as server:
+        fleet.promote("m", new)
+        until(lambda: server.card()["version"] == new.version)
+        until(lambda: list(fleet.registry.serving("m", now()).values()) == [[old.version, new.version]])
+    assert fleet.registry.serving("m", now()) == {}
+
+
+def test_a_registry_that_cannot_be_written_is_served_from(fleet: Fleet):
+    (fleet.place / "registry/m/serving").write_text("a file where a folder must be")
+    with serving(fleet) as server:
+        until(lambda: len(server.events("unannounced")) == 1)
+        new = fleet.publish("m", 2)
+        fleet.promote("m", new)
+        until(lambda: server.card()["version"] == new.version)

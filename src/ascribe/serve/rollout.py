@@ -23,6 +23,7 @@ from ascribe.core.errors import AscribeError, NotFound, RegistryError
 from ascribe.serve import memory, work
 from ascribe.serve.faults import UnavailableError
 from ascribe.serve.observe import Log
+from ascribe.serve.presence import Presence, held
 from ascribe.serve.versions import Lease, Slot, Status, fetch, now
 
 __all__ = ["Rollout"]
@@ -62,6 +63,7 @@ class Rollout:
         self._jobs: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="rollout", daemon=True)
         self._stopping = False
+        self._presence = Presence(log)
 
     @cached_property
     def _registry(self) -> Registry:
@@ -118,6 +120,7 @@ class Rollout:
                 if watch.slot.name == slot.name:
                     watch.seen, watch.retry_s = "", 0.0
                     self._look(watch)
+            self._presence.say(self._registry, held(watch.slot for watch in self._watches))
             done.set_result(None)
         except NotFound as exc:
             done.set_exception(exc)
@@ -135,12 +138,14 @@ class Rollout:
                 job = self._poll
             if job is not None:
                 job()
+        self._presence.end(self._registry)
 
     def _poll(self) -> None:
         for watch in self._watches:
             if watch.due_s <= time.monotonic() and not self._stopping:
                 self._look(watch)
                 watch.due_s = time.monotonic() + self._poll_s * random.uniform(1 - JITTER, 1 + JITTER)
+        self._presence.say(self._registry, held(watch.slot for watch in self._watches))
 
     def _look(self, watch: _Watch) -> None:
         """Ask for the pointer's tag; if it changed, or a failed version is due again, for the pointer."""
@@ -196,8 +201,8 @@ class Rollout:
     def _warm(self, slot: Slot, wanted: Event) -> Lease | None:
         """The wanted version, if any slot of that model holds it: the one before, or the shadow that is promoted."""
         slots = [w.slot for w in self._watches if w.slot.name == slot.name]
-        held = [lease for s in slots for lease in (s.before, s.lease) if lease and lease.is_of(wanted)]
-        return held[0] if held else None
+        fit = [lease for s in slots for lease in (s.before, s.lease) if lease and lease.is_of(wanted)]
+        return fit[0] if fit else None
 
     def _mourn(self, lease: Lease) -> None:
         """Give memory back once a model's last lease has ended, wherever that is."""
@@ -211,8 +216,8 @@ class Rollout:
 
     def _say(self, slot: Slot, state: str, wanted: str, reason: str = "") -> None:
         """A status, and a line of the log where it is another one."""
-        held = slot.status
-        if (held.state, held.wanted, held.reason) == (state, wanted, reason):
+        last = slot.status
+        if (last.state, last.wanted, last.reason) == (state, wanted, reason):
             return
         slot.status = Status(state, wanted, reason)
         if state != "loading":
