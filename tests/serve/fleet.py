@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 
 from ascribe.bundle.archive import open_directory, write
-from ascribe.bundle.registry import Registry
+from ascribe.bundle.registry import Channel, Event, Registry
 from ascribe.core.errors import NotFound
 from ascribe.serve.app import running
 from ascribe.serve.settings import Settings
@@ -42,14 +42,19 @@ class Known:
 
 @dataclass
 class Fleet:
-    """A registry on a directory; `known` versions by name of model and version."""
+    """A registry, on a directory or `elsewhere`; `known` versions by name of model and version."""
 
     place: Path
+    elsewhere: str = ""
     known: dict[tuple[str, str], Known] = field(default_factory=dict)
 
     @property
     def registry(self) -> Registry:
-        return Registry(str(self.place / "registry"))
+        return Registry(self.uri)
+
+    @property
+    def uri(self) -> str:
+        return self.elsewhere or str(self.place / "registry")
 
     def publish(self, name: str, k: int, labels: dict[str, str] | None = None, **changes: Any) -> Known:
         """Version number `k` of a model: weights and bias grow with k."""
@@ -72,6 +77,15 @@ class Fleet:
         except NotFound:
             held = None
         self.registry.promote(name, known.version, AT, channel, expected=held)
+
+    def promote_unseen(self, name: str, event: Event) -> None:
+        """Move production to where nobody looks whether the version is whole."""
+
+        def moved(raw: bytes | None) -> bytes:
+            held = msgspec.json.decode(raw or b"", type=Channel)
+            return msgspec.json.encode(Channel([*held.history, event]))
+
+        self.registry.store.swap(f"{name}/channels/production.json", moved)
 
     def archive(self, name: str, known: Known) -> Path:
         return self.place / "registry" / name / "versions" / f"{known.version}.zip"
@@ -106,7 +120,7 @@ def serving(fleet: Fleet, model: Any = "m", shadow: str | None = None, **setting
     log: list[bytes] = []
     chosen = Settings(**{**FAST, **settings})
     with (
-        running(str(fleet.place / "registry"), model, chosen, write=log.append, shadow=shadow) as at,
+        running(fleet.uri, model, chosen, write=log.append, shadow=shadow) as at,
         httpx.Client(base_url=at.http, timeout=20) as http,
         grpc.insecure_channel(at.grpc) as channel,
     ):

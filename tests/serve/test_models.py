@@ -13,12 +13,12 @@ from typing import Any
 import grpc
 import pytest
 
-from ascribe.bundle.archive import Bundle, open_directory
+from ascribe.bundle.archive import compose, open_directory
 from ascribe.bundle.manifest import Manifest, Target
 from ascribe.serve.wire import attribution_pb2 as pb
 from tests.bundle import made
 
-from .fleet import Fleet, Server, serving
+from .fleet import AT, Fleet, Server, serving
 
 ROW = made.rows(1, 9)[0].tolist()
 EPYC, GENOA, XEON = {"cpu": "epyc"}, {"cpu": "epyc", "gen": "4"}, {"cpu": "xeon"}
@@ -127,20 +127,20 @@ def test_labels_leave_the_version_of_a_bundle_without_any_as_it_was():
     assert Manifest.decode(manifest.encode()).labels == {}
 
 
-def test_a_request_names_one_of_several_outputs(tmp_path, monkeypatch):
+def test_a_request_names_one_of_several_outputs(tmp_path):
     fleet = Fleet(tmp_path)
     package = fleet.publish("m", 1)
-    fleet.promote("m", package)
-    made.made(tmp_path / "dram", weights=(1.0, 2.0, 3.0), bias=5.0, target=Target("dram_power", "W"))
-    dram = open_directory(tmp_path / "dram")
-    monkeypatch.setattr(Bundle, "parts", lambda self: {"dram_power": dram})
+    dram = made.made(tmp_path / "dram", weights=(1.0, 2.0, 3.0), bias=5.0, target=Target("dram_power", "W"))
+    whole = compose(tmp_path / "whole", open_directory(tmp_path / "m-1"), {"dram_power": dram})
+    version = fleet.registry.publish("m", whole)
+    fleet.registry.promote("m", version, AT)
     with serving(fleet) as server:
         assert server.card()["outputs"] == [{"name": "power", "unit": "W"}, {"name": "dram_power", "unit": "W"}]
         for name, want in (("", package.predict(ROW)), ("power", package.predict(ROW)), ("dram_power", None)):
             answer = server.ask({"values": ROW}, output=name).json()
             want = want or 5.0 + float(made.np.array([1.0, 2.0, 3.0]) @ made.np.array(ROW))
             assert answer["output"] == (name or "power")
-            assert answer["version"] == package.version
+            assert answer["version"] == version
             assert answer["attributions"][0]["prediction"] == pytest.approx(want, rel=1e-5)
             assert over_grpc(server, output=name).attributions[0].prediction == answer["attributions"][0]["prediction"]
         refused = server.ask({"values": ROW}, output="platform")

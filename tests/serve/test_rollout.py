@@ -15,7 +15,6 @@ import msgspec
 import pytest
 
 from ascribe.bundle.archive import open_directory, write
-from ascribe.bundle.registry import Channel, Event
 from ascribe.core.errors import InputError
 from ascribe.serve.rollout import Rollout
 from ascribe.serve.versions import now, specs
@@ -118,7 +117,7 @@ def test_a_version_that_cannot_be_had_changes_nothing_and_heals(fleet: Fleet, ha
     event = fleet.registry.channel("m", "judged").current
     with serving(fleet) as server:
         harm(archive)  # after it was judged
-        fleet.registry.store.swap("m/channels/production.json", lambda raw: _with(raw, event))
+        fleet.promote_unseen("m", event)
         until(lambda: server.card()["rollout"]["state"] == "failed")
         card = server.card()
         assert (card["version"], card["rollout"]["wanted"]) == (old.version, new.version)
@@ -131,11 +130,6 @@ def test_a_version_that_cannot_be_had_changes_nothing_and_heals(fleet: Fleet, ha
         assert server.card()["rollout"] | {"at": ""} == {
             "state": "current", "wanted": new.version, "reason": "", "at": "", "kept": old.version,
         }  # fmt: skip
-
-
-def _with(raw: bytes | None, event: Event) -> bytes:
-    held = msgspec.json.decode(raw or b"", type=Channel)
-    return msgspec.json.encode(Channel([*held.history, event]))
 
 
 def test_a_stored_example_that_differs_is_not_served(fleet: Fleet):
@@ -214,8 +208,7 @@ def test_admin_calls_need_the_token_that_the_server_was_given(fleet: Fleet):
 
 def rollout_of(fleet: Fleet) -> Rollout:
     """The one inside the running server of a fleet."""
-    uri = str(fleet.place / "registry")
-    return next(o for o in gc.get_objects() if isinstance(o, Rollout) and o._registry.uri == uri)
+    return next(o for o in gc.get_objects() if isinstance(o, Rollout) and o._registry.uri == fleet.uri)
 
 
 def test_polling_asks_for_the_tag_alone(fleet: Fleet):
