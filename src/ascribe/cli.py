@@ -16,6 +16,7 @@ from ascribe.cli_options import (
     Groups,
     Latency,
     Method,
+    Output,
     Registry,
     Samples,
     Seed,
@@ -24,6 +25,7 @@ from ascribe.cli_options import (
     Value,
     VerifyKey,
     extra,
+    labelled,
 )  # fmt: skip
 from ascribe.console import bars, err, show_report, watcher
 from ascribe.core.errors import AscribeError, InputError
@@ -51,7 +53,7 @@ def _listed(text: str | None) -> tuple[str, ...]:
 @app.command()
 def train(
     data: Annotated[Path, typer.Option("--data", help="Parquet, CSV (.gz) or Arrow file")],
-    target: Annotated[str, typer.Option("--target", help="column to predict, such as measured watts")],
+    target: Annotated[str, typer.Option("--target", help="column to predict, such as watts; or a,b,c")],
     out_dir: Annotated[Path, typer.Option("--out", help="folder of the bundle")],
     features: Annotated[str | None, typer.Option("--features", help="a,b,c (default: every numeric column)")] = None,
     time: Annotated[
@@ -65,14 +67,18 @@ def train(
     max_seconds: Annotated[
         float | None, typer.Option("--max-seconds", help="bound EmSHAP's fit; then not repeatable")
     ] = None,
+    label: Annotated[
+        list[str] | None, typer.Option("--label", help="key=value, kept in the bundle; repeatable")
+    ] = None,
 ) -> None:
     """Clean a table, train the power model and EmSHAP, and write one bundle that offers both."""
     with extra("train", "torch and xgboost"):
         from ascribe.train.pipeline import TrainOptions
-        from ascribe.train.pipeline import train as run
+        from ascribe.train.targets import train_targets
+    targets = _listed(target)
     options = TrainOptions(
         data,
-        target,
+        targets[0] if targets else target,
         out_dir,
         _listed(features) or None,
         time,
@@ -82,9 +88,10 @@ def train(
         family,
         seed,
         max_seconds,
+        labels=labelled(label),
     )
     with bars() as shown:
-        report = run(options, watcher(shown))
+        report = train_targets(options, targets, watcher(shown))
     show_report(report, out_dir)
 
 
@@ -102,6 +109,7 @@ def explain(
     target_stderr: Target = None,
     tier: Tier = None,
     max_latency_ms: Latency = None,
+    target: Output = None,
 ) -> None:
     """Explain every row of a file: prediction, base_value, a column per feature, stderr_<feature>, status."""
     from ascribe import api
@@ -109,8 +117,8 @@ def explain(
 
     if output.suffix != ".parquet":
         raise InputError(f"{output}: the answer is a Parquet file, name it .parquet")
-    a = _explained(api.open(bundle), read_table(data), groups, method, budget, samples, seed, value, target_stderr,
-                   tier, max_latency_ms)  # fmt: skip
+    a = _explained(api.open(bundle).output(target), read_table(data), groups, method, budget, samples, seed, value,
+                   target_stderr, tier, max_latency_ms)  # fmt: skip
     write_parquet(api.columns(a), output)
     counts = {word: int((a.status == word).sum()) for word in dict.fromkeys(a.status.tolist())}
     told = ", ".join(f"{n} {word}" for word, n in counts.items())
@@ -135,6 +143,7 @@ def plot(
     target_stderr: Target = None,
     tier: Tier = None,
     max_latency_ms: Latency = None,
+    target: Output = None,
 ) -> None:
     """Draw chosen rows of a file as waterfalls."""
     from ascribe import api
@@ -142,7 +151,7 @@ def plot(
 
     with extra("report", "matplotlib"):
         from ascribe.report import plots
-    model, table = api.open(bundle), read_table(data)
+    model, table = api.open(bundle).output(target), read_table(data)
     if rows is None:
         f = model.predict(table)
         import numpy as np

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ascribe.cli_options import Budget, Channel, Registry, Seed, extra
+from ascribe.cli_options import Budget, Channel, Registry, Seed, VerifyKey, extra
 from ascribe.console import err, now, show_verdict
 
 __all__ = ["add_to"]

@@ -9,11 +9,11 @@ from typing import Annotated
 
 import typer
 
-from ascribe.core.errors import MissingExtra
+from ascribe.core.errors import InputError, MissingExtra
 
 __all__ = [
-    "Budget", "Channel", "Groups", "Latency", "Method", "Registry", "Samples", "Seed", "Target", "Tier", "Value",
-    "VerifyKey", "extra",
+    "Budget", "Channel", "Groups", "Latency", "Method", "Output", "Registry", "Samples", "Seed", "Target", "Tier",
+    "Value", "VerifyKey", "extra", "labelled",
 ]  # fmt: skip
 
 Registry = Annotated[str, typer.Option("--registry", help="directory, file:///path or s3://bucket/prefix")]
@@ -34,6 +34,9 @@ Latency = Annotated[
 ]
 Target = Annotated[float | None, typer.Option("--target-stderr", help="spend until every standard error is below it")]
 
+Output = Annotated[
+    str | None, typer.Option("--target", help="which prediction of a bundle of several (default: its first)")
+]
 VerifyKey = Annotated[
     Path | None, typer.Option("--verify-key", help="public key (PEM): refuse versions that it did not sign")
 ]
@@ -46,3 +49,17 @@ def extra(name: str, what: str) -> Iterator[None]:
         yield
     except ModuleNotFoundError as exc:
         raise MissingExtra(f"this command needs {what}: pip install 'ascribe[{name}]' ({exc.name} is missing)") from exc
+
+
+def labelled(words: list[str] | None) -> dict[str, str]:
+    """key=value, each once.
+
+    >>> labelled(["rack=7", "cpu=epyc"])
+    {'rack': '7', 'cpu': 'epyc'}
+    """
+    pairs = [word.partition("=") for word in words or []]
+    if wrong := [word for word, (key, sign, _) in zip(words or [], pairs, strict=True) if not key or not sign]:
+        raise InputError(f"a label is key=value, not '{wrong[0]}'")
+    if len({key for key, _, _ in pairs}) < len(pairs):
+        raise InputError("give each label once")
+    return {key: value for key, _, value in pairs}

@@ -14,6 +14,7 @@ from ascribe.bundle.registry import Registry
 from ascribe.bundle.selftest import checked, selftest
 from ascribe.bundle.store import open_store
 from ascribe.core.errors import RegistryError
+from tests.journey import ascribe, one_line
 from tests.stores import Place
 
 from .made import NAME, made
@@ -123,3 +124,18 @@ def test_a_store_that_cannot_be_reached_says_so(tmp_path: Path, monkeypatch):
     with pytest.raises(RegistryError, match="s3://none/at-all cannot be used") as caught:
         checked("s3://none/at-all")
     assert "\n" not in str(caught.value)
+
+
+def test_the_command_says_what_holds_or_why_not(careless_s3: Place, tmp_path):
+    good = ascribe("registry", "check", tmp_path)
+    assert good.returncode == 0, good.stderr
+    assert good.stdout.splitlines() == [*selftest(open_store(str(tmp_path))), f"{tmp_path} can have several writers"]
+    bad = ascribe("registry", "check", careless_s3.uri)
+    assert bad.returncode == 2
+    assert "ignores create-only writes" in one_line(bad)
+
+
+def test_the_command_on_a_store_with_conditional_writes(s3: Place):
+    done = ascribe("registry", "check", s3.uri)
+    assert done.returncode == 0, done.stderr
+    assert "a write against a stale e-tag is refused" in done.stdout

@@ -16,7 +16,7 @@ import msgspec
 from ascribe.bundle.manifest import FileEntry, Manifest, digest
 from ascribe.core.errors import BundleError, InputError, NotFound, TamperedError
 
-__all__ = ["Bundle", "compose", "entry", "open_directory", "pack", "unpack", "write", "write_manifest"]
+__all__ = ["PART", "Bundle", "compose", "entry", "open_directory", "pack", "unpack", "write", "write_manifest"]
 
 MANIFEST = "manifest.json"
 PART = "part:"  # a role that names the manifest of another target's bundle

@@ -61,8 +61,7 @@ def stability(candidate: Model, production: Model | None, X: np.ndarray) -> Stab
 
 def told(found: Stability, said: Said) -> None:
     """Reasons for and against."""
-    noisy = found.own > NOISY
-    said.say(not noisy, f"attributions differ by {found.own:.2g} of themselves from seed to seed")
+    said.say(found.own <= NOISY, f"attributions differ by {found.own:.2g} of themselves from seed to seed")
     if found.moved is None or found.explained is None or found.rank is None:
         return
     accounted = ACCOUNTED * (found.own + found.explained)

@@ -80,7 +80,7 @@ def _removed(registry: Registry, name: str, version: str, now: str, ttl_s: float
 
 def _held(registry: Registry, name: str, now: str, ttl_s: float) -> dict[str, str]:
     """Versions that somebody needs, and who."""
-    held = {}
+    held: dict[str, str] = {}
     for server, versions in registry.serving(name, now, ttl_s).items():
         held |= dict.fromkeys(versions, f"server {server} holds it")
     for channel in registry.channels(name):
@@ -97,5 +97,5 @@ def _young(registry: Registry, name: str, now: str, minimum_age_s: float) -> dic
     return {
         path.rsplit("/", 1)[1].removesuffix(".zip"): f"younger than {minimum_age_s:g} s"
         for path, written in registry.store.written(f"{name}/versions").items()
-        if path.endswith(".zip") and (at - written).total_seconds() < minimum_age_s
+        if path.endswith(".zip") and minimum_age_s and (at - written).total_seconds() < minimum_age_s
     }

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import platform
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -51,6 +51,7 @@ HOLDOUT_ROWS = 2000
 class TrainOptions:
     """`features`: None takes every numeric column but target, time and group. `family`: best or one by name.
     `surrogate`: fit one, and let it be chosen or stacked; `amortized`: learn the one-pass explainer from it.
+    `excluded`: columns that are no features; `labels`: what the model is for, kept in the manifest.
 
     Raises InputError for an unknown family or a held-out share outside (0, 1).
     """
@@ -68,6 +69,8 @@ class TrainOptions:
     max_seconds: float | None = None
     surrogate: bool = True
     amortized: bool = True
+    excluded: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.family != "best" and self.family not in POWER_FAMILIES:
@@ -141,6 +144,7 @@ def train(options: TrainOptions, watch: Watcher | None = None) -> Report:
             "emshap", conditional.weighting, conditional.rank, fit.proposal.c, chosen["reason"], *values.choice
         ),
         amortized=values.amortized,
+        labels=dict(options.labels),
     )
     archive.write(options.out, made, files)
     watch.note("compiling explanations")
@@ -197,12 +201,12 @@ def prepare(options: TrainOptions, watch: Watcher) -> tuple[pa.Table, Cleaned, F
     assert isinstance(frame, pl.DataFrame)
     units = read_units(options.units) if options.units else {}
     target = describe(options.target, units)
-    reserved = {options.target, options.time, *options.group}
+    reserved = {options.target, options.time, *options.group, *options.excluded}
     names = options.features
     if names is None:
         names = tuple(c for c in frame.columns if frame[c].dtype.is_numeric() and c not in reserved)
     if unusable := [c for c in names if c in reserved]:
-        raise InputError(f"{', '.join(unusable)} cannot be a feature and the target, time or group at once")
+        raise InputError(f"{', '.join(unusable)} cannot be a feature and a target, time or group at once")
     if len(names) < 2 or len(set(names)) < len(names):
         raise InputError("at least two different features are needed: name them with --features a,b,c")
     cleaned = clean(frame, [describe(name, units) for name in names], target, options.time, options.group)
