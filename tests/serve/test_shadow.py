@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ascribe.core.errors import InputError
 from ascribe.core.explainers import Options
 from ascribe.core.features import Feature
 from ascribe.core.model import Model
@@ -81,6 +82,11 @@ def test_a_server_waits_for_a_candidate_that_is_not_there_yet(fleet: Fleet):
         fleet.promote("m", new, "candidate")
         until(lambda: server.card()["shadow"]["version"] == new.version)
         assert server.card()["version"] == fleet.first("m").version
+
+
+def test_a_shadow_is_another_channel_than_the_one_that_answers(fleet: Fleet):
+    with pytest.raises(InputError, match="--shadow production is the channel"), serving(fleet, shadow="production"):
+        pass
 
 
 def test_without_a_shadow_the_card_has_none(fleet: Fleet):

@@ -18,7 +18,7 @@ import uvicorn
 
 from ascribe.bundle.registry import Registry
 from ascribe.bundle.runtime import cores
-from ascribe.core.errors import ServiceError
+from ascribe.core.errors import InputError, ServiceError
 from ascribe.serve import rest, rpc
 from ascribe.serve.address import Address, bind, parse, probe
 from ascribe.serve.observe import Log
@@ -71,7 +71,7 @@ async def serve(
     stop = stop or asyncio.Event()
     log = Log(write or _to_stdout)
     versions = Versions(specs(model))
-    candidates = {slot: Slot(slot.name, shadow) for slot in versions.slots if shadow and shadow != slot.channel}
+    candidates = _candidates(versions, shadow)
     rollout = Rollout(
         lambda: Registry(registry, settings.verify_key), versions.slots, list(candidates.values()), settings.poll_s, log
     )
@@ -218,6 +218,14 @@ def _grpc_server(
         return server, Address(address.host, server.add_insecure_port(str(address)))
     except RuntimeError as exc:
         raise ServiceError(f"{address} cannot be bound: choose another address with --grpc") from exc
+
+
+def _candidates(versions: Versions, shadow: str | None) -> dict[Slot, Slot]:
+    """A slot of the shadow channel for each that answers from another one. Raises InputError where there is none."""
+    found = {slot: Slot(slot.name, shadow) for slot in versions.slots if shadow and shadow != slot.channel}
+    if shadow and not found:
+        raise InputError(f"--shadow {shadow} is the channel that answers already: name another one")
+    return found
 
 
 def _say_ready(log: Log, leases: Sequence[Lease], at: Addresses, took_ms: int) -> None:

@@ -136,15 +136,18 @@ class Rollout:
                 job = self._jobs.get(timeout=max(0.0, due - time.monotonic()))
             except queue.Empty:
                 job = self._poll
-            if job is not None:
-                job()
+            try:
+                if job is not None:
+                    job()
+            except Exception as exc:  # the next channel, or the next look, may go better; this thread must not end
+                self._log.event("rollout", state="broken", reason=_why(exc))
         self._presence.end(self._registry)
 
     def _poll(self) -> None:
         for watch in self._watches:
             if watch.due_s <= time.monotonic() and not self._stopping:
-                self._look(watch)
                 watch.due_s = time.monotonic() + self._poll_s * random.uniform(1 - JITTER, 1 + JITTER)
+                self._look(watch)
         self._presence.say(self._registry, held(watch.slot for watch in self._watches))
 
     def _look(self, watch: _Watch) -> None:
