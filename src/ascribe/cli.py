@@ -167,15 +167,18 @@ def plot(
 @app.command()
 def serve(
     registry: Registry,
-    model: Annotated[str, typer.Option("--model", help="NAME[@CHANNEL]")],
+    model: Annotated[list[str], typer.Option("--model", help="NAME[@CHANNEL]; several: again, or with commas")],
     http: Annotated[str, typer.Option("--http", help="HOST:PORT")] = "127.0.0.1:8080",
     grpc: Annotated[str, typer.Option("--grpc", help="HOST:PORT")] = "127.0.0.1:50051",
+    shadow: Annotated[
+        str | None, typer.Option("--shadow", help="CHANNEL whose version explains a sample too, to be compared")
+    ] = None,
     verify_key: VerifyKey = None,
 ) -> None:
-    """Answer attributions, with their predictions, over HTTP and gRPC until stopped."""
+    """Answer attributions, with their predictions, over HTTP and gRPC until stopped; follow the channels meanwhile."""
     from ascribe.serve.app import run
 
-    run(registry, model, http, grpc, verify_key)
+    run(registry, model, http, grpc, verify_key, shadow)
 
 
 @app.command()

@@ -139,6 +139,10 @@ class Registry:
         except NotFound as exc:
             raise NotFound(self._absent(name, f"channel '{channel}'")) from exc
 
+    def tag(self, name: str, channel: str = "production") -> str:
+        """What changes whenever the channel moves; one request, nothing is read or listed. Raises NotFound."""
+        return self.store.tag(channel_path(name, channel))
+
     def resolve(self, name: str, channel: str = "production") -> Bundle:
         """The bundle that a channel points at."""
         current = self.channel(name, channel).current

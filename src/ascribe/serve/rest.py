@@ -73,11 +73,21 @@ def door(service: Service, settings: Settings, log: Log) -> FastAPI:
 
     @app.get("/v1/models")
     async def models(request: Request) -> Response:
-        return _got(request, lambda: {"models": [card.name for card in service.cards()]})
+        return _got(request, lambda: {"models": service.names()})
 
     @app.get("/v1/models/{model}")
     async def model(request: Request, model: str) -> Response:
         return _got(request, lambda: service.card(model))
+
+    @app.post("/v1/admin/models/{model}/{verb}")
+    async def admin(request: Request, model: str, verb: str) -> Response:
+        token = request.headers.get("authorization")
+
+        async def act(entry: Entry, body: bytes) -> Any:
+            entry.asked(0, model, None)
+            return await service.admin(verb, model, token)
+
+        return await answered(request, f"admin {verb[:20]}", act)
 
     @app.get("/v2")
     @app.get("/v2/")
