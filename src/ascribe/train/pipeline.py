@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import platform
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -51,7 +51,8 @@ CHOICE_BLOCKS = 30
 @dataclass(frozen=True)
 class TrainOptions:
     """`features`: None takes every numeric column but target, time and group. `family`: best or one by name.
-    `surrogate`: fit one, and let it be chosen or stacked; `amortized`: learn the one-pass explainer from it.
+    `surrogate`: fit one, and let it be chosen or stacked; `amortized`: learn the one-pass explainer from it. `source`:
+    what the lineage says of where the file comes from.
 
     Raises InputError for an unknown family or a held-out share outside (0, 1).
     """
@@ -69,6 +70,7 @@ class TrainOptions:
     max_seconds: float | None = None
     surrogate: bool = True
     amortized: bool = True
+    source: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.family != "best" and self.family not in POWER_FAMILIES:
@@ -291,4 +293,5 @@ def _lineage(
             "validation": len(data.validation),
             "holdout": len(data.holdout),
         },
+        source=dict(options.source),
     )
