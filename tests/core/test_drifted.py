@@ -23,7 +23,7 @@ STILL = shift(0.01)
 def test_a_shift_is_measured_on_both_samples():
     rng = np.random.default_rng(0)
     X = rng.standard_normal((500, 2))
-    Y = rng.standard_normal((400, 2)) + [0, 5]
+    Y = rng.standard_normal((400, 2)) + np.array([0, 5])
     same, moved = shifts(["a", "b"], ["W", ""], X, Y, np.array([0.7, 0.3]))
     assert (word(same, T), word(moved, T)) == ("steady", "drifted")
     assert (same.name, same.unit, same.weight) == ("a", "W", 0.7)

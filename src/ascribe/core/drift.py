@@ -60,8 +60,9 @@ def stability(p: Float[np.ndarray, " bins"], q: Float[np.ndarray, " bins"], floo
 
 
 def psi(X: np.ndarray, Y: np.ndarray, bins: int = BINS) -> Float[np.ndarray, " n"]:
-    """Population stability index of each column of X (a, n) and Y (b, n), in quantile bins of X. Without any change its mean is about
-    (bins - 1)(1/a + 1/b); below .1 is read as steady, from .25 as drifted. An empty bin counts as half a row.
+    """Population stability index of each column of X (a, n) and Y (b, n), in quantile bins of X; below .1 is read as
+    steady, from .25 as drifted. Without any change its mean is about (bins - 1)(1/a + 1/b). An empty bin counts as half
+    a row of the larger sample.
 
     Raises InputError for samples without rows, of other widths, or with values that are no numbers.
     """
@@ -98,7 +99,6 @@ def energy_distance(X: np.ndarray, Y: np.ndarray) -> float:
 
     Raises as `psi`.
 
-
     >>> energy_distance(np.array([[0.0], [0.0]]), np.array([[3.0]]))
     6.0
     """
@@ -122,9 +122,11 @@ def energy(
     permutations: int = PERMUTATIONS,
     most: int = MOST_ROWS,
 ) -> Energy:
-    """Energy distance over columns divided by their pooled standard deviation, on at most `most` rows of each sample
-    (X (a, n), Y (b, n)), evenly spread, and its permutation p-value. `blocks`: each sample is cut into so many runs of neighbours, which are
-    exchanged whole (None: row by row); rows must then be in the order of time within each node. Raises as `psi`.
+    """Energy distance between X (a, n) and Y (b, n), columns divided by their pooled standard deviation, on at most
+    `most` rows of each, evenly spread, and its permutation p-value. `blocks`: each sample is cut into so many runs of
+    neighbours, which are exchanged whole (None: row by row); rows must then be in the order of time within each node.
+
+    Raises as `psi`.
     """
     X, Y = _pair(X, Y)
     X, Y = X[evenly(len(X), most)], Y[evenly(len(Y), most)]

@@ -96,7 +96,8 @@ def shifts(
 ) -> tuple[Shift, ...]:
     """Of each column, X before and Y now. Raises InputError as `core.drift.psi`."""
     sizes, (distance, p) = psi(X, Y), ks(X, Y)
-    outside = ((Y < X.min(axis=0)) | (Y > X.max(axis=0))).mean(axis=0)
+    lowest, highest = X.min(axis=0), X.max(axis=0)
+    outside = ((lowest > Y) | (highest < Y)).mean(axis=0)
     low, high = np.quantile(np.concatenate([X, Y]), [TAIL, 1 - TAIL], axis=0)
     found = []
     for j, (name, unit) in enumerate(zip(names, units, strict=True)):
