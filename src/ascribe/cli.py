@@ -10,7 +10,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from ascribe import cli_bundle
+from ascribe import cli_bundle, cli_pipeline
 from ascribe.cli_options import (
     Budget,
     Groups,
@@ -40,6 +40,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 cli_bundle.add_to(app)
+app.add_typer(cli_pipeline.app, name="pipeline")
 
 
 def _listed(text: str | None) -> tuple[str, ...]:
