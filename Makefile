@@ -32,7 +32,7 @@ check: setup  ## format, lint, types, import walls, shapes, doctests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q -p no:cacheprovider tests/core tests/laws --jaxtyping-packages=ascribe.core,beartype.beartype
-	$(BIN)/python -m pytest -q -p no:cacheprovider --doctest-modules src/ascribe --ignore=src/ascribe/serve/wire
+	$(BIN)/python -m pytest -q -p no:cacheprovider --doctest-modules src/ascribe --ignore=src/ascribe/serve/wire --ignore=src/ascribe/train/wire
 	$(BIN)/python -m pytest -q -p no:cacheprovider tests/test_walls.py
 
 bench: setup  ## accuracy against exact samplers, both servers' telemetry, gradients against Captum; results in benchmarks/results
@@ -52,6 +52,7 @@ soak: bench bench-accuracy bench-latency  ## what is measured at full size only
 
 proto: setup  ## the wire's Python from proto/
 	$(BIN)/python -m grpc_tools.protoc --proto_path=ascribe/serve/wire=proto/attribution/v1 --python_out=src --pyi_out=src --grpc_python_out=src ascribe/serve/wire/attribution.proto
+	$(BIN)/python -m grpc_tools.protoc --proto_path=ascribe/train/wire=proto/telemetry/v1 --python_out=src --pyi_out=src ascribe/train/wire/telemetry.proto
 
 clean:
 	rm -rf .venv runs tests/portability/node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -10,7 +10,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from ascribe import cli_bundle, cli_pipeline
+from ascribe import cli_bundle, cli_lake, cli_pipeline
 from ascribe.cli_options import (
     Budget,
     Groups,
@@ -23,6 +23,7 @@ from ascribe.cli_options import (
     Tier,
     Value,
     extra,
+    listed,
 )  # fmt: skip
 from ascribe.console import bars, err, show_report, watcher
 from ascribe.core.errors import AscribeError, InputError
@@ -40,11 +41,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 cli_bundle.add_to(app)
+cli_lake.add_to(app)
 app.add_typer(cli_pipeline.app, name="pipeline")
-
-
-def _listed(text: str | None) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip()) if text else ()
 
 
 @app.command()
@@ -73,9 +71,9 @@ def train(
         data,
         target,
         out_dir,
-        _listed(features) or None,
+        listed(features) or None,
         time,
-        _listed(group),
+        listed(group),
         units,
         holdout,
         family,
@@ -148,7 +146,7 @@ def plot(
 
         chosen = [int(np.nanargmax(f)), int(np.nanargmin(f))]
     else:
-        chosen = [_row(text, table.num_rows) for text in _listed(rows)]
+        chosen = [_row(text, table.num_rows) for text in listed(rows)]
     a = _explained(model, table.take(chosen), groups, method, budget, samples, seed, value, target_stderr,
                    tier, max_latency_ms)  # fmt: skip
     units = {f.name: f.unit for f in model.schema}

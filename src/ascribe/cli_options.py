@@ -13,7 +13,7 @@ from ascribe.core.errors import MissingExtra
 
 __all__ = [
     "Budget", "Channel", "Groups", "Latency", "Method", "Registry", "Samples", "Seed", "Target", "Tier", "Value",
-    "extra",
+    "extra", "listed",
 ]  # fmt: skip
 
 Registry = Annotated[str, typer.Option("--registry", help="directory, file:///path or s3://bucket/prefix")]
@@ -42,3 +42,8 @@ def extra(name: str, what: str) -> Iterator[None]:
         yield
     except ModuleNotFoundError as exc:
         raise MissingExtra(f"this command needs {what}: pip install 'ascribe[{name}]' ({exc.name} is missing)") from exc
+
+
+def listed(text: str | None) -> tuple[str, ...]:
+    """`a,b,c` -> its parts."""
+    return tuple(part.strip() for part in text.split(",") if part.strip()) if text else ()

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 import signal
-from importlib import import_module
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any
 
 import typer
 
-from ascribe.cli_options import Channel, Registry, Seed, extra
+from ascribe.cli_options import Channel, Registry, Seed, extra, listed
 from ascribe.console import bars, err, out, watcher
 from ascribe.core.errors import InputError
 
@@ -23,7 +22,7 @@ SPANS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}
 
 app = typer.Typer(help="From the lake to a promoted model: run, watch, drift, status.", rich_markup_mode=None)
 
-Lake = Annotated[str, typer.Option("--lake", help="directory, file:///path or s3://bucket/prefix")]
+Lake = Annotated[str, typer.Option("--lake", help="directory or s3://bucket/prefix")]
 Name = Annotated[str, typer.Option("--name", help="name of the model")]
 Features = Annotated[str | None, typer.Option("--features", help="a,b,c (default: those that the lake defines)")]
 Units = Annotated[Path | None, typer.Option("--units", help="TOML or JSON in place of the lake's definitions")]
@@ -156,14 +155,14 @@ def _options(
     with extra("train", "torch, xgboost and deltalake"):
         from ascribe.train.runs.plan import Training
         from ascribe.train.runs.run import RunOptions
-    names = tuple(part.strip() for part in features.split(",") if part.strip()) if features else None
-    training = Training(names, units, holdout, family, seed, max_seconds, quick)
+    training = Training(listed(features) or None, units, holdout, family, seed, max_seconds, quick)
     return RunOptions(lake, registry, name, channel, training, work, force, wait)
 
 
 def _lake(uri: str) -> Any:
     with extra("train", "deltalake"):
-        return import_module("ascribe.train.lake.lake").Lake(uri)
+        from ascribe.train.lake.lake import Lake as Opened
+    return Opened(uri)
 
 
 def _end_softly() -> None:

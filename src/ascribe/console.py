@@ -16,6 +16,8 @@ __all__ = ["bars", "err", "now", "out", "show_report", "show_verdict", "watcher"
 err = Console(stderr=True, soft_wrap=True)  # one message, one line: a terminal folds it, a pipe keeps it whole
 out = Console(soft_wrap=True)
 
+SHOWN, COLUMNS = 10, 8  # of a lake: parts, and columns of its newest rows
+
 
 def now() -> str:
     """UTC, ISO 8601, to the second."""
@@ -58,6 +60,27 @@ def show_report(report: Any, place: Path) -> None:
         table.add_row(name, f"{v['r2']:.4f}", f"{h['r2']:.4f}", f"{h['mae']:.3f}", f"{100 * h['mape']:.2f} %", mark)
     out.print(table)
     out.print(f"bundle {report.version} -> {place}", highlight=False)
+
+
+def show_lake(told: Any, to: Console) -> None:
+    """What a lake holds, and its newest rows."""
+    to.print(f"{told.uri}, version {told.version} of {told.newest_version}, {told.days[0]} to {told.days[1]}")
+    to.print(f"definitions {told.definitions or 'none: everything finite is taken'}", highlight=False)
+    table = Table("table", "rows", "files", "MiB", box=None)
+    for name, sizes in told.tables.items():
+        table.add_row(name, str(sizes["rows"]), str(sizes["files"]), f"{sizes['bytes'] / 2**20:.1f}")
+    to.print(table)
+    parts = ", ".join(f"{name} {count}" for name, count in list(told.parts.items())[:SHOWN])
+    to.print(f"rows by part: {parts}" + (f" and {len(told.parts) - SHOWN} more" if len(told.parts) > SHOWN else ""))
+    for reason, count in sorted(told.reasons.items(), key=lambda item: -item[1]):
+        to.print(f"  refused {count:6d}  {reason}", highlight=False)
+    columns = told.newest.columns[:COLUMNS]
+    newest = Table(*columns, box=None, title="newest rows", title_justify="left")
+    for row in told.newest.select(columns).iter_rows():
+        newest.add_row(*(f"{cell:.6g}" if isinstance(cell, float) else str(cell) for cell in row))
+    to.print(newest)
+    if more := len(told.newest.columns) - len(columns):
+        to.print(f"and {more} more columns: {', '.join(told.newest.columns[COLUMNS:])}", highlight=False)
 
 
 def show_verdict(verdict: Any) -> None:

@@ -36,7 +36,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
 
 
 def read_units(path: Path) -> dict[str, dict[str, Any]]:
-    """TOML or JSON:  name = "unit"  or  name = { unit = "...", low = 0, high = 10, group = "..." }.
+    """TOML or JSON:  name = "unit"  or  name = { unit = "...", low = 0, high = 10, group = "...", transform = "..." }.
 
     Raises InputError for a broken file, an unknown key, or a unit that is unknown and comes without bounds.
     """
@@ -48,7 +48,7 @@ def read_units(path: Path) -> dict[str, dict[str, Any]]:
 
 def _checked(name: str, given: Any, path: Path) -> dict[str, Any]:
     record = {"unit": given} if isinstance(given, str) else given
-    kinds = {"unit": str, "group": str, "low": int | float, "high": int | float}
+    kinds = {"unit": str, "group": str, "transform": str, "low": int | float, "high": int | float}
     if not isinstance(record, dict) or not all(k in kinds and isinstance(v, kinds[k]) for k, v in record.items()):
         raise InputError(
             f'{path}: write {name} = "unit" or {name} = {{ unit = "...", low = 0, high = 1, group = "..." }}'

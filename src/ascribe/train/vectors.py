@@ -7,7 +7,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-__all__ = ["Batch", "DeadLetter", "Places", "Vectors"]
+__all__ = ["RESERVED", "Batch", "DeadLetter", "Places", "Vectors"]
+
+RESERVED = frozenset(("id", "node", "timestamp", "power_w", "day", "shard"))
+"""Columns of the lake that are no features."""
 
 
 @dataclass(frozen=True, eq=False)

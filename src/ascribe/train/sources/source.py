@@ -29,6 +29,10 @@ class Source(Protocol):
         """The lake holds everything before these positions."""
         ...
 
+    def idle(self) -> bool:
+        """Whether all that is there has been read, as far as known."""
+        ...
+
     def lag(self) -> Mapping[str, int]:
         """Messages of each stream that are not read yet, as far as known."""
         ...

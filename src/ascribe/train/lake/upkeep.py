@@ -1,0 +1,90 @@
+"""Upkeep of a lake: small files joined, old ones removed; and what it holds, for people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+from deltalake.exceptions import DeltaError
+
+from ascribe.core.errors import LakeError
+from ascribe.train.lake.lake import Lake
+
+__all__ = ["Described", "compact", "described"]
+
+FILE_BYTES = 128 << 20
+
+
+@dataclass(frozen=True)
+class Described:
+    """`tables`: rows, files and bytes by table; `nodes`: rows by node or shard; `newest`: the last rows."""
+
+    uri: str
+    version: int
+    newest_version: int
+    definitions: str
+    tables: dict[str, dict[str, int]]
+    parts: dict[str, int]
+    days: tuple[str, str]
+    reasons: dict[str, int]
+    newest: pl.DataFrame
+
+
+def described(lake: Lake, version: int | None = None, rows: int = 5) -> Described:
+    """Raises LakeError for no lake, InputError for no such version."""
+    held = lake.rows.opened(version)
+    added = _added(held)
+    by, day = held.metadata().partition_columns
+    known = lake.features()
+    newest = lake.newest(rows, version)
+    reasons: dict[str, int] = {}
+    for table in (lake.quarantine, lake.dead):
+        if table.version is not None:
+            kinds = table.read(columns=["reason"])["reason"].to_pylist()
+            for kind in (reason.split(" (")[0] for reason in kinds):
+                reasons[kind] = reasons.get(kind, 0) + 1
+    parts = added.group_by(f"partition.{by}").agg(pl.col("num_records").sum()).sort(f"partition.{by}")
+    days = sorted(added[f"partition.{day}"].to_list())
+    return Described(
+        lake.uri, held.version(), lake.version() or 0, known.version if known else "",
+        {name: _sizes(table.opened(version if name == "rows" else None)) for name, table in lake.tables().items()
+         if table.version is not None},
+        dict(parts.iter_rows()), (days[0], days[-1]) if days else ("", ""), reasons, newest,
+    )  # fmt: skip
+
+
+def compact(lake: Lake, keep_hours: float = 168.0) -> list[str]:
+    """Join the small files of every table and remove what no version of the last hours needs; what was done, in words.
+
+    Readers and writers go on meanwhile. Raises LakeError.
+    """
+    said = []
+    for name, table in lake.tables().items():
+        if table.version is None:
+            continue
+        held = table.opened()
+        before = len(held.file_uris())
+        try:
+            held.optimize.compact(target_size=FILE_BYTES)
+            gone = held.vacuum(
+                retention_hours=max(0, round(keep_hours)), dry_run=False, enforce_retention_duration=False
+            )
+            held.create_checkpoint()
+            held.cleanup_metadata()
+        except (DeltaError, OSError) as exc:
+            raise LakeError(f"{table.uri} cannot be compacted ({str(exc).splitlines()[0]})") from exc
+        said.append(f"{name}: {before} files -> {len(table.opened().file_uris())}, {len(gone)} removed from storage")
+    return said
+
+
+def _sizes(held: Any) -> dict[str, int]:
+    added = _added(held)
+    return {"rows": int(added["num_records"].sum()), "files": len(added), "bytes": int(added["size_bytes"].sum())}
+
+
+def _added(held: Any) -> pl.DataFrame:
+    frame = pl.from_arrow(pa.table(held.get_add_actions(flatten=True)))
+    assert isinstance(frame, pl.DataFrame)
+    return frame
