@@ -115,8 +115,6 @@ def status(lake: Lake, registry: Registry, name: Name) -> None:
     """Who runs now, the last runs and how they ended, the last drift."""
     import time
 
-    from rich.table import Table
-
     from ascribe.bundle.registry import Registry as Store
     from ascribe.bundle.state import State, beside
     from ascribe.train.runs import lock, record
@@ -126,12 +124,14 @@ def status(lake: Lake, registry: Registry, name: Name) -> None:
     store.versions(name)
     holder = lock.holder(store.store, name, time.time)
     out.print(f"running: {holder}" if holder else "nobody runs", highlight=False)
-    table = Table("run", "status", "lake", "labelled rows", "version", "stages", "why", box=None)
     for held in record.runs(state, name, SHOWN):
-        stages = " ".join(f"{stage} {done.seconds:.0f}s" for stage, done in held.stages.items())
-        table.add_row(held.run, held.status, str(held.lake_version), str(held.rows), held.version, stages,
-                      held.error or ", ".join(held.why))  # fmt: skip
-    out.print(table)
+        out.print(f"{held.run}  {held.status}", style="bold", highlight=False)
+        told = f"lake version {held.lake_version}, {held.rows} labelled rows" + f" -> {held.version}" * bool(
+            held.version
+        )
+        out.print(f"    {told} ({', '.join(held.why)})", highlight=False)
+        stages = "  ".join(f"{stage} {done.seconds:.1f} s" for stage, done in held.stages.items())
+        out.print(f"    {held.error or stages}", highlight=False)
     if (found := newest(state, name)) is not None:
         out.print(f"drift {found.at}: {found.word}; {found.reasons[0]}", highlight=False)
 

@@ -70,7 +70,7 @@ def test_predictions_and_attributions_count():
 
 def test_errors_count_only_where_they_grew():
     assert verdict([STILL], STILL, [], shift(0.3), 0.001, T)[0] == "drifted"
-    assert verdict([STILL], STILL, [], shift(0.3, mean_now=5.0), 0.001, T)[0] == "watch"
+    assert verdict([STILL], STILL, [], shift(0.3, mean_now=5.0), 0.001, T)[0] == "steady"
 
 
 def test_what_blocks_of_one_series_do_anyway_is_no_drift():

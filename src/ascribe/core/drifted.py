@@ -125,15 +125,15 @@ def verdict(
 
     drifted: predictions have; or inputs, or attributions, that carry `weight` of the output together have; or errors
     have and are larger now. Not where energy distance is no rarer than `p`: blocks of one series differ as much, and
-    the word is then watch, as it is where anything is not steady.
+    the word is then watch, as it is where anything is not steady. Errors that shrank are no cause for either.
     """
     grave: list[str] = []
     for what, held in (("inputs", inputs), ("attributions", attributions)):
         moved = [s for s in sorted(held, key=lambda s: -s.psi) if word(s, thresholds) == "drifted"]
         carried = sum(s.weight for s in moved)
         if moved and carried >= thresholds.weight:
-            named = listed([f"{s.name} (PSI {s.psi:.2f})" for s in moved], 3)
-            grave.append(f"{what} that carry {100 * carried:.0f} % of the output drifted: {named}")
+            told = listed([f"{s.name} (PSI {s.psi:.2f})" for s in moved], 3)
+            grave.append(f"{what} that carry {100 * carried:.0f} % of the output drifted: {told}")
     if word(predictions, thresholds) == "drifted":
         grave.append(
             f"predictions drifted (PSI {predictions.psi:.2f}): mean {predictions.mean_before:.4g} before, "
@@ -146,8 +146,15 @@ def verdict(
         return "watch", (*grave, doubt)
     if grave:
         return "drifted", tuple(grave)
-    everything = [*inputs, predictions, *attributions, *([errors] if errors else [])]
-    astir = [s for s in sorted(everything, key=lambda s: -s.psi) if word(s, thresholds) != "steady"]
+    named = [(s, s.name) for s in (*inputs, predictions)] + [(s, f"attribution to {s.name}") for s in attributions]
+    if errors is not None and errors.mean_now > errors.mean_before:
+        named.append((errors, "errors"))
+    astir = [f"{name} (PSI {s.psi:.2f})" for s, name in sorted(named, key=_size) if word(s, thresholds) != "steady"]
     if astir:
-        return "watch", (f"not steady: {listed([f'{s.name} (PSI {s.psi:.2f})' for s in astir], 3)}",)
+        return "watch", (f"not steady: {listed(astir, 3)}",)
     return "steady", (f"every PSI is below {thresholds.watch:g}",)
+
+
+def _size(named: tuple[Shift, str]) -> float:
+    """The largest first."""
+    return -named[0].psi
