@@ -48,7 +48,7 @@ def telemetry(
 
 def pour(uri: str, table: pa.Table) -> Lake:
     """Append to the lake, whose features are defined."""
-    deltalake.write_deltalake(uri, table, mode="append", partition_by=["node", "day"])
+    deltalake.write_deltalake(uri, table, mode="append", partition_by=["node", "day"], schema_mode="merge")
     lake = Lake(uri)
     lake.define(DEFINED)
     return lake

@@ -17,6 +17,7 @@ __all__ = ["ENDED", "RUNS", "Run", "StageRecord", "latest", "moment", "runs", "s
 
 RUNS = "runs"
 ENDED = ("promoted", "refused")  # the gate has spoken
+LOOKED_AT = 100  # newest records, for one of a channel
 
 
 @dataclass(frozen=True)
@@ -81,9 +82,10 @@ def runs(state: State, name: str, most: int | None = None) -> list[Run]:
     return found
 
 
-def latest(state: State, name: str) -> Run | None:
-    """The newest run, however it ended."""
-    return next(iter(runs(state, name, 1)), None)
+def latest(state: State, name: str, registry: str, channel: str) -> Run | None:
+    """The newest run of a model for a channel of a registry, however it ended."""
+    recent = runs(state, name, LOOKED_AT)
+    return next((run for run in recent if (run.registry, run.channel) == (registry, channel)), None)
 
 
 def stamp(seconds: float) -> str:

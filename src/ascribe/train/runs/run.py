@@ -71,7 +71,7 @@ def run(
     registry, state = Registry(options.registry), State(beside(options.lake))
     registry.versions(options.name)  # a wrong name is found here
     with held(registry.store, options.name, clock, ", ".join(why), options.lease, options.wait) as lease:
-        before = latest(state, options.name)
+        before = latest(state, options.name, options.registry, options.channel)
         record = _begun(options, lake, before, why, clock)
         if before is not None and before.plan == record.plan and _settled(before, registry, options):
             watch.note(f"nothing to do: run {before.run} has {before.status} {before.version} of the same rows")

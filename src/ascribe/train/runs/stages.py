@@ -78,7 +78,7 @@ def perform(stage: Stage, done: Mapping[str, Done], place: Path, code: str) -> D
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     begin = time.monotonic()
-    result = dict(stage.work(folder, done))
+    result = msgspec.json.decode(msgspec.json.encode(dict(stage.work(folder, done))))  # as it will be read
     seconds = time.monotonic() - begin
     files = {path.relative_to(folder).as_posix(): _settled(path) for path in _files(folder)}
     marker = {"stage": stage.name, "key": key, "seconds": seconds, "result": result, "files": files}
