@@ -230,3 +230,13 @@ def test_writing_again_replaces_the_bundle_and_leaves_no_parts(tmp_path):
 def test_an_entry_is_size_and_hash():
     assert entry(b"abc").bytes == 3
     assert entry(b"abc").sha256 == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_a_bundle_without_a_source_keeps_its_version_and_one_with_it_tells_it():
+    manifest, _ = parts()
+    assert b'"source"' not in manifest.encode()
+    told = msgspec.structs.replace(
+        manifest, lineage=msgspec.structs.replace(manifest.lineage, source={"lake_version": 7})
+    )
+    assert Manifest.decode(told.encode()).lineage.source == {"lake_version": 7}
+    assert told.version() != manifest.version()

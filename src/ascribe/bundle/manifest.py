@@ -97,7 +97,7 @@ class Tier(msgspec.Struct, frozen=True):
 
 
 class Lineage(msgspec.Struct, frozen=True):
-    """Where the bundle comes from."""
+    """Where the bundle comes from. `source`: of a lake, its version and that of its feature definitions."""
 
     data: str
     data_sha256: str
@@ -105,6 +105,7 @@ class Lineage(msgspec.Struct, frozen=True):
     seed: int
     options: dict[str, Any]
     rows: dict[str, int]
+    source: dict[str, Any] = {}
 
 
 class Manifest(msgspec.Struct, frozen=True):
@@ -153,6 +154,8 @@ class Manifest(msgspec.Struct, frozen=True):
         for name in ("amortized", "reading", "tiers", "machine", "labels"):
             if not getattr(self, name):
                 del held[name]
+        if not self.lineage.source:
+            del held["lineage"]["source"]
         if self.conditional is not None and self.conditional.value == "completions" and not self.conditional.share:
             del held["conditional"]["value"], held["conditional"]["share"]
         return msgspec.json.format(msgspec.json.encode(held, order="sorted"), indent=2)

@@ -3,6 +3,8 @@
     nodes/<node>          the latest vector of a node
     ingest/<group>        rows, lag, quarantine of a consumer group
     runs/<name>/<run>     a pipeline run and its stages
+    drift/<name>/<time>   how far production's rows now lie from those before
+    live/<name>/<server>  a sample of the rows that a server answered
     features/<version>    feature definitions; features/current names the one in force
 
 Each is one JSON object, written as a whole; a reader sees the old one or the new one.
@@ -55,6 +57,10 @@ class State:
             return self.get(*name)
         except NotFound:
             return None
+
+    def remove(self, *name: str) -> None:
+        """Remove a blob; none there is no error. Raises RegistryError."""
+        self._store.remove(_path(name))
 
     def names(self, *prefix: str) -> list[str]:
         """Last parts of all names directly below a prefix, sorted."""

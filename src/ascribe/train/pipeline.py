@@ -51,7 +51,8 @@ HOLDOUT_ROWS = 2000
 class TrainOptions:
     """`features`: None takes every numeric column but target, time and group. `family`: best or one by name.
     `surrogate`: fit one, and let it be chosen or stacked; `amortized`: learn the one-pass explainer from it.
-    `excluded`: columns that are no features; `labels`: what the model is for, kept in the manifest.
+    `excluded`: columns that are no features; `labels`: what the model is for, kept in the manifest; `source`: what the
+    lineage says of where the file comes from.
 
     Raises InputError for an unknown family or a held-out share outside (0, 1).
     """
@@ -71,6 +72,7 @@ class TrainOptions:
     amortized: bool = True
     excluded: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
+    source: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.family != "best" and self.family not in POWER_FAMILIES:
@@ -292,4 +294,5 @@ def _lineage(
             "validation": len(data.validation),
             "holdout": len(data.holdout),
         },
+        source=dict(options.source),
     )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ascribe.train.clean import Cleaned
-from ascribe.train.loop import Progress
+if TYPE_CHECKING:  # whoever follows a run that has nothing to train loads no torch
+    from ascribe.train.clean import Cleaned
+    from ascribe.train.loop import Progress
 
 __all__ = ["Watcher"]
 

@@ -1,0 +1,174 @@
+"""`ascribe pipeline`: from the lake to a promoted model, once or day and night; its drift, its runs."""
+
+from __future__ import annotations
+
+import re
+import signal
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any
+
+import typer
+
+from ascribe.cli_options import Channel, Registry, Seed, extra, listed
+from ascribe.console import bars, err, out, watcher
+from ascribe.core.errors import InputError
+
+__all__ = ["app"]
+
+REFUSED = 3  # exit code of a gate that says no
+SHOWN = 10
+SPANS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}
+
+app = typer.Typer(help="From the lake to a promoted model: run, watch, drift, status.", rich_markup_mode=None)
+
+Lake = Annotated[str, typer.Option("--lake", help="directory or s3://bucket/prefix")]
+Name = Annotated[str, typer.Option("--name", help="name of the model")]
+Features = Annotated[str | None, typer.Option("--features", help="a,b,c (default: those that the lake defines)")]
+Units = Annotated[Path | None, typer.Option("--units", help="TOML or JSON in place of the lake's definitions")]
+Holdout = Annotated[float, typer.Option("--holdout", help="share of rows held out")]
+Family = Annotated[str, typer.Option("--family", help="best, power_mlp or power_xgboost")]
+MaxSeconds = Annotated[float | None, typer.Option("--max-seconds", help="bound each fit; then not repeatable")]
+Quick = Annotated[bool, typer.Option("--quick", help="the smallest training that is of use, for a first look")]
+Force = Annotated[bool, typer.Option("--force", help="promote against the gate; recorded in the channel's history")]
+Work = Annotated[Path | None, typer.Option("--work", help="folder of the stages (default: beside the lake)")]
+DriftRows = Annotated[int, typer.Option("--rows", min=50, help="newest rows of the lake to compare")]
+
+
+@app.command()
+def run(
+    lake: Lake, registry: Registry, name: Name, channel: Channel = "production", features: Features = None,
+    units: Units = None, holdout: Holdout = 0.3, family: Family = "best", seed: Seed = 0,
+    max_seconds: MaxSeconds = None, quick: Quick = False, force: Force = False, work: Work = None,
+    wait: Annotated[str, typer.Option("--wait", help="for another run to end, such as 90s or 2h")] = "0",
+) -> None:  # fmt: skip
+    """Snapshot, train, publish, judge, promote; goes on where it was killed. Exit code 3 if the gate refuses."""
+    options = _options(lake, registry, name, channel, features, units, holdout, family, seed, max_seconds, quick,
+                       force, work, span(wait))  # fmt: skip
+    from ascribe.train.runs.run import run as begin
+
+    _end_softly()
+    with bars() as shown:
+        record = begin(options, _lake(lake), ("manual",), watcher(shown))
+    for reason in record.reasons:
+        err.print(f"gate: {reason}", highlight=False)
+    if record.status == "refused":
+        err.print(f"refused: {channel} of {name} stays as it is", style="bold red")
+        raise typer.Exit(REFUSED)
+    err.print(f"{channel} of {name} is {record.version}", style="bold green")
+    typer.echo(record.version)
+
+
+@app.command()
+def watch(
+    lake: Lake, registry: Registry, name: Name, channel: Channel = "production", features: Features = None,
+    units: Units = None, holdout: Holdout = 0.3, family: Family = "best", seed: Seed = 0,
+    max_seconds: MaxSeconds = None, quick: Quick = False, force: Force = False, work: Work = None,
+    min_new_rows: Annotated[int, typer.Option("--min-new-rows", min=0, help="due after so many (0: never)")] = 10_000,
+    every: Annotated[str | None, typer.Option("--every", help="due after a time, such as 6h, if rows are new")] = None,
+    drift: Annotated[bool, typer.Option("--drift/--no-drift", help="whether drift is a reason")] = True,
+    drift_every: Annotated[str, typer.Option("--drift-every", help="between comparisons")] = "1h",
+    rows: DriftRows = 20_000,
+    poll: Annotated[str, typer.Option("--poll", help="between looks at the lake")] = "60s",
+) -> None:  # fmt: skip
+    """Run whenever new rows, the time, drift or new code ask for it, until stopped; ends softly on SIGTERM."""
+    options = _options(lake, registry, name, channel, features, units, holdout, family, seed, max_seconds, quick,
+                       force, work, 0.0)  # fmt: skip
+    from ascribe.train.runs.triggers import Triggers
+    from ascribe.train.runs.watching import Looking
+    from ascribe.train.runs.watching import watch as begin
+
+    triggers = Triggers(min_new_rows or None, span(every) if every else None, drift)
+    looking = Looking(triggers, span(poll), span(drift_every), rows)
+    _end_softly()
+    with bars() as shown:
+        begin(options, _lake(lake), looking, watcher(shown))
+
+
+@app.command()
+def drift(
+    lake: Lake, registry: Registry, name: Name, channel: Channel = "production",
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="OUT.html")] = None,
+    rows: DriftRows = 20_000,
+    live: Annotated[bool, typer.Option("--live", help="compare what servers answered, not the lake")] = False,
+) -> None:  # fmt: skip
+    """How far production's inputs, predictions, attributions and errors have moved; a page with -o."""
+    with extra("train", "pyarrow and deltalake"):
+        from ascribe.train.runs import watching
+        from ascribe.train.runs.run import RunOptions
+    if output is not None and output.suffix.lower() not in (".html", ".htm"):
+        raise InputError(f"{output}: the report is a page, name it .html")
+    options = RunOptions(lake, registry, name, channel)
+    found = watching.compare_live(options) if live else watching.compare(options, _lake(lake), rows)
+    err.print(f"{found.word}: {found.now}", style="bold", highlight=False)
+    for reason in found.reasons:
+        err.print(f"  {reason}", highlight=False)
+    if output is not None:
+        with extra("report", "matplotlib"):
+            from ascribe.report.drift import save
+        err.print(f"-> {save(found, output)}", highlight=False)
+    typer.echo(found.word)
+
+
+@app.command()
+def status(lake: Lake, registry: Registry, name: Name) -> None:
+    """Who runs now, the last runs and how they ended, the last drift."""
+    import time
+
+    from ascribe.bundle.registry import Registry as Store
+    from ascribe.bundle.state import State, beside
+    from ascribe.train.runs import lock, record
+    from ascribe.train.runs.drift import newest
+
+    store, state = Store(registry), State(beside(lake))
+    store.versions(name)
+    holder = lock.holder(store.store, name, time.time)
+    out.print(f"running: {holder}" if holder else "nobody runs", highlight=False)
+    for held in record.runs(state, name, SHOWN):
+        out.print(f"{held.run}  {held.status}", style="bold", highlight=False)
+        told = f"lake version {held.lake_version}, {held.rows} labelled rows" + f" -> {held.version}" * bool(
+            held.version
+        )
+        out.print(f"    {told} ({', '.join(held.why)})", highlight=False)
+        stages = "  ".join(f"{stage} {done.seconds:.1f} s" for stage, done in held.stages.items())
+        out.print(f"    {held.error or stages}", highlight=False)
+    if (found := newest(state, name)) is not None:
+        out.print(f"drift {found.at}: {found.word}; {found.reasons[0]}", highlight=False)
+
+
+def span(text: str) -> float:
+    """A length of time in seconds. Raises InputError.
+
+    >>> span("90s"), span("6h"), span("1.5min")
+    (90.0, 21600.0, 90.0)
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", text.strip().lower())
+    if match is None or match[2] not in SPANS:
+        raise InputError(f"'{text}' is no length of time: write 90s, 30min, 6h or 1d")
+    return float(match[1]) * SPANS[match[2]]
+
+
+def _options(
+    lake: str, registry: str, name: str, channel: str, features: str | None, units: Path | None, holdout: float,
+    family: str, seed: int, max_seconds: float | None, quick: bool, force: bool, work: Path | None, wait: float,
+) -> Any:  # fmt: skip
+    with extra("train", "torch, xgboost and deltalake"):
+        from ascribe.train.runs.plan import Training
+        from ascribe.train.runs.run import RunOptions
+    training = Training(listed(features) or None, units, holdout, family, seed, max_seconds, quick)
+    return RunOptions(lake, registry, name, channel, training, work, force, wait)
+
+
+def _lake(uri: str) -> Any:
+    with extra("train", "deltalake"):
+        from ascribe.train.lake.lake import Lake as Opened
+    return Opened(uri)
+
+
+def _end_softly() -> None:
+    """SIGTERM ends like Ctrl-C: the run is recorded as stopped and its lease is given back."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, stop)

@@ -1,0 +1,164 @@
+"""What a run is asked to do, and its stages.
+
+snapshot   labelled rows of one version of the lake
+train      both power families, EmSHAP, the one-pass explainer; exported and compiled: a bundle
+measure    its tiers timed on this machine
+publish    one archive in the registry, under its version
+judge      the gate, against what the channel points at
+promote    the channel moves, by compare-and-swap against the version that was judged
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ascribe.bundle.archive import open_directory
+from ascribe.bundle.gate import judge
+from ascribe.bundle.latency import timed
+from ascribe.bundle.registry import Event, Registry
+from ascribe.core.errors import InputError, NotFound
+from ascribe.train.runs.snapshot import FILE, GROUP, TARGET, TIME, UNITS, take
+from ascribe.train.runs.stages import Done, Stage
+from ascribe.train.watch import Watcher
+
+if TYPE_CHECKING:
+    from ascribe.train.lake.lake import Lake
+
+__all__ = ["QUICK_SECONDS", "Training", "against", "stages_of"]
+
+QUICK_SECONDS = 2.0
+FORCED = "forced by the operator"
+
+
+@dataclass(frozen=True)
+class Training:
+    """As `ascribe train` has them. `quick`: trees alone, `QUICK_SECONDS` of EmSHAP, no surrogate and no one-pass
+    explainer: for a first look and for tests. `units`: a file in place of the lake's definitions.
+    """
+
+    features: tuple[str, ...] | None = None
+    units: Path | None = None
+    holdout: float = 0.3
+    family: str = "best"
+    seed: int = 0
+    max_seconds: float | None = None
+    quick: bool = False
+
+    def plain(self) -> dict[str, Any]:
+        """Plain values; of a file its content, since that is what decides."""
+        held = asdict(self) | {"units": None}
+        if self.units is not None:
+            try:
+                held["units"] = self.units.read_text()
+            except OSError as exc:
+                raise InputError(f"units file {self.units} cannot be read ({exc.strerror})") from exc
+        return held
+
+
+def stages_of(
+    lake: Lake, registry: Registry, name: str, channel: str, version: int, uri: str, training: Training,
+    force: bool, now: Callable[[], str], watch: Watcher,
+) -> tuple[Stage, ...]:  # fmt: skip
+    """In their order. `version`, `uri` of the lake; `now`: ISO 8601 UTC."""
+    given = training.plain()
+    where = {"registry": registry.uri, "name": name}
+
+    def snapshot(folder: Path, done: Mapping[str, Done]) -> dict[str, Any]:
+        taken = take(lake, version, training.features, folder)
+        left = taken.total - taken.labelled
+        watch.note(f"lake version {version}: {taken.labelled} rows with {TARGET}, {left} without are left out")
+        if taken.absent:
+            watch.note(f"left out, never measured: {', '.join(taken.absent)}")
+        return asdict(taken)
+
+    def train(folder: Path, done: Mapping[str, Done]) -> dict[str, Any]:
+        return _train(folder, done["snapshot"], version, training, watch)
+
+    def measure(folder: Path, done: Mapping[str, Done]) -> dict[str, Any]:
+        shutil.copytree(done["train"].folder / "bundle", folder / "bundle")
+        return {"version": timed(folder / "bundle").manifest.version()}
+
+    def publish(folder: Path, done: Mapping[str, Done]) -> dict[str, Any]:
+        return {"version": registry.publish(name, open_directory(done["measure"].folder / "bundle"))}
+
+    def sees(done: Mapping[str, Done]) -> dict[str, Any]:
+        event = against(registry, name, channel, done["publish"].result["version"])
+        return {"against": event.version if event else None}
+
+    def decide(folder: Path, done: Mapping[str, Done]) -> dict[str, Any]:
+        version = done["publish"].result["version"]
+        event = against(registry, name, channel, version)
+        held = registry.fetch(name, event.version, event.sha256) if event else None
+        verdict = judge(registry.fetch(name, version), held)  # the very archive that would be served
+        (folder / "verdict.json").write_text(json.dumps(asdict(verdict), indent=2))
+        compared = event.version if event else None
+        return {"accepted": verdict.accepted, "reasons": verdict.reasons, "against": compared}
+
+    def promote(folder: Path, done: Mapping[str, Done]) -> dict[str, Any]:
+        version, verdict = done["publish"].result["version"], done["judge"].result
+        if (current := _current(registry, name, channel)) and current.version == version:
+            return {"version": version, "at": current.at}  # moved, and killed before it could say so
+        reasons = list(verdict["reasons"])
+        at = now()
+        registry.promote(
+            name, version, at, channel, reasons if verdict["accepted"] else [FORCED, *reasons], verdict["against"]
+        )
+        return {"version": version, "at": at}
+
+    return (
+        Stage("snapshot", snapshot, (), {"lake": uri, "version": version, "features": given["features"]}),
+        Stage("train", train, ("snapshot",), given),
+        Stage("measure", measure, ("train",)),
+        Stage("publish", publish, ("measure",), where),
+        Stage("judge", decide, ("publish",), {"channel": channel}, sees),
+        Stage("promote", promote, ("judge", "publish"), {"channel": channel, "force": force}),
+    )
+
+
+def _train(folder: Path, snapshot: Done, version: int, training: Training, watch: Watcher) -> dict[str, Any]:
+    from ascribe.train.pipeline import TrainOptions, train  # torch: where there is nothing to train it is not loaded
+
+    quick, taken = training.quick, snapshot.result
+    report = train(
+        TrainOptions(
+            snapshot.folder / FILE,
+            TARGET,
+            folder / "bundle",
+            tuple(taken["features"]),
+            TIME,
+            (GROUP,),
+            training.units or snapshot.folder / UNITS,
+            training.holdout,
+            "power_xgboost" if quick and training.family == "best" else training.family,
+            training.seed,
+            training.max_seconds or (QUICK_SECONDS if quick else None),
+            surrogate=not quick,
+            amortized=not quick,
+            source={"lake_version": version, "features_version": taken["features_version"]},
+        ),
+        watch,
+    )
+    return {"version": report.version, "family": report.family}
+
+
+def against(registry: Registry, name: str, channel: str, version: str) -> Event | None:
+    """What a version is judged against: where the channel points; if it points at the version itself, where it pointed
+    before, so that a run killed right after promotion finds its verdict again.
+    """
+    try:
+        history = registry.channel(name, channel).history
+    except NotFound:
+        return None
+    return next((event for event in reversed(history) if event.version != version), None)
+
+
+def _current(registry: Registry, name: str, channel: str) -> Event | None:
+    try:
+        return registry.channel(name, channel).current
+    except NotFound:
+        return None
