@@ -175,11 +175,14 @@ def serve(
         str | None, typer.Option("--shadow", help="CHANNEL whose version explains a sample too, to be compared")
     ] = None,
     verify_key: VerifyKey = None,
+    lake: Annotated[
+        str | None, typer.Option("--lake", help="tell of its nodes, and leave it a sample of answered rows")
+    ] = None,
 ) -> None:
     """Answer attributions, with their predictions, over HTTP and gRPC until stopped; follow the channels meanwhile."""
     from ascribe.serve.app import run
 
-    run(registry, model, http, grpc, verify_key, shadow)
+    run(registry, model, http, grpc, verify_key, shadow, lake)
 
 
 @app.command()

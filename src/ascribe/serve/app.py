@@ -21,11 +21,13 @@ from ascribe.bundle.runtime import cores
 from ascribe.core.errors import InputError, ServiceError
 from ascribe.serve import rest, rpc
 from ascribe.serve.address import Address, bind, parse, probe
+from ascribe.serve.live import Sampled
 from ascribe.serve.observe import Log
 from ascribe.serve.rollout import Rollout
 from ascribe.serve.service import Service
 from ascribe.serve.settings import Settings, from_environment
 from ascribe.serve.shadow import Shadow
+from ascribe.serve.telemetry import Telemetry
 from ascribe.serve.versions import Lease, Slot, Versions, specs
 
 __all__ = ["Addresses", "run", "running", "serve"]
@@ -76,12 +78,14 @@ async def serve(
         lambda: Registry(registry, settings.verify_key), versions.slots, list(candidates.values()), settings.poll_s, log
     )
     beside = Shadow(candidates, settings.shadow_share, log) if shadow else None
+    telemetry = Telemetry(settings.lake) if settings.lake else None
+    sampled = Sampled(telemetry.state, log) if telemetry else None
     threading.Thread(target=_import_ahead, daemon=True).start()
     with (
         bind(parse(http, "--http"), "--http") as listener,
         ThreadPoolExecutor(settings.explain_threads or cores(), "explain") as pool,
     ):
-        service = Service(versions, settings, pool, rollout, beside)
+        service = Service(versions, settings, pool, rollout, beside, telemetry, sampled)
         words = rpc.Health()
         rpc_server, rpc_at = _grpc_server(parse(grpc_address, "--grpc"), service, settings, log, words)
         at = Addresses(f"http://{Address(*listener.getsockname()[:2])}", str(rpc_at))
@@ -109,6 +113,8 @@ async def serve(
             rollout.start()
             if beside:
                 beside.start()
+            if sampled:
+                sampled.start()
             del leases
             if ready:
                 ready(at)
@@ -117,9 +123,9 @@ async def serve(
             log.event("draining")
         finally:
             service.drain()
-            rollout.stop()
-            if beside:
-                beside.stop()
+            for thread in (rollout, beside, sampled):
+                if thread:
+                    thread.stop()
             await words.say(False)
             if versions.loaded and stop.is_set():
                 await asyncio.sleep(settings.drain_s)
@@ -127,7 +133,7 @@ async def serve(
             web.should_exit = True
             await web_task
             pool.shutdown(wait=False, cancel_futures=True)
-            for thread in (rollout, beside):
+            for thread in (rollout, beside, sampled):
                 if thread:
                     await asyncio.to_thread(thread.join, settings.grace_s)
     log.event("stopped")
@@ -135,14 +141,13 @@ async def serve(
 
 def run(
     registry: str, model: str | Sequence[str], http: str = "127.0.0.1:8080", grpc: str = "127.0.0.1:50051",
-    verify_key: Path | None = None, shadow: str | None = None,
+    verify_key: Path | None = None, shadow: str | None = None, lake: str | None = None,
 ) -> None:  # fmt: skip
-    """Serve until SIGTERM or SIGINT; returns when everything in flight is done. `verify_key` goes before that of the
-    environment. Raises as `serve`.
+    """Serve until SIGTERM or SIGINT; returns when everything in flight is done. `verify_key` and `lake` go before those
+    of the environment. Raises as `serve`.
     """
-    settings = from_environment()
-    if verify_key is not None:
-        settings = settings.model_copy(update={"verify_key": verify_key})
+    given = {"verify_key": verify_key, "lake": lake}
+    settings = from_environment().model_copy(update={name: value for name, value in given.items() if value is not None})
 
     async def main() -> None:
         stop = asyncio.Event()

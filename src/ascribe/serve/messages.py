@@ -24,6 +24,7 @@ __all__ = [
     "EnergyResponse",
     "FeatureVector",
     "ModelCard",
+    "NodeCard",
     "OutputCard",
     "RolloutAnswer",
     "RolloutCard",
@@ -260,3 +261,17 @@ class ModelCard(msgspec.Struct):
     labels: dict[str, str] = {}
     rollout: RolloutCard | None = None
     shadow: ShadowCard | None = None
+
+
+class NodeCard(msgspec.Struct):
+    """GET /v1/nodes/NODE: the latest vector that the lake has of a node, features in their units. `age_s`: seconds
+    since it was measured; `stale`: older than two minutes.
+    """
+
+    node: str
+    id: str
+    timestamp: int
+    age_s: float
+    stale: bool
+    features: dict[str, float]
+    power_w: float | None

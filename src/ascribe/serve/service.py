@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ascribe.bundle.runtime import cores
 from ascribe.core.errors import NotFound
@@ -17,12 +17,14 @@ from ascribe.core.words import listed
 from ascribe.serve import codec, work
 from ascribe.serve.admin import check_token
 from ascribe.serve.faults import AbandonedError, DeadlineError, UnavailableError
+from ascribe.serve.live import Sampled
 from ascribe.serve.messages import (
     AttributionAsked,
     AttributionResponse,
     EnergyAsked,
     EnergyResponse,
     ModelCard,
+    NodeCard,
     OutputCard,
     RolloutAnswer,
     RolloutCard,
@@ -32,6 +34,7 @@ from ascribe.serve.rollout import Rollout
 from ascribe.serve.rows import Row
 from ascribe.serve.settings import Settings
 from ascribe.serve.shadow import Shadow
+from ascribe.serve.telemetry import Telemetry
 from ascribe.serve.versions import LOADING, Lease, Slot, Versions
 from ascribe.serve.work import Step
 
@@ -46,14 +49,16 @@ T = TypeVar("T")
 class Service:
     """Answers requests with the versions that `versions` holds.
 
-    `pool`: threads for explanations; `rollout`: what brings other versions; `shadow`: candidates beside them. Live from
-    the start; ready once `warm` has run and until `drain`.
+    `pool`: threads for explanations; `rollout`: what brings other versions; `shadow`: candidates beside them;
+    `telemetry`: what the lake says of nodes; `sampled`: takes answered rows for the offline side. Live from the start;
+    ready once `warm` has run and until `drain`.
     """
 
     def __init__(
         self, versions: Versions, settings: Settings, pool: Executor, rollout: Rollout | None = None,
-        shadow: Shadow | None = None,
+        shadow: Shadow | None = None, telemetry: Telemetry | None = None, sampled: Sampled | None = None,
     ) -> None:  # fmt: skip
+        self._telemetry, self._sampled = telemetry, sampled
         self._versions, self._settings, self._pool = versions, settings, pool
         self._rollout, self._shadow = rollout, shadow
         self._threads = settings.explain_threads or cores()
@@ -133,6 +138,8 @@ class Service:
         answer = await self._work(lambda step: work.attribute(lease, asked, rows, options, most, step, start))
         if self._shadow is not None:
             self._shadow.offer(slot, asked, rows, options, most, answer, self.busy)
+        if self._sampled is not None:
+            self._sampled.offer(lease, rows, answer)
         return answer
 
     async def energy(self, asked: EnergyAsked, rows: list[Row]) -> EnergyResponse:
@@ -142,6 +149,29 @@ class Service:
         most = self._settings.max_budget
         start = time.perf_counter()
         return await self._work(lambda step: work.energy(lease, asked, rows, most, step, start))
+
+    async def nodes(self) -> list[str]:
+        """Nodes that the lake has heard of. Raises NotFound where this server knows no lake."""
+        return await asyncio.to_thread(self._lake().nodes)
+
+    async def node(self, name: str) -> NodeCard:
+        """The latest vector of a node. Raises NotFound."""
+        return await asyncio.to_thread(self._lake().node, name)
+
+    async def explain_node(self, name: str, asked: AttributionAsked) -> AttributionResponse:
+        """Watts of each counter in a node's latest vector. Raises as `attribute`; NotFound for an unknown node."""
+        lease = self._versions.lease(asked.model, asked.version, asked.labels)
+        row = await asyncio.to_thread(self._lake().row, name, lease.model.names)
+        return await self.attribute(asked, [row])
+
+    async def status(self) -> dict[str, Any]:
+        """How ingest, pipeline and drift stand. Raises NotFound where this server knows no lake."""
+        return await asyncio.to_thread(self._lake().status, self.names())
+
+    def _lake(self) -> Telemetry:
+        if self._telemetry is None:
+            raise NotFound("this server knows no lake: start it with --lake URI")
+        return self._telemetry
 
     async def aside(self, size: int, call: Callable[[], T]) -> T:
         """Read or write a message of `size` bytes (about): at once when small, on a thread when large."""

@@ -24,6 +24,7 @@ class Settings(BaseSettings):
     `verify_key`: a public key's file; a version that it did not sign is not loaded.
     `poll_s`: how often a channel is asked whether it moved, give or take a fifth. `admin_token`: what admin calls must
     bear (None or empty: there are no admin calls). `shadow_share`: of live requests that a candidate explains too.
+    `lake`: URI whose state tells of nodes, readers and runs, and takes a sample of answered rows.
     """
 
     model_config = SettingsConfigDict(env_prefix="ASCRIBE_", frozen=True, extra="ignore")
@@ -43,6 +44,7 @@ class Settings(BaseSettings):
     poll_s: float = Field(2.0, gt=0)
     admin_token: SecretStr | None = None
     shadow_share: float = Field(0.1, ge=0, le=1)
+    lake: str | None = None
 
 
 def from_environment() -> Settings:
