@@ -1,9 +1,9 @@
 """Serving: one room behind two doors.
 
 Nouns: a **row** (a feature vector that can fail alone), a **lease** (the version that answers a request), a **slot** (a
-channel of a model and the lease that it answers with), the **service** (the room: checks, explains, answers), a **door**
-(REST or gRPC: translates, decides nothing), a **fault** (a code word that both doors speak), the **rollout** (brings to
-slots what their channels want), a **shadow** (a candidate that is asked beside the champion, and not heard).
+channel of a model, and the lease that it answers with), the **service** (the room: checks, explains, answers), a
+**door** (REST or gRPC: translates, decides nothing), a **fault** (a code word that both doors speak), the **rollout**
+(brings to slots what their channels want), a **shadow** (a candidate that is asked beside the champion, and not heard).
 
     door -> codec (rows) -> service (lease, worker) -> core.explain -> codec -> door
                                     ^
