@@ -19,7 +19,7 @@ import uvicorn
 from ascribe.bundle.registry import Registry
 from ascribe.bundle.runtime import cores
 from ascribe.core.errors import InputError, ServiceError
-from ascribe.serve import rest, rpc
+from ascribe.serve import memory, rest, rpc
 from ascribe.serve.address import Address, bind, parse, probe
 from ascribe.serve.observe import Log
 from ascribe.serve.rollout import Rollout
@@ -143,6 +143,8 @@ def run(
     settings = from_environment()
     if verify_key is not None:
         settings = settings.model_copy(update={"verify_key": verify_key})
+
+    memory.settle()
 
     async def main() -> None:
         stop = asyncio.Event()
