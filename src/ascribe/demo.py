@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import subprocess
 import sys
 import time
-import tomllib
 import urllib.request
 import webbrowser
 from collections.abc import Iterator
@@ -23,16 +23,24 @@ from rich.console import Console
 from rich.table import Table
 
 from ascribe import api
-from ascribe.bundle.gate import judge_and_promote
-from ascribe.bundle.latency import timed
-from ascribe.bundle.registry import Registry
-from ascribe.console import bars, now, show_report, show_verdict, watcher
+from ascribe.bundle.archive import open_directory
+from ascribe.console import bars, show_report, watcher
 from ascribe.core.errors import InputError, ServiceError
 from ascribe.report import plots
 from ascribe.serve.wire import attribution_pb2 as wire
 from ascribe.serve.wire import attribution_pb2_grpc as door
 from ascribe.settings import has_display
-from ascribe.train.pipeline import TrainOptions, train
+from ascribe.train.definitions import POWER, read_definitions
+from ascribe.train.ingest import ingest
+from ascribe.train.lake.lake import Lake
+from ascribe.train.pipeline import Report
+from ascribe.train.runs.plan import Training
+from ascribe.train.runs.run import RunOptions
+from ascribe.train.runs.run import run as begin
+from ascribe.train.runs.settings import work_folder
+from ascribe.train.runs.snapshot import FILE
+from ascribe.train.sources.decoding import Decoder
+from ascribe.train.sources.files import Columns, FileSource
 
 __all__ = ["run"]
 
@@ -47,30 +55,21 @@ say = Console()
 
 
 def run(folder: Path, once: bool, quick: bool) -> None:
-    """Clean, train, publish, judge, promote, serve, ask over both doors, draw. Serves on at a terminal unless `once`.
+    """Ingest, train, publish, judge, promote, serve, ask over both doors, draw. Serves on at a terminal unless `once`.
 
-    Raises InputError where the example data is not at hand (a wheel has none), and what the steps raise.
+    Done a second time in the same folder, what is there is not done again. Raises InputError where the example data is
+    not at hand (a wheel has none), and what the steps raise.
     """
     if not DATA.is_file():
         raise InputError("the demo needs examples/data from the repository: clone it and run `make demo` there")
     folder.mkdir(parents=True, exist_ok=True)
-    _head("1", f"Real telemetry: {DATA.name} (hardware counters of a server, a row every 2 s, measured watts)")
-    data = _sampled(folder) if quick else DATA
-    options = TrainOptions(
-        data, TARGET, folder / "bundle", _counters(), "seq", ("source", "workload"), UNITS,
-        max_seconds=20 if quick else SECONDS,
-        amortized=not quick,
-    )  # fmt: skip
-    _head("2", "Cleaned, then two power models and EmSHAP trained, exported to ONNX, checked for parity")
-    with bars() as shown:
-        report = train(options, watcher(shown))
-    show_report(report, options.out)
-    _head("3", "Published to a registry, judged on held-out rows, promoted")
-    registry = str(folder / "registry")
-    _promoted(Registry(registry), options.out)
-    _head("4", "Served, and asked over HTTP and gRPC")
-    busy, idle = _moments(data, options.out)
-    with _service(registry) as (http, grpc_at):
+    _head("1", f"Real telemetry into a lake: {DATA.name} (counters of a server, a row every 2 s, measured watts)")
+    lake = _ingested(_sampled(folder) if quick else DATA, folder / "lake")
+    _head("2", "The pipeline: cleaned rows, two power models and EmSHAP, ONNX, a registry, the gate, production")
+    bundle, snapshot = _pipeline(lake, folder, quick)
+    _head("3", "Served, and asked over HTTP and gRPC")
+    busy, idle = _moments(snapshot, bundle)
+    with _service(str(folder / "registry"), lake.uri) as (http, grpc_at):
         rest = _ask_http(http, [busy, idle])
         rpc = _ask_grpc(grpc_at, [busy, idle])
         same = all(
@@ -81,12 +80,13 @@ def run(folder: Path, once: bool, quick: bool) -> None:
         if not same:
             raise ServiceError("REST and gRPC disagree: this should not happen, please report it")
         _show(rest)
-        picture = _draw(options.out, [busy, idle], folder / "waterfall.png")
+        picture = _draw(bundle, [busy, idle], folder / "waterfall.png")
         say.print(f"\nwaterfall of the busy and the idle moment: {picture}")
         if has_display():
             webbrowser.open(picture.as_uri())
         _tiers(http)
         say.print(f"model card: {http}/v1/models/{NAME}", highlight=False)
+        say.print(f"watts per counter of a node, now: {http}/v1/nodes/{busy['node']}/attribution", highlight=False)
         if not once and sys.stdout.isatty():
             say.print("serving on; Ctrl-C stops")
             try:
@@ -96,13 +96,41 @@ def run(folder: Path, once: bool, quick: bool) -> None:
                 say.print("stopped")
 
 
+def _ingested(data: Path, place: Path) -> Lake:
+    """As `ascribe ingest --source FILE --lake DIR` does it; no server is needed."""
+    lake = Lake(str(place))
+    known = read_definitions(UNITS, TARGET)
+    lake.define(known)
+    counters = tuple(name for name in known.names if name != POWER)
+    columns = Columns(("source", "workload"), "timestamp", TARGET, "id", counters, "s")
+    total = ingest(FileSource(data, Decoder(), columns), lake, known)
+    say.print(f"{total.rows} new rows, {total.quarantined} in quarantine; the lake holds {lake.count()}")
+    for reason, count in total.reasons.items():
+        say.print(f"  {count:6d}  {reason}", highlight=False)
+    return lake
+
+
+def _pipeline(lake: Lake, folder: Path, quick: bool) -> tuple[Path, Path]:
+    """As `ascribe pipeline run` does it; a copy of the bundle that is in production, and the rows of its snapshot."""
+    training = Training(max_seconds=None if quick else SECONDS, quick=quick)
+    options = RunOptions(lake.uri, str(folder / "registry"), NAME, training=training)
+    with bars() as shown:
+        record = begin(options, lake, ("manual",), watcher(shown))
+    for reason in record.reasons:
+        say.print(f"gate: {reason}", highlight=False)
+    if record.status != "promoted":
+        raise ServiceError(f"the gate refused {record.version}: there is nothing to serve in {folder}")
+    say.print(f"promoted: production is {record.version}", highlight=False)
+    bundle = folder / "bundle"
+    work = work_folder(lake.uri) / NAME
+    shutil.copytree(work / record.stages["measure"].folder / "bundle", bundle, dirs_exist_ok=True)
+    manifest = open_directory(bundle).manifest
+    show_report(Report(record.version, manifest.family, manifest.metrics), bundle)
+    return bundle, work / record.stages["snapshot"].folder / FILE
+
+
 def _head(number: str, text: str) -> None:
     say.print(f"\n[bold]{number}. {text}[/bold]")
-
-
-def _counters() -> tuple[str, ...]:
-    """The 32 counters that the units file names, in its order."""
-    return tuple(name for name in tomllib.loads(UNITS.read_text()) if name != TARGET)
 
 
 def _sampled(folder: Path) -> Path:
@@ -110,15 +138,6 @@ def _sampled(folder: Path) -> Path:
     place = folder / "sample.parquet"
     pl.read_parquet(DATA).gather_every(6).write_parquet(place)
     return place
-
-
-def _promoted(registry: Registry, bundle: Path) -> None:
-    version = registry.publish(NAME, timed(bundle))
-    say.print(f"published {NAME} {version}", highlight=False)
-    verdict = judge_and_promote(registry, NAME, version, now())
-    show_verdict(verdict)
-    told = f"promoted: production is {version}" if verdict.accepted else "refused: production stays as it is"
-    say.print(told, style="" if verdict.accepted else "bold red", highlight=False)
 
 
 def _moments(data: Path, bundle: Path) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -136,19 +155,20 @@ def _moments(data: Path, bundle: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         row = rows.row(round(share * (len(rows) - 1)), named=True)
         picked.append(
             {
-                "id": f"{word}: {row['workload']} {row['seq']}",
+                "id": f"{word}: {row['node'].partition('/')[2]} {row['timestamp']:%Y-%m-%d %H:%M:%S}",
+                "node": row["node"],
                 "values": {name: float(row[name]) for name in names},
                 "units": {f.name: f.unit for f in model.schema},
-                "measured_w": float(row[TARGET]),
+                "measured_w": float(row[POWER]),
             }
         )
     return picked[0], picked[1]
 
 
 @contextmanager
-def _service(registry: str) -> Iterator[tuple[str, str]]:
+def _service(registry: str, lake: str) -> Iterator[tuple[str, str]]:
     """`ascribe serve` as a process of its own on free ports; yields both addresses."""
-    command = [sys.executable, "-m", "ascribe", "serve", "--registry", registry, "--model", NAME]
+    command = [sys.executable, "-m", "ascribe", "serve", "--registry", registry, "--model", NAME, "--lake", lake]
     command += ["--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
@@ -166,7 +186,8 @@ def _service(registry: str) -> Iterator[tuple[str, str]]:
 
 
 def _ask_http(url: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    body = json.dumps({"feature_vector": rows, "budget": BUDGET, "samples": SAMPLES}).encode()
+    sent = [{name: value for name, value in row.items() if name != "node"} for row in rows]
+    body = json.dumps({"feature_vector": sent, "budget": BUDGET, "samples": SAMPLES}).encode()
     request = urllib.request.Request(f"{url}/v1/attributions", body, {"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=120) as answer:
         return json.load(answer)
