@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.setup-stamp
 NODE_STAMP := tests/portability/node_modules/.setup-stamp
 
-.PHONY: setup demo test check bench bench-accuracy bench-latency soak proto clean
+.PHONY: setup demo test check bench bench-accuracy bench-latency bench-swaps soak proto clean
 
 setup: $(STAMP)
 
@@ -48,7 +48,10 @@ bench-accuracy: setup  ## every conditional where the truth is known and on real
 bench-latency: setup  ## every tier beside the bare model and peers, one run each; a quarter of an hour, after four trainings at first
 	$(BIN)/python -m benchmarks.latency $(QUICK)
 
-soak: bench bench-accuracy bench-latency  ## what is measured at full size only
+bench-swaps: setup  ## 500 promotions under load: failed requests, memory by swap; some minutes (QUICK=--quick: 40)
+	$(BIN)/python -m benchmarks.swaps $(QUICK)
+
+soak: bench bench-accuracy bench-latency bench-swaps  ## what is measured at full size only
 
 proto: setup  ## the wire's Python from proto/
 	$(BIN)/python -m grpc_tools.protoc --proto_path=ascribe/serve/wire=proto/attribution/v1 --python_out=src --pyi_out=src --grpc_python_out=src ascribe/serve/wire/attribution.proto

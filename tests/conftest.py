@@ -4,6 +4,9 @@ import pytest
 from hypothesis import settings
 
 from tests.journey import sampled, train
+from tests.stores import careless_s3, careless_s3_server, s3, s3_server
+
+__all__ = ["careless_s3", "careless_s3_server", "s3", "s3_server", "trained"]
 
 settings.register_profile("fixed", derandomize=True, deadline=None, database=None)
 settings.load_profile("fixed")

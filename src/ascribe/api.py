@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -17,11 +16,10 @@ from ascribe.core import tiers
 from ascribe.core.attribution import Attribution
 from ascribe.core.conditional import Conditional, Gaussian, Independent
 from ascribe.core.contrast import contrast
-from ascribe.core.control import fit_control
 from ascribe.core.copula import GaussianCopula
 from ascribe.core.empirical import Empirical
 from ascribe.core.energy import Energy
-from ascribe.core.errors import CapabilityError, InputError, MissingExtra
+from ascribe.core.errors import CapabilityError, InputError, NotFound
 from ascribe.core.explainers import Options, available
 from ascribe.core.explainers import explain as _explain
 from ascribe.core.features import Feature
@@ -30,6 +28,7 @@ from ascribe.core.judge import mse_v as _mse_v
 from ascribe.core.model import Model
 from ascribe.core.regression import Regression
 from ascribe.frames import checked, columns, matrix, named, to_frame, to_shap
+from ascribe.valued import training, valued
 
 __all__ = [
     "OpenModel", "columns", "contrast", "explain", "fit_conditional", "mse_v", "open", "open_bundle", "to_frame",
@@ -47,6 +46,25 @@ class OpenModel:
 
     model: Model
     bundle: Bundle
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """What can be predicted; the first is what this model predicts."""
+        return (self.bundle.manifest.target.name, *self.bundle.parts())
+
+    def output(self, target: str | None = None) -> OpenModel:
+        """The model of one target of `outputs` (None: the first), with features, tiers and unit of its own.
+
+        Raises NotFound naming what there is, BundleError.
+        """
+        if target in (None, self.outputs[0]):
+            return self
+        from ascribe.bundle.runtime import load
+
+        parts = self.bundle.parts()
+        if target not in parts:
+            raise NotFound(f"this bundle does not predict '{target}': it predicts {', '.join(self.outputs)}")
+        return OpenModel(replace(load(parts[target]), version=self.version), parts[target])
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -130,24 +148,25 @@ class OpenModel:
         return ask(rows, coalitions)
 
 
-def open(path_or_uri: str | Path) -> OpenModel:
+def open(path_or_uri: str | Path, verify_key: str | Path | None = None) -> OpenModel:
     """A bundle's directory, or `REGISTRY#NAME[@CHANNEL]` (`file:///srv/registry#node-power@production`).
 
-    Every file is verified against its sha256 before it is parsed. Raises NotFound, BundleError, TamperedError.
+    Every file is verified against its sha256 before it is parsed, and with `verify_key`, a public key's file, what a
+    registry holds against its signature. Raises NotFound, BundleError, TamperedError.
     """
     from ascribe.bundle.runtime import load
 
-    bundle = open_bundle(str(path_or_uri))
+    bundle = open_bundle(str(path_or_uri), None if verify_key is None else Path(verify_key))
     return OpenModel(load(bundle), bundle)
 
 
-def open_bundle(place: str) -> Bundle:
+def open_bundle(place: str, verify_key: Path | None = None) -> Bundle:
     """The bundle at a directory or registry entry; nothing is parsed but its manifest."""
     registry, sign, spec = place.partition("#")
     if sign:
         from ascribe.bundle.registry import Registry, split_model
 
-        return Registry(registry).resolve(*split_model(spec))
+        return Registry(registry, verify_key).resolve(*split_model(spec))
     return open_directory(Path(urlsplit(place).path if place.startswith("file:") else place).expanduser())
 
 
@@ -195,7 +214,7 @@ def explain(
     model = Model(tuple(Feature(name) for name in names), asked, reference, conditional, base)
     if conditional is None:
         return _timed(lambda: _explain(model, rows, "kernel_shap", options, step))
-    whole = _valued(model, options)
+    whole = valued(model, options)
     return _timed(lambda: _explain(whole, rows, "conditional_shap", options, step))
 
 
@@ -231,9 +250,9 @@ def fit_conditional(X: Any, method: str = "emshap", seed: int = 0, max_seconds: 
     if not np.isfinite(rows).all():
         raise InputError("training rows hold missing values: clean them first (`ascribe train` does)")
     if method == "emshap":
-        return _training("conditional").fit_conditional(rows, seed, max_seconds)
+        return training("conditional").fit_conditional(rows, seed, max_seconds)
     if method == "surrogate":
-        fit = _training("value").fit_value
+        fit = training("value").fit_value
         return Regression(rows, lambda predict: fit(predict, Independent(rows), seed, max_seconds)[0])
     if method in LAWS:
         return LAWS[method](rows)
@@ -246,43 +265,6 @@ LAWS: dict[str, Callable[[np.ndarray], Conditional]] = {  # independent points: 
     "empirical": Empirical.fit,
     "independent": Independent,
 }
-
-FUNCTIONS_KEPT = 4  # whose control variate and surrogate a law remembers
-
-_beside: WeakKeyDictionary[Conditional, dict[Any, dict[str, Any]]] = WeakKeyDictionary()
-
-
-def _valued(model: Model, options: Options) -> Model:
-    """The model with what answers v(S) beside completions: fitted once for a law and a function, the last few kept."""
-    law, predict = model.conditional, model.predict
-    assert law is not None and predict is not None
-    if isinstance(law, Regression):
-        return replace(model, surrogate=law.surrogate_of(predict), value="surrogate")
-    functions = _beside.setdefault(law, {})
-    kept = functions.setdefault(predict, {})
-    while len(functions) > FUNCTIONS_KEPT:
-        functions.pop(next(iter(functions)))
-    if options.value in ("surrogate", "stacked") and "value" not in kept:
-        kept["value"] = _training("value").fit_value(predict, law, options.seed)
-    if options.value != "surrogate" and "control" not in kept:
-        kept["control"] = fit_control(predict, law)
-    model = replace(model, control=kept.get("control"))
-    if "value" not in kept:
-        return model
-    surrogate, choice = kept["value"]
-    if choice is None:
-        return replace(model, surrogate=surrogate)
-    return replace(model, surrogate=surrogate, value=choice.value, share=np.array(choice.share))
-
-
-def _training(part: str) -> Any:
-    """A module of the offline wing. Raises MissingExtra without its libraries."""
-    from importlib import import_module
-
-    try:
-        return import_module(f"ascribe.train.{part}")
-    except ImportError as exc:
-        raise MissingExtra(f"fitting emshap or a surrogate needs torch: pip install 'ascribe[train]' ({exc})") from exc
 
 
 def _timed(ask: Callable[[], Attribution]) -> Attribution:

@@ -10,19 +10,22 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from ascribe import cli_bundle, cli_lake, cli_pipeline
+from ascribe import cli_bundle, cli_lake, cli_pipeline, cli_registry
 from ascribe.cli_options import (
     Budget,
     Groups,
     Latency,
     Method,
+    Output,
     Registry,
     Samples,
     Seed,
     Target,
     Tier,
     Value,
+    VerifyKey,
     extra,
+    labelled,
     listed,
 )  # fmt: skip
 from ascribe.console import bars, err, show_report, watcher
@@ -42,13 +45,14 @@ app = typer.Typer(
 )
 cli_bundle.add_to(app)
 cli_lake.add_to(app)
+app.add_typer(cli_registry.registry, name="registry")
 app.add_typer(cli_pipeline.app, name="pipeline")
 
 
 @app.command()
 def train(
     data: Annotated[Path, typer.Option("--data", help="Parquet, CSV (.gz) or Arrow file")],
-    target: Annotated[str, typer.Option("--target", help="column to predict, such as measured watts")],
+    target: Annotated[str, typer.Option("--target", help="column to predict, such as watts; or a,b,c")],
     out_dir: Annotated[Path, typer.Option("--out", help="folder of the bundle")],
     features: Annotated[str | None, typer.Option("--features", help="a,b,c (default: every numeric column)")] = None,
     time: Annotated[
@@ -62,14 +66,18 @@ def train(
     max_seconds: Annotated[
         float | None, typer.Option("--max-seconds", help="bound EmSHAP's fit; then not repeatable")
     ] = None,
+    label: Annotated[
+        list[str] | None, typer.Option("--label", help="key=value, kept in the bundle; repeatable")
+    ] = None,
 ) -> None:
     """Clean a table, train the power model and EmSHAP, and write one bundle that offers both."""
     with extra("train", "torch and xgboost"):
         from ascribe.train.pipeline import TrainOptions
-        from ascribe.train.pipeline import train as run
+        from ascribe.train.targets import train_targets
+    targets = listed(target)
     options = TrainOptions(
         data,
-        target,
+        targets[0] if targets else target,
         out_dir,
         listed(features) or None,
         time,
@@ -79,9 +87,10 @@ def train(
         family,
         seed,
         max_seconds,
+        labels=labelled(label),
     )
     with bars() as shown:
-        report = run(options, watcher(shown))
+        report = train_targets(options, targets, watcher(shown))
     show_report(report, out_dir)
 
 
@@ -99,6 +108,7 @@ def explain(
     target_stderr: Target = None,
     tier: Tier = None,
     max_latency_ms: Latency = None,
+    target: Output = None,
 ) -> None:
     """Explain every row of a file: prediction, base_value, a column per feature, stderr_<feature>, status."""
     from ascribe import api
@@ -106,8 +116,8 @@ def explain(
 
     if output.suffix != ".parquet":
         raise InputError(f"{output}: the answer is a Parquet file, name it .parquet")
-    a = _explained(api.open(bundle), read_table(data), groups, method, budget, samples, seed, value, target_stderr,
-                   tier, max_latency_ms)  # fmt: skip
+    a = _explained(api.open(bundle).output(target), read_table(data), groups, method, budget, samples, seed, value,
+                   target_stderr, tier, max_latency_ms)  # fmt: skip
     write_parquet(api.columns(a), output)
     counts = {word: int((a.status == word).sum()) for word in dict.fromkeys(a.status.tolist())}
     told = ", ".join(f"{n} {word}" for word, n in counts.items())
@@ -132,6 +142,7 @@ def plot(
     target_stderr: Target = None,
     tier: Tier = None,
     max_latency_ms: Latency = None,
+    target: Output = None,
 ) -> None:
     """Draw chosen rows of a file as waterfalls."""
     from ascribe import api
@@ -139,7 +150,7 @@ def plot(
 
     with extra("report", "matplotlib"):
         from ascribe.report import plots
-    model, table = api.open(bundle), read_table(data)
+    model, table = api.open(bundle).output(target), read_table(data)
     if rows is None:
         f = model.predict(table)
         import numpy as np
@@ -157,14 +168,21 @@ def plot(
 @app.command()
 def serve(
     registry: Registry,
-    model: Annotated[str, typer.Option("--model", help="NAME[@CHANNEL]")],
+    model: Annotated[list[str], typer.Option("--model", help="NAME[@CHANNEL]; several: again, or with commas")],
     http: Annotated[str, typer.Option("--http", help="HOST:PORT")] = "127.0.0.1:8080",
     grpc: Annotated[str, typer.Option("--grpc", help="HOST:PORT")] = "127.0.0.1:50051",
+    shadow: Annotated[
+        str | None, typer.Option("--shadow", help="CHANNEL whose version explains a sample too, to be compared")
+    ] = None,
+    verify_key: VerifyKey = None,
+    lake: Annotated[
+        str | None, typer.Option("--lake", help="tell of its nodes, and leave it a sample of answered rows")
+    ] = None,
 ) -> None:
-    """Answer attributions, with their predictions, over HTTP and gRPC until stopped."""
+    """Answer attributions, with their predictions, over HTTP and gRPC until stopped; follow the channels meanwhile."""
     from ascribe.serve.app import run
 
-    run(registry, model, http, grpc)
+    run(registry, model, http, grpc, verify_key, shadow, lake)
 
 
 @app.command()

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ascribe.cli_options import Budget, Channel, Registry, Seed, extra
+from ascribe.cli_options import Budget, Channel, Registry, Seed, VerifyKey, extra
 from ascribe.console import err, now, show_verdict
 
 __all__ = ["add_to"]
@@ -67,25 +67,36 @@ def publish(
     bundle: Annotated[Path, typer.Argument(help="bundle folder")],
     registry: Registry,
     name: Annotated[str, typer.Option("--name", help="name of the model")],
+    sign_key: Annotated[
+        Path | None, typer.Option("--sign-key", help="private key (PEM) of `ascribe registry key`: sign the version")
+    ] = None,
 ) -> None:
     """Put a bundle into the registry, its tiers measured on this machine; prints its version."""
     from ascribe.bundle.latency import timed
     from ascribe.bundle.registry import Registry as Store
 
-    typer.echo(Store(registry).publish(name, timed(bundle)))
+    typer.echo(Store(registry).publish(name, timed(bundle), sign_key))
 
 
-def promote(name: str, version: str, registry: Registry, channel: Channel = "production") -> None:
+def promote(
+    name: str,
+    version: str,
+    registry: Registry,
+    channel: Channel = "production",
+    force: Annotated[bool, typer.Option("--force", help="move the channel though the gate refuses; recorded")] = False,
+    verify_key: VerifyKey = None,
+) -> None:
     """Judge a version against production on held-out rows and move the channel to it; exit code 3 if refused."""
     from ascribe.bundle.gate import judge_and_promote
     from ascribe.bundle.registry import Registry as Store
 
-    verdict = judge_and_promote(Store(registry), name, version, now(), channel)
+    verdict = judge_and_promote(Store(registry, verify_key), name, version, now(), channel, force)
     show_verdict(verdict)
-    if not verdict.accepted:
+    if not verdict.accepted and not force:
         err.print(f"refused: {channel} of {name} stays as it is", style="bold red")
         raise typer.Exit(REFUSED)
-    err.print(f"{channel} of {name} is {version}", style="bold green")
+    word = "" if verdict.accepted else ", forced though the gate refused"
+    err.print(f"{channel} of {name} is {version}{word}", style="bold green" if verdict.accepted else "bold yellow")
 
 
 def rollback(name: str, registry: Registry, channel: Channel = "production") -> None:
@@ -96,12 +107,18 @@ def rollback(name: str, registry: Registry, channel: Channel = "production") -> 
 
 
 def history(name: str, registry: Registry, channel: Channel = "production") -> None:
-    """Every move of a channel, and all versions."""
+    """Every move of a channel, what the gate refused, and all versions."""
     from ascribe.bundle.registry import Registry as Store
+    from ascribe.bundle.verdicts import verdicts
 
     store = Store(registry)
     for event in store.channel(name, channel).history:
         typer.echo(f"{event.at}  {event.action:8s}  {event.version}")
         for reason in event.reasons:
             typer.echo(f"    {reason}")
-    typer.echo("all versions: " + ", ".join(store.versions(name)))
+    versions = store.versions(name)
+    for judged in (judged for version in versions for judged in verdicts(store.store, name, version)):
+        if not judged.accepted and judged.channel == channel:
+            word = "forced  " if judged.forced else "refused "
+            typer.echo(f"{judged.at}  {word}  {judged.version}  {judged.reasons[0]}")
+    typer.echo("all versions: " + ", ".join(versions))

@@ -128,7 +128,7 @@ def _config(path: Path | None) -> dict[str, Any]:
 
 def _progress(shown: Any, group: str, metrics: str | None) -> Any:
     """Counts on the bar, and for Prometheus where wanted."""
-    task = shown.add_task("rows", total=None)
+    tasks: list[Any] = []  # drawn once there is something to tell, so that an early error is one line
     served = None
     if metrics:
         from ascribe.train.ingest_metrics import Metrics
@@ -136,9 +136,11 @@ def _progress(shown: Any, group: str, metrics: str | None) -> Any:
         served = Metrics(metrics, group)
 
     def told(total: Any) -> None:
+        if not tasks:
+            tasks.append(shown.add_task("rows", total=None))
         waiting = sum(total.lag.values())
         text = f"{total.rows} rows, {total.quarantined} in quarantine, {total.dead} dead, {waiting} to read"
-        shown.update(task, completed=total.rows, total=total.rows + waiting, description=text)
+        shown.update(tasks[0], completed=total.rows, total=total.rows + waiting, description=text)
         if served is not None:
             served.set(total)
 

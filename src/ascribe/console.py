@@ -95,6 +95,10 @@ class _Bars(Progress):
     def __enter__(self) -> Self:
         return self
 
+    def __exit__(self, *raised: object) -> None:
+        if self.live.is_started:
+            self.stop()
+
     def add_task(self, *args: Any, **kwargs: Any) -> TaskID:
         self.start()
         return super().add_task(*args, **kwargs)

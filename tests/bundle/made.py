@@ -41,7 +41,8 @@ RHO, ROWS, KNOTS = 0.8, 300, 129
 @dataclass(frozen=True)
 class World:
     """What may differ between two bundles. `gain`: 1 for the true conditional mean, -1 for its opposite; `blind`:
-    below this score of `busy` the prediction is not a number; `noise` in W and `rows_of`, a seed: the held-out rows.
+    below this score of `busy` the prediction is not a number; `noise` in W and `rows_of`, a seed: the held-out rows,
+    unless they are given.
     """
 
     weights: tuple[float, ...] = tuple(WEIGHTS)
@@ -56,6 +57,8 @@ class World:
     created: str = CREATED
     noise: float = 0.5
     rows_of: int = 2
+    rows_given: tuple[np.ndarray, np.ndarray] | None = None
+    labels: tuple[tuple[str, str], ...] = ()
     surrogate: bool = False
     amortized: bool = False
     value: str = "completions"
@@ -76,7 +79,9 @@ def parts(world: World | None = None, **changes: Any) -> tuple[Manifest, dict[st
     if world.holdout:
         X = rows(ROWS, world.rows_of)
         y = BIAS + X @ WEIGHTS + world.noise * np.random.default_rng(3).standard_normal(ROWS)
-        columns = {name: X[:, j] for j, name in enumerate(names)} | {world.target.name: y, "row": np.arange(ROWS)}
+        if world.rows_given is not None:
+            X, y = world.rows_given
+        columns = {name: X[:, j] for j, name in enumerate(names)} | {world.target.name: y, "row": np.arange(len(y))}
         out = io.BytesIO()
         pyarrow.feather.write_feather(pa.table(columns), out, compression="uncompressed")
         files["holdout.arrow"] = out.getvalue()
@@ -108,6 +113,7 @@ def manifest_of(world: World, files: Mapping[str, bytes], answer: float) -> Mani
         conditional=Conditional("emshap", world.weighting, 1, 1, "", world.value, list(world.share))
         if world.conditional
         else None,
+        labels=dict(world.labels),
         amortized=Amortized(world.value, [0.5, 0.25, 0.125], 0.9, 96) if world.amortized else None,
     )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from ascribe.bundle.archive import Bundle, entry, open_directory, pack, unpack, write
+from ascribe.bundle.archive import Bundle, compose, entry, open_directory, pack, unpack, write
 from ascribe.bundle.manifest import FORMAT, Manifest, digest
 from ascribe.core.errors import BundleError, NotFound, TamperedError
 
@@ -161,6 +161,20 @@ def test_a_role_whose_file_has_no_hash_is_never_read_as_good(bundle):
     other = Bundle(msgspec.structs.replace(bundle.manifest, files=files), bundle.fetch, "here")
     with pytest.raises(TamperedError):
         other.read("predict")
+
+
+@pytest.mark.parametrize("name", ["../predict.onnx", "/etc/hostname", "a/../../x"])
+def test_a_file_outside_the_bundle_is_never_read_or_written(bundle, tmp_path, name):
+    told = msgspec.structs.replace(
+        bundle.manifest,
+        roles={"predict": name}, files={name: entry(b"x")},
+    )  # fmt: skip
+    other = Bundle(told, lambda _: b"x", "here")
+    for call in (lambda: other.read("predict"), other.verify, other.contents, lambda: compose(tmp_path, other, {})):
+        with pytest.raises(TamperedError, match="here names a file outside itself") as caught:
+            call()
+        one_line(caught)
+    assert list(tmp_path.iterdir()) == []
 
 
 # folders

@@ -53,7 +53,7 @@ def test_other_versions_and_empty_samples_do_not_count(state):
 )
 def test_rows_of_other_lengths_are_refused(state, changes):
     write_live(state, "power", "a", msgspec.structs.replace(ONE, **changes))
-    with pytest.raises(RegistryError, match="live/power/a of .*: remove it"):
+    with pytest.raises(RegistryError, match=r"live/power/a of .*: remove it"):
         read_live(state, "power", "v1")
 
 

@@ -5,10 +5,15 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
-import urllib.request
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+import random
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -244,6 +249,84 @@ def test_a_torn_archive_is_not_promoted(registry, bundles):
     assert registry.resolve(NAME).manifest.version() == one
 
 
+PUBLISHER = """
+import sys
+from pathlib import Path
+import msgspec
+from ascribe.bundle.archive import Bundle, open_directory
+from ascribe.bundle.manifest import entry
+from ascribe.bundle.registry import Registry
+held = open_directory(Path(sys.argv[2]))
+raw = bytes(40 << 20)  # long enough to be killed in the middle of
+roles, files = {**held.manifest.roles, "ballast": "ballast"}, {**held.manifest.files, "ballast": entry(raw)}
+registry = Registry(sys.argv[1])
+print("ready", flush=True)
+for k in range(100):
+    told = msgspec.structs.replace(held.manifest, roles=roles, files=files, created=f"2026-12-01T00:00:{k:02d}Z")
+    registry.publish(sys.argv[3], Bundle(told, lambda n: raw if n == "ballast" else held.fetch(n), "here"))
+""".replace("import entry", "import FileEntry, digest").replace("entry(raw)", "FileEntry(len(raw), digest(raw))")
+
+
+@pytest.mark.parametrize("kind", ["directory", "s3"])
+def test_what_a_killed_publisher_leaves_is_whole_or_not_there(kind, tmp_path, request):
+    place = request.getfixturevalue("s3") if kind == "s3" else None
+    uri = place.uri if place else str(tmp_path / "registry")
+    made(tmp_path / "bundle")
+    rng = random.Random(5)
+    whole = 0
+    for _ in range(4):
+        command = [sys.executable, "-c", PUBLISHER, uri, str(tmp_path / "bundle"), NAME]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(rng.uniform(0.1, 0.7))
+        process.kill()
+        process.wait()
+        process.stdout.close()
+    registry = Registry(uri)
+    for version in registry.versions(NAME):
+        registry.fetch(NAME, version).verify()
+        whole += 1
+    assert whole  # some were published before the end came
+
+
+def test_an_upload_that_breaks_off_is_not_seen_and_can_be_done_again(s3, bundles):
+    """The connection ends in the middle of the body, as when the publisher's machine loses power."""
+    registry, raw = Registry(s3.uri), pack(bundles[0])
+    version = bundles[0].manifest.version()
+    host, port = s3.endpoint.removeprefix("http://").split(":")
+    path = f"{s3.uri.removeprefix('s3:/')}/{NAME}/versions/{version}.zip"
+    with socket.create_connection((host, int(port))) as line:
+        line.sendall(f"PUT {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {len(raw)}\r\n\r\n".encode() + raw[:-9])
+        line.shutdown(socket.SHUT_WR)
+        line.settimeout(5)
+        line.recv(1024)
+    assert registry.versions(NAME) == []
+    assert registry.publish(NAME, bundles[0]) == version
+    registry.fetch(NAME, version).verify()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.999])
+def test_no_parser_sees_a_torn_archive_though_no_channel_points_at_it(registry, bundles, share, monkeypatch):
+    """Its hash was noted before the archive was written."""
+    version = registry.publish(NAME, bundles[0])
+    place = archive_of(registry, version)
+    place.write_bytes(place.read_bytes()[: int(share * place.stat().st_size)])
+    seen: list[bytes] = []
+    monkeypatch.setattr("ascribe.bundle.registry.unpack", lambda raw, origin: seen.append(raw))
+    with pytest.raises(TamperedError, match=f"version {version} of {NAME} is not what .* recorded"):
+        registry.fetch(NAME, version)
+    assert seen == []
+
+
+def test_a_version_of_an_older_release_has_no_noted_hash_and_is_still_read(registry, bundles):
+    version = registry.publish(NAME, bundles[0])
+    archive_of(registry, version).with_suffix(".sha256").unlink()
+    registry.fetch(NAME, version).verify()
+    registry.publish(NAME, bundles[0])
+    assert archive_of(registry, version).with_suffix(".sha256").read_text() == digest(pack(bundles[0]))
+
+
 @pytest.mark.parametrize("raw", [b"", b"{", b"[]", b'{"history": []}'], ids=["empty", "torn", "foreign", "no event"])
 def test_a_torn_channel_is_said_and_not_overwritten(registry, bundles, raw):
     version = registry.publish(NAME, bundles[0])
@@ -300,11 +383,47 @@ def test_of_eight_threads_exactly_one_wins(registry, bundles):
     assert history[0].reasons == winners
 
 
-def test_of_four_processes_exactly_one_wins(registry, bundles):
-    version = registry.publish(NAME, bundles[0])
-    with ProcessPoolExecutor(4, mp_context=multiprocessing.get_context("spawn")) as pool:
-        winners = [w for w in pool.map(race, [(registry.uri, version, k) for k in range(8)]) if w]
-    assert len(winners) == len(registry.channel(NAME).history) == 1
+def promoter(uri: str, version: str, k: int, gate: Any, won: Any, environment: dict[str, str]) -> None:
+    """Opens the registry, waits for all others, and moves the channel if it can."""
+    os.environ.update(environment)
+    mine = Registry(uri)
+    mine.fetch(NAME, version)
+    gate.wait(60)
+    try:
+        mine.promote(NAME, version, AT[1], reasons=[str(k)])
+    except Conflict:
+        return
+    won.put(k)
+
+
+def winners_of(registry: Registry, version: str, environment: Mapping[str, str] | None = None) -> list[int]:
+    """Which of sixteen processes that promote at once believe that they moved the channel."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["ascribe.bundle.registry", "tests.bundle.made"])
+    gate, won = context.Barrier(16), context.Queue()
+    racers = [
+        context.Process(target=promoter, args=(registry.uri, version, k, gate, won, dict(environment or {})))
+        for k in range(16)
+    ]
+    for racer in racers:
+        racer.start()
+    for racer in racers:
+        racer.join(90)
+    assert [racer.exitcode for racer in racers] == [0] * 16
+    return [won.get(timeout=5) for _ in registry.channel(NAME).history] + ([] if won.empty() else [won.get()])
+
+
+def test_of_sixteen_processes_exactly_one_wins(registry, bundles):
+    winners = winners_of(registry, registry.publish(NAME, bundles[0]))
+    assert [event.reasons for event in registry.channel(NAME).history] == [[str(k)] for k in winners]
+    assert len(winners) == 1
+
+
+def test_of_sixteen_processes_exactly_one_wins_on_s3(s3, bundles):
+    registry = Registry(s3.uri)
+    winners = winners_of(registry, registry.publish(NAME, bundles[0]), s3.environment)
+    assert [event.reasons for event in registry.channel(NAME).history] == [[str(k)] for k in winners]
+    assert len(winners) == 1
 
 
 def test_of_eight_publishers_all_succeed_and_one_writes(registry, bundles):
@@ -331,25 +450,8 @@ def test_moves_that_wait_for_one_another_lose_nothing(registry, bundles):
 # S3-compatible storage
 
 
-@pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
-    server = pytest.importorskip("moto.server").ThreadedMotoServer("127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    settings = {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}", "AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret",
-        "AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1", "AWS_ALLOW_HTTP": "true",
-    }  # fmt: skip
-    for name, value in settings.items():
-        monkeypatch.setenv(name, value)
-    request = urllib.request.Request(f"{os.environ['AWS_ENDPOINT_URL']}/models", method="PUT")
-    urllib.request.urlopen(request).close()
-    yield f"s3://models/{tmp_path.name}"  # the fake remembers from test to test
-    server.stop()
-
-
-def test_the_same_registry_on_s3(bucket, bundles):
-    registry = Registry(bucket)
+def test_the_same_registry_on_s3(s3, bundles):
+    registry = Registry(s3.uri)
     one, two, three = published(registry, bundles)
     assert registry.publish(NAME, bundles[0]) == one
     assert registry.versions(NAME) == [one, two, three]
@@ -365,13 +467,13 @@ def test_the_same_registry_on_s3(bucket, bundles):
         registry.fetch(NAME, "v")
 
 
-def test_on_s3_who_writes_in_between_wins(bucket, bundles):
-    registry = Registry(bucket)
+def test_on_s3_who_writes_in_between_wins(s3, bundles):
+    registry = Registry(s3.uri)
     registry.store.swap("a/pointer", lambda _: b"1")
 
     def change(raw: bytes | None) -> bytes:
         assert raw == b"1"
-        Registry(bucket).store.swap("a/pointer", lambda _: b"2")
+        Registry(s3.uri).store.swap("a/pointer", lambda _: b"2")
         return b"3"
 
     with pytest.raises(Conflict, match="changed by somebody else"):
@@ -379,5 +481,5 @@ def test_on_s3_who_writes_in_between_wins(bucket, bundles):
     assert registry.store.read("a/pointer") == b"2"
     version = registry.publish(NAME, bundles[0])
     with ThreadPoolExecutor(8) as pool:
-        winners = [w for w in pool.map(race, [(bucket, version, k) for k in range(8)]) if w]
+        winners = [w for w in pool.map(race, [(s3.uri, version, k) for k in range(8)]) if w]
     assert len(winners) == len(registry.channel(NAME).history) == 1

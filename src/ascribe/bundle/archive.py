@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ascribe.bundle.manifest import FileEntry, Manifest, digest
-from ascribe.core.errors import BundleError, NotFound, TamperedError
+import msgspec
 
-__all__ = ["Bundle", "entry", "open_directory", "pack", "unpack", "write", "write_manifest"]
+from ascribe.bundle.manifest import FileEntry, Manifest, digest
+from ascribe.core.errors import BundleError, InputError, NotFound, TamperedError
+
+__all__ = ["PART", "Bundle", "compose", "entry", "open_directory", "pack", "unpack", "write", "write_manifest"]
 
 MANIFEST = "manifest.json"
+PART = "part:"  # a role that names the manifest of another target's bundle
+FOLDER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 # what zipfile raises for damaged bytes, directory entries and compression marks
 TORN = (zipfile.BadZipFile, zlib.error, KeyError, EOFError, OSError, ValueError, RuntimeError)
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the zip format's zero: the same bundle always packs to the same bytes
@@ -53,14 +58,41 @@ class Bundle:
         if role not in self.manifest.roles:
             raise BundleError(f"{self.origin} has no {role}: it holds {', '.join(sorted(self.manifest.roles))}")
         name = self.manifest.roles[role]
+        if name.startswith("/") or ".." in name.split("/"):
+            raise TamperedError(f"{self.origin} names a file outside itself ({name}): do not use it")
         if name not in self.manifest.files:
             raise TamperedError(f"{name} of {self.origin} has no hash in its manifest: train or fetch the bundle again")
         return self.manifest.files[name]
 
+    def parts(self) -> dict[str, Bundle]:
+        """Bundles of other targets inside this one, by target: a role `part:<target>` names a part's manifest, whose
+        files lie beside it and are verified by it, as it is by this bundle's. Raises as `read`, and BundleError.
+        """
+        return {role.removeprefix(PART): self._part(role) for role in self.manifest.roles if role.startswith(PART)}
+
+    def _part(self, role: str) -> Bundle:
+        folder, slash, last = self.manifest.roles[role].rpartition("/")
+        if not FOLDER.fullmatch(folder) or slash + last != f"/{MANIFEST}":
+            raise BundleError(f"{role} of {self.origin} names no part's manifest: compose the bundle again")
+        return Bundle(
+            Manifest.decode(self.read(role)), lambda name: self.fetch(f"{folder}/{name}"), f"{self.origin}/{folder}"
+        )
+
     def verify(self) -> None:
-        """Read every file once. Raises as `read`."""
+        """Read every file once, also of the parts. Raises as `read`."""
         for role in self.manifest.roles:
             self.read(role)
+        for part in self.parts().values():
+            part.verify()
+
+    def contents(self) -> dict[str, bytes]:
+        """The verified bytes of all files but the manifest, by name; those of parts in their folders."""
+        files = {name: self.read(role) for role, name in self.manifest.roles.items()}
+        for role in self.manifest.roles:
+            if role.startswith(PART):
+                folder = self.manifest.roles[role].rpartition("/")[0]
+                files |= {f"{folder}/{name}": raw for name, raw in self._part(role).contents().items()}
+        return files
 
 
 def entry(raw: bytes) -> FileEntry:
@@ -68,14 +100,32 @@ def entry(raw: bytes) -> FileEntry:
     return FileEntry(len(raw), digest(raw))
 
 
+def compose(directory: Path, main: Bundle, others: Mapping[str, Bundle]) -> Bundle:
+    """One bundle of several targets, written to a directory: `main` answers where no target is named, `others` by
+    target. Its version depends on all of them. Raises InputError for two parts of one target, and as `read`.
+    """
+    files, roles, entries = main.contents(), dict(main.manifest.roles), dict(main.manifest.files)
+    for k, (target, part) in enumerate(others.items()):
+        if f"{PART}{target}" in roles or target == main.manifest.target.name:
+            raise InputError(f"the bundle predicts {target} already: name each target once")
+        folder = target if FOLDER.fullmatch(target) else f"part-{k + 1}"
+        raw = part.manifest.encode()
+        roles[f"{PART}{target}"] = f"{folder}/{MANIFEST}"
+        entries[f"{folder}/{MANIFEST}"] = entry(raw)
+        files |= {f"{folder}/{MANIFEST}": raw} | {f"{folder}/{n}": held for n, held in part.contents().items()}
+    write(directory, msgspec.structs.replace(main.manifest, roles=roles, files=entries), files)
+    return open_directory(directory)
+
+
 def write(directory: Path, manifest: Manifest, files: Mapping[str, bytes]) -> None:
     """Write files, then the manifest, each through a rename: a half-written bundle has no manifest, and a bundle that
     was there is as it was if there is no room for the new one.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    parts = {name: directory / f".{name}.part" for name in files}
+    parts = {name: (directory / name).with_name(f".{Path(name).name}.part") for name in files}
     try:
         for name, part in parts.items():
+            part.parent.mkdir(parents=True, exist_ok=True)
             part.write_bytes(files[name])
         (directory / MANIFEST).unlink(missing_ok=True)
         for name, part in parts.items():
@@ -117,9 +167,15 @@ def pack(bundle: Bundle) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr(zipfile.ZipInfo(MANIFEST, EPOCH), bundle.manifest.encode())
-        for role, name in sorted(bundle.manifest.roles.items()):
-            archive.writestr(zipfile.ZipInfo(name, EPOCH), bundle.read(role))
+        _pack_into(archive, bundle, "")
     return out.getvalue()
+
+
+def _pack_into(archive: zipfile.ZipFile, bundle: Bundle, folder: str) -> None:
+    for role, name in sorted(bundle.manifest.roles.items()):
+        archive.writestr(zipfile.ZipInfo(folder + name, EPOCH), bundle.read(role))
+    for role, part in sorted(bundle.parts().items()):
+        _pack_into(archive, part, folder + bundle.manifest.roles[PART + role].removesuffix(MANIFEST))
 
 
 def unpack(raw: bytes, origin: str) -> Bundle:

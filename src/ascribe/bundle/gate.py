@@ -1,13 +1,13 @@
 """The gate: may this bundle go to production?
 
-    power         (y - f(x))^2 against always answering the mean; |y - f(x)| against production
-    explanation   (f(x) - v(S))^2 over random coalitions (MSE_v), as a share of what the marginal law leaves
+Champion and candidate are opened by the file that serves and measured on the same held-out rows: the candidate's and,
+if those differ, production's too, so that nobody can choose the rows that make him look good. A candidate is refused
+where it is worse beyond chance and by more than one per cent in power error or explanation error; where its
+attributions move far though its predictions do not; where a tier is slower; and where it lacks something that
+production has. Equal is good enough, so that a refresh on newer rows can go through (`docs/decisions/0004-gate.md`,
+`0017-gate-and-registry.md`). What is compared and how: `gate_compare`, `gate_stability`, `gate_latency`.
 
-Each bundle is measured with its own f and its own conditional, row by row: MSE_v grows with the spread of f, so only
-its share compares between models. A candidate is refused where it is worse beyond chance (mean paired difference above
-two standard errors) and by more than one per cent; equal is good enough, so that a refresh on newer rows can go
-through (`docs/decisions/0004-gate.md`). It is judged on its own held-out rows and, if they have the same columns, on
-production's too: nobody can choose the rows that make him look good.
+A bundle of several targets is judged part by part; one refused part refuses the bundle.
 """
 
 from __future__ import annotations
@@ -17,23 +17,21 @@ from typing import Any
 
 import numpy as np
 
+from ascribe.bundle import gate_latency, gate_stability
 from ascribe.bundle.archive import Bundle
-from ascribe.bundle.holdout import holdout
-from ascribe.bundle.registry import Event, Registry
+from ascribe.bundle.gate_compare import Measured, Said, against, alone, efficiency_gap, measured
+from ascribe.bundle.holdout import answerable, holdout
+from ascribe.bundle.records import Event, Judged
+from ascribe.bundle.registry import Registry
 from ascribe.bundle.runtime import load
-from ascribe.core.arrays import evenly
-from ascribe.core.conditional import Independent
+from ascribe.bundle.selftest import checked
+from ascribe.bundle.verdicts import keep
+from ascribe.core import tiers
 from ascribe.core.errors import NotFound
-from ascribe.core.explainers import Options, explain
-from ascribe.core.explainers.conditional_shap import conditional_game
-from ascribe.core.judge import PowerError, game_error, mse_v, power_error
 from ascribe.core.model import Model
 
 __all__ = ["Verdict", "judge", "judge_and_promote"]
 
-EXPLAINED_ROWS = 64
-COALITIONS, SAMPLES = 32, 32
-MARGIN = 0.01
 MAX_EFFICIENCY_GAP = 1e-4  # of the output's unit, for outputs of the order of 100
 
 
@@ -46,50 +44,32 @@ class Verdict:
     numbers: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class _Measured:
-    """`absolute (rows,)`: |y - f(x)|. `left (explained,)`: MSE_v of each row over the marginal law's mean MSE_v."""
-
-    power: PowerError
-    absolute: np.ndarray
-    left: np.ndarray | None
-    mse_v: float | None
-
-
 def judge(candidate: Bundle, production: Bundle | None) -> Verdict:
-    """Open both bundles through the file that serves, measure both on held-out rows, compare."""
-    model = load(candidate)
-    X, y = holdout(candidate)
-    mine = _measure(model, X, y)
-    numbers: dict[str, Any] = {"rows": len(y), "candidate": _numbers(mine)}
-    good: list[str] = []
-    bad: list[str] = []
-    gap, scale = _efficiency_gap(model, X), max(1.0, float(np.abs(y).max()) / 100)
-    numbers["candidate"]["efficiency_gap"] = gap
-    _say(gap <= MAX_EFFICIENCY_GAP * scale, f"attributions add up within {gap:.1g} {model.unit}", good, bad)
-    _alone(model, mine, y, good, bad)
-    if production is not None:
-        champion = load(production)
-        if changed := _schema_changes(model, champion):
-            bad.append(f"the inputs differ from production's: {changed}")
-        else:
-            judged = [("its own", (X, y), mine)]
-            if candidate.digest("holdout") != production.digest("holdout"):
-                theirs = holdout(production)
-                judged.append(("production's", theirs, _measure(model, *theirs)))
-            for whose, rows, measured in judged:
-                held = _measure(champion, *rows)
-                numbers[f"on {whose} rows"] = {"candidate": _numbers(measured), "production": _numbers(held)}
-                _against(measured, held, whose, model.unit, good, bad)
-    return Verdict(not bad, [*bad, *good], numbers)
+    """Open both bundles through the file that serves, measure both on held-out rows, compare; then their parts."""
+    said = Said()
+    numbers = _judged(candidate, production, said)
+    parts, theirs = candidate.parts(), {} if production is None else production.parts()
+    for target in [*parts, *(target for target in theirs if target not in parts)]:
+        if target not in parts:
+            said.say(False, f"production predicts {target}, the candidate does not")
+            continue
+        verdict = judge(parts[target], theirs.get(target))
+        numbers.setdefault("parts", {})[target] = verdict.numbers
+        said.say(verdict.accepted, f"{target}: {verdict.reasons[0]}")
+        (said.good if verdict.accepted else said.bad).extend(f"{target}: {text}" for text in verdict.reasons[1:])
+    return Verdict(not said.bad, [*said.bad, *said.good], numbers)
 
 
-def judge_and_promote(registry: Registry, name: str, version: str, at: str, channel: str = "production") -> Verdict:
-    """Judge a version against what the channel points at, and move the channel if it is accepted.
+def judge_and_promote(
+    registry: Registry, name: str, version: str, at: str, channel: str = "production", force: bool = False
+) -> Verdict:
+    """Judge a version against what the channel points at, keep the verdict beside the version, and move the channel if
+    it is accepted, or if `force`: the channel's history then says so.
 
-    A version that is there already is accepted without another look. Raises NotFound, BundleError, and Conflict if the
-    channel moved while the gate was judging.
+    A version that is there already is accepted without another look. Raises NotFound, BundleError, RegistryError, and
+    Conflict if the channel moved while the gate was judging.
     """
+    checked(registry.uri)
     candidate = registry.fetch(name, version)
     try:
         held: Event | None = registry.channel(name, channel).current
@@ -98,76 +78,68 @@ def judge_and_promote(registry: Registry, name: str, version: str, at: str, chan
     if held is not None and held.version == version:
         return Verdict(True, [f"{version} is in {channel} already"])
     verdict = judge(candidate, registry.fetch(name, held.version, held.sha256) if held else None)
-    if verdict.accepted:
-        registry.promote(name, version, at, channel, verdict.reasons, held.version if held else None)
+    forced, against_ = force and not verdict.accepted, held.version if held else ""
+    reasons = ["forced, though the gate refused", *verdict.reasons] if forced else verdict.reasons
+    told = Judged(version, against_, channel, at, verdict.accepted, forced, verdict.reasons, verdict.numbers)
+    keep(registry.store, name, told)
+    if verdict.accepted or forced:
+        registry.promote(name, version, at, channel, reasons, held.version if held else None)
     return verdict
 
 
-def _alone(model: Model, mine: _Measured, y: np.ndarray, good: list[str], bad: list[str]) -> None:
-    """Beat the two answers that need no training: the mean of the target, and the marginal law."""
-    p = mine.power
-    gain = (y - y.mean()) ** 2 - mine.absolute**2
-    learnt = gain.mean() > 2 * gain.std(ddof=1) / np.sqrt(len(gain))
-    text = f"R2 {p.r2:.3f}, MAE {p.mae:.3g} {model.unit}, MAPE {100 * p.mape:.1f} % on held-out rows"
-    _say(learnt, text if learnt else f"no better than always answering the mean: {text}", good, bad)
-    if mine.left is not None and learnt:
-        _compare("explanation error", mine.left, np.ones_like(mine.left), "of what the marginal law leaves", good, bad)
+def _judged(candidate: Bundle, production: Bundle | None, said: Said) -> dict[str, Any]:
+    """One target. Returns the numbers."""
+    model = load(candidate)
+    X, y = holdout(candidate)
+    mine = measured(model, X, y)
+    numbers: dict[str, Any] = {"rows": len(y), "candidate": mine.numbers()}
+    gap, scale = efficiency_gap(model, X), max(1.0, float(np.abs(y).max()) / 100)
+    numbers["candidate"]["efficiency_gap"] = gap
+    alone(model, mine, y, said)
+    champion = None if production is None else load(production)
+    comparable = False
+    if champion is not None and production is not None:
+        if changed := _schema_changes(model, champion):
+            said.say(False, f"the inputs differ from production's: {changed}")
+        else:
+            comparable = True
+            _champion(candidate, production, model, champion, mine, (X, y), said, numbers)
+    said.say(gap <= MAX_EFFICIENCY_GAP * scale, f"attributions add up within {gap:.1g} {model.unit}")
+    found = gate_stability.stability(model, champion if comparable else None, X)
+    if found is not None:
+        numbers["stability"] = asdict(found)
+        gate_stability.told(found, said)
+    return numbers
 
 
-def _against(mine: _Measured, theirs: _Measured, whose: str, unit: str, good: list[str], bad: list[str]) -> None:
-    _compare(f"power error on {whose} held-out rows", mine.absolute, theirs.absolute, f"{unit} MAE", good, bad)
-    if mine.left is not None and theirs.left is not None:
-        _compare(
-            f"explanation error on {whose} held-out rows", mine.left, theirs.left, "of the marginal law's", good, bad
-        )
-    elif theirs.left is not None:
-        bad.append("production offers conditional attributions, the candidate does not")
+def _champion(
+    candidate: Bundle, production: Bundle, model: Model, champion: Model, mine: Measured,
+    rows: tuple[np.ndarray, np.ndarray], said: Said, numbers: dict[str, Any],
+) -> None:  # fmt: skip
+    """Against a production of the same inputs and output."""
+    judged = [("its own", rows, mine)]
+    if candidate.digest("holdout") != production.digest("holdout"):
+        theirs = holdout(production)
+        judged.append(("production's", theirs, measured(model, *theirs)))
+    for whose, (X, y), here in judged:
+        numbers[f"on {whose} rows"] = against(here, measured(champion, X, y), whose, model.unit, said)
+    for text in _lacks(model, champion):
+        said.say(False, text)
+    asked = answerable(candidate)
+    if len(asked):
+        paces = gate_latency.paces(model, champion, asked)
+        numbers["latency"] = {tier: asdict(pace) for tier, pace in paces.items()}
+        gate_latency.told(paces, said)
 
 
-def _compare(what: str, mine: np.ndarray, theirs: np.ndarray, word: str, good: list[str], bad: list[str]) -> None:
-    difference = mine - theirs
-    error = difference.std(ddof=1) / np.sqrt(len(difference))
-    worse = not (difference.mean() <= 2 * error or mine.mean() <= (1 + MARGIN) * theirs.mean())  # NaN is worse
-    spread = f"(difference {difference.mean():+.2g} +- {error:.2g})"
-    text = (
-        f"{what} is {'worse' if worse else 'no worse'}: {mine.mean():.4g} against {theirs.mean():.4g} {word} {spread}"
-    )
-    _say(not worse, text, good, bad)
-
-
-def _say(holds: bool, text: str, good: list, bad: list) -> None:
-    (good if holds else bad).append(text)
-
-
-def _measure(model: Model, X: np.ndarray, y: np.ndarray) -> _Measured:
-    assert model.predict is not None
-    predicted = np.asarray(model.predict(X), dtype=float)
-    left = errors = None
-    if model.conditional is not None:
-        rows = _spread(X)
-        errors = game_error(conditional_game(model, Options(samples=SAMPLES)), rows, COALITIONS).rows
-        marginal = mse_v(model.predict, Independent(model.conditional.background), rows, COALITIONS, SAMPLES).rows
-        left = errors / max(marginal.mean(), np.finfo(float).tiny)
-    return _Measured(
-        power_error(y, predicted), np.abs(y - predicted), left, None if errors is None else float(errors.mean())
-    )
-
-
-def _efficiency_gap(model: Model, X: np.ndarray) -> float:
-    if model.conditional is None:
-        return 0.0
-    options = Options("kernel" if len(model.names) > 6 else "auto", max(64, 2 * len(model.names) + 2), 8)
-    return float(explain(model, _spread(X)[:4], options=options).info.gaps["efficiency_gap"])
-
-
-def _spread(X: np.ndarray) -> np.ndarray:
-    """Rows evenly through the held-out part, so that every workload is met."""
-    return X[evenly(len(X), EXPLAINED_ROWS)]
-
-
-def _numbers(m: _Measured) -> dict[str, Any]:
-    share = None if m.left is None else float(m.left.mean())
-    return {**asdict(m.power), "mse_v": m.mse_v, "mse_v_share": share}
+def _lacks(mine: Model, theirs: Model) -> list[str]:
+    """What production can do and the candidate cannot, in words."""
+    words = {"conditional": "conditional attributions", "amortized": "one-pass attributions"}
+    missing = [f"production offers {words.get(c, c)}, the candidate does not" for c in theirs.offers - mine.offers]
+    if "conditional" in theirs.offers - mine.offers:
+        return [text for text in missing if "conditional" in text]  # all else follows from it
+    gone = [tier for tier in tiers.offered(theirs) if tier not in tiers.offered(mine)]
+    return sorted(missing) + [f"production has a tier '{tier}', the candidate does not" for tier in gone]
 
 
 def _schema_changes(mine: Model, theirs: Model) -> str:

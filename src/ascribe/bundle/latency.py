@@ -13,9 +13,9 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from ascribe.bundle.archive import Bundle, open_directory, write_manifest
+from ascribe.bundle.archive import PART, Bundle, entry, open_directory, write, write_manifest
 from ascribe.bundle.holdout import answerable
-from ascribe.bundle.manifest import Tier
+from ascribe.bundle.manifest import Manifest, Tier
 from ascribe.bundle.runtime import cores, load
 from ascribe.core import tiers
 from ascribe.core.arrays import evenly
@@ -82,17 +82,35 @@ def refreshed(model: Model, X: np.ndarray) -> dict[str, Measured]:
 
 
 def timed(directory: Path, again: bool = False) -> Bundle:
-    """The bundle at a directory with its tiers measured on this machine: once, so that the same bundle keeps its
-    version, or `again`. A bundle without tiers (but `again`) or held-out rows is left as it is.
+    """The bundle at a directory with its tiers and those of its parts measured on this machine: once, so that the same
+    bundle keeps its version, or `again`. A bundle without tiers (but `again`) or held-out rows is left as it is.
     """
     bundle = open_directory(directory)
+    manifest, files = _timed(bundle, again), {}
+    entries = dict(manifest.files)
+    for target, part in bundle.parts().items():
+        name = manifest.roles[PART + target]
+        files[name] = _timed(part, again).encode()
+        entries[name] = entry(files[name])
+    manifest = msgspec.structs.replace(manifest, files=entries)
+    if manifest == bundle.manifest:
+        return bundle
+    if files:
+        write(directory, manifest, files)
+    else:
+        write_manifest(directory, manifest)
+    return Bundle(manifest, bundle.fetch, bundle.origin)
+
+
+def _timed(bundle: Bundle, again: bool) -> Manifest:
+    """The manifest with what is measured; as it is where there is nothing to measure."""
     manifest = bundle.manifest
     if not bundle.has("holdout") or (not again and (manifest.machine or not manifest.tiers)):
-        return bundle
+        return manifest
     model = load(bundle)
     X = answerable(bundle)
     if not len(X):
-        return bundle
+        return manifest
     found = measure(model, X[evenly(len(X), BATCHES[-1])])
     held = {
         name: msgspec.structs.replace(
@@ -101,9 +119,7 @@ def timed(directory: Path, again: bool = False) -> Bundle:
         )
         for name, m in found.items()
     }  # fmt: skip
-    manifest = msgspec.structs.replace(manifest, tiers=manifest.tiers | held, machine=_machine())
-    write_manifest(directory, manifest)
-    return Bundle(manifest, bundle.fetch, bundle.origin)
+    return msgspec.structs.replace(manifest, tiers=manifest.tiers | held, machine=_machine())
 
 
 def _machine() -> str:

@@ -109,8 +109,9 @@ class Lineage(msgspec.Struct, frozen=True):
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """`roles` maps predict, proposal, energy, mixture, scores, background, holdout, control, surrogate, amortized and
-    the graphs of `tiers` to file names; `files` holds their hashes. `machine`: where latencies were measured.
+    """`roles` maps predict, proposal, energy, mixture, scores, background, holdout, control, surrogate, amortized, the
+    graphs of `tiers` and `part:<target>` (the manifest of another target's bundle) to file names; `files` holds their
+    hashes. `machine`: where latencies were measured. `labels`: what the model is for, such as a class of nodes.
 
     `base_value`: mean of f over the training rows, in the target's unit. `example`: a row and its stored answer, asked
     again before a version is served. `scaling`: the statistics of the training part that the graphs hold.
@@ -133,6 +134,7 @@ class Manifest(msgspec.Struct, frozen=True):
     reading: Reading | None = None
     tiers: dict[str, Tier] = {}
     machine: str = ""
+    labels: dict[str, str] = {}
 
     @property
     def feature_list(self) -> tuple[Feature, ...]:
@@ -149,7 +151,7 @@ class Manifest(msgspec.Struct, frozen=True):
         written are left out where they hold their defaults: an older bundle keeps its version.
         """
         held = msgspec.to_builtins(self)
-        for name in ("amortized", "reading", "tiers", "machine"):
+        for name in ("amortized", "reading", "tiers", "machine", "labels"):
             if not getattr(self, name):
                 del held[name]
         if not self.lineage.source:

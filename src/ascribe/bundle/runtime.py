@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import threading
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -151,7 +152,7 @@ def compiled(bundle: Bundle, name: str, threads: int | None = None) -> Compiled:
     own = {tier.role for tier in manifest.tiers.values()}  # a compiled graph never points at another
     others = [(file, role) for role, file in manifest.roles.items() if file.endswith(".onnx") and role not in own]
     beside = {file: bundle.read(role) for file, role in others}
-    opened = lru_cache(maxsize=1)(lambda: session(graph, bundle.origin, 1, beside).run)
+    opened = _Opened(graph, bundle.origin, beside)
     most, least = threads or cores(), ONE_PASS_ROWS if name == "fast" else 1
     told = manifest.amortized if name == "fast" else None
     error = {"amortized_r2": told.r2} if told else {}
@@ -170,6 +171,24 @@ def compiled(bundle: Bundle, name: str, threads: int | None = None) -> Compiled:
         run,
         manifest.base_value, held.value, held.estimator, held.budget, held.samples, held.seed, error,
     )  # fmt: skip
+
+
+class _Opened:
+    """A session that is opened when it is first asked for; then the bytes that it was opened from are let go."""
+
+    def __init__(self, graph: bytes, origin: str, beside: Mapping[str, bytes]) -> None:
+        self._parts: tuple[bytes, str, Mapping[str, bytes]] | None = (graph, origin, beside)
+        self._run: Callable[..., list[np.ndarray]] | None = None
+        self._lock = threading.Lock()
+
+    def __call__(self) -> Callable[..., list[np.ndarray]]:
+        if self._run is None:
+            with self._lock:
+                if self._parts is not None:
+                    graph, origin, beside = self._parts
+                    self._run, self._parts = session(graph, origin, 1, beside).run, None
+        assert self._run is not None
+        return self._run
 
 
 def load(bundle: Bundle) -> Model:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -54,42 +55,67 @@ class Store:
 
     def names(self, prefix: str) -> list[str]:
         """Paths of all objects below a prefix, sorted."""
+        return sorted(self.written(prefix))
+
+    def written(self, prefix: str) -> dict[str, datetime]:
+        """When each object below a prefix was written, by the store's clock (UTC)."""
         with self._translated(prefix):
-            return sorted(str(meta["path"]) for page in obstore.list(self._objects, prefix) for meta in page)
+            return {str(m["path"]): m["last_modified"] for page in obstore.list(self._objects, prefix) for m in page}
+
+    def replace(self, path: str, raw: bytes, tag: str) -> None:
+        """Write over the object that has this e-tag and no other. S3-compatible storage only: a directory has no
+        conditional write. Raises Conflict.
+        """
+        with self._translated(path):
+            obstore.put(self._objects, path, raw, mode={"e_tag": tag})
+
+    @property
+    def directory(self) -> Path | None:
+        """Where the store lies if it is a directory."""
+        return self._directory
+
+    @contextmanager
+    def locked(self, path: str, seconds: float = LOCK_SECONDS) -> Iterator[None]:
+        """On a directory: nobody else swaps this object meanwhile. Raises Conflict after waiting so long in vain."""
+        if self._directory is None:
+            yield
+            return
+        lock = self.lock_of(path)
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with FileLock(lock, timeout=seconds):
+                yield
+        except Timeout as exc:
+            raise Conflict(f"{path} in {self.uri} has been locked for {seconds:g} s: try again") from exc
+
+    def lock_of(self, path: str) -> Path:
+        """The lock file of an object of a directory."""
+        assert self._directory is not None
+        return self._directory / ".locks" / (path.replace("/", "~") + ".lock")
 
     def swap(self, path: str, change: Callable[[bytes | None], bytes]) -> bytes:
         """Replace an object by `change(its bytes, or None)`, once, against exactly the bytes that were read.
 
         Raises Conflict if somebody else wrote in between (nothing is overwritten: read again and decide again).
         """
-        with self._locked(path):
+        with self.locked(path):
             try:
                 old, tag = self._read_tagged(path)
             except NotFound:
                 old, tag = None, None
             new = change(old)
-            mode: Any = "overwrite" if self._directory else "create" if old is None else {"e_tag": tag}
-            with self._translated(path):
-                obstore.put(self._objects, path, new, mode=mode)
+            if self._directory is None and old is not None:
+                self.replace(path, new, str(tag))
+            elif self._directory is None:
+                self.create(path, new)
+            else:
+                self.put(path, new)
             return new
 
     def _read_tagged(self, path: str) -> tuple[bytes, str | None]:
         with self._translated(path):
             got = obstore.get(self._objects, path)
             return bytes(got.bytes()), got.meta.get("e_tag")
-
-    @contextmanager
-    def _locked(self, path: str) -> Iterator[None]:
-        if self._directory is None:
-            yield
-            return
-        lock = self._directory / ".locks" / (path.replace("/", "~") + ".lock")
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with FileLock(lock, timeout=LOCK_SECONDS):
-                yield
-        except Timeout as exc:
-            raise Conflict(f"{path} in {self.uri} has been locked for {LOCK_SECONDS} s: try again") from exc
 
     @contextmanager
     def _translated(self, path: str) -> Iterator[None]:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from scipy.special import stdtrit
+
 from ascribe.core.arrays import Float, Predict, np
 from ascribe.core.conditional import Conditional
 from ascribe.core.games import ConditionalGame
 
-__all__ = ["MseV", "PowerError", "game_error", "mse_v", "power_error", "random_coalitions"]
+__all__ = ["BlockMean", "MseV", "PowerError", "block_mean", "game_error", "mse_v", "power_error", "random_coalitions"]
+
+BLOCKS = 30
+TWO_SIGMA = 0.9772498680518208  # of a normal law, below its mean and two deviations
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,33 @@ def power_error(y: Float[np.ndarray, " b"], predicted: Float[np.ndarray, " b"]) 
         mape=float((miss[nonzero] / np.abs(y[nonzero])).mean()) if nonzero.any() else float("nan"),
         r2=float(1 - (miss**2).sum() / spread) if spread > 0 else float("nan"),
     )
+
+
+@dataclass(frozen=True)
+class BlockMean:
+    """Mean of a number over neighbouring rows, and its standard error over `blocks` blocks of them."""
+
+    mean: float
+    stderr: float
+    blocks: int
+
+    @property
+    def beyond(self) -> float:
+        """What the mean must exceed to be beyond chance: two standard errors, and more where blocks are few."""
+        return float(stdtrit(self.blocks - 1, TWO_SIGMA)) * self.stderr if self.blocks > 1 else float("nan")
+
+
+def block_mean(d: Float[np.ndarray, " b"], blocks: int = BLOCKS) -> BlockMean:
+    """Rows close in time share their errors, so rows are not independent; blocks of neighbours about are:
+
+        stderr = sd of the blocks' means / sqrt(blocks)
+
+    >>> block_mean(np.array([1.0, 1.0, 1.0, 3.0, 3.0, 3.0]), 2).stderr
+    1.0
+    """
+    means = np.array([part.mean() for part in np.array_split(d, min(blocks, len(d)))])
+    spread = float(means.std(ddof=1) / np.sqrt(len(means))) if len(means) > 1 else float("nan")
+    return BlockMean(float(np.mean(d)), spread, len(means))
 
 
 def random_coalitions(n: int, m: int, rng: np.random.Generator) -> np.ndarray:

@@ -7,23 +7,28 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import grpc
 import uvicorn
 
 from ascribe.bundle.registry import Registry
 from ascribe.bundle.runtime import cores
-from ascribe.core.errors import ServiceError
+from ascribe.core.errors import InputError, ServiceError
 from ascribe.serve import rest, rpc
 from ascribe.serve.address import Address, bind, parse, probe
+from ascribe.serve.live import Sampled
 from ascribe.serve.observe import Log
+from ascribe.serve.rollout import Rollout
 from ascribe.serve.service import Service
 from ascribe.serve.settings import Settings, from_environment
-from ascribe.serve.versions import Versions, fetch
+from ascribe.serve.shadow import Shadow
+from ascribe.serve.telemetry import Telemetry
+from ascribe.serve.versions import Lease, Slot, Versions, specs
 
 __all__ = ["Addresses", "run", "running", "serve"]
 
@@ -48,30 +53,39 @@ class _Http(uvicorn.Server):
 
 async def serve(
     registry: str,
-    model: str,
+    model: str | Sequence[str],
     http: str = "127.0.0.1:8080",
     grpc_address: str = "127.0.0.1:50051",
     settings: Settings | None = None,
     stop: asyncio.Event | None = None,
     ready: Callable[[Addresses], None] | None = None,
     write: Callable[[bytes], object] | None = None,
+    shadow: str | None = None,
 ) -> None:
-    """Serve `NAME[@CHANNEL]` of a registry over HTTP and gRPC until `stop` is set, then drain.
+    """Serve `NAME[@CHANNEL]` of a registry, one or several, over HTTP and gRPC until `stop` is set, then drain.
 
     Both ports are bound before anything is loaded. `ready` is called once both doors answer; `write` takes log lines
-    (standard output by default). Raises ServiceError for an address that cannot be had, NotFound, BundleError.
+    (standard output by default); `shadow` names the channel whose versions are compared with those that answer. Raises
+    ServiceError for an address that cannot be had, InputError for no model, NotFound, BundleError.
     """
     start = time.perf_counter()
     settings = settings or from_environment()
     stop = stop or asyncio.Event()
     log = Log(write or _to_stdout)
-    versions = Versions()
+    versions = Versions(specs(model))
+    candidates = _candidates(versions, shadow)
+    rollout = Rollout(
+        lambda: Registry(registry, settings.verify_key), versions.slots, list(candidates.values()), settings.poll_s, log
+    )
+    beside = Shadow(candidates, settings.shadow_share, log) if shadow else None
+    telemetry = Telemetry(settings.lake) if settings.lake else None
+    sampled = Sampled(telemetry.state, log) if telemetry else None
     threading.Thread(target=_import_ahead, daemon=True).start()
     with (
         bind(parse(http, "--http"), "--http") as listener,
         ThreadPoolExecutor(settings.explain_threads or cores(), "explain") as pool,
     ):
-        service = Service(versions, settings, pool)
+        service = Service(versions, settings, pool, rollout, beside, telemetry, sampled)
         words = rpc.Health()
         rpc_server, rpc_at = _grpc_server(parse(grpc_address, "--grpc"), service, settings, log, words)
         at = Addresses(f"http://{Address(*listener.getsockname()[:2])}", str(rpc_at))
@@ -89,16 +103,19 @@ async def serve(
         await rpc_server.start()
         web_task = asyncio.create_task(web.serve(sockets=[listener]))
         try:
-            lease = await asyncio.to_thread(lambda: fetch(Registry(registry), model))
-            await service.warm(lease)
+            leases = await asyncio.to_thread(lambda: [rollout.first(slot) for slot in versions.slots])
+            await service.warm(*leases)
             while not web.started and not web_task.done():
                 await asyncio.sleep(STARTED_S)
             await words.say(True)
             took = round((time.perf_counter() - start) * 1000)
-            log.event(
-                "ready", model=lease.name, channel=lease.channel, version=lease.version, http=at.http, grpc=at.grpc,
-                start_ms=took,
-            )  # fmt: skip
+            _say_ready(log, leases, at, took)
+            rollout.start()
+            if beside:
+                beside.start()
+            if sampled:
+                sampled.start()
+            del leases
             if ready:
                 ready(at)
             asked = asyncio.create_task(stop.wait())
@@ -106,6 +123,9 @@ async def serve(
             log.event("draining")
         finally:
             service.drain()
+            for thread in (rollout, beside, sampled):
+                if thread:
+                    thread.stop()
             await words.say(False)
             if versions.loaded and stop.is_set():
                 await asyncio.sleep(settings.drain_s)
@@ -113,18 +133,28 @@ async def serve(
             web.should_exit = True
             await web_task
             pool.shutdown(wait=False, cancel_futures=True)
+            for thread in (rollout, beside, sampled):
+                if thread:
+                    await asyncio.to_thread(thread.join, settings.grace_s)
     log.event("stopped")
 
 
-def run(registry: str, model: str, http: str = "127.0.0.1:8080", grpc: str = "127.0.0.1:50051") -> None:
-    """Serve until SIGTERM or SIGINT; returns when everything in flight is done. Raises as `serve`."""
+def run(
+    registry: str, model: str | Sequence[str], http: str = "127.0.0.1:8080", grpc: str = "127.0.0.1:50051",
+    verify_key: Path | None = None, shadow: str | None = None, lake: str | None = None,
+) -> None:  # fmt: skip
+    """Serve until SIGTERM or SIGINT; returns when everything in flight is done. `verify_key` and `lake` go before those
+    of the environment. Raises as `serve`.
+    """
+    given = {"verify_key": verify_key, "lake": lake}
+    settings = from_environment().model_copy(update={name: value for name, value in given.items() if value is not None})
 
     async def main() -> None:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for sig in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(sig, stop.set)
-        await serve(registry, model, http, grpc, stop=stop)
+        await serve(registry, model, http, grpc, settings, stop, shadow=shadow)
 
     asyncio.run(main())
 
@@ -132,11 +162,12 @@ def run(registry: str, model: str, http: str = "127.0.0.1:8080", grpc: str = "12
 @contextmanager
 def running(
     registry: str,
-    model: str,
+    model: str | Sequence[str],
     settings: Settings | None = None,
     http: str = "127.0.0.1:0",
     grpc: str = "127.0.0.1:0",
     write: Callable[[bytes], object] | None = None,
+    shadow: str | None = None,
 ) -> Iterator[Addresses]:
     """A server on a thread of this process, for tests and demonstrations; it is stopped on leaving.
 
@@ -152,7 +183,7 @@ def running(
 
     async def main() -> None:
         loops.append(asyncio.get_running_loop())
-        await serve(registry, model, http, grpc, settings, stop, ready, write)
+        await serve(registry, model, http, grpc, settings, stop, ready, write, shadow)
 
     def thread() -> None:
         try:
@@ -192,6 +223,24 @@ def _grpc_server(
         return server, Address(address.host, server.add_insecure_port(str(address)))
     except RuntimeError as exc:
         raise ServiceError(f"{address} cannot be bound: choose another address with --grpc") from exc
+
+
+def _candidates(versions: Versions, shadow: str | None) -> dict[Slot, Slot]:
+    """A slot of the shadow channel for each that answers from another one. Raises InputError where there is none."""
+    found = {slot: Slot(slot.name, shadow) for slot in versions.slots if shadow and shadow != slot.channel}
+    if shadow and not found:
+        raise InputError(f"--shadow {shadow} is the channel that answers already: name another one")
+    return found
+
+
+def _say_ready(log: Log, leases: Sequence[Lease], at: Addresses, took_ms: int) -> None:
+    """One line: the first model by itself, all of them where there are several."""
+    first, several = leases[0], [f"{lease.name}@{lease.channel} {lease.version}" for lease in leases[1:] and leases]
+    words = {"models": several} if several else {}
+    log.event(
+        "ready", model=first.name, channel=first.channel, version=first.version, http=at.http, grpc=at.grpc,
+        start_ms=took_ms, **words,
+    )  # fmt: skip
 
 
 def _import_ahead() -> None:

@@ -6,6 +6,7 @@ InputError                      -> invalid_input
 └── UnsupportedError                 -> unsupported
 NotFound                        -> not_found
 CapabilityError, MissingExtra   -> precondition
+ForbiddenError (a ServiceError)      -> forbidden
 UnavailableError (a ServiceError)    -> unavailable
 DeadlineError (ServiceError)   -> deadline
 AbandonedError, CancelledError       -> cancelled
@@ -24,6 +25,7 @@ __all__ = [
     "AbandonedError",
     "DeadlineError",
     "Fault",
+    "ForbiddenError",
     "InvalidRowsError",
     "Problem",
     "TooLargeError",
@@ -53,6 +55,10 @@ class UnsupportedError(InputError):
     """Another media type or encoding than JSON."""
 
 
+class ForbiddenError(ServiceError):
+    """An admin call without the right token."""
+
+
 class UnavailableError(ServiceError):
     """Loading; try again."""
 
@@ -78,6 +84,7 @@ class Fault:
 FAULTS: dict[str, Fault] = {
     "invalid_input": Fault(400, "INVALID_ARGUMENT", "The request cannot be used as it is"),
     "not_found": Fault(404, "NOT_FOUND", "Not served here"),
+    "forbidden": Fault(403, "PERMISSION_DENIED", "Not allowed"),
     "precondition": Fault(422, "FAILED_PRECONDITION", "The model does not offer what this needs"),
     "too_large": Fault(413, "INVALID_ARGUMENT", "Over a limit of this server"),
     "unavailable": Fault(503, "UNAVAILABLE", "Not ready", retry_s=1),
@@ -94,6 +101,7 @@ WORDS: tuple[tuple[type[BaseException], str], ...] = (  # the first that fits
     (NotFound, "not_found"),
     (CapabilityError, "precondition"),
     (MissingExtra, "precondition"),
+    (ForbiddenError, "forbidden"),
     (UnavailableError, "unavailable"),
     (DeadlineError, "deadline"),
     (AbandonedError, "cancelled"),

@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from ascribe.core.errors import InputError
 from ascribe.serve import codec
 from ascribe.serve.faults import AbandonedError, Problem, TooLargeError, UnsupportedError, problem_of
+from ascribe.serve.messages import AttributionAsked
 from ascribe.serve.observe import Entry, Log
 from ascribe.serve.service import Service
 from ascribe.serve.settings import Settings
@@ -47,6 +48,18 @@ def door(service: Service, settings: Settings, log: Log) -> FastAPI:
                 entry.failed(problem, exc)
                 return _problem(problem, entry.request_id, request.url.path)
 
+    async def looked_up(request: Request, verb: str, ask: Callable[[Entry], Awaitable[Any]]) -> Response:
+        """One GET that has to ask elsewhere, with its log line."""
+        with log.request("http", verb, _request_id(request)) as entry:
+            try:
+                answer = await ask(entry)
+                headers = {"X-Request-Id": entry.request_id}
+                return Response(codec.encode(answer), media_type=JSON, headers=headers)
+            except Exception as exc:
+                problem = problem_of(exc)
+                entry.failed(problem, exc)
+                return _problem(problem, entry.request_id, request.url.path)
+
     async def attribute(entry: Entry, body: bytes) -> Any:
         asked, rows = await service.aside(len(body), lambda: codec.decode_attribution(body, settings.max_rows))
         asked.request_id = entry.request_id = _own_id(asked.request_id, entry)
@@ -73,11 +86,49 @@ def door(service: Service, settings: Settings, log: Log) -> FastAPI:
 
     @app.get("/v1/models")
     async def models(request: Request) -> Response:
-        return _got(request, lambda: {"models": [card.name for card in service.cards()]})
+        return _got(request, lambda: {"models": service.names()})
 
     @app.get("/v1/models/{model}")
     async def model(request: Request, model: str) -> Response:
         return _got(request, lambda: service.card(model))
+
+    @app.get("/v1/nodes")
+    async def nodes(request: Request) -> Response:
+        async def ask(entry: Entry) -> Any:
+            return {"nodes": await service.nodes()}
+
+        return await looked_up(request, "nodes", ask)
+
+    @app.get("/v1/nodes/{node:path}/attribution")
+    async def node_attribution(request: Request, node: str) -> Response:
+        async def ask(entry: Entry) -> Any:
+            said = request.query_params.get
+            asked = AttributionAsked(
+                model=said("model", ""), version=said("version", ""), tier=said("tier", ""), output=said("output", ""),
+                request_id=entry.request_id,
+            )  # fmt: skip
+            entry.asked(1, asked.model, asked.version)
+            return await service.explain_node(node, asked)
+
+        return await looked_up(request, "node attribution", ask)
+
+    @app.get("/v1/nodes/{node:path}")
+    async def node(request: Request, node: str) -> Response:
+        return await looked_up(request, "node", lambda _: service.node(node))
+
+    @app.get("/v1/status")
+    async def status(request: Request) -> Response:
+        return await looked_up(request, "status", lambda _: service.status())
+
+    @app.post("/v1/admin/models/{model}/{verb}")
+    async def admin(request: Request, model: str, verb: str) -> Response:
+        token = request.headers.get("authorization")
+
+        async def act(entry: Entry, body: bytes) -> Any:
+            entry.asked(0, model, None)
+            return await service.admin(verb, model, token)
+
+        return await answered(request, f"admin {verb[:20]}", act)
 
     @app.get("/v2")
     @app.get("/v2/")

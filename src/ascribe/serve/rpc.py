@@ -85,6 +85,8 @@ class Door(attribution_pb2_grpc.AttributionServiceServicer):
             target_stderr=request.target_stderr if request.HasField("target_stderr") else None,
             tier=request.tier,
             max_latency_ms=request.max_latency_ms if request.HasField("max_latency_ms") else None,
+            labels=dict(request.labels),
+            output=request.output,
         )
         answer = await self._service.attribute(asked, rows)
         entry.asked(len(rows), answer.model, answer.version, answer.method)
@@ -98,6 +100,7 @@ class Door(attribution_pb2_grpc.AttributionServiceServicer):
             version=request.version,
             observed=[list(coalition.names) for coalition in request.observed],
             request_id=entry.request_id,
+            labels=dict(request.labels),
         )
         answer = await self._service.energy(asked, rows)
         entry.asked(len(rows), answer.model, answer.version)

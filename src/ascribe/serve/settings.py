@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field, ValidationError
+from pathlib import Path
+
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ascribe.core.errors import ServiceError
@@ -19,6 +21,10 @@ class Settings(BaseSettings):
     number of players); `samples`: completions per coalition. `timeout_s`: the longest a request may take;
     `drain_s`: how long a stopping server keeps answering while it already says "not ready"; `grace_s`: how long calls
     in flight may then go on. `explain_threads`: explanations at a time (None: the cores that the process may use).
+    `verify_key`: a public key's file; a version that it did not sign is not loaded.
+    `poll_s`: how often a channel is asked whether it moved, give or take a fifth. `admin_token`: what admin calls must
+    bear (None or empty: there are no admin calls). `shadow_share`: of live requests that a candidate explains too.
+    `lake`: URI whose state tells of nodes, readers and runs, and takes a sample of answered rows.
     """
 
     model_config = SettingsConfigDict(env_prefix="ASCRIBE_", frozen=True, extra="ignore")
@@ -34,6 +40,11 @@ class Settings(BaseSettings):
     timeout_s: float = Field(60.0, gt=0)
     drain_s: float = Field(0.0, ge=0)
     grace_s: float = Field(5.0, ge=0)
+    verify_key: Path | None = None
+    poll_s: float = Field(2.0, gt=0)
+    admin_token: SecretStr | None = None
+    shadow_share: float = Field(0.1, ge=0, le=1)
+    lake: str | None = None
 
 
 def from_environment() -> Settings:

@@ -13,6 +13,7 @@ from ascribe.core import tiers
 from ascribe.core.errors import CapabilityError, InputError
 from ascribe.core.explainers import Options, available, explain
 from ascribe.core.features import out_of_range
+from ascribe.core.model import Model
 from ascribe.core.words import listed
 from ascribe.serve import codec
 from ascribe.serve.faults import InvalidRowsError, TooLargeError
@@ -29,27 +30,34 @@ Step = Callable[[], None]
 
 
 def warm(lease: Lease) -> Lease:
-    """Explain the bundle's own row once by every explainer, ask its energy, and measure its tiers on this machine."""
-    model = lease.model
+    """Explain the bundle's own row once by every explainer, ask its energy, and measure its tiers on this machine: all
+    that for each output.
+    """
+    outputs = {name: _warmed(model, lease.examples[name]) for name, model in lease.outputs.items()}
+    return replace(lease, model=_warmed(lease.model, lease.example), outputs=outputs)
+
+
+def _warmed(model: Model, example: np.ndarray) -> Model:
     options = Options(estimator="kernel", budget=2 * len(model.names) + 2, samples=WARM_SAMPLES)
     for method in available(model):
-        explain(model, lease.example, method, options)
+        explain(model, example, method, options)
     if ask := getattr(model.conditional, "energy", None):
-        ask(lease.example, np.zeros((1, len(model.names)), bool))
-    return replace(lease, model=replace(model, tiers=refreshed(model, lease.example)))
+        ask(example, np.zeros((1, len(model.names)), bool))
+    return replace(model, tiers=refreshed(model, example))
 
 
 def attribute(
     lease: Lease, asked: AttributionAsked, rows: list[Row], options: Options, most: int, step: Step, start: float
 ) -> AttributionResponse:
     """Rows -> answer. `most` coalitions may be spent on a wanted error. `step` is called between rows; `start`: clock
-    in seconds when the request was handed over.
+    in seconds when the request was handed over. Raises NotFound for an output that the version lacks.
     """
     began = time.perf_counter()
-    checked = _checked(lease, rows)
+    model = lease.output(asked.output)
+    checked = _checked(model, rows)
     at = time.perf_counter()
     answer = tiers.explain(
-        lease.model, checked.X, asked.method or METHOD, options, asked.tier or None, asked.max_latency_ms, step, most
+        model, checked.X, asked.method or METHOD, options, asked.tier or None, asked.max_latency_ms, step, most
     )
     done = time.perf_counter()
     info = answer.info
@@ -85,7 +93,7 @@ def energy(lease: Lease, asked: EnergyAsked, rows: list[Row], most: int, step: S
     if ask is None:
         raise CapabilityError(f"energy needs an energy model, which {lease.name} {lease.version} was trained without")
     S = _coalitions(asked.observed, model.names, len(rows), most)
-    checked = _checked(lease, rows)
+    checked = _checked(model, rows)
     at = time.perf_counter()
     found = []
     far = out_of_range(model.features, checked.X)
@@ -109,9 +117,9 @@ def energy(lease: Lease, asked: EnergyAsked, rows: list[Row], most: int, step: S
     )  # fmt: skip
 
 
-def _checked(lease: Lease, rows: list[Row]) -> Checked:
+def _checked(model: Model, rows: list[Row]) -> Checked:
     """Raises InvalidRowsError if no row is left."""
-    checked = check(rows, lease.model.features, lease.model.unit)
+    checked = check(rows, model.features, model.unit)
     if all(checked.reasons):
         raise InvalidRowsError(checked.reasons)
     return checked

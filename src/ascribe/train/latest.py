@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Latest"]
 
 EVERY_S = 2.0
+AT_ONCE = 16
 
 
 class Latest:
@@ -45,8 +47,9 @@ class Latest:
 
     def write(self, total: Ingested) -> None:
         """Write what is new. Raises RegistryError if the place cannot be written."""
-        for node, blob in self._unwritten.items():
-            self._state.put(blob, "nodes", node)
+        if self._unwritten:
+            with ThreadPoolExecutor(min(AT_ONCE, len(self._unwritten)), "state") as pool:  # an object store is far away
+                list(pool.map(lambda item: self._state.put(item[1], "nodes", item[0]), self._unwritten.items()))
         self._unwritten.clear()
         self._state.put({"at_us": time.time_ns() // 1000, **asdict(total)}, "ingest", self._group)
         self._written = time.monotonic()

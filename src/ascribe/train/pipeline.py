@@ -24,7 +24,7 @@ from ascribe.core.control import Control, fit_control
 from ascribe.core.energy import EmShap
 from ascribe.core.errors import InputError
 from ascribe.core.features import Feature
-from ascribe.core.judge import power_error
+from ascribe.core.judge import block_mean, power_error
 from ascribe.train.amortized import train_amortized
 from ascribe.train.clean import Cleaned, clean
 from ascribe.train.compile import Wanted, compile_bundle
@@ -45,14 +45,14 @@ from ascribe.train.watch import Watcher
 __all__ = ["Report", "TrainOptions", "prepare", "train"]
 
 HOLDOUT_ROWS = 2000
-CHOICE_BLOCKS = 30
 
 
 @dataclass(frozen=True)
 class TrainOptions:
     """`features`: None takes every numeric column but target, time and group. `family`: best or one by name.
-    `surrogate`: fit one, and let it be chosen or stacked; `amortized`: learn the one-pass explainer from it. `source`:
-    what the lineage says of where the file comes from.
+    `surrogate`: fit one, and let it be chosen or stacked; `amortized`: learn the one-pass explainer from it.
+    `excluded`: columns that are no features; `labels`: what the model is for, kept in the manifest; `source`: what the
+    lineage says of where the file comes from.
 
     Raises InputError for an unknown family or a held-out share outside (0, 1).
     """
@@ -70,6 +70,8 @@ class TrainOptions:
     max_seconds: float | None = None
     surrogate: bool = True
     amortized: bool = True
+    excluded: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
     source: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -144,6 +146,7 @@ def train(options: TrainOptions, watch: Watcher | None = None) -> Report:
             "emshap", conditional.weighting, conditional.rank, fit.proposal.c, chosen["reason"], *values.choice
         ),
         amortized=values.amortized,
+        labels=dict(options.labels),
     )
     archive.write(options.out, made, files)
     watch.note("compiling explanations")
@@ -200,12 +203,12 @@ def prepare(options: TrainOptions, watch: Watcher) -> tuple[pa.Table, Cleaned, F
     assert isinstance(frame, pl.DataFrame)
     units = read_units(options.units) if options.units else {}
     target = describe(options.target, units)
-    reserved = {options.target, options.time, *options.group}
+    reserved = {options.target, options.time, *options.group, *options.excluded}
     names = options.features
     if names is None:
         names = tuple(c for c in frame.columns if frame[c].dtype.is_numeric() and c not in reserved)
     if unusable := [c for c in names if c in reserved]:
-        raise InputError(f"{', '.join(unusable)} cannot be a feature and the target, time or group at once")
+        raise InputError(f"{', '.join(unusable)} cannot be a feature and a target, time or group at once")
     if len(names) < 2 or len(set(names)) < len(names):
         raise InputError("at least two different features are needed: name them with --features a,b,c")
     cleaned = clean(frame, [describe(name, units) for name in names], target, options.time, options.group)
@@ -242,11 +245,9 @@ def _fit_power(data: Dataset, options: TrainOptions, device: str, watch: Watcher
 
 
 def _block_gain(y: np.ndarray, old: np.ndarray, new: np.ndarray) -> tuple[float, float]:
-    """Mean of (old - y)^2 - (new - y)^2 over blocks of neighbouring rows, and its standard error: rows close in time
-    share their errors, so rows are not independent, blocks about are.
-    """
-    blocks = np.array([d.mean() for d in np.array_split((old - y) ** 2 - (new - y) ** 2, CHOICE_BLOCKS) if len(d)])
-    return float(blocks.mean()), float(blocks.std(ddof=1) / np.sqrt(len(blocks)))
+    """Mean of (old - y)^2 - (new - y)^2 and its standard error over blocks of neighbouring rows."""
+    found = block_mean((old - y) ** 2 - (new - y) ** 2)
+    return found.mean, found.stderr
 
 
 def _with_range(features: Sequence[Feature], data: Dataset) -> list[Feature]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import torch
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-__all__ = ["TrainSettings", "computing"]
+__all__ = ["PrometheusSettings", "TrainSettings", "computing"]
 
 
 class TrainSettings(BaseSettings):
@@ -25,9 +24,24 @@ class TrainSettings(BaseSettings):
     threads: int = Field(default=1, ge=1)
 
 
+class PrometheusSettings(BaseSettings):
+    """Who asks a Prometheus server: `ASCRIBE_PROMETHEUS_TOKEN` (bearer), or `ASCRIBE_PROMETHEUS_USER` and `_PASSWORD`
+    (basic). `ASCRIBE_PROMETHEUS_TIMEOUT_S`: how long one query may take.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="ASCRIBE_", frozen=True, extra="ignore")
+
+    prometheus_token: SecretStr = SecretStr("")
+    prometheus_user: str = ""
+    prometheus_password: SecretStr = SecretStr("")
+    prometheus_timeout_s: float = Field(default=30.0, gt=0)
+
+
 @contextmanager
 def computing() -> Iterator[str]:
     """The device to train on, cpu or cuda; torch's threads are as the settings say while it lasts."""
+    import torch  # here only: what reads telemetry has settings too, and no use for it
+
     settings = TrainSettings()
     before = torch.get_num_threads()
     torch.set_num_threads(settings.threads)

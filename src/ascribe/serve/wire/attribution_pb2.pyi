@@ -27,7 +27,7 @@ class Names(_message.Message):
     def __init__(self, names: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class AttributionRequest(_message.Message):
-    __slots__ = ("feature_vector", "model", "version", "method", "estimator", "budget", "samples", "seed", "groups", "request_id", "value", "target_stderr", "tier", "max_latency_ms")
+    __slots__ = ("feature_vector", "model", "version", "method", "estimator", "budget", "samples", "seed", "groups", "request_id", "value", "target_stderr", "tier", "max_latency_ms", "labels", "output")
     class GroupsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -35,6 +35,13 @@ class AttributionRequest(_message.Message):
         key: str
         value: Names
         def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Names, _Mapping]] = ...) -> None: ...
+    class LabelsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     FEATURE_VECTOR_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
@@ -49,6 +56,8 @@ class AttributionRequest(_message.Message):
     TARGET_STDERR_FIELD_NUMBER: _ClassVar[int]
     TIER_FIELD_NUMBER: _ClassVar[int]
     MAX_LATENCY_MS_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_FIELD_NUMBER: _ClassVar[int]
     feature_vector: _containers.RepeatedCompositeFieldContainer[FeatureVector]
     model: str
     version: str
@@ -63,7 +72,9 @@ class AttributionRequest(_message.Message):
     target_stderr: float
     tier: str
     max_latency_ms: float
-    def __init__(self, feature_vector: _Optional[_Iterable[_Union[FeatureVector, _Mapping]]] = ..., model: _Optional[str] = ..., version: _Optional[str] = ..., method: _Optional[str] = ..., estimator: _Optional[str] = ..., budget: _Optional[int] = ..., samples: _Optional[int] = ..., seed: _Optional[int] = ..., groups: _Optional[_Mapping[str, Names]] = ..., request_id: _Optional[str] = ..., value: _Optional[str] = ..., target_stderr: _Optional[float] = ..., tier: _Optional[str] = ..., max_latency_ms: _Optional[float] = ...) -> None: ...
+    labels: _containers.ScalarMap[str, str]
+    output: str
+    def __init__(self, feature_vector: _Optional[_Iterable[_Union[FeatureVector, _Mapping]]] = ..., model: _Optional[str] = ..., version: _Optional[str] = ..., method: _Optional[str] = ..., estimator: _Optional[str] = ..., budget: _Optional[int] = ..., samples: _Optional[int] = ..., seed: _Optional[int] = ..., groups: _Optional[_Mapping[str, Names]] = ..., request_id: _Optional[str] = ..., value: _Optional[str] = ..., target_stderr: _Optional[float] = ..., tier: _Optional[str] = ..., max_latency_ms: _Optional[float] = ..., labels: _Optional[_Mapping[str, str]] = ..., output: _Optional[str] = ...) -> None: ...
 
 class AttributionResponse(_message.Message):
     __slots__ = ("model", "version", "sha256", "method", "game", "value", "estimator", "tier", "budget", "samples", "seed", "unit", "output", "features", "base_value", "request_id", "efficiency_gap", "timings_ms", "attributions", "gaps")
@@ -173,18 +184,27 @@ class Attribution(_message.Message):
     def __init__(self, id: _Optional[str] = ..., status: _Optional[str] = ..., reason: _Optional[str] = ..., prediction: _Optional[float] = ..., base_value: _Optional[float] = ..., attribution_shares: _Optional[_Mapping[str, float]] = ..., fraction: _Optional[_Mapping[str, float]] = ..., base_fraction: _Optional[float] = ..., stderr: _Optional[_Mapping[str, float]] = ..., ess: _Optional[float] = ..., measured_w: _Optional[float] = ..., unexplained_w: _Optional[float] = ...) -> None: ...
 
 class EnergyRequest(_message.Message):
-    __slots__ = ("feature_vector", "model", "version", "observed", "request_id")
+    __slots__ = ("feature_vector", "model", "version", "observed", "request_id", "labels")
+    class LabelsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     FEATURE_VECTOR_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     OBSERVED_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
     feature_vector: _containers.RepeatedCompositeFieldContainer[FeatureVector]
     model: str
     version: str
     observed: _containers.RepeatedCompositeFieldContainer[Names]
     request_id: str
-    def __init__(self, feature_vector: _Optional[_Iterable[_Union[FeatureVector, _Mapping]]] = ..., model: _Optional[str] = ..., version: _Optional[str] = ..., observed: _Optional[_Iterable[_Union[Names, _Mapping]]] = ..., request_id: _Optional[str] = ...) -> None: ...
+    labels: _containers.ScalarMap[str, str]
+    def __init__(self, feature_vector: _Optional[_Iterable[_Union[FeatureVector, _Mapping]]] = ..., model: _Optional[str] = ..., version: _Optional[str] = ..., observed: _Optional[_Iterable[_Union[Names, _Mapping]]] = ..., request_id: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class EnergyResponse(_message.Message):
     __slots__ = ("model", "version", "sha256", "features", "conditional", "request_id", "timings_ms", "energies")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,6 +65,8 @@ class KafkaSource:
         self._lock = threading.Lock()
         self._assigned: dict[int, bool] = {}  # partition -> read to its end
         self._next: dict[int, int] = {}
+        self._unsaid: dict[int, int] = {}
+        self._lag: dict[str, int] = {}
 
     def batches(self, held: Held) -> Iterator[Batch]:
         """Raises SourceError for a cluster that does not answer or a topic that may not be read."""
@@ -75,6 +78,7 @@ class KafkaSource:
             on_lost=lambda _, parts: self._leave(parts),
         )
         while True:
+            self._commit(wait=False)
             messages = self._consumer.consume(self._options.batch_rows, self._options.batch_s)
             if self._problem is not None:
                 raise self._problem
@@ -89,32 +93,44 @@ class KafkaSource:
             return all(self._assigned.values())
 
     def kept(self, ends: Mapping[str, int]) -> None:
-        """Commit explicit offsets; if the group is being shared out anew that fails, and nothing is lost by it."""
-        offsets = [TopicPartition(self._options.topic, int(s.rsplit("/", 1)[1]), end) for s, end in ends.items()]
-        if offsets:
-            try:
-                self._consumer.commit(offsets=offsets, asynchronous=True)
-            except KafkaException:
-                return
+        """Offsets to commit before the next messages are read: the consumer is used by the reading thread alone."""
+        with self._lock:
+            self._unsaid.update((int(s.rsplit("/", 1)[1]), end) for s, end in ends.items())
 
     def lag(self) -> dict[str, int]:
-        """Messages between what was read and the newest known, by stream."""
-        found = {}
+        """Messages between what was read and the newest known, by stream; as of the last batch."""
         with self._lock:
-            places = dict(self._next)
-        for partition, at in places.items():
-            try:
-                _, high = self._consumer.get_watermark_offsets(
-                    TopicPartition(self._options.topic, partition), cached=True
-                )
-            except KafkaException:
-                continue
-            if high >= 0:
-                found[self._stream(partition)] = max(0, high - at)
-        return found
+            return dict(self._lag)
 
     def close(self) -> None:
+        self._commit(wait=True)
         self._consumer.close()
+
+    def _commit(self, wait: bool) -> None:
+        """Explicit offsets; while the group is shared out anew that fails, and nothing is lost by it."""
+        with self._lock:
+            topic = self._options.topic
+            offsets = [TopicPartition(topic, p, end) for p, end in self._unsaid.items() if p in self._assigned]
+            self._unsaid.clear()
+        if offsets:
+            with suppress(KafkaException):
+                if wait:
+                    self._consumer.commit(offsets=offsets, asynchronous=False)
+                else:
+                    self._consumer.commit(offsets=offsets, asynchronous=True)
+
+    def _measure(self) -> None:
+        """Lag from what the consumer knows already."""
+        with self._lock:
+            places = dict(self._next)
+        found = {}
+        for partition, at in places.items():
+            with suppress(KafkaException):
+                part = TopicPartition(self._options.topic, partition)
+                _, high = self._consumer.get_watermark_offsets(part, cached=True)
+                found[self._stream(partition)] = max(0, high - at)
+        with self._lock:
+            self._lag = found
 
     def _cluster_id(self) -> str:
         last = ""
@@ -178,6 +194,7 @@ class KafkaSource:
             for partition, end in after.items():
                 if partition in self._assigned:
                     self._next[partition] = end
+        self._measure()
 
     def _told(self, error: KafkaError, partition: int | None) -> None:
         """Something that stands where a message would; a problem where reading cannot go on."""

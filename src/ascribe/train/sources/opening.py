@@ -36,6 +36,10 @@ def open_source(asked: Asked, known_schema: Callable[[str], bool], note: Callabl
     scheme = urlsplit(asked.address).scheme
     if scheme == "kafka":
         return _kafka(asked, Decoder(known_schema), note)
+    if scheme in ("prometheus+http", "prometheus+https"):
+        from ascribe.train.sources.prometheus import opened
+
+        return opened(asked.address)
     if scheme in ("", "file"):
         path = Path(asked.address.removeprefix("file://")).expanduser()
         return FileSource(path, Decoder(known_schema), asked.columns)

@@ -1,0 +1,13 @@
+"""One Prometheus server over an hour of machines that never were."""
+
+import pytest
+
+from tests.train.sources.fleet import database
+from tests.train.sources.prometheus_server import backfilled, serving
+
+
+@pytest.fixture(scope="session")
+def prometheus(tmp_path_factory):
+    place = tmp_path_factory.mktemp("prometheus")
+    with serving(place, backfilled(place, database())) as base:
+        yield base
