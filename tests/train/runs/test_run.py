@@ -17,6 +17,7 @@ from ascribe.bundle.archive import Bundle
 from ascribe.bundle.registry import Registry
 from ascribe.bundle.runtime import load
 from ascribe.bundle.state import State, beside
+from ascribe.bundle.verdicts import verdicts
 from ascribe.core.errors import Conflict, InputError, LakeError
 from ascribe.train.runs.code import code_version
 from ascribe.train.runs.lock import held
@@ -162,7 +163,15 @@ def test_force_promotes_against_the_gate_into_another_channel_and_says_so(refuse
     assert victim.log.read_text().split() == ["begin", "judge", "done", "judge", "begin", "promote", "done", "promote"]
     assert (forced.status, forced.version) == ("promoted", record.version)
     (event,) = Registry(life.registry).channel(NAME, "trial").history
-    assert event.reasons[0] == "forced by the operator"
+    assert event.reasons[0] == "forced, though the gate refused"
+
+
+def test_verdicts_are_kept_beside_the_version(refused):
+    life, record = refused
+    found = verdicts(Registry(life.registry).store, NAME, record.version)
+    assert (found[0].accepted, found[0].forced, found[0].channel) == (False, False, "production")
+    assert (found[0].against, tuple(found[0].reasons)) == (record.against, record.reasons)
+    assert {judged.channel for judged in found if judged.forced} <= {"trial"}
 
 
 @pytest.fixture(scope="module")

@@ -35,7 +35,7 @@ Clock = Callable[[], float]
 class RunOptions:
     """`lake`, `registry`: URIs. `work`: folder of the stages (None: beside the lake, or the platform's cache). `force`:
     promote against the gate's verdict, which is recorded. `wait`: seconds to wait for another run; `lease`: seconds
-    that the lease lasts without a sign of life.
+    that the lease lasts without a sign of life. `sign_key`, `verify_key`: files of the registry's signatures.
     """
 
     lake: str
@@ -47,6 +47,11 @@ class RunOptions:
     force: bool = False
     wait: float = 0.0
     lease: float = SECONDS
+    sign_key: Path | None = None
+    verify_key: Path | None = None
+
+    def opened(self) -> Registry:
+        return Registry(self.registry, self.verify_key)
 
 
 Stages = Callable[[Sequence[Stage]], Sequence[Stage]]
@@ -68,7 +73,7 @@ def run(
     then says failed, or stopped after an interruption.
     """
     watch = watch or Watcher()
-    registry, state = Registry(options.registry), State(beside(options.lake))
+    registry, state = options.opened(), State(beside(options.lake))
     registry.versions(options.name)  # a wrong name is found here
     with held(registry.store, options.name, clock, ", ".join(why), options.lease, options.wait) as lease:
         before = latest(state, options.name, options.registry, options.channel)
@@ -83,7 +88,7 @@ def run(
             change(
                 stages_of(
                     lake, registry, options.name, options.channel, record.lake_version, options.lake,
-                    options.training, options.force, lambda: stamp(clock()), watch,
+                    options.training, options.force, lambda: stamp(clock()), watch, options.sign_key,
                 )
             )
         )  # fmt: skip
