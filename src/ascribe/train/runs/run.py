@@ -14,7 +14,7 @@ from ascribe.core.errors import Conflict, LakeError, NotFound
 from ascribe.train.runs.code import code_version
 from ascribe.train.runs.lock import SECONDS, Held, held
 from ascribe.train.runs.plan import Training, stages_of
-from ascribe.train.runs.record import ENDED, Run, latest, runs, save, stamp
+from ascribe.train.runs.record import ENDED, Run, identity, latest, runs, save, stamp
 from ascribe.train.runs.settings import work_folder
 from ascribe.train.runs.stages import Done, Stage, digest_of, perform, prune
 from ascribe.train.watch import Watcher
@@ -110,11 +110,11 @@ def _begun(options: RunOptions, lake: Lake, before: Run | None, why: Sequence[st
     version = lake.version()
     if version is None:
         raise LakeError(f"the lake at {options.lake} is empty: `ascribe ingest ... --lake {options.lake}` first")
-    plan, defined, now = plan_of(version), lake.features(), stamp(clock())
+    plan, defined, now = plan_of(version), lake.features(), clock()
     return Run(
-        run="".join(c for c in now if c.isalnum()) + f"-{plan[:8]}",
+        run=identity(now, plan),
         name=options.name, lake=options.lake, registry=options.registry, channel=options.channel, plan=plan,
-        code=code_version(), lake_version=version, why=tuple(why), status="running", started=now,
+        code=code_version(), lake_version=version, why=tuple(why), status="running", started=stamp(now),
         count=lake.count(version), features_version=defined.version if defined is not None else "",
     )  # fmt: skip
 
