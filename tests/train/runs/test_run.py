@@ -91,6 +91,12 @@ def test_finished_stages_are_never_repeated(killed):
     assert begun == wanted
 
 
+def test_inside_training_what_took_long_is_not_repeated_either(killed):
+    """It was killed where the power model was fitted and EmSHAP was not."""
+    assert [line for line in killed.lines() if line.startswith("fit")] == ["fit power_xgboost", *["fit EmSHAP"] * 2]
+    assert list((killed.place / "lake_work" / NAME).glob("train-*-parts")) == []  # not needed once it is done
+
+
 def test_the_run_is_one_run_at_the_version_it_began_with(killed):
     (record,) = runs(killed.state, NAME)
     assert record.status == "promoted"

@@ -25,6 +25,7 @@ from ascribe.bundle.records import Event, Judged
 from ascribe.bundle.registry import Registry
 from ascribe.bundle.verdicts import keep
 from ascribe.core.errors import InputError, NotFound
+from ascribe.train.runs.kept import kept_in
 from ascribe.train.runs.snapshot import FILE, GROUP, TARGET, TIME, UNITS, take
 from ascribe.train.runs.stages import Done, Stage
 from ascribe.train.watch import Watcher
@@ -67,7 +68,7 @@ class Training:
 
 def stages_of(
     lake: Lake, registry: Registry, name: str, channel: str, version: int, uri: str, training: Training,
-    force: bool, now: Callable[[], str], watch: Watcher, sign_key: Path | None = None,
+    force: bool, now: Callable[[], str], code: str, watch: Watcher, sign_key: Path | None = None,
 ) -> tuple[Stage, ...]:  # fmt: skip
     """In their order. `version`, `uri` of the lake; `now`: ISO 8601 UTC; `sign_key`: of `Registry.publish`."""
     given = training.plain()
@@ -82,7 +83,7 @@ def stages_of(
         return asdict(taken)
 
     def train(folder: Path, done: Mapping[str, Done]) -> dict[str, Any]:
-        return _train(folder, done["snapshot"], version, training, watch)
+        return _train(folder, done["snapshot"], version, training, watch, code)
 
     def measure(folder: Path, done: Mapping[str, Done]) -> dict[str, Any]:
         shutil.copytree(done["train"].folder / "bundle", folder / "bundle")
@@ -128,7 +129,8 @@ def stages_of(
     )
 
 
-def _train(folder: Path, snapshot: Done, version: int, training: Training, watch: Watcher) -> dict[str, Any]:
+def _train(folder: Path, snapshot: Done, version: int, training: Training, watch: Watcher, code: str) -> dict[str, Any]:
+    """The parts that take long are kept beside the folder, which a kill leaves to be emptied."""
     from ascribe.train.pipeline import TrainOptions, train  # torch: where there is nothing to train it is not loaded
 
     quick, taken = training.quick, snapshot.result
@@ -151,6 +153,7 @@ def _train(folder: Path, snapshot: Done, version: int, training: Training, watch
             source={"lake_version": version, "features_version": taken["features_version"]},
         ),
         watch,
+        kept_in(folder.with_name(f"{folder.name}-parts"), code, watch),
     )
     return {"version": report.version, "family": report.family}
 

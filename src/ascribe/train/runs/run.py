@@ -88,7 +88,8 @@ def run(
             change(
                 stages_of(
                     lake, registry, options.name, options.channel, record.lake_version, options.lake,
-                    options.training, options.force, lambda: stamp(clock()), watch, options.sign_key,
+                    options.training, options.force, lambda: stamp(clock()), record.code, watch,
+                    options.sign_key,
                 )
             )
         )  # fmt: skip
