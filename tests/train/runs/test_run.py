@@ -18,7 +18,7 @@ from ascribe.bundle.registry import Registry
 from ascribe.bundle.runtime import load
 from ascribe.bundle.state import State, beside
 from ascribe.bundle.verdicts import verdicts
-from ascribe.core.errors import Conflict, InputError, LakeError
+from ascribe.core.errors import Conflict, InputError, LakeError, RegistryError
 from ascribe.train.runs.code import code_version
 from ascribe.train.runs.lock import held
 from ascribe.train.runs.record import Run, latest, runs
@@ -263,6 +263,14 @@ def test_a_run_that_fails_before_training_takes_newer_rows_next_time(tmp_path):
 def test_an_empty_lake_is_named(tmp_path):
     with pytest.raises(LakeError, match="is empty: `ascribe ingest"):
         run(options(str(tmp_path / "lake"), str(tmp_path / "registry")), Lake(str(tmp_path / "lake")))
+
+
+def test_a_registry_that_cannot_keep_writers_apart_is_refused_before_anything_is_done(tmp_path, careless_s3):
+    lake = pour(str(tmp_path / "lake"), telemetry(600))
+    victim = Victim(tmp_path / "log")
+    with pytest.raises(RegistryError, match="condition"):
+        run(options(lake.uri, careless_s3.uri), lake, watch=victim, change=victim.change)
+    assert not victim.log.exists()
 
 
 def test_other_settings_are_another_plan(tmp_path):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ascribe.bundle.registry import Registry
+from ascribe.bundle.selftest import checked
 from ascribe.bundle.state import State, beside
 from ascribe.core.errors import Conflict, LakeError, NotFound
 from ascribe.train.runs.code import code_version
@@ -69,12 +70,13 @@ def run(
     run of the same code and settings is gone on with, at its version of the lake; the same plan as the last run's,
     already judged against the same version, is nothing to do. `change` may wrap stages, to follow them from outside.
 
-    Raises Conflict where another run has the lease, LakeError for an empty lake, and what the stages raise; the record
-    then says failed, or stopped after an interruption.
+    Raises Conflict where another run has the lease, LakeError for an empty lake, RegistryError for a registry that
+    cannot keep writers apart, and what the stages raise; the record then says failed, or stopped after an interruption.
     """
     watch = watch or Watcher()
     registry, state = options.opened(), State(beside(options.lake))
     registry.versions(options.name)  # a wrong name is found here
+    checked(options.registry)  # not after an hour of training
     with held(registry.store, options.name, clock, ", ".join(why), options.lease, options.wait) as lease:
         before = latest(state, options.name, options.registry, options.channel)
         record = _begun(options, lake, before, why, clock)
