@@ -36,14 +36,16 @@ if TYPE_CHECKING:
 __all__ = ["QUICK_SECONDS", "Training", "against", "stages_of"]
 
 QUICK_SECONDS = 2.0
+FEW = 8  # features whose coalitions are all compiled: completions alone then differ little from seed to seed
 VERDICT = "verdict.json"
 FORCED = "forced, though the gate refused"
 
 
 @dataclass(frozen=True)
 class Training:
-    """As `ascribe train` has them. `quick`: trees alone, `QUICK_SECONDS` of EmSHAP, no surrogate and no one-pass
-    explainer: for a first look and for tests. `units`: a file in place of the lake's definitions.
+    """As `ascribe train` has them. `quick`: trees alone, `QUICK_SECONDS` for each fit, no one-pass explainer, and a
+    surrogate only above `FEW` features: for a first look and for tests. `units`: a file in place of the lake's
+    definitions.
     """
 
     features: tuple[str, ...] | None = None
@@ -147,7 +149,7 @@ def _train(folder: Path, snapshot: Done, version: int, training: Training, watch
             "power_xgboost" if quick and training.family == "best" else training.family,
             training.seed,
             training.max_seconds or (QUICK_SECONDS if quick else None),
-            surrogate=not quick,
+            surrogate=not quick or len(taken["features"]) > FEW,
             amortized=not quick,
             labels=training.labels,
             source={"lake_version": version, "features_version": taken["features_version"]},
