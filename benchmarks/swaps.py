@@ -34,7 +34,7 @@ from ascribe.bundle.archive import entry, open_directory, write
 from ascribe.bundle.manifest import digest
 from ascribe.bundle.registry import Event, Registry
 from ascribe.bundle.runtime import load
-from ascribe.serve.memory import trim
+from ascribe.serve.memory import settle, trim
 from ascribe.serve.versions import fetch
 from ascribe.serve.wire import attribution_pb2 as pb
 from ascribe.serve.wire.attribution_pb2_grpc import AttributionServiceStub
@@ -254,6 +254,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="40 swaps")
     chosen = parser.parse_args()
     swaps = 40 if chosen.quick else chosen.swaps
+    settle()  # as the server does, so that a model's size is measured alike
     numbers = soak(swaps)
     (RESULTS / "swaps").mkdir(parents=True, exist_ok=True)
     print(

@@ -52,13 +52,16 @@ def watcher(shown: Progress) -> Any:
 
 
 def show_report(report: Any, place: Path) -> None:
-    """Both families, which one serves, and where the bundle is."""
+    """Both families, which one serves, other targets, and where the bundle is."""
     table = Table("family", "R2 validation", "R2 held out", "MAE held out", "MAPE held out", "", box=None)
     for name, numbers in report.metrics["families"].items():
         v, h = numbers["validation"], numbers["holdout"]
         mark = "serves" if name == report.family else ""
         table.add_row(name, f"{v['r2']:.4f}", f"{h['r2']:.4f}", f"{h['mae']:.3f}", f"{100 * h['mape']:.2f} %", mark)
     out.print(table)
+    for target, told in report.metrics.get("targets", {}).items():
+        held = told["holdout"]
+        out.print(f"{target}: R2 {held['r2']:.4f}, MAE {held['mae']:.3f} held out", highlight=False)
     out.print(f"bundle {report.version} -> {place}", highlight=False)
 
 

@@ -19,7 +19,7 @@ import uvicorn
 from ascribe.bundle.registry import Registry
 from ascribe.bundle.runtime import cores
 from ascribe.core.errors import InputError, ServiceError
-from ascribe.serve import rest, rpc
+from ascribe.serve import memory, rest, rpc
 from ascribe.serve.address import Address, bind, parse, probe
 from ascribe.serve.live import Sampled
 from ascribe.serve.observe import Log
@@ -148,6 +148,8 @@ def run(
     """
     given = {"verify_key": verify_key, "lake": lake}
     settings = from_environment().model_copy(update={name: value for name, value in given.items() if value is not None})
+
+    memory.settle()
 
     async def main() -> None:
         stop = asyncio.Event()

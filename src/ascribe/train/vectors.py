@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-__all__ = ["RESERVED", "Batch", "DeadLetter", "Places", "Vectors"]
+__all__ = ["RESERVED", "Batch", "DeadLetter", "Places", "Vectors", "joined"]
 
 RESERVED = frozenset(("id", "node", "timestamp", "power_w", "day", "shard"))
 """Columns of the lake that are no features."""
@@ -46,6 +46,26 @@ class Vectors:
 
     def __len__(self) -> int:
         return len(self.timestamp)
+
+
+def joined(parts: Sequence[Vectors]) -> Vectors:
+    """Vectors of the same features from the same streams as one."""
+    if len(parts) == 1:
+        return parts[0]
+    first, places = parts[0], parts[0].places
+    return Vectors(
+        [name for v in parts for name in v.id],
+        [name for v in parts for name in v.node],
+        np.concatenate([v.timestamp for v in parts]),
+        np.concatenate([v.power_w for v in parts]),
+        first.names,
+        np.concatenate([v.X for v in parts]),
+        Places(
+            places.names,
+            np.concatenate([v.places.stream for v in parts]),
+            np.concatenate([v.places.position for v in parts]),
+        ),
+    )
 
 
 @dataclass(frozen=True)

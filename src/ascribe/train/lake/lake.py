@@ -14,6 +14,7 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
+from ascribe.bundle.selftest import checked
 from ascribe.bundle.state import State, beside
 from ascribe.train.definitions import FeatureSet
 from ascribe.train.lake.rows import DAY, DEAD_SCHEMA, QUARANTINE_SCHEMA, ROW_SCHEMA, SHARD, Placed
@@ -56,8 +57,10 @@ class Lake:
 
     def append(self, rows: Placed, quarantine: Placed | None, dead: Placed | None, ends: Mapping[str, int]) -> int:
         """What could not be kept as rows first, the rows last: their commit says that everything before `ends` is
-        held. Each of the tables leaves out what it has. Returns the number of new rows. Raises LakeError.
+        held. Each of the tables leaves out what it has. Returns the number of new rows. Raises LakeError; RegistryError
+        for a store on which two writers could both win.
         """
+        checked(self.state.uri)
         for table, placed in ((self.dead, dead), (self.quarantine, quarantine)):
             if placed is not None and placed.rows.num_rows:
                 touched = {placed.places.names[s] for s in set(placed.places.stream.tolist())}

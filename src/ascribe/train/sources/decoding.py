@@ -19,11 +19,12 @@ import numpy as np
 from google.protobuf.message import DecodeError
 
 from ascribe.train.sources.moments import LATEST_US, timestamp_us
-from ascribe.train.vectors import RESERVED, DeadLetter, Places, Vectors
+from ascribe.train.vectors import RESERVED, DeadLetter, Places, Vectors, joined
 from ascribe.train.wire.telemetry_pb2 import FeatureVector
 
 __all__ = ["Decoder"]
 
+AT_ONCE = 1000  # messages whose structs are alive together: more leave the cache, and cost twice as much
 MOST_LAYOUTS = 8
 MOST_FEATURES, MOST_LETTERS = 4096, 256
 FRAME = 5  # bytes that a schema registry's serialiser puts before a message: 0 and the schema's number
@@ -107,8 +108,12 @@ class Decoder:
         for i, schema in strange.items():
             die(i, f"schema '{schema[:64]}' is unknown: `ascribe ingest --features` defines one")
         at = [i for i in range(len(payloads)) if i not in strange] if strange else range(len(payloads))
-        found = [self._vectors(*group, places, die) for group in self._groups(payloads, at, die)]
-        return [v for v in found if len(v)], dead
+        found: dict[tuple[str, ...], list[Vectors]] = {}
+        for k in range(0, len(at), AT_ONCE):
+            for group in self._groups(payloads, at[k : k + AT_ONCE], die):
+                if len(v := self._vectors(*group, places, die)):
+                    found.setdefault(v.names, []).append(v)
+        return [joined(parts) for parts in found.values()], dead
 
     def _groups(
         self, payloads: Sequence[bytes | None], rest: Iterable[int], die: Die
