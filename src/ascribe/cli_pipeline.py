@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ascribe.cli_options import Channel, Registry, Seed, extra, listed
+from ascribe.cli_options import Channel, Registry, Seed, VerifyKey, extra, labelled, listed
 from ascribe.console import bars, err, out, watcher
 from ascribe.core.errors import InputError
 
@@ -32,6 +32,8 @@ MaxSeconds = Annotated[float | None, typer.Option("--max-seconds", help="bound e
 Quick = Annotated[bool, typer.Option("--quick", help="the smallest training that is of use, for a first look")]
 Force = Annotated[bool, typer.Option("--force", help="promote against the gate; recorded in the channel's history")]
 Work = Annotated[Path | None, typer.Option("--work", help="folder of the stages (default: beside the lake)")]
+Label = Annotated[list[str] | None, typer.Option("--label", help="key=value, kept in the bundle; repeatable")]
+SignKey = Annotated[Path | None, typer.Option("--sign-key", help="ed25519 private key (PEM) to sign the version with")]
 DriftRows = Annotated[int, typer.Option("--rows", min=50, help="newest rows of the lake to compare")]
 
 
@@ -40,11 +42,12 @@ def run(
     lake: Lake, registry: Registry, name: Name, channel: Channel = "production", features: Features = None,
     units: Units = None, holdout: Holdout = 0.3, family: Family = "best", seed: Seed = 0,
     max_seconds: MaxSeconds = None, quick: Quick = False, force: Force = False, work: Work = None,
+    label: Label = None, sign_key: SignKey = None, verify_key: VerifyKey = None,
     wait: Annotated[str, typer.Option("--wait", help="for another run to end, such as 90s or 2h")] = "0",
 ) -> None:  # fmt: skip
     """Snapshot, train, publish, judge, promote; goes on where it was killed. Exit code 3 if the gate refuses."""
     options = _options(lake, registry, name, channel, features, units, holdout, family, seed, max_seconds, quick,
-                       force, work, span(wait))  # fmt: skip
+                       force, work, label, sign_key, verify_key, span(wait))  # fmt: skip
     from ascribe.train.runs.run import run as begin
 
     _end_softly()
@@ -64,6 +67,7 @@ def watch(
     lake: Lake, registry: Registry, name: Name, channel: Channel = "production", features: Features = None,
     units: Units = None, holdout: Holdout = 0.3, family: Family = "best", seed: Seed = 0,
     max_seconds: MaxSeconds = None, quick: Quick = False, force: Force = False, work: Work = None,
+    label: Label = None, sign_key: SignKey = None, verify_key: VerifyKey = None,
     min_new_rows: Annotated[int, typer.Option("--min-new-rows", min=0, help="due after so many (0: never)")] = 10_000,
     every: Annotated[str | None, typer.Option("--every", help="due after a time, such as 6h, if rows are new")] = None,
     drift: Annotated[bool, typer.Option("--drift/--no-drift", help="whether drift is a reason")] = True,
@@ -73,7 +77,7 @@ def watch(
 ) -> None:  # fmt: skip
     """Run whenever new rows, the time, drift or new code ask for it, until stopped; ends softly on SIGTERM."""
     options = _options(lake, registry, name, channel, features, units, holdout, family, seed, max_seconds, quick,
-                       force, work, 0.0)  # fmt: skip
+                       force, work, label, sign_key, verify_key, 0.0)  # fmt: skip
     from ascribe.train.runs.triggers import Triggers
     from ascribe.train.runs.watching import Looking
     from ascribe.train.runs.watching import watch as begin
@@ -91,6 +95,7 @@ def drift(
     output: Annotated[Path | None, typer.Option("-o", "--output", help="OUT.html")] = None,
     rows: DriftRows = 20_000,
     live: Annotated[bool, typer.Option("--live", help="compare what servers answered, not the lake")] = False,
+    verify_key: VerifyKey = None,
 ) -> None:  # fmt: skip
     """How far production's inputs, predictions, attributions and errors have moved; a page with -o."""
     with extra("train", "pyarrow and deltalake"):
@@ -98,7 +103,7 @@ def drift(
         from ascribe.train.runs.run import RunOptions
     if output is not None and output.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"{output}: the report is a page, name it .html")
-    options = RunOptions(lake, registry, name, channel)
+    options = RunOptions(lake, registry, name, channel, verify_key=verify_key)
     found = watching.compare_live(options) if live else watching.compare(options, _lake(lake), rows)
     err.print(f"{found.word}: {found.now}", style="bold", highlight=False)
     for reason in found.reasons:
@@ -150,13 +155,16 @@ def span(text: str) -> float:
 
 def _options(
     lake: str, registry: str, name: str, channel: str, features: str | None, units: Path | None, holdout: float,
-    family: str, seed: int, max_seconds: float | None, quick: bool, force: bool, work: Path | None, wait: float,
+    family: str, seed: int, max_seconds: float | None, quick: bool, force: bool, work: Path | None,
+    label: list[str] | None, sign_key: Path | None, verify_key: Path | None, wait: float,
 ) -> Any:  # fmt: skip
     with extra("train", "torch, xgboost and deltalake"):
         from ascribe.train.runs.plan import Training
         from ascribe.train.runs.run import RunOptions
-    training = Training(listed(features) or None, units, holdout, family, seed, max_seconds, quick)
-    return RunOptions(lake, registry, name, channel, training, work, force, wait)
+    training = Training(listed(features) or None, units, holdout, family, seed, max_seconds, quick, labelled(label))
+    return RunOptions(
+        lake, registry, name, channel, training, work, force, wait, sign_key=sign_key, verify_key=verify_key
+    )
 
 
 def _lake(uri: str) -> Any:

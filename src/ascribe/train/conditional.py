@@ -16,19 +16,42 @@ from ascribe.core.energy import EmShap
 from ascribe.core.errors import InputError
 from ascribe.core.games import weigh
 from ascribe.core.judge import mse_v
+from ascribe.core.scaling import Scores
 from ascribe.train.export import to_onnx
 from ascribe.train.families.emshap import EmShapFit, fit_emshap
 from ascribe.train.loop import Progress
+from ascribe.train.parts import Part
 from ascribe.train.settings import computing
 from ascribe.train.watch import Watcher
 
-__all__ = ["export_conditional", "fit_conditional", "npz", "open_fit"]
+__all__ = ["conditional_part", "export_conditional", "fit_conditional", "npz", "open_fit", "open_part"]
 
 BACKGROUND_ROWS = 256  # of the marginal game; evenly through the training part
 GATE_ROWS, GATE_COALITIONS, GATE_SAMPLES = 256, 24, 32
 ESS_FLOOR = 0.4
 HEAD = ["logits", "mean", "diag", "factor"]
 HEAD_TOLERANCE = 1e-3  # elimination in single precision, where one feature all but determines another
+
+
+def conditional_part(
+    X: np.ndarray, late: np.ndarray | None, predict: Predict, seed: int, limit: float | None, watch: Watcher
+) -> Part:
+    """EmSHAP fitted on rows `X (rows, n)`, judged on those at `late`, exported. Facts: `chosen` numbers, `weighting`,
+    `rank`, `components`, and `held`, positions of the rows that it was not fitted on.
+    """
+    with computing() as device:
+        fit = fit_emshap(X, seed, device, watch.progress("EmSHAP"), max_seconds=limit, held=late)
+    files, law, chosen = export_conditional(fit, X, predict, watch)
+    facts = {"chosen": chosen, "weighting": law.weighting, "rank": law.rank, "components": fit.proposal.c}
+    return Part(files, facts | {"held": fit.held.tolist()})
+
+
+def open_part(part: Part, X: np.ndarray) -> EmShap:
+    """The law of a part, over the background that it takes of the training rows."""
+    with np.load(io.BytesIO(part.files["scores.npz"]), allow_pickle=False) as held:
+        scores = Scores(held["table"])
+    graphs, background = (part.files["proposal.onnx"], part.files["energy.onnx"]), X[evenly(len(X), BACKGROUND_ROWS)]
+    return emshap(*graphs, scores, part.facts["rank"], background, part.facts["weighting"], "EmSHAP")
 
 
 def export_conditional(

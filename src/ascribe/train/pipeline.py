@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import polars as pl
 import pyarrow as pa
@@ -19,27 +20,25 @@ import pyarrow.feather
 from ascribe.bundle import archive, manifest
 from ascribe.bundle.runtime import graph_predict
 from ascribe.bundle.tables import read_table, write_parquet
-from ascribe.core.arrays import Predict, evenly
-from ascribe.core.control import Control, fit_control
-from ascribe.core.energy import EmShap
+from ascribe.core.arrays import evenly
+from ascribe.core.control import fit_control
 from ascribe.core.errors import InputError
 from ascribe.core.features import Feature
 from ascribe.core.judge import block_mean, power_error
-from ascribe.train.amortized import train_amortized
+from ascribe.train.answering import NOTHING, answering_part
 from ascribe.train.clean import Cleaned, clean
 from ascribe.train.compile import Wanted, compile_bundle
-from ascribe.train.conditional import export_conditional, npz
+from ascribe.train.conditional import conditional_part, npz, open_part
 from ascribe.train.dataset import Dataset, split
 from ascribe.train.distil import DistilOptions
 from ascribe.train.families import POWER_FAMILIES
 from ascribe.train.families.amortized import AmortizedOptions
-from ascribe.train.families.emshap import EmShapOptions, fit_emshap
+from ascribe.train.families.emshap import EmShapOptions
 from ascribe.train.families.surrogate import SurrogateOptions
 from ascribe.train.fitted import FittedPower
+from ascribe.train.parts import Keep, Part, once
 from ascribe.train.settings import computing
-from ascribe.train.surrogate import export_surrogate
 from ascribe.train.units import describe, read_units
-from ascribe.train.value import fit_taught
 from ascribe.train.watch import Watcher
 
 __all__ = ["Report", "TrainOptions", "prepare", "train"]
@@ -90,8 +89,9 @@ class Report:
     metrics: dict[str, Any]
 
 
-def train(options: TrainOptions, watch: Watcher | None = None) -> Report:
-    """Run the whole offline path and write one bundle into `options.out`, with `quarantine.parquet` beside it.
+def train(options: TrainOptions, watch: Watcher | None = None, keep: Keep = once) -> Report:
+    """Run the whole offline path and write one bundle into `options.out`, with `quarantine.parquet` beside it. `keep`
+    may keep the three parts that take long, power, conditional and answering, and find them again.
 
     Raises InputError (SchemaError) for data or options that cannot be used; nothing is then written but the quarantine.
     """
@@ -100,100 +100,77 @@ def train(options: TrainOptions, watch: Watcher | None = None) -> Report:
     names = [f.name for f in cleaned.features]
     data = split(cleaned.rows, names, target.name, options.time, options.group, options.holdout, seed=options.seed)
     features = _with_range(cleaned.features, data)
-    with computing() as device:
-        power, families = _fit_power(data, options, device, watch)
-        seconds = options.max_seconds
-        late = data.late if options.time and len(data.late) else None
-        fit = fit_emshap(
-            data.training.X, options.seed, device, watch.progress("EmSHAP"), max_seconds=seconds, held=late
-        )
-    predict = graph_predict(power.graph, power.family)
-    files, conditional, chosen = export_conditional(fit, data.training.X, predict, watch)
+    seed, limit, X = options.seed, options.max_seconds, data.training.X
+    power = keep("power", lambda: _power_part(data, options, watch))
+    predict = graph_predict(power.files["predict.onnx"], power.facts["family"])
+    late = data.late if options.time and len(data.late) else None
+    law = keep("conditional", lambda: conditional_part(X, late, predict, seed, limit, watch))
+    files, conditional, held = dict(law.files), open_part(law, X), np.array(law.facts["held"], dtype=int)
     holdout = data.holdout
-    base = float(np.mean(predict(data.training.X).astype(float)))
+    base = float(np.mean(predict(X).astype(float)))
     control = fit_control(predict, conditional)
     if control is not None:
         files["control.npz"] = npz(**control.arrays())
         watch.note(f"a polynomial control leaves {100 * control.left:.0f} % of the variance of completions")
-    values = _values(options, data.training.X, fit.held, predict, conditional, control, base, target.unit, watch)
-    files |= values.files
-    example = data.training.X[len(data.training) // 2].astype(np.float32)
+    told = NOTHING
+    if options.surrogate:
+        several = (predict, conditional, control, base, target.unit, options.amortized, seed, limit, watch)
+        told = keep("answering", lambda: answering_part(X, held, *several))
+    files |= told.files
+    amortized = told.facts["amortized"] and msgspec.convert(told.facts["amortized"], manifest.Amortized)
+    example = X[len(X) // 2].astype(np.float32)
     files |= {
-        "predict.onnx": power.graph,
+        "predict.onnx": power.files["predict.onnx"],
         "background.npz": npz(background=conditional.background),
         "holdout.arrow": _holdout(holdout, names, target.name),
     }
     roles = {name.split(".")[0]: name for name in files}
     metrics = {
-        "families": families,
+        "families": power.facts["families"],
         "holdout": asdict(power_error(holdout.y, predict(holdout.X).astype(float))),
-        "conditional": chosen,
-    } | values.metrics
+        "conditional": law.facts["chosen"],
+    } | told.facts["metrics"]
     made = manifest.Manifest(
         format=manifest.FORMAT,
         created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        family=power.family,
+        family=power.facts["family"],
         features=[f.to_json() for f in features],
         target=manifest.Target(target.name, target.unit),
         roles=roles,
         files={name: archive.entry(raw) for name, raw in files.items()},
         base_value=base,
         metrics=metrics,
-        lineage=_lineage(options, table, cleaned, data, power),
+        lineage=_lineage(options, table, cleaned, data, power.facts["options"]),
         example={"x": example.astype(float).tolist(), "prediction": predict(example[None]).astype(float).tolist()},
-        scaling={"predict": power.scaling, "conditional": "scores.npz: knots of each feature at scores -4 ... 4"},
+        scaling={
+            "predict": power.facts["scaling"],
+            "conditional": "scores.npz: knots of each feature at scores -4 ... 4",
+        },
         conditional=manifest.Conditional(
-            "emshap", conditional.weighting, conditional.rank, fit.proposal.c, chosen["reason"], *values.choice
+            "emshap",
+            conditional.weighting,
+            conditional.rank,
+            law.facts["components"],
+            law.facts["chosen"]["reason"],
+            told.facts["value"],
+            told.facts["share"],
         ),
-        amortized=values.amortized,
+        amortized=amortized,
         labels=dict(options.labels),
     )
     archive.write(options.out, made, files)
     watch.note("compiling explanations")
-    tiers = [Wanted("balanced"), *([Wanted("fast")] if values.amortized else [])]
+    tiers = [Wanted("balanced"), *([Wanted("fast")] if amortized else [])]
     made = compile_bundle(options.out, tiers, watch.note)
-    return Report(made.version(), power.family, metrics)
+    return Report(made.version(), made.family, metrics)
 
 
-@dataclass(frozen=True)
-class _Values:
-    """What comes beside completions: graphs, `value` and `share` of the manifest, and numbers."""
-
-    files: dict[str, bytes]
-    choice: tuple[str, list[float]]
-    amortized: manifest.Amortized | None
-    metrics: dict[str, Any]
-
-
-def _values(
-    options: TrainOptions, X: np.ndarray, held: np.ndarray, predict: Predict, conditional: EmShap,
-    control: Control | None, base: float, unit: str, watch: Watcher,
-) -> _Values:  # fmt: skip
-    """Fit the surrogate, choose the value function on rows that neither it nor EmSHAP was fitted on, teach the
-    surrogate by it, choose again, and learn the one-pass explainer.
-    """
-    if not options.surrogate:
-        return _Values({}, ("completions", []), None, {})
-    limit, seed = options.max_seconds, options.seed
+def _power_part(data: Dataset, options: TrainOptions, watch: Watcher) -> Part:
+    """Facts: the `family` that serves, its `scaling` and `options`, and the numbers of all `families`."""
     with computing() as device:
-        fit, surrogate, choice = fit_taught(predict, conditional, X, held, unit, seed, device, watch, limit, control)
-        files = {"surrogate.onnx": export_surrogate(fit)}
-        watch.note(choice.reason)
-        chosen = (choice.value, list(choice.share))
-        metrics: dict[str, Any] = {
-            "value": {"mse_v": choice.mse, "reason": choice.reason},
-            "surrogate": {"mse_v": fit.history.best * fit.variance, "seconds": fit.history.seconds},
-        }
-        if not options.amortized:
-            return _Values(files, chosen, None, metrics)
-        graph, judged, learnt = train_amortized(
-            predict, conditional, surrogate, choice, control, X, held, base, seed, device, watch.progress("one pass"),
-            limit,
-        )  # fmt: skip
-    watch.note(f"one pass: R2 {judged.r2:.3f} against the accurate answer on {judged.rows} held-out rows")
-    metrics["amortized"] = {"r2": judged.r2, "rmse": judged.rmse.tolist(), "seconds": learnt.history.seconds}
-    told = manifest.Amortized(choice.value, judged.rmse.tolist(), judged.r2, judged.rows)
-    return _Values(files | {"amortized.onnx": graph}, chosen, told, metrics)
+        power, families = _fit_power(data, options, device, watch)
+    facts = {"family": power.family, "scaling": power.scaling, "options": power.options, "families": families}
+    return Part({"predict.onnx": power.graph}, facts)
 
 
 def prepare(options: TrainOptions, watch: Watcher) -> tuple[pa.Table, Cleaned, Feature]:
@@ -264,7 +241,7 @@ def _holdout(part: Any, names: Sequence[str], target: str) -> bytes:
 
 
 def _lineage(
-    options: TrainOptions, table: pa.Table, cleaned: Cleaned, data: Dataset, power: FittedPower
+    options: TrainOptions, table: pa.Table, cleaned: Cleaned, data: Dataset, power: dict[str, Any]
 ) -> manifest.Lineage:
     return manifest.Lineage(
         data=options.data.name,
@@ -277,7 +254,7 @@ def _lineage(
             "group": list(options.group),
             "holdout": options.holdout,
             "family": options.family,
-            "power": power.options,
+            "power": power,
             "emshap": asdict(EmShapOptions()),
             "surrogate": asdict(SurrogateOptions()) if options.surrogate else None,
             "distilled": asdict(DistilOptions()) if options.surrogate else None,

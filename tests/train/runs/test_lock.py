@@ -72,13 +72,15 @@ def test_other_models_do_not_wait(store):
         assert holder(store, "memory", clock) is not None
 
 
-def test_of_many_at_once_exactly_one_wins(store):
+@pytest.mark.parametrize("kind", ["directory", "s3"])
+def test_of_many_at_once_exactly_one_wins(tmp_path, request, kind):
+    place = str(tmp_path / "registry") if kind == "directory" else request.getfixturevalue("s3").uri
     clock, begin, end, won = Clock(), threading.Barrier(8), threading.Event(), []
 
     def contend() -> None:
         begin.wait()
         try:
-            with held(store, "power", clock):
+            with held(open_store(place), "power", clock):
                 won.append(1)
                 end.wait()
         except Conflict:
@@ -93,6 +95,7 @@ def test_of_many_at_once_exactly_one_wins(store):
     for thread in threads:
         thread.join()
     assert sorted(won) == [0] * 7 + [1]
+    assert holder(open_store(place), "power", clock) is None
 
 
 def test_one_that_waits_gets_it_when_the_other_ends(store):

@@ -17,7 +17,8 @@ from ascribe.bundle.archive import Bundle
 from ascribe.bundle.registry import Registry
 from ascribe.bundle.runtime import load
 from ascribe.bundle.state import State, beside
-from ascribe.core.errors import Conflict, InputError, LakeError
+from ascribe.bundle.verdicts import verdicts
+from ascribe.core.errors import Conflict, InputError, LakeError, RegistryError
 from ascribe.train.runs.code import code_version
 from ascribe.train.runs.lock import held
 from ascribe.train.runs.record import Run, latest, runs
@@ -88,6 +89,12 @@ def test_finished_stages_are_never_repeated(killed):
     begun = [line.removeprefix("begin ") for line in killed.lines() if line.startswith("begin")]
     wanted = [name for name in STAGES for _ in range(1 + [stage for stage, _ in KILLED_AT].count(name))]
     assert begun == wanted
+
+
+def test_inside_training_what_took_long_is_not_repeated_either(killed):
+    """It was killed where the power model was fitted and EmSHAP was not."""
+    assert [line for line in killed.lines() if line.startswith("fit")] == ["fit power_xgboost", *["fit EmSHAP"] * 2]
+    assert list((killed.place / "lake_work" / NAME).glob("train-*-parts")) == []  # not needed once it is done
 
 
 def test_the_run_is_one_run_at_the_version_it_began_with(killed):
@@ -162,7 +169,15 @@ def test_force_promotes_against_the_gate_into_another_channel_and_says_so(refuse
     assert victim.log.read_text().split() == ["begin", "judge", "done", "judge", "begin", "promote", "done", "promote"]
     assert (forced.status, forced.version) == ("promoted", record.version)
     (event,) = Registry(life.registry).channel(NAME, "trial").history
-    assert event.reasons[0] == "forced by the operator"
+    assert event.reasons[0] == "forced, though the gate refused"
+
+
+def test_verdicts_are_kept_beside_the_version(refused):
+    life, record = refused
+    found = verdicts(Registry(life.registry).store, NAME, record.version)
+    assert (found[0].accepted, found[0].forced, found[0].channel) == (False, False, "production")
+    assert (found[0].against, tuple(found[0].reasons)) == (record.against, record.reasons)
+    assert {judged.channel for judged in found if judged.forced} <= {"trial"}
 
 
 @pytest.fixture(scope="module")
@@ -248,6 +263,14 @@ def test_a_run_that_fails_before_training_takes_newer_rows_next_time(tmp_path):
 def test_an_empty_lake_is_named(tmp_path):
     with pytest.raises(LakeError, match="is empty: `ascribe ingest"):
         run(options(str(tmp_path / "lake"), str(tmp_path / "registry")), Lake(str(tmp_path / "lake")))
+
+
+def test_a_registry_that_cannot_keep_writers_apart_is_refused_before_anything_is_done(tmp_path, careless_s3):
+    lake = pour(str(tmp_path / "lake"), telemetry(600))
+    victim = Victim(tmp_path / "log")
+    with pytest.raises(RegistryError, match="condition"):
+        run(options(lake.uri, careless_s3.uri), lake, watch=victim, change=victim.change)
+    assert not victim.log.exists()
 
 
 def test_other_settings_are_another_plan(tmp_path):

@@ -10,18 +10,22 @@ promote    the channel moves, by compare-and-swap against the version that was j
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from ascribe.bundle.archive import open_directory
 from ascribe.bundle.gate import judge
 from ascribe.bundle.latency import timed
-from ascribe.bundle.registry import Event, Registry
+from ascribe.bundle.records import Event, Judged
+from ascribe.bundle.registry import Registry
+from ascribe.bundle.verdicts import keep
 from ascribe.core.errors import InputError, NotFound
+from ascribe.train.runs.kept import kept_in
 from ascribe.train.runs.snapshot import FILE, GROUP, TARGET, TIME, UNITS, take
 from ascribe.train.runs.stages import Done, Stage
 from ascribe.train.watch import Watcher
@@ -32,13 +36,16 @@ if TYPE_CHECKING:
 __all__ = ["QUICK_SECONDS", "Training", "against", "stages_of"]
 
 QUICK_SECONDS = 2.0
-FORCED = "forced by the operator"
+FEW = 8  # features whose coalitions are all compiled: completions alone then differ little from seed to seed
+VERDICT = "verdict.json"
+FORCED = "forced, though the gate refused"
 
 
 @dataclass(frozen=True)
 class Training:
-    """As `ascribe train` has them. `quick`: trees alone, `QUICK_SECONDS` of EmSHAP, no surrogate and no one-pass
-    explainer: for a first look and for tests. `units`: a file in place of the lake's definitions.
+    """As `ascribe train` has them. `quick`: trees alone, `QUICK_SECONDS` for each fit, no one-pass explainer, and a
+    surrogate only above `FEW` features: for a first look and for tests. `units`: a file in place of the lake's
+    definitions.
     """
 
     features: tuple[str, ...] | None = None
@@ -48,6 +55,7 @@ class Training:
     seed: int = 0
     max_seconds: float | None = None
     quick: bool = False
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     def plain(self) -> dict[str, Any]:
         """Plain values; of a file its content, since that is what decides."""
@@ -62,9 +70,9 @@ class Training:
 
 def stages_of(
     lake: Lake, registry: Registry, name: str, channel: str, version: int, uri: str, training: Training,
-    force: bool, now: Callable[[], str], watch: Watcher,
+    force: bool, now: Callable[[], str], code: str, watch: Watcher, sign_key: Path | None = None,
 ) -> tuple[Stage, ...]:  # fmt: skip
-    """In their order. `version`, `uri` of the lake; `now`: ISO 8601 UTC."""
+    """In their order. `version`, `uri` of the lake; `now`: ISO 8601 UTC; `sign_key`: of `Registry.publish`."""
     given = training.plain()
     where = {"registry": registry.uri, "name": name}
 
@@ -77,14 +85,14 @@ def stages_of(
         return asdict(taken)
 
     def train(folder: Path, done: Mapping[str, Done]) -> dict[str, Any]:
-        return _train(folder, done["snapshot"], version, training, watch)
+        return _train(folder, done["snapshot"], version, training, watch, code)
 
     def measure(folder: Path, done: Mapping[str, Done]) -> dict[str, Any]:
         shutil.copytree(done["train"].folder / "bundle", folder / "bundle")
         return {"version": timed(folder / "bundle").manifest.version()}
 
     def publish(folder: Path, done: Mapping[str, Done]) -> dict[str, Any]:
-        return {"version": registry.publish(name, open_directory(done["measure"].folder / "bundle"))}
+        return {"version": registry.publish(name, open_directory(done["measure"].folder / "bundle"), sign_key)}
 
     def sees(done: Mapping[str, Done]) -> dict[str, Any]:
         event = against(registry, name, channel, done["publish"].result["version"])
@@ -95,19 +103,22 @@ def stages_of(
         event = against(registry, name, channel, version)
         held = registry.fetch(name, event.version, event.sha256) if event else None
         verdict = judge(registry.fetch(name, version), held)  # the very archive that would be served
-        (folder / "verdict.json").write_text(json.dumps(asdict(verdict), indent=2))
-        compared = event.version if event else None
+        compared = event.version if event else ""
+        told = Judged(version, compared, channel, now(), verdict.accepted, False, verdict.reasons, verdict.numbers)
+        keep(registry.store, name, told)
+        (folder / VERDICT).write_bytes(msgspec.json.encode(told))
         return {"accepted": verdict.accepted, "reasons": verdict.reasons, "against": compared}
 
     def promote(folder: Path, done: Mapping[str, Done]) -> dict[str, Any]:
         version, verdict = done["publish"].result["version"], done["judge"].result
         if (current := _current(registry, name, channel)) and current.version == version:
             return {"version": version, "at": current.at}  # moved, and killed before it could say so
-        reasons = list(verdict["reasons"])
-        at = now()
-        registry.promote(
-            name, version, at, channel, reasons if verdict["accepted"] else [FORCED, *reasons], verdict["against"]
-        )
+        at, reasons = now(), list(verdict["reasons"])
+        if not verdict["accepted"]:
+            told = msgspec.json.decode((done["judge"].folder / VERDICT).read_bytes(), type=Judged)
+            keep(registry.store, name, msgspec.structs.replace(told, at=at, forced=True))
+            reasons = [FORCED, *reasons]
+        registry.promote(name, version, at, channel, reasons, verdict["against"] or None)
         return {"version": version, "at": at}
 
     return (
@@ -120,7 +131,8 @@ def stages_of(
     )
 
 
-def _train(folder: Path, snapshot: Done, version: int, training: Training, watch: Watcher) -> dict[str, Any]:
+def _train(folder: Path, snapshot: Done, version: int, training: Training, watch: Watcher, code: str) -> dict[str, Any]:
+    """The parts that take long are kept beside the folder, which a kill leaves to be emptied."""
     from ascribe.train.pipeline import TrainOptions, train  # torch: where there is nothing to train it is not loaded
 
     quick, taken = training.quick, snapshot.result
@@ -137,11 +149,13 @@ def _train(folder: Path, snapshot: Done, version: int, training: Training, watch
             "power_xgboost" if quick and training.family == "best" else training.family,
             training.seed,
             training.max_seconds or (QUICK_SECONDS if quick else None),
-            surrogate=not quick,
+            surrogate=not quick or len(taken["features"]) > FEW,
             amortized=not quick,
+            labels=training.labels,
             source={"lake_version": version, "features_version": taken["features_version"]},
         ),
         watch,
+        kept_in(folder.with_name(f"{folder.name}-parts"), code, watch),
     )
     return {"version": report.version, "family": report.family}
 

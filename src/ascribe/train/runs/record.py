@@ -13,7 +13,7 @@ from ascribe.bundle.state import State
 from ascribe.core.errors import RegistryError
 from ascribe.train.runs.stages import Done
 
-__all__ = ["ENDED", "RUNS", "Run", "StageRecord", "latest", "moment", "runs", "save", "stamp"]
+__all__ = ["ENDED", "RUNS", "Run", "StageRecord", "identity", "latest", "moment", "runs", "save", "stamp"]
 
 RUNS = "runs"
 ENDED = ("promoted", "refused")  # the gate has spoken
@@ -95,6 +95,16 @@ def stamp(seconds: float) -> str:
     '2027-01-15T08:00:00Z'
     """
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def identity(seconds: float, plan: str) -> str:
+    """A run's name: to the millisecond, so that names sort as runs began, and the first digits of its plan.
+
+    >>> identity(1_800_000_000.25, "c087a56a4153")
+    '20270115T080000250Z-c087a56a'
+    """
+    moment = datetime.fromtimestamp(seconds, UTC)
+    return f"{moment:%Y%m%dT%H%M%S}{moment.microsecond // 1000:03d}Z-{plan[:8]}"
 
 
 def moment(text: str) -> float:

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ascribe.bundle.registry import Registry
+from ascribe.bundle.selftest import checked
 from ascribe.bundle.state import State, beside
 from ascribe.core.errors import Conflict, LakeError, NotFound
 from ascribe.train.runs.code import code_version
 from ascribe.train.runs.lock import SECONDS, Held, held
 from ascribe.train.runs.plan import Training, stages_of
-from ascribe.train.runs.record import ENDED, Run, latest, runs, save, stamp
+from ascribe.train.runs.record import ENDED, Run, identity, latest, runs, save, stamp
 from ascribe.train.runs.settings import work_folder
 from ascribe.train.runs.stages import Done, Stage, digest_of, perform, prune
 from ascribe.train.watch import Watcher
@@ -35,7 +36,7 @@ Clock = Callable[[], float]
 class RunOptions:
     """`lake`, `registry`: URIs. `work`: folder of the stages (None: beside the lake, or the platform's cache). `force`:
     promote against the gate's verdict, which is recorded. `wait`: seconds to wait for another run; `lease`: seconds
-    that the lease lasts without a sign of life.
+    that the lease lasts without a sign of life. `sign_key`, `verify_key`: files of the registry's signatures.
     """
 
     lake: str
@@ -47,6 +48,11 @@ class RunOptions:
     force: bool = False
     wait: float = 0.0
     lease: float = SECONDS
+    sign_key: Path | None = None
+    verify_key: Path | None = None
+
+    def opened(self) -> Registry:
+        return Registry(self.registry, self.verify_key)
 
 
 Stages = Callable[[Sequence[Stage]], Sequence[Stage]]
@@ -64,12 +70,13 @@ def run(
     run of the same code and settings is gone on with, at its version of the lake; the same plan as the last run's,
     already judged against the same version, is nothing to do. `change` may wrap stages, to follow them from outside.
 
-    Raises Conflict where another run has the lease, LakeError for an empty lake, and what the stages raise; the record
-    then says failed, or stopped after an interruption.
+    Raises Conflict where another run has the lease, LakeError for an empty lake, RegistryError for a registry that
+    cannot keep writers apart, and what the stages raise; the record then says failed, or stopped after an interruption.
     """
     watch = watch or Watcher()
-    registry, state = Registry(options.registry), State(beside(options.lake))
+    registry, state = options.opened(), State(beside(options.lake))
     registry.versions(options.name)  # a wrong name is found here
+    checked(options.registry)  # not after an hour of training
     with held(registry.store, options.name, clock, ", ".join(why), options.lease, options.wait) as lease:
         before = latest(state, options.name, options.registry, options.channel)
         record = _begun(options, lake, before, why, clock)
@@ -83,7 +90,8 @@ def run(
             change(
                 stages_of(
                     lake, registry, options.name, options.channel, record.lake_version, options.lake,
-                    options.training, options.force, lambda: stamp(clock()), watch,
+                    options.training, options.force, lambda: stamp(clock()), record.code, watch,
+                    options.sign_key,
                 )
             )
         )  # fmt: skip
@@ -105,11 +113,11 @@ def _begun(options: RunOptions, lake: Lake, before: Run | None, why: Sequence[st
     version = lake.version()
     if version is None:
         raise LakeError(f"the lake at {options.lake} is empty: `ascribe ingest ... --lake {options.lake}` first")
-    plan, defined, now = plan_of(version), lake.features(), stamp(clock())
+    plan, defined, now = plan_of(version), lake.features(), clock()
     return Run(
-        run="".join(c for c in now if c.isalnum()) + f"-{plan[:8]}",
+        run=identity(now, plan),
         name=options.name, lake=options.lake, registry=options.registry, channel=options.channel, plan=plan,
-        code=code_version(), lake_version=version, why=tuple(why), status="running", started=now,
+        code=code_version(), lake_version=version, why=tuple(why), status="running", started=stamp(now),
         count=lake.count(version), features_version=defined.version if defined is not None else "",
     )  # fmt: skip
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["Done", "Stage", "digest_of", "key_of", "perform", "prune"]
+__all__ = ["MARKER", "Done", "Stage", "digest_of", "key_of", "perform", "prune"]
 
 MARKER = "done.json"
 DIGITS = 16  # of the key in a folder's name; the marker holds all

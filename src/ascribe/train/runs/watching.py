@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ascribe.bundle.live import read_live
-from ascribe.bundle.registry import Registry
 from ascribe.bundle.state import State, beside
 from ascribe.core.drifted import Drift, Thresholds
 from ascribe.core.errors import Conflict, InputError, NotFound
@@ -74,7 +73,7 @@ def compare(
 
     Raises NotFound without a version in production, InputError for an empty lake, and as `drift` does.
     """
-    bundle = Registry(options.registry).resolve(options.name, options.channel)
+    bundle = options.opened().resolve(options.name, options.channel)
     version = lake.version()
     if version is None:
         raise InputError(f"the lake at {options.lake} is empty: there is nothing to compare")
@@ -87,7 +86,7 @@ def compare(
 
 def compare_live(options: RunOptions, thresholds: Thresholds | None = None, clock: Clock = time.time) -> Drift:
     """Production against the rows that servers answered with it, kept in the state store. Raises NotFound."""
-    bundle = Registry(options.registry).resolve(options.name, options.channel)
+    bundle = options.opened().resolve(options.name, options.channel)
     state = State(beside(options.lake))
     now = live_rows(read_live(state, options.name, bundle.manifest.version()))
     found = drift(bundle, options.name, now, stamp(clock()), thresholds)
@@ -97,7 +96,7 @@ def compare_live(options: RunOptions, thresholds: Thresholds | None = None, cloc
 
 def _look(options: RunOptions, lake: Lake, looking: Looking, teller: _Once, follow: Watcher, clock: Clock) -> None:
     """Run if it is time to."""
-    state, registry = State(beside(options.lake)), Registry(options.registry)
+    state, registry = State(beside(options.lake)), options.opened()
     try:
         production = registry.channel(options.name, options.channel).current.version
     except NotFound:
