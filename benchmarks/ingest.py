@@ -1,9 +1,9 @@
 """Rows a second from Kafka into the lake, beside a bare consumer loop that only counts; and where the time goes.
 
-    python -m benchmarks.ingest [--rows 300000] [--quick]
+    python -m benchmarks.ingest [--rows 600000] [--quick]
 
-Real telemetry, 32 features in JSON (814 bytes), lies in the cluster before anybody reads, compressed, since it keeps 5 MiB
-a partition. The cluster runs in this process and shares its cores. Both loops run in turn; medians of the rounds.
+Real telemetry, 32 features in JSON (814 bytes), lies in the cluster before anybody reads, compressed, since it keeps
+5 MiB a partition. The cluster runs in this process and shares its cores. Both loops run in turn; medians of the rounds.
 """
 
 from __future__ import annotations
@@ -141,10 +141,10 @@ def _seconds(step: Callable[[], object]) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=300_000)
+    parser.add_argument("--rows", type=int, default=600_000)
     parser.add_argument("--quick", action="store_true")
     asked = parser.parse_args()
-    count, rounds = (50_000, 2) if asked.quick else (asked.rows, 5)
+    count, rounds = (100_000, 2) if asked.quick else (asked.rows, 5)
     raw = messages(count)
     found: dict[str, list[float]] = {"bare": [], "lake": []}
     with tempfile.TemporaryDirectory() as place, cluster(1) as brokers:

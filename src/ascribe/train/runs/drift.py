@@ -142,11 +142,14 @@ def _explained(model: Model, X: np.ndarray, Y: np.ndarray) -> tuple[str, np.ndar
 
 
 def _weights(phi: np.ndarray, phi_now: np.ndarray, n: int) -> np.ndarray:
-    """Each feature's share of mean |attribution|, the larger of before and now, so that a newcomer counts too."""
+    """Each feature's share of mean |attribution|, the larger of before and now, so that a newcomer counts too; together
+    they are 1.
+    """
     if not len(phi):
         return np.full(n, 1 / n)
     sizes = [np.abs(part).mean(axis=0) for part in (phi, phi_now)]
-    return np.maximum(*(size / max(size.sum(), np.finfo(float).tiny) for size in sizes))
+    larger = np.maximum(*(size / max(size.sum(), np.finfo(float).tiny) for size in sizes))
+    return larger / max(larger.sum(), np.finfo(float).tiny)
 
 
 def _errors(model: Model, before: np.ndarray, now: np.ndarray) -> Shift | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ __all__ = ["KafkaOptions", "KafkaSource"]
 SCHEMA_HEADER = "schema-id"
 OFFSET_BITS = 48  # of a key of stream and offset
 CLUSTER_TRIES, CLUSTER_S = 12, 5.0  # a broker that restarts is waited for
+JOIN_S = 60.0  # a group is shared out within seconds, or there is nothing to share
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class KafkaSource:
         self._lock = threading.Lock()
         self._assigned: dict[int, bool] = {}  # partition -> read to its end
         self._next: dict[int, int] = {}
+        self._joined, self._began = False, time.monotonic()
         self._unsaid: dict[int, int] = {}
         self._lag: dict[str, int] = {}
 
@@ -88,9 +91,10 @@ class KafkaSource:
             yield self._batch([m for m in messages if m.error() is None])
 
     def idle(self) -> bool:
-        """Whether everything that was assigned is read to its end."""
+        """Whether everything that was assigned is read to its end; a group that is still being shared out is not."""
         with self._lock:
-            return all(self._assigned.values())
+            joined = self._joined or time.monotonic() - self._began > JOIN_S
+            return joined and all(self._assigned.values())
 
     def kept(self, ends: Mapping[str, int]) -> None:
         """Offsets to commit before the next messages are read: the consumer is used by the reading thread alone."""
@@ -145,6 +149,7 @@ class KafkaSource:
         raise SourceError(f"no broker at {self._options.brokers} answers ({last}): is the address right, is it up?")
 
     def _take(self, parts: Sequence[TopicPartition], held: Held) -> None:
+        self._joined = True
         for part in parts:
             at = held(self._stream(part.partition))
             if at is not None:
