@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.setup-stamp
 NODE_STAMP := tests/portability/node_modules/.setup-stamp
 
-.PHONY: setup demo test check bench bench-accuracy bench-latency bench-swaps soak proto clean
+.PHONY: setup demo test check bench bench-accuracy bench-latency bench-swaps bench-lake soak proto clean
 
 setup: $(STAMP)
 
@@ -51,7 +51,12 @@ bench-latency: setup  ## every tier beside the bare model and peers, one run eac
 bench-swaps: setup  ## 500 promotions under load: failed requests, memory by swap; some minutes (QUICK=--quick: 40)
 	$(BIN)/python -m benchmarks.swaps $(QUICK)
 
-soak: bench bench-accuracy bench-latency bench-swaps  ## what is measured at full size only
+bench-lake: setup  ## rows a second into the lake; exactly once through faults and 20 kills; sizing; some minutes (QUICK=--quick: less)
+	$(BIN)/python -m benchmarks.ingest $(QUICK)
+	$(BIN)/python -m benchmarks.exactly_once $(QUICK)
+	$(BIN)/python -m benchmarks.sizing
+
+soak: bench bench-accuracy bench-latency bench-swaps bench-lake  ## what is measured at full size only
 
 proto: setup  ## the wire's Python from proto/
 	$(BIN)/python -m grpc_tools.protoc --proto_path=ascribe/serve/wire=proto/attribution/v1 --python_out=src --pyi_out=src --grpc_python_out=src ascribe/serve/wire/attribution.proto
