@@ -56,7 +56,8 @@ class Costs:
     Measured on two cores: `rows_per_s` of a reader, `row_bytes` in the compacted lake (2.2 to 2.7 bytes a value on the
     telemetry of two servers; 8 if numbers are random), `file_s` and `file_bytes` of one more file of an append on a
     directory, `blob_s` of a node's latest vector, `message_bytes` as JSON, `train_s` for `train_rows`, `serve_s` of a
-    row in calls of 256 through gRPC, tier fast. Taken as given: `remote_s`, one write to an object store;
+    row in calls of 256 through gRPC, tier fast. Taken as given: `remote_s`, one write to an object store, of
+    which a reader has `remote_at_once` under way;
     `partition_bytes_per_s`; the rest are choices.
     """
 
@@ -66,6 +67,7 @@ class Costs:
     file_bytes: float = 6_700.0
     blob_s: float = 0.00016
     remote_s: float = 0.015
+    remote_at_once: int = 16
     message_bytes: float = 1_000.0
     partition_bytes_per_s: float = 5e6
     batch_rows: int = 25_000
@@ -182,7 +184,7 @@ def plan(fleet: Fleet, costs: Costs | None = None) -> Plan:
         lake_bytes=per_day * costs.lake_days,
         hour_caught_up_s=caught_up_s(r, taken(fleet, costs, readers, shards), 3600.0),
         blobs_per_s=blobs,
-        readers_remote=max(readers, ceil(blobs * costs.remote_s / costs.busy)),
+        readers_remote=max(readers, ceil(blobs * costs.remote_s / costs.remote_at_once / costs.busy)),
         train_share=trained / rows_seen,
         train_cpu_s=costs.train_s * trained / costs.train_rows,
         replicas=max(2, ceil(r * costs.serve_s / (costs.serve_cores * costs.busy))),

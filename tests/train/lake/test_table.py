@@ -120,3 +120,15 @@ def test_appends_in_any_order_keep_each_position_once(tmp_path_factory, parts):
         t.append(*rows(start, start + count), {"s": start + count})
     if parts:
         assert ids(t) == sorted(f"s-{i}" for i in range(t.position("s") or 0))
+
+
+def test_any_reader_finds_rows_by_the_value_of_a_feature(tmp_path):
+    """Columns without statistics must not look as if they were null."""
+    t = table(tmp_path / "t")
+    t.append(*rows(0, 4, a=1.0), {"s": 4})
+    t.append(*rows(4, 8, a=2.0, b=3.0), {"s": 8})
+    held = t.opened()
+    assert held.to_pyarrow_table(filters=[("a", ">", 1.5)]).num_rows == 4
+    assert held.to_pyarrow_table(filters=[("b", "==", 3.0)]).num_rows == 4
+    assert held.to_pyarrow_table(filters=[("power_w", "==", 90.0)]).num_rows == 8
+    assert held.to_pyarrow_table(filters=[("id", "==", "s-3")]).num_rows == 1

@@ -8,8 +8,7 @@ URI_state          small blobs (`bundle/state.py`): definitions, latest vectors,
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 import polars as pl
 import pyarrow as pa
@@ -17,6 +16,7 @@ import pyarrow as pa
 from ascribe.bundle.selftest import checked
 from ascribe.bundle.state import State, beside
 from ascribe.train.definitions import FeatureSet
+from ascribe.train.lake.reading import files_of, newest_days, thinned
 from ascribe.train.lake.rows import DAY, DEAD_SCHEMA, QUARANTINE_SCHEMA, ROW_SCHEMA, SHARD, Placed
 from ascribe.train.lake.table import Table
 from ascribe.train.vectors import RESERVED
@@ -73,43 +73,36 @@ class Lake:
 
     def count(self, version: int | None = None) -> int:
         """Rows of a version, from the log alone."""
-        added = pa.table(self.rows.opened(version).get_add_actions(flatten=True))
-        return sum(added["num_records"].to_pylist())
+        return int(files_of(self.rows.opened(version))["num_records"].sum())
 
-    def snapshot(self, version: int | None = None) -> pa.Table:
-        """Rows of a version in the order of node and time, each id once (the first), features after the keys.
+    def snapshot(self, version: int | None = None, days: int | None = None, most: int | None = None) -> pa.Table:
+        """Rows of a version in the order of node and time, each id once (the first), features after the keys. `days`:
+        of the last days that have rows; `most`: thinned evenly to so many at most, one file in memory at a time.
 
         Raises LakeError, InputError as `Table.read`.
         """
-        frame = pl.from_arrow(self.rows.read(version))
+        held = self.rows.opened(version)
+        columns = [*KEYS, *(f.name for f in held.schema().fields if f.name not in RESERVED)]
+        frame = pl.from_arrow(thinned(held, newest_days(files_of(held), days), columns, most))
         assert isinstance(frame, pl.DataFrame)
-        features = [name for name in self._columns(version) if name not in RESERVED]
-        ordered = frame.select(*KEYS, *features).sort("node", "timestamp", "id")
-        return ordered.unique("id", keep="first", maintain_order=True).to_arrow()
+        return frame.sort("node", "timestamp", "id").unique("id", keep="first", maintain_order=True).to_arrow()
 
     def newest(self, count: int, version: int | None = None) -> pl.DataFrame:
-        """The last rows by time, keys first."""
-        columns = [*KEYS, *(n for n in self._columns(version) if n not in RESERVED)]
-        frame = pl.from_arrow(self.rows.read(version, columns))
+        """The last rows by time, keys first; only files of the days that hold them are read."""
+        held = self.rows.opened(version)
+        columns = [*KEYS, *(f.name for f in held.schema().fields if f.name not in RESERVED)]
+        frame = pl.from_arrow(thinned(held, newest_days(files_of(held), least=count), columns))
         assert isinstance(frame, pl.DataFrame)
         return frame.top_k(count, by="timestamp").sort("timestamp", "id")
-
-    def _columns(self, version: int | None) -> list[str]:
-        return [f.name for f in self.rows.opened(version).schema().fields]
 
     def recent_ids(self, count: int) -> list[str]:
         """Ids of the newest files, about `count` of them: what a producer may have sent twice."""
         if self.version() is None:
             return []
         held = self.rows.opened()
-        added = pl.from_arrow(pa.table(held.get_add_actions(flatten=True)))
-        assert isinstance(added, pl.DataFrame)
-        newest = added.sort("modification_time", descending=True)
-        wanted = newest.filter(pl.col("num_records").cum_sum() - pl.col("num_records") < count)["path"].to_list()
-        found: list[str] = []
-        if wanted:
-            for fragment in _fragments(held, wanted):
-                found += fragment.to_table(columns=["id"])["id"].to_pylist()
+        newest = files_of(held).sort("modification_time", descending=True)
+        wanted = newest.filter(pl.col("num_records").cum_sum() - pl.col("num_records") < count)
+        found: list[str] = thinned(held, wanted, ["id"])["id"].to_pylist()
         return found
 
     def define(self, known: FeatureSet) -> None:
@@ -128,10 +121,3 @@ class Lake:
     def tables(self) -> Mapping[str, Table]:
         """All three, by what they hold."""
         return {"rows": self.rows, "quarantine": self.quarantine, "dead_letters": self.dead}
-
-
-def _fragments(held: Any, paths: Sequence[str]) -> Iterator[Any]:
-    names = set(paths)
-    for fragment in held.to_pyarrow_dataset().get_fragments():
-        if fragment.path in names or any(fragment.path.endswith(name) for name in names):
-            yield fragment

@@ -127,12 +127,22 @@ class Table:
         try:
             self._held = DeltaTable.create(
                 self.uri, self._schema, mode="ignore", partition_by=self._partitions,
-                configuration={"delta.logRetentionDuration": f"interval {LOG_DAYS} days",
-                               "delta.checkpointInterval": "100"},
+                configuration={
+                    "delta.logRetentionDuration": f"interval {LOG_DAYS} days", "delta.checkpointInterval": "100",
+                } | self._statistics(),
             )  # fmt: skip
         except CommitFailedError:
             self._held = DeltaTable(self.uri)
         return self._held
+
+    def _statistics(self) -> dict[str, str | None]:
+        """Only what has statistics in its files may have them in the log: a reader takes absent ones for null, and
+        would skip files that it needs.
+        """
+        kept = [name for name in KEYS if name in self._schema.names and name not in self._partitions]
+        if not kept:
+            return {"delta.dataSkippingNumIndexedCols": "0"}
+        return {"delta.dataSkippingStatsColumns": ",".join(kept)}
 
     def _new(self, places: Places, at: Mapping[str, int | None]) -> pa.Array:
         first = pa.array([at.get(name) or 0 for name in places.names], pa.int64()).to_numpy()

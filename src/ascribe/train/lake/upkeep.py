@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
-import pyarrow as pa
 from deltalake.exceptions import DeltaError
 
 from ascribe.core.errors import LakeError
 from ascribe.train.lake.lake import Lake
+from ascribe.train.lake.reading import files_of
 
 __all__ = ["Described", "compact", "described"]
 
@@ -35,7 +35,7 @@ class Described:
 def described(lake: Lake, version: int | None = None, rows: int = 5) -> Described:
     """Raises LakeError for no lake, InputError for no such version."""
     held = lake.rows.opened(version)
-    added = _added(held)
+    added = files_of(held)
     by, day = held.metadata().partition_columns
     known = lake.features()
     newest = lake.newest(rows, version)
@@ -80,11 +80,5 @@ def compact(lake: Lake, keep_hours: float = 168.0) -> list[str]:
 
 
 def _sizes(held: Any) -> dict[str, int]:
-    added = _added(held)
+    added = files_of(held)
     return {"rows": int(added["num_records"].sum()), "files": len(added), "bytes": int(added["size_bytes"].sum())}
-
-
-def _added(held: Any) -> pl.DataFrame:
-    frame = pl.from_arrow(pa.table(held.get_add_actions(flatten=True)))
-    assert isinstance(frame, pl.DataFrame)
-    return frame

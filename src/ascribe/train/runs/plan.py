@@ -38,6 +38,7 @@ __all__ = ["QUICK_SECONDS", "Training", "against", "stages_of"]
 QUICK_SECONDS = 2.0
 FEW = 8  # features whose coalitions are all compiled: completions alone then differ little from seed to seed
 VERDICT = "verdict.json"
+SEEN = ("features", "days", "max_rows")  # what decides which rows and columns are taken
 FORCED = "forced, though the gate refused"
 
 
@@ -45,7 +46,7 @@ FORCED = "forced, though the gate refused"
 class Training:
     """As `ascribe train` has them. `quick`: trees alone, `QUICK_SECONDS` for each fit, no one-pass explainer, and a
     surrogate only above `FEW` features: for a first look and for tests. `units`: a file in place of the lake's
-    definitions.
+    definitions. `days`: only the last days that have rows; `max_rows`: thinned evenly to so many.
     """
 
     features: tuple[str, ...] | None = None
@@ -56,6 +57,8 @@ class Training:
     max_seconds: float | None = None
     quick: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
+    days: int | None = None
+    max_rows: int = 200_000
 
     def plain(self) -> dict[str, Any]:
         """Plain values; of a file its content, since that is what decides."""
@@ -77,7 +80,7 @@ def stages_of(
     where = {"registry": registry.uri, "name": name}
 
     def snapshot(folder: Path, done: Mapping[str, Done]) -> dict[str, Any]:
-        taken = take(lake, version, training.features, folder)
+        taken = take(lake, version, training.features, folder, training.days, training.max_rows)
         left = taken.total - taken.labelled
         watch.note(f"lake version {version}: {taken.labelled} rows with {TARGET}, {left} without are left out")
         if taken.absent:
@@ -122,7 +125,7 @@ def stages_of(
         return {"version": version, "at": at}
 
     return (
-        Stage("snapshot", snapshot, (), {"lake": uri, "version": version, "features": given["features"]}),
+        Stage("snapshot", snapshot, (), {"lake": uri, "version": version, **{name: given[name] for name in SEEN}}),
         Stage("train", train, ("snapshot",), given),
         Stage("measure", measure, ("train",)),
         Stage("publish", publish, ("measure",), where),

@@ -41,14 +41,17 @@ class Snapshot:
     absent: tuple[str, ...]
 
 
-def take(lake: Lake, version: int, wanted: Sequence[str] | None, folder: Path) -> Snapshot:
+def take(
+    lake: Lake, version: int, wanted: Sequence[str] | None, folder: Path, days: int | None = None,
+    most: int | None = None,
+) -> Snapshot:  # fmt: skip
     """Write `rows.parquet` and `units.json` into a folder. `wanted`: names of features; None takes those that are
-    defined, or without definitions every other numeric column.
+    defined, or without definitions every other numeric column. `days`, `most`: as `Lake.snapshot`.
 
     Raises LakeError where that version is gone, InputError for too few labelled rows, SchemaError for a feature that
     the lake lacks.
     """
-    table, defined = lake.snapshot(version), lake.features()
+    table, defined = lake.snapshot(version, days, most), lake.features()
     known = {f.name: f for f in defined.features} if defined is not None else {}
     columns = [c for c in table.column_names if c not in RESERVED]
     numeric = [c for c in columns if _is_number(table.schema.field(c).type)]

@@ -1,0 +1,87 @@
+"""A bounded part of a lake: the newest days, every k-th row, ids of the newest files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from ascribe.train.lake.lake import Lake
+from ascribe.train.lake.rows import rows_of
+from ascribe.train.vectors import Places, Vectors
+
+DAY_US = 86_400_000_000
+NODES = ("rack 1/a", "50%", "n")
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """Five days of 40 rows, an append a day; names of nodes that a path cannot have."""
+    held = Lake(str(tmp_path_factory.mktemp("lake") / "lake"))
+    for day in range(5):
+        held.append(rows_of(vectors(day), np.ones(40, bool)), None, None, {"s": 40 * (day + 1)})
+    return held
+
+
+def vectors(day: int) -> Vectors:
+    at = np.arange(40) + 40 * day
+    return Vectors(
+        [f"r{i}" for i in at], [NODES[i % 3] for i in at], 20_000 * DAY_US + day * DAY_US + np.arange(40) * 1_000_000,
+        np.full(40, 90.0), ("x", "y"), np.column_stack([at, -at]).astype(float), Places(("s",), np.zeros(40, int), at),
+    )  # fmt: skip
+
+
+def numbers(table: pa.Table) -> list[int]:
+    return sorted(int(name[1:]) for name in table["id"].to_pylist())
+
+
+def test_all_of_it(lake: Lake):
+    found = lake.snapshot()
+    assert numbers(found) == list(range(200))
+    assert found["node"].to_pylist() == sorted(found["node"].to_pylist())
+    assert lake.count() == 200
+
+
+def test_the_last_days(lake: Lake):
+    assert numbers(lake.snapshot(days=2)) == list(range(120, 200))
+
+
+@pytest.mark.parametrize("most", [1, 7, 50, 100, 199, 200, 500])
+def test_thinned_evenly_to_so_many(lake: Lake, most: int):
+    found = numbers(lake.snapshot(most=most))
+    k = -(-200 // most)
+    assert len(found) == -(-200 // k) <= max(most, 1)
+    assert found == numbers(lake.snapshot(most=most))
+    days = np.bincount(np.array(found) // 40, minlength=5)
+    assert days.max() - days.min() <= 4 or most < 20
+
+
+def test_the_newest_rows_by_time(lake: Lake):
+    assert [int(name[1:]) for name in lake.newest(45)["id"]] == list(range(155, 200))
+
+
+def test_ids_of_the_newest_files(lake: Lake):
+    found = {int(name[1:]) for name in lake.recent_ids(40)}
+    assert found <= set(range(160, 200))
+    assert len(found) == 40
+    assert len(lake.recent_ids(1000)) == 200
+
+
+def test_nothing_in_nothing(tmp_path: Path):
+    assert Lake(str(tmp_path / "none")).recent_ids(10) == []
+
+
+def test_fewer_columns_in_older_files(lake: Lake, tmp_path: Path):
+    held = Lake(str(tmp_path / "lake"))
+    v = vectors(0)
+    held.append(rows_of(v, np.ones(40, bool)), None, None, {"s": 40})
+    wider = Vectors(
+        [f"r{i}" for i in range(40, 80)], v.node, v.timestamp, v.power_w, ("x", "z"), v.X,
+        Places(("s",), np.zeros(40, int), np.arange(40, 80)),
+    )  # fmt: skip
+    held.append(rows_of(wider, np.ones(40, bool)), None, None, {"s": 80})
+    found = held.snapshot()
+    assert found.column_names == ["id", "node", "timestamp", "power_w", "x", "y", "z"]
+    assert found["z"].null_count == found["y"].null_count == 40
