@@ -42,7 +42,9 @@ def ingest(
         Path | None,
         typer.Option("--features", help="TOML or JSON: unit, bounds, transform, group by name"),
     ] = None,
-    node: Annotated[str, typer.Option("--node", help="column of a table that names the node; a,b: together")] = "node",
+    node: Annotated[
+        str, typer.Option("--node", help="column that names the node (a,b: together; =NAME: that node)")
+    ] = "node",
     time: Annotated[str, typer.Option("--time", help="column of a table that holds the time")] = "timestamp",
     time_unit: Annotated[str, typer.Option("--time-unit", help="of a time that is a number: ms or s")] = "ms",
     power: Annotated[str, typer.Option("--power", help="column of a table that holds measured watts")] = "power_w",

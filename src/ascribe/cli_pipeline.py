@@ -35,6 +35,7 @@ Work = Annotated[Path | None, typer.Option("--work", help="folder of the stages 
 Label = Annotated[list[str] | None, typer.Option("--label", help="key=value, kept in the bundle; repeatable")]
 SignKey = Annotated[Path | None, typer.Option("--sign-key", help="ed25519 private key (PEM) to sign the version with")]
 Days = Annotated[int | None, typer.Option("--days", min=1, help="only the last days that have rows")]
+Also = Annotated[str | None, typer.Option("--also", help="a,b: columns that the bundle predicts too")]
 MaxRows = Annotated[int, typer.Option("--max-rows", min=100, help="more are thinned evenly")]
 DriftRows = Annotated[int, typer.Option("--rows", min=50, help="newest rows of the lake to compare")]
 
@@ -45,12 +46,12 @@ def run(
     units: Units = None, holdout: Holdout = 0.3, family: Family = "best", seed: Seed = 0,
     max_seconds: MaxSeconds = None, quick: Quick = False, force: Force = False, work: Work = None,
     label: Label = None, sign_key: SignKey = None, verify_key: VerifyKey = None, days: Days = None,
-    max_rows: MaxRows = 200_000,
+    max_rows: MaxRows = 200_000, also: Also = None,
     wait: Annotated[str, typer.Option("--wait", help="for another run to end, such as 90s or 2h")] = "0",
 ) -> None:  # fmt: skip
     """Snapshot, train, publish, judge, promote; goes on where it was killed. Exit code 3 if the gate refuses."""
     options = _options(lake, registry, name, channel, features, units, holdout, family, seed, max_seconds, quick,
-                       force, work, label, sign_key, verify_key, span(wait), days, max_rows)  # fmt: skip
+                       force, work, label, sign_key, verify_key, span(wait), days, max_rows, also)  # fmt: skip
     from ascribe.train.runs.run import run as begin
 
     _end_softly()
@@ -71,7 +72,7 @@ def watch(
     units: Units = None, holdout: Holdout = 0.3, family: Family = "best", seed: Seed = 0,
     max_seconds: MaxSeconds = None, quick: Quick = False, force: Force = False, work: Work = None,
     label: Label = None, sign_key: SignKey = None, verify_key: VerifyKey = None, days: Days = None,
-    max_rows: MaxRows = 200_000,
+    max_rows: MaxRows = 200_000, also: Also = None,
     min_new_rows: Annotated[int, typer.Option("--min-new-rows", min=0, help="due after so many (0: never)")] = 10_000,
     every: Annotated[str | None, typer.Option("--every", help="due after a time, such as 6h, if rows are new")] = None,
     drift: Annotated[bool, typer.Option("--drift/--no-drift", help="whether drift is a reason")] = True,
@@ -81,7 +82,7 @@ def watch(
 ) -> None:  # fmt: skip
     """Run whenever new rows, the time, drift or new code ask for it, until stopped; ends softly on SIGTERM."""
     options = _options(lake, registry, name, channel, features, units, holdout, family, seed, max_seconds, quick,
-                       force, work, label, sign_key, verify_key, 0.0, days, max_rows)  # fmt: skip
+                       force, work, label, sign_key, verify_key, 0.0, days, max_rows, also)  # fmt: skip
     from ascribe.train.runs.triggers import Triggers
     from ascribe.train.runs.watching import Looking
     from ascribe.train.runs.watching import watch as begin
@@ -161,13 +162,23 @@ def _options(
     lake: str, registry: str, name: str, channel: str, features: str | None, units: Path | None, holdout: float,
     family: str, seed: int, max_seconds: float | None, quick: bool, force: bool, work: Path | None,
     label: list[str] | None, sign_key: Path | None, verify_key: Path | None, wait: float,
-    days: int | None, max_rows: int,
+    days: int | None, max_rows: int, also: str | None,
 ) -> Any:  # fmt: skip
     with extra("train", "torch, xgboost and deltalake"):
         from ascribe.train.runs.plan import Training
         from ascribe.train.runs.run import RunOptions
     training = Training(
-        listed(features) or None, units, holdout, family, seed, max_seconds, quick, labelled(label), days, max_rows
+        listed(features) or None,
+        units,
+        holdout,
+        family,
+        seed,
+        max_seconds,
+        quick,
+        labelled(label),
+        days,
+        max_rows,
+        listed(also),
     )
     return RunOptions(
         lake, registry, name, channel, training, work, force, wait, sign_key=sign_key, verify_key=verify_key

@@ -78,3 +78,18 @@ def test_an_older_version_is_taken_as_it_was(lake, tmp_path):
     pour(lake.uri, telemetry(100, seed=3, start=3000).append_column("kernel", pa.array(["6.2"] * 100)))
     assert take(lake, 0, None, tmp_path).total == 300
     assert take(lake, 1, None, tmp_path).total == 400
+
+
+def test_further_targets_come_along_and_are_no_features(lake, tmp_path):
+    taken = take(lake, 0, None, tmp_path, also=("misses",))
+    assert taken.features == tuple(name for name in NAMES if name != "misses")
+    rows = pyarrow.parquet.read_table(tmp_path / FILE)
+    assert rows.column_names == ["id", "node", "timestamp", "power_w", "misses", *taken.features]
+    assert read_units(tmp_path / UNITS)["misses"]["unit"]
+    with pytest.raises(SchemaError, match="no numbers under nothing"):
+        take(lake, 0, None, tmp_path, also=("nothing",))
+
+
+def test_days_and_rows_are_bounded(lake, tmp_path):
+    assert take(lake, 0, None, tmp_path, most=150).total == 150
+    assert take(lake, 0, None, tmp_path, days=1).total <= 300

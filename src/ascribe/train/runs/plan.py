@@ -38,7 +38,7 @@ __all__ = ["QUICK_SECONDS", "Training", "against", "stages_of"]
 QUICK_SECONDS = 2.0
 FEW = 8  # features whose coalitions are all compiled: completions alone then differ little from seed to seed
 VERDICT = "verdict.json"
-SEEN = ("features", "days", "max_rows")  # what decides which rows and columns are taken
+SEEN = ("features", "days", "max_rows", "also")  # what decides which rows and columns are taken
 FORCED = "forced, though the gate refused"
 
 
@@ -47,6 +47,7 @@ class Training:
     """As `ascribe train` has them. `quick`: trees alone, `QUICK_SECONDS` for each fit, no one-pass explainer, and a
     surrogate only above `FEW` features: for a first look and for tests. `units`: a file in place of the lake's
     definitions. `days`: only the last days that have rows; `max_rows`: thinned evenly to so many.
+    `also`: columns of the lake that the bundle predicts too, such as DRAM watts.
     """
 
     features: tuple[str, ...] | None = None
@@ -59,6 +60,7 @@ class Training:
     labels: Mapping[str, str] = field(default_factory=dict)
     days: int | None = None
     max_rows: int = 200_000
+    also: tuple[str, ...] = ()
 
     def plain(self) -> dict[str, Any]:
         """Plain values; of a file its content, since that is what decides."""
@@ -80,7 +82,7 @@ def stages_of(
     where = {"registry": registry.uri, "name": name}
 
     def snapshot(folder: Path, done: Mapping[str, Done]) -> dict[str, Any]:
-        taken = take(lake, version, training.features, folder, training.days, training.max_rows)
+        taken = take(lake, version, training.features, folder, training.days, training.max_rows, training.also)
         left = taken.total - taken.labelled
         watch.note(f"lake version {version}: {taken.labelled} rows with {TARGET}, {left} without are left out")
         if taken.absent:
@@ -137,29 +139,30 @@ def stages_of(
 def _train(folder: Path, snapshot: Done, version: int, training: Training, watch: Watcher, code: str) -> dict[str, Any]:
     """The parts that take long are kept beside the folder, which a kill leaves to be emptied."""
     from ascribe.train.pipeline import TrainOptions, train  # torch: where there is nothing to train it is not loaded
+    from ascribe.train.targets import train_targets
 
     quick, taken = training.quick, snapshot.result
-    report = train(
-        TrainOptions(
-            snapshot.folder / FILE,
-            TARGET,
-            folder / "bundle",
-            tuple(taken["features"]),
-            TIME,
-            (GROUP,),
-            training.units or snapshot.folder / UNITS,
-            training.holdout,
-            "power_xgboost" if quick and training.family == "best" else training.family,
-            training.seed,
-            training.max_seconds or (QUICK_SECONDS if quick else None),
-            surrogate=not quick or len(taken["features"]) > FEW,
-            amortized=not quick,
-            labels=training.labels,
-            source={"lake_version": version, "features_version": taken["features_version"]},
-        ),
-        watch,
-        kept_in(folder.with_name(f"{folder.name}-parts"), code, watch),
+    options = TrainOptions(
+        snapshot.folder / FILE,
+        TARGET,
+        folder / "bundle",
+        tuple(taken["features"]),
+        TIME,
+        (GROUP,),
+        training.units or snapshot.folder / UNITS,
+        training.holdout,
+        "power_xgboost" if quick and training.family == "best" else training.family,
+        training.seed,
+        training.max_seconds or (QUICK_SECONDS if quick else None),
+        surrogate=not quick or len(taken["features"]) > FEW,
+        amortized=not quick,
+        labels=training.labels,
+        source={"lake_version": version, "features_version": taken["features_version"]},
     )
+    if training.also:
+        report = train_targets(options, (TARGET, *training.also), watch)
+    else:
+        report = train(options, watch, kept_in(folder.with_name(f"{folder.name}-parts"), code, watch))
     return {"version": report.version, "family": report.family}
 
 

@@ -43,10 +43,11 @@ class Snapshot:
 
 def take(
     lake: Lake, version: int, wanted: Sequence[str] | None, folder: Path, days: int | None = None,
-    most: int | None = None,
+    most: int | None = None, also: Sequence[str] = (),
 ) -> Snapshot:  # fmt: skip
     """Write `rows.parquet` and `units.json` into a folder. `wanted`: names of features; None takes those that are
-    defined, or without definitions every other numeric column. `days`, `most`: as `Lake.snapshot`.
+    defined, or without definitions every other numeric column. `days`, `most`: as `Lake.snapshot`. `also`:
+    columns that are further targets, and so no features.
 
     Raises LakeError where that version is gone, InputError for too few labelled rows, SchemaError for a feature that
     the lake lacks.
@@ -55,8 +56,8 @@ def take(
     known = {f.name: f for f in defined.features} if defined is not None else {}
     columns = [c for c in table.column_names if c not in RESERVED]
     numeric = [c for c in columns if _is_number(table.schema.field(c).type)]
-    names = tuple(wanted or [c for c in known if c in columns] or numeric)
-    if missing := [name for name in names if name not in numeric]:
+    names = tuple(n for n in wanted or [c for c in known if c in columns] or numeric if n not in also)
+    if missing := [name for name in (*names, *also) if name not in numeric]:
         raise SchemaError(f"the lake has no numbers under {listed(missing)}: it has {listed(numeric)}")
     if TARGET not in table.column_names:
         raise LakeError(f"the lake has no column {TARGET}: there is nothing to learn from")
@@ -68,8 +69,9 @@ def take(
         )
     absent = tuple(name for name in names if not _measured(good[name]))
     names = tuple(name for name in names if name not in absent)
-    pyarrow.parquet.write_table(good.select(["id", GROUP, TIME, TARGET, *names]), folder / FILE)
-    units = {f.name: _record(f) for f in (known.get(TARGET, WATTS), *(known[n] for n in names if n in known))}
+    pyarrow.parquet.write_table(good.select(["id", GROUP, TIME, TARGET, *also, *names]), folder / FILE)
+    described = (known.get(TARGET, WATTS), *(known[n] for n in (*also, *names) if n in known))
+    units = {f.name: _record(f) for f in described}
     (folder / UNITS).write_text(json.dumps(units, indent=2))  # Infinity and all: our own reader takes it
     return Snapshot(names, _version(defined), len(table), len(good), absent)
 

@@ -30,7 +30,8 @@ LINES = (".jsonl", ".ndjson", ".json")
 
 @dataclass(frozen=True)
 class Columns:
-    """Which columns of a table are what. `node`: one, or several that name it together; `id`: none makes ids from node
+    """Which columns of a table are what. `node`: one, or several that name it together, or `=NAME` for the name itself
+    where the file is of one node; `id`: none makes ids from node
     and row number; `features`: none takes every numeric column that is left. `time_unit` of a number: ms or s.
     """
 
@@ -105,13 +106,15 @@ class FileSource:
 
     def _table(self, frame: pl.DataFrame) -> Callable[[int, int], Batch]:
         c = self._columns
-        if missing := [name for name in (*c.node, c.time, *(c.features or ())) if name not in frame.columns]:
+        own_names = [name for name in c.node if not name.startswith("=")]
+        if missing := [name for name in (*own_names, c.time, *(c.features or ())) if name not in frame.columns]:
             raise SchemaError(
                 f"{self._path} has no column {missing[0]}: say which it is with --node, --time or --power"
             )
         taken = {*c.node, c.time, c.power, c.id, *RESERVED}
         names = c.features or tuple(n for n in frame.columns if frame[n].dtype.is_numeric() and n not in taken)
-        nodes = frame.select(pl.concat_str(list(c.node), separator="/")).to_series().cast(pl.String).fill_null("")
+        parts = [pl.lit(name[1:]) if name.startswith("=") else pl.col(name) for name in c.node]
+        nodes = frame.with_columns(pl.concat_str(parts, separator="/").fill_null("").alias("node"))["node"]
         times = np.array([_time(self._path, t) for t in _moments(frame[c.time], MILLISECONDS[c.time_unit])], np.int64)
         power = frame[c.power].cast(pl.Float64, strict=False) if c.power in frame.columns else None
         watts = np.full(len(frame), np.nan) if power is None else power.fill_null(np.nan).to_numpy()
