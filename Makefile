@@ -1,6 +1,7 @@
 # Two commands set everything up: `make demo` and `make test`.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
+JOBS ?= auto
 STAMP := .venv/.setup-stamp
 NODE_STAMP := tests/portability/node_modules/.setup-stamp
 
@@ -23,8 +24,8 @@ $(NODE_STAMP): tests/portability/package.json tests/portability/package-lock.jso
 demo: setup  ## the whole journey on real telemetry; serves on at a terminal
 	$(BIN)/ascribe demo
 
-test: setup $(NODE_STAMP)  ## every test, at reduced size
-	$(BIN)/python -m pytest -q
+test: setup $(NODE_STAMP)  ## every test, at reduced size, on every core (JOBS=0: one after another)
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile
 
 check: setup  ## format, lint, types, import walls, shapes, doctests
 	$(BIN)/ruff format --check .

@@ -20,7 +20,9 @@ import sys
 import tempfile
 import threading
 import time
+from concurrent.futures import ProcessPoolExecutor
 from itertools import pairwise
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -99,9 +101,16 @@ def resident_bytes(pid: int | str) -> int:
     return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]) * 1024
 
 
-def model_bytes(registry: Registry, versions: list[str]) -> float:
-    """What one more version, loaded and warm, adds to this process: mean over all but the first."""
-    held, sizes = [], []
+def model_bytes(registry: str, versions: list[str]) -> float:
+    """What one more version, loaded and warm, adds to a new process (an old one has freed memory to give away)."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        return pool.submit(_added_bytes, registry, versions).result()
+
+
+def _added_bytes(uri: str, versions: list[str]) -> float:
+    """Mean over all versions but the first."""
+    settle()  # as the server does
+    registry, held, sizes = Registry(uri), [], []
     for version in versions:
         event = Event("promote", version, digest(registry.store.read(f"{NAME}/versions/{version}.zip")), AT)
         held.append(warm(fetch(registry, NAME, "production", event)))
@@ -192,7 +201,7 @@ def soak(swaps: int) -> dict[str, Any]:
         known = dict(publish(registry, place / str(k), k) for k in range(1, VERSIONS + 1))
         order = list(known)
         registry.promote(NAME, order[0], AT)
-        size = model_bytes(registry, order)
+        size = model_bytes(registry.uri, order)
         archive = max(file.stat().st_size for file in (place / "registry").rglob("*.zip"))
         server = Server(str(place / "registry"))
         loads = [Load(server.at, door, known) for door in ("http", "grpc")]
@@ -254,7 +263,6 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="40 swaps")
     chosen = parser.parse_args()
     swaps = 40 if chosen.quick else chosen.swaps
-    settle()  # as the server does, so that a model's size is measured alike
     numbers = soak(swaps)
     (RESULTS / "swaps").mkdir(parents=True, exist_ok=True)
     print(
