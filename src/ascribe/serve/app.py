@@ -84,8 +84,9 @@ async def serve(
     with (
         bind(parse(http, "--http"), "--http") as listener,
         ThreadPoolExecutor(settings.explain_threads or cores(), "explain") as pool,
+        ThreadPoolExecutor(1, "predict") as predictors,
     ):
-        service = Service(versions, settings, pool, rollout, beside, telemetry, sampled)
+        service = Service(versions, settings, pool, rollout, beside, telemetry, sampled, predictors)
         words = rpc.Health()
         rpc_server, rpc_at = _grpc_server(parse(grpc_address, "--grpc"), service, settings, log, words)
         at = Addresses(f"http://{Address(*listener.getsockname()[:2])}", str(rpc_at))

@@ -29,14 +29,16 @@ __all__ = [
     "check_rows_limit",
     "decode_attribution",
     "decode_energy",
+    "decode_prediction",
     "encode",
     "energies",
+    "predictions",
     "usable_id",
 ]
 
 MAX_SEED = 2**63 - 1
 IDENTIFIER = re.compile(r"[A-Za-z0-9._:-]{1,128}")
-Body = TypeVar("Body", wire.AttributionBody, wire.EnergyBody)
+Body = TypeVar("Body", wire.AttributionBody, wire.EnergyBody, wire.PredictionBody)
 
 encode = msgspec.json.Encoder().encode
 _raws = msgspec.json.Decoder(list[msgspec.Raw])
@@ -44,6 +46,7 @@ _row = msgspec.json.Decoder(wire.FeatureVector)
 _any = msgspec.json.Decoder()
 _attribution = msgspec.json.Decoder(wire.AttributionBody)
 _energy = msgspec.json.Decoder(wire.EnergyBody)
+_prediction = msgspec.json.Decoder(wire.PredictionBody)
 
 
 def usable_id(text: str | None) -> bool:
@@ -59,6 +62,11 @@ def decode_attribution(body: bytes, max_rows: int) -> tuple[wire.AttributionBody
 def decode_energy(body: bytes, max_rows: int) -> tuple[wire.EnergyBody, list[Row]]:
     """As `decode_attribution`."""
     return _decoded(_energy, body, max_rows)
+
+
+def decode_prediction(body: bytes, max_rows: int) -> tuple[wire.PredictionBody, list[Row]]:
+    """As `decode_attribution`."""
+    return _decoded(_prediction, body, max_rows)
 
 
 def _decoded(decoder: msgspec.json.Decoder[Body], body: bytes, max_rows: int) -> tuple[Body, list[Row]]:
@@ -153,6 +161,23 @@ def attributions(answer: Attribution, checked: Checked) -> list[wire.Attribution
                 unexplained_w=measured - prediction if measured is not None and prediction is not None else None,
             )
         )
+    return out
+
+
+def predictions(f: np.ndarray, far: np.ndarray, checked: Checked) -> list[wire.Prediction]:
+    """Predictions (rows,) as messages; `far`: rows outside the training range, which are answered all the same."""
+    out = []
+    for i, own in enumerate(checked.reasons):
+        found, measured = _finite(f[i]), checked.measured_w[i]
+        if own:
+            status, reason = "invalid", own
+        elif found is None:
+            status, reason = "not_finite", "the model gave no finite number for this row"
+        else:
+            status = "out_of_domain" if far[i] else "ok"
+            reason = "outside the training range" if far[i] else ""
+        left = measured - found if measured is not None and found is not None else None
+        out.append(wire.Prediction(checked.ids[i], status, reason, found, measured, left))
     return out
 
 

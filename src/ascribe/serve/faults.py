@@ -6,7 +6,9 @@ InputError                      -> invalid_input
 └── UnsupportedError                 -> unsupported
 NotFound                        -> not_found
 CapabilityError, MissingExtra   -> precondition
+UnknownCallerError (a ServiceError)  -> auth
 ForbiddenError (a ServiceError)      -> forbidden
+ShedError (a ServiceError)           -> shed
 UnavailableError (a ServiceError)    -> unavailable
 DeadlineError (ServiceError)   -> deadline
 AbandonedError, CancelledError       -> cancelled
@@ -28,8 +30,10 @@ __all__ = [
     "ForbiddenError",
     "InvalidRowsError",
     "Problem",
+    "ShedError",
     "TooLargeError",
     "UnavailableError",
+    "UnknownCallerError",
     "UnsupportedError",
     "problem_of",
 ]
@@ -55,8 +59,20 @@ class UnsupportedError(InputError):
     """Another media type or encoding than JSON."""
 
 
+class UnknownCallerError(ServiceError):
+    """No credentials, or none that this server knows; which of the two is never said."""
+
+
 class ForbiddenError(ServiceError):
-    """An admin call without the right token."""
+    """Known, but not allowed to do this."""
+
+
+class ShedError(ServiceError):
+    """A queue is full or a rate is used up. `retry_s`: when to come again, in seconds."""
+
+    def __init__(self, text: str, retry_s: float = 1.0) -> None:
+        self.retry_s = retry_s
+        super().__init__(text)
 
 
 class UnavailableError(ServiceError):
@@ -84,6 +100,8 @@ class Fault:
 FAULTS: dict[str, Fault] = {
     "invalid_input": Fault(400, "INVALID_ARGUMENT", "The request cannot be used as it is"),
     "not_found": Fault(404, "NOT_FOUND", "Not served here"),
+    "auth": Fault(401, "UNAUTHENTICATED", "Say who you are"),
+    "shed": Fault(429, "RESOURCE_EXHAUSTED", "Too much at once", retry_s=1),
     "forbidden": Fault(403, "PERMISSION_DENIED", "Not allowed"),
     "precondition": Fault(422, "FAILED_PRECONDITION", "The model does not offer what this needs"),
     "too_large": Fault(413, "INVALID_ARGUMENT", "Over a limit of this server"),
@@ -101,7 +119,9 @@ WORDS: tuple[tuple[type[BaseException], str], ...] = (  # the first that fits
     (NotFound, "not_found"),
     (CapabilityError, "precondition"),
     (MissingExtra, "precondition"),
+    (UnknownCallerError, "auth"),
     (ForbiddenError, "forbidden"),
+    (ShedError, "shed"),
     (UnavailableError, "unavailable"),
     (DeadlineError, "deadline"),
     (AbandonedError, "cancelled"),

@@ -26,6 +26,10 @@ __all__ = [
     "ModelCard",
     "NodeCard",
     "OutputCard",
+    "Prediction",
+    "PredictionAsked",
+    "PredictionBody",
+    "PredictionResponse",
     "RolloutAnswer",
     "RolloutCard",
     "RowEnergy",
@@ -71,6 +75,46 @@ class AttributionBody(AttributionAsked, kw_only=True, forbid_unknown_fields=True
     """The body of POST /v1/attributions; the rows stay bytes until each is read alone."""
 
     feature_vector: msgspec.Raw
+
+
+class PredictionAsked(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Which model predicts; None (or empty) as in AttributionAsked."""
+
+    model: str | None = None
+    version: str | None = None
+    request_id: str | None = None
+    labels: dict[str, str] | None = None
+    output: str | None = None
+
+
+class PredictionBody(PredictionAsked, kw_only=True, forbid_unknown_fields=True):
+    """The body of POST /v1/predictions."""
+
+    feature_vector: msgspec.Raw
+
+
+class Prediction(msgspec.Struct):
+    """One row's prediction, in the answer's `unit`."""
+
+    id: str
+    status: str
+    reason: str
+    prediction: float | None = None
+    measured_w: float | None = None
+    unexplained_w: float | None = None
+
+
+class PredictionResponse(msgspec.Struct):
+    """`timings_ms`: queue, check, predict, total."""
+
+    model: str
+    version: str
+    sha256: str
+    unit: str
+    output: str
+    request_id: str
+    timings_ms: dict[str, float]
+    predictions: list[Prediction]
 
 
 class EnergyAsked(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):

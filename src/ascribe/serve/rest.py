@@ -68,6 +68,14 @@ def door(service: Service, settings: Settings, log: Log) -> FastAPI:
         entry.asked(len(rows), answer.model, answer.version, answer.method)
         return answer
 
+    async def predict(entry: Entry, body: bytes) -> Any:
+        asked, rows = await service.aside(len(body), lambda: codec.decode_prediction(body, settings.max_rows))
+        asked.request_id = entry.request_id = _own_id(asked.request_id, entry)
+        entry.asked(len(rows), asked.model, asked.version)
+        answer = await service.predict(asked, rows)
+        entry.asked(len(rows), answer.model, answer.version)
+        return answer
+
     async def energy(entry: Entry, body: bytes) -> Any:
         asked, rows = await service.aside(len(body), lambda: codec.decode_energy(body, settings.max_rows))
         asked.request_id = entry.request_id = _own_id(asked.request_id, entry)
@@ -79,6 +87,10 @@ def door(service: Service, settings: Settings, log: Log) -> FastAPI:
     @app.post("/v1/attributions")
     async def attributions(request: Request) -> Response:
         return await answered(request, "attribution", attribute)
+
+    @app.post("/v1/predictions")
+    async def predictions(request: Request) -> Response:
+        return await answered(request, "prediction", predict)
 
     @app.post("/v1/energy")
     async def energies(request: Request) -> Response:

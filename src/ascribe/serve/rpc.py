@@ -44,6 +44,9 @@ class Door(attribution_pb2_grpc.AttributionServiceServicer):
     async def GetAttribution(self, request: pb.AttributionRequest, context: Context) -> pb.AttributionResponse:  # noqa: N802
         return await self._answered("attribution", request, context, self._attribute)
 
+    async def GetPrediction(self, request: pb.PredictionRequest, context: Context) -> pb.PredictionResponse:  # noqa: N802
+        return await self._answered("prediction", request, context, self._predict)
+
     async def GetEnergy(self, request: pb.EnergyRequest, context: Context) -> pb.EnergyResponse:  # noqa: N802
         return await self._answered("energy", request, context, self._energy)
 
@@ -92,6 +95,17 @@ class Door(attribution_pb2_grpc.AttributionServiceServicer):
         entry.asked(len(rows), answer.model, answer.version, answer.method)
         return await self._service.aside(size, lambda: _attributions(answer))
 
+    async def _predict(self, entry: Entry, request: pb.PredictionRequest) -> pb.PredictionResponse:
+        size = len(request.feature_vector) * ROW_BYTES
+        rows = await self._service.aside(size, lambda: _rows(request.feature_vector))
+        asked = said.PredictionAsked(
+            model=request.model, version=request.version, request_id=entry.request_id, labels=dict(request.labels),
+            output=request.output,
+        )  # fmt: skip
+        answer = await self._service.predict(asked, rows)
+        entry.asked(len(rows), answer.model, answer.version)
+        return await self._service.aside(size, lambda: _predictions(answer))
+
     async def _energy(self, entry: Entry, request: pb.EnergyRequest) -> pb.EnergyResponse:
         size = len(request.feature_vector) * ROW_BYTES
         rows = await self._service.aside(size, lambda: _rows(request.feature_vector))
@@ -129,6 +143,11 @@ def _fields(struct: Any, *but: str) -> dict[str, Any]:
 def _attributions(answer: said.AttributionResponse) -> pb.AttributionResponse:
     rows = [pb.Attribution(**_fields(row)) for row in answer.attributions]
     return pb.AttributionResponse(**_fields(answer, "attributions"), attributions=rows)
+
+
+def _predictions(answer: said.PredictionResponse) -> pb.PredictionResponse:
+    rows = [pb.Prediction(**_fields(row)) for row in answer.predictions]
+    return pb.PredictionResponse(**_fields(answer, "predictions"), predictions=rows)
 
 
 def _energies(answer: said.EnergyResponse) -> pb.EnergyResponse:

@@ -16,6 +16,7 @@ from ascribe.core.tiers import offered
 from ascribe.core.words import listed
 from ascribe.serve import codec, work
 from ascribe.serve.admin import check_token
+from ascribe.serve.callers import ANYBODY, Caller
 from ascribe.serve.faults import AbandonedError, DeadlineError, UnavailableError
 from ascribe.serve.live import Sampled
 from ascribe.serve.messages import (
@@ -26,6 +27,8 @@ from ascribe.serve.messages import (
     ModelCard,
     NodeCard,
     OutputCard,
+    PredictionAsked,
+    PredictionResponse,
     RolloutAnswer,
     RolloutCard,
     TierCard,
@@ -49,18 +52,20 @@ T = TypeVar("T")
 class Service:
     """Answers requests with the versions that `versions` holds.
 
-    `pool`: threads for explanations; `rollout`: what brings other versions; `shadow`: candidates beside them;
-    `telemetry`: what the lake says of nodes; `sampled`: takes answered rows for the offline side. Live from the start;
-    ready once `warm` has run and until `drain`.
+    `pool`: threads for explanations, `predictors`: for predictions; `rollout`: what brings other versions; `shadow`:
+    candidates beside them; `telemetry`: what the lake says of nodes; `sampled`: takes answered rows for the offline
+    side. Live from the start; ready once `warm` has run and until `drain`.
     """
 
     def __init__(
         self, versions: Versions, settings: Settings, pool: Executor, rollout: Rollout | None = None,
         shadow: Shadow | None = None, telemetry: Telemetry | None = None, sampled: Sampled | None = None,
+        predictors: Executor | None = None,
     ) -> None:  # fmt: skip
         self._telemetry, self._sampled = telemetry, sampled
         self._versions, self._settings, self._pool = versions, settings, pool
         self._rollout, self._shadow = rollout, shadow
+        self._predictors = predictors or pool
         self._threads = settings.explain_threads or cores()
         self._running = 0
         self._warm = False
@@ -141,6 +146,17 @@ class Service:
         if self._sampled is not None:
             self._sampled.offer(lease, rows, answer)
         return answer
+
+    async def predict(self, asked: PredictionAsked, rows: list[Row], caller: Caller = ANYBODY) -> PredictionResponse:
+        """Predictions alone, on threads of their own: explanations that wait do not hold them up. Raises as
+        `attribute`, but for CapabilityError.
+        """
+        lease = self._versions.lease(asked.model, asked.version, asked.labels)
+        codec.check_rows_limit(len(rows), self._settings.max_rows)
+        start = time.perf_counter()
+        return await asyncio.get_running_loop().run_in_executor(
+            self._predictors, work.predict, lease, asked, rows, start
+        )
 
     async def energy(self, asked: EnergyAsked, rows: list[Row]) -> EnergyResponse:
         """Energies of rows under coalitions. Raises as `attribute`; CapabilityError without an energy model."""

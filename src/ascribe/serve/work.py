@@ -17,11 +17,19 @@ from ascribe.core.model import Model
 from ascribe.core.words import listed
 from ascribe.serve import codec
 from ascribe.serve.faults import InvalidRowsError, TooLargeError
-from ascribe.serve.messages import AttributionAsked, AttributionResponse, EnergyAsked, EnergyResponse, RowEnergy
+from ascribe.serve.messages import (
+    AttributionAsked,
+    AttributionResponse,
+    EnergyAsked,
+    EnergyResponse,
+    PredictionAsked,
+    PredictionResponse,
+    RowEnergy,
+)
 from ascribe.serve.rows import Checked, Row, check
 from ascribe.serve.versions import Lease
 
-__all__ = ["Step", "attribute", "energy", "warm"]
+__all__ = ["Step", "attribute", "energy", "predict", "warm"]
 
 METHOD = "conditional_shap"
 WARM_SAMPLES = 8
@@ -83,6 +91,24 @@ def attribute(
         attributions=codec.attributions(answer, checked),
         timings_ms=_timings(start, began, at, done, "explain"),
     )
+
+
+def predict(lease: Lease, asked: PredictionAsked, rows: list[Row], start: float) -> PredictionResponse:
+    """Rows -> predictions, all at once: a prediction takes microseconds a row."""
+    began = time.perf_counter()
+    model = lease.output(asked.output)
+    assert model.predict is not None
+    checked = _checked(model, rows)
+    at = time.perf_counter()
+    good = np.array([not reason for reason in checked.reasons])
+    f = np.full(len(rows), np.nan)
+    f[good] = model.predict(checked.X[good])
+    done = time.perf_counter()
+    far = np.asarray(out_of_range(model.features, checked.X).any(axis=1))
+    return PredictionResponse(
+        lease.name, lease.version, lease.sha256, model.unit, model.output, asked.request_id or "",
+        _timings(start, began, at, done, "predict"), codec.predictions(f, far, checked),
+    )  # fmt: skip
 
 
 def energy(lease: Lease, asked: EnergyAsked, rows: list[Row], most: int, step: Step, start: float) -> EnergyResponse:

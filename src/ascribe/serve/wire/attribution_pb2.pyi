@@ -281,3 +281,69 @@ class CoalitionEnergy(_message.Message):
     variance: _containers.ScalarMap[str, float]
     mean_natural: _containers.ScalarMap[str, float]
     def __init__(self, observed: _Optional[_Iterable[str]] = ..., g: _Optional[float] = ..., log_q: _Optional[float] = ..., mean: _Optional[_Mapping[str, float]] = ..., variance: _Optional[_Mapping[str, float]] = ..., mean_natural: _Optional[_Mapping[str, float]] = ...) -> None: ...
+
+class PredictionRequest(_message.Message):
+    __slots__ = ("feature_vector", "model", "version", "request_id", "labels", "output")
+    class LabelsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    FEATURE_VECTOR_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    feature_vector: _containers.RepeatedCompositeFieldContainer[FeatureVector]
+    model: str
+    version: str
+    request_id: str
+    labels: _containers.ScalarMap[str, str]
+    output: str
+    def __init__(self, feature_vector: _Optional[_Iterable[_Union[FeatureVector, _Mapping]]] = ..., model: _Optional[str] = ..., version: _Optional[str] = ..., request_id: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., output: _Optional[str] = ...) -> None: ...
+
+class PredictionResponse(_message.Message):
+    __slots__ = ("model", "version", "sha256", "unit", "output", "request_id", "timings_ms", "predictions")
+    class TimingsMsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    UNIT_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    TIMINGS_MS_FIELD_NUMBER: _ClassVar[int]
+    PREDICTIONS_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    version: str
+    sha256: str
+    unit: str
+    output: str
+    request_id: str
+    timings_ms: _containers.ScalarMap[str, float]
+    predictions: _containers.RepeatedCompositeFieldContainer[Prediction]
+    def __init__(self, model: _Optional[str] = ..., version: _Optional[str] = ..., sha256: _Optional[str] = ..., unit: _Optional[str] = ..., output: _Optional[str] = ..., request_id: _Optional[str] = ..., timings_ms: _Optional[_Mapping[str, float]] = ..., predictions: _Optional[_Iterable[_Union[Prediction, _Mapping]]] = ...) -> None: ...
+
+class Prediction(_message.Message):
+    __slots__ = ("id", "status", "reason", "prediction", "measured_w", "unexplained_w")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    PREDICTION_FIELD_NUMBER: _ClassVar[int]
+    MEASURED_W_FIELD_NUMBER: _ClassVar[int]
+    UNEXPLAINED_W_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    status: str
+    reason: str
+    prediction: float
+    measured_w: float
+    unexplained_w: float
+    def __init__(self, id: _Optional[str] = ..., status: _Optional[str] = ..., reason: _Optional[str] = ..., prediction: _Optional[float] = ..., measured_w: _Optional[float] = ..., unexplained_w: _Optional[float] = ...) -> None: ...

@@ -39,6 +39,11 @@ class AttributionServiceStub:
                 request_serializer=ascribe_dot_serve_dot_wire_dot_attribution__pb2.AttributionRequest.SerializeToString,
                 response_deserializer=ascribe_dot_serve_dot_wire_dot_attribution__pb2.AttributionResponse.FromString,
                 _registered_method=True)
+        self.GetPrediction = channel.unary_unary(
+                '/attribution.v1.AttributionService/GetPrediction',
+                request_serializer=ascribe_dot_serve_dot_wire_dot_attribution__pb2.PredictionRequest.SerializeToString,
+                response_deserializer=ascribe_dot_serve_dot_wire_dot_attribution__pb2.PredictionResponse.FromString,
+                _registered_method=True)
         self.GetEnergy = channel.unary_unary(
                 '/attribution.v1.AttributionService/GetEnergy',
                 request_serializer=ascribe_dot_serve_dot_wire_dot_attribution__pb2.EnergyRequest.SerializeToString,
@@ -51,6 +56,13 @@ class AttributionServiceServicer:
 
     def GetAttribution(self, request, context):
         """Attributions of many rows. A bad row is a status of that row; only if every row is bad does the call fail.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetPrediction(self, request, context):
+        """Predictions alone; explanations that wait do not hold them up.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -70,6 +82,11 @@ def add_AttributionServiceServicer_to_server(servicer, server):
                     servicer.GetAttribution,
                     request_deserializer=ascribe_dot_serve_dot_wire_dot_attribution__pb2.AttributionRequest.FromString,
                     response_serializer=ascribe_dot_serve_dot_wire_dot_attribution__pb2.AttributionResponse.SerializeToString,
+            ),
+            'GetPrediction': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPrediction,
+                    request_deserializer=ascribe_dot_serve_dot_wire_dot_attribution__pb2.PredictionRequest.FromString,
+                    response_serializer=ascribe_dot_serve_dot_wire_dot_attribution__pb2.PredictionResponse.SerializeToString,
             ),
             'GetEnergy': grpc.unary_unary_rpc_method_handler(
                     servicer.GetEnergy,
@@ -104,6 +121,33 @@ class AttributionService:
             '/attribution.v1.AttributionService/GetAttribution',
             ascribe_dot_serve_dot_wire_dot_attribution__pb2.AttributionRequest.SerializeToString,
             ascribe_dot_serve_dot_wire_dot_attribution__pb2.AttributionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetPrediction(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/attribution.v1.AttributionService/GetPrediction',
+            ascribe_dot_serve_dot_wire_dot_attribution__pb2.PredictionRequest.SerializeToString,
+            ascribe_dot_serve_dot_wire_dot_attribution__pb2.PredictionResponse.FromString,
             options,
             channel_credentials,
             insecure,

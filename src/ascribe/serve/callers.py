@@ -1,0 +1,22 @@
+"""Who asks, as far as the room needs to know: a name for limits and fairness, and what it may do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["ANYBODY", "Caller"]
+
+
+@dataclass(frozen=True)
+class Caller:
+    """`name`: of a key, a certificate or a token's subject, never the secret itself. `scopes`: predict, explain, admin.
+    `rate_per_s`: rows a second that it may ask for; None: no limit of its own.
+    """
+
+    name: str
+    scopes: frozenset[str] = frozenset(("predict", "explain"))
+    rate_per_s: float | None = None
+
+
+ANYBODY = Caller("anybody")
+"""Where no credentials are asked for."""
