@@ -19,7 +19,7 @@ import uvicorn
 from ascribe.bundle.registry import Registry
 from ascribe.bundle.runtime import cores
 from ascribe.core.errors import InputError, ServiceError
-from ascribe.serve import memory, rest, rpc
+from ascribe.serve import memory, oip_rpc, rest, rpc
 from ascribe.serve.address import Address, bind, parse, probe
 from ascribe.serve.live import Sampled
 from ascribe.serve.observe import Log
@@ -221,6 +221,7 @@ def _grpc_server(
         ]
     )
     rpc.attach(server, rpc.Door(service, settings, log), words, settings.reflection)
+    oip_rpc.attach(server, oip_rpc.Door(service, settings, log))
     probe(address, "--grpc")
     try:
         return server, Address(address.host, server.add_insecure_port(str(address)))
