@@ -202,3 +202,14 @@ def test_what_is_not_served_is_not_found(served, name, who):
     with pytest.raises(grpc.RpcError) as caught:
         getattr(stub(served), name)(getattr(pb, name + "Request")(**who))
     assert caught.value.code() == grpc.StatusCode.NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    "method", ["inference.GRPCInferenceService/ModelInfer", "attribution.v1.AttributionService/GetEnergy"]
+)
+@pytest.mark.parametrize("raw", [b"\xff\xff\xff", b"\x0a\x03\xff\xfe\xfd", b"\x2a\x7f"])
+def test_bytes_that_are_no_message_are_the_callers_fault(served, method, raw):
+    with pytest.raises(grpc.RpcError) as caught:
+        served.channel.unary_unary(f"/{method}")(raw)
+    assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert "cannot be read" in caught.value.details()

@@ -23,6 +23,7 @@ from ascribe.serve import memory, oip_rpc, rest, rpc
 from ascribe.serve.address import Address, bind, parse, probe
 from ascribe.serve.live import Sampled
 from ascribe.serve.observe import Log
+from ascribe.serve.readable import Readable
 from ascribe.serve.rollout import Rollout
 from ascribe.serve.service import Service
 from ascribe.serve.settings import Settings, from_environment
@@ -214,11 +215,12 @@ def _grpc_server(
 ) -> tuple[grpc.aio.Server, Address]:
     """A bound server, not yet started, and where it is."""
     server = grpc.aio.server(
+        interceptors=[Readable(log)],
         options=[
             ("grpc.so_reuseport", 0),  # or a second server would share the port in silence
             ("grpc.max_receive_message_length", settings.max_body_bytes),
             ("grpc.max_send_message_length", -1),
-        ]
+        ],
     )
     rpc.attach(server, rpc.Door(service, settings, log), words, settings.reflection)
     oip_rpc.attach(server, oip_rpc.Door(service, settings, log))

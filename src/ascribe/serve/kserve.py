@@ -16,10 +16,10 @@ from ascribe.serve.rows import Row
 from ascribe.serve.service import Service
 from ascribe.serve.settings import Settings
 
-__all__ = ["Body", "add", "decoded"]
+__all__ = ["InstancesBody", "add", "decoded"]
 
 
-class Body(msgspec.Struct, forbid_unknown_fields=True):
+class InstancesBody(msgspec.Struct, forbid_unknown_fields=True):
     """`instances`: rows, each a list of numbers in the model's order or {name: number}. `parameters`: as OIP's."""
 
     instances: list[msgspec.Raw]
@@ -27,10 +27,10 @@ class Body(msgspec.Struct, forbid_unknown_fields=True):
     signature_name: str | None = None
 
 
-_body = msgspec.json.Decoder(Body)
+_body = msgspec.json.Decoder(InstancesBody)
 
 
-def decoded(body: bytes, max_rows: int) -> tuple[Body, list[Row]]:
+def decoded(body: bytes, max_rows: int) -> tuple[InstancesBody, list[Row]]:
     """Raises InputError for another shape, TooLargeError for too many rows."""
     try:
         asked = _body.decode(body)

@@ -15,7 +15,7 @@ from ascribe.serve.service import Service
 from ascribe.serve.settings import Settings
 from ascribe.serve.tensors import OUTPUTS, Tensor, from_json, from_raw, raw
 
-__all__ = ["BINARY", "LENGTH", "Answered", "Got", "add", "decoded", "encoded"]
+__all__ = ["BINARY", "LENGTH", "Answered", "Got", "IndexAsked", "InferBody", "add", "decoded", "encoded"]
 
 JSON = "application/json"
 BINARY = "application/octet-stream"
@@ -35,7 +35,7 @@ class Answered(Protocol):
 Got = Callable[[Request, Callable[[], Any]], Response]
 
 
-class Input(msgspec.Struct, forbid_unknown_fields=True):
+class InferInput(msgspec.Struct, forbid_unknown_fields=True):
     """One tensor. `data`: JSON, flat or nested; or `binary_data_size` among the parameters."""
 
     name: str
@@ -45,20 +45,20 @@ class Input(msgspec.Struct, forbid_unknown_fields=True):
     parameters: dict[str, oip.Scalar] | None = None
 
 
-class Output(msgspec.Struct, forbid_unknown_fields=True):
+class InferOutput(msgspec.Struct, forbid_unknown_fields=True):
     """One output that is asked for."""
 
     name: str
     parameters: dict[str, oip.Scalar] | None = None
 
 
-class Body(msgspec.Struct, forbid_unknown_fields=True):
+class InferBody(msgspec.Struct, forbid_unknown_fields=True):
     """The body of POST /v2/models/NAME/infer."""
 
-    inputs: list[Input]
+    inputs: list[InferInput]
     id: str | None = None
     parameters: dict[str, oip.Scalar] | None = None
-    outputs: list[Output] | None = None
+    outputs: list[InferOutput] | None = None
 
 
 class IndexAsked(msgspec.Struct, forbid_unknown_fields=True):
@@ -67,11 +67,11 @@ class IndexAsked(msgspec.Struct, forbid_unknown_fields=True):
     ready: bool = False
 
 
-_body = msgspec.json.Decoder(Body)
+_body = msgspec.json.Decoder(InferBody)
 _index = msgspec.json.Decoder(IndexAsked)
 
 
-def decoded(body: bytes, header: str | None) -> tuple[Body, list[Tensor]]:
+def decoded(body: bytes, header: str | None) -> tuple[InferBody, list[Tensor]]:
     """A body and its tensors; `header`: how much of it is JSON, where tensors follow. Raises InputError."""
     cut = _length(header, len(body))
     try:
@@ -132,7 +132,7 @@ def encoded(given: oip.Given, request_id: str, binary: Sequence[str]) -> tuple[b
     return (b"".join([head, *tail]), len(head)) if tail else (head, None)
 
 
-def _binary(asked: Body) -> list[str]:
+def _binary(asked: InferBody) -> list[str]:
     """Names of outputs that are wanted as bytes. Raises InputError for other wishes."""
     all_of_them = bool((asked.parameters or {}).get("binary_data_output", False))
     if not asked.outputs:
