@@ -13,7 +13,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
 from ascribe.core.errors import InputError
-from ascribe.serve import arrow_rest, codec, oip_rest
+from ascribe.serve import arrow_rest, codec, oip_rest, openapi
 from ascribe.serve.faults import AbandonedError, Problem, TooLargeError, UnsupportedError, problem_of
 from ascribe.serve.messages import AttributionAsked
 from ascribe.serve.observe import Entry, Log
@@ -150,6 +150,7 @@ def door(service: Service, settings: Settings, log: Log) -> FastAPI:
         return await answered(request, f"admin {verb[:20]}", act)
 
     oip_rest.add(app, service, settings, answered, _got)
+    openapi.add(app, service, _got)
 
     @app.get("/v2/health/live")
     async def live(request: Request) -> Response:
