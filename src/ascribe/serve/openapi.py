@@ -18,7 +18,7 @@ from ascribe.serve import arrow, oip
 from ascribe.serve.faults import FAULTS
 from ascribe.serve.messages import ModelCard
 from ascribe.serve.oip_rest import BINARY, LENGTH
-from ascribe.serve.schemas import Schema, array, reference, schemas
+from ascribe.serve.schemas import Schema, array, either, reference, schemas
 from ascribe.serve.service import Service
 
 __all__ = ["OPERATIONS", "Operation", "add", "document"]
@@ -118,7 +118,8 @@ def _routes(app: FastAPI) -> Iterator[tuple[str, str]]:
 
 def _operation(verb: str, path: str, known: Operation | None, card: ModelCard | None) -> dict[str, Any]:
     words = known or Operation(f"{verb} {path}")
-    parameters = [_parameter(name, "path", True) for name in re.findall(r"\{(\w+)\}", path)]
+    served = {"model": card.name, "version": card.version} if card else {}
+    parameters = [_parameter(name, "path", True, served.get(name)) for name in re.findall(r"\{(\w+)\}", path)]
     parameters += [_parameter(name, "query", False) for name in words.query]
     if words.also == BINARY:
         parameters.append(_parameter(LENGTH, "header", False))
@@ -140,8 +141,11 @@ def _operation(verb: str, path: str, known: Operation | None, card: ModelCard | 
     return found
 
 
-def _parameter(name: str, where: str, required: bool) -> dict[str, Any]:
-    return {"name": name, "in": where, "required": required, "schema": {"type": "string"}}
+def _parameter(name: str, where: str, required: bool, served: str | None = None) -> dict[str, Any]:
+    """A text; `served`: one that leads somewhere."""
+    text: Schema = {"type": "string"}
+    schema = either({"type": "string", "enum": [served]}, text) if served else text
+    return {"name": name, "in": where, "required": required, "schema": schema}
 
 
 def _answer(words: Operation) -> dict[str, Any]:

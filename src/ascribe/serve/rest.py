@@ -103,6 +103,9 @@ def door(service: Service, settings: Settings, log: Log) -> FastAPI:
     async def energies(request: Request) -> Response:
         return await answered(request, "energy", energy)
 
+    oip_rest.add(app, service, settings, answered, _got)
+    openapi.add(app, service, _got)
+
     @app.get("/v1/models")
     async def models(request: Request) -> Response:
         return _got(request, lambda: {"models": service.names()})
@@ -148,9 +151,6 @@ def door(service: Service, settings: Settings, log: Log) -> FastAPI:
             return await service.admin(verb, model, token)
 
         return await answered(request, f"admin {verb[:20]}", act)
-
-    oip_rest.add(app, service, settings, answered, _got)
-    openapi.add(app, service, _got)
 
     @app.get("/v2/health/live")
     async def live(request: Request) -> Response:
