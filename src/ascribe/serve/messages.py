@@ -52,7 +52,9 @@ class FeatureVector(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class AttributionAsked(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """How to explain; None (or empty) means the server's default."""
+    """How to explain; None (or empty) means the server's default. `allow_lower_tier`: a crowded server may answer by a
+    faster tier, and says so.
+    """
 
     model: str | None = None
     version: str | None = None
@@ -69,6 +71,7 @@ class AttributionAsked(msgspec.Struct, kw_only=True, forbid_unknown_fields=True)
     max_latency_ms: float | None = None
     labels: dict[str, str] | None = None
     output: str | None = None
+    allow_lower_tier: bool = False
 
 
 class AttributionBody(AttributionAsked, kw_only=True, forbid_unknown_fields=True):
@@ -154,7 +157,8 @@ class Attribution(msgspec.Struct):
 
 class AttributionResponse(msgspec.Struct):
     """`features`: the players in order. `efficiency_gap`: largest |prediction - base_value - sum of shares|; `gaps`:
-    it, and what an explainer says of its own error.
+    it, and what an explainer says of its own error. `lowered_from`: the tier that was asked for, where a crowded server
+    answered by a faster one; empty otherwise.
     """
 
     model: str
@@ -177,6 +181,7 @@ class AttributionResponse(msgspec.Struct):
     timings_ms: dict[str, float]
     attributions: list[Attribution]
     gaps: dict[str, float] = {}
+    lowered_from: str = ""
 
 
 class CoalitionEnergy(msgspec.Struct):

@@ -21,7 +21,9 @@ FRAMES = 8
 
 @dataclass
 class Entry:
-    """What is logged of one request. `code`: `ok` or a fault's word; `rows`: rows asked."""
+    """What is logged of one request. `code`: `ok` or a fault's word; `rows`: rows asked; `left_s`: seconds that
+    the caller gave when it asked, None without a deadline; it is not logged.
+    """
 
     transport: str
     verb: str
@@ -32,6 +34,7 @@ class Entry:
     rows: int = 0
     code: str = "ok"
     cause: str = ""
+    left_s: float | None = None
 
     def asked(self, rows: int, model: str | None, version: str | None, method: str | None = None) -> None:
         """What the caller wrote, cut short."""
@@ -68,5 +71,5 @@ class Log:
             entry.code = "cancelled" if entry.code == "ok" else entry.code
             raise
         finally:
-            words = {name: word for name, word in vars(entry).items() if word != ""}
+            words = {name: word for name, word in vars(entry).items() if word != "" and name != "left_s"}
             self.event("request", **words, duration_ms=round((time.perf_counter() - start) * 1000, 3))

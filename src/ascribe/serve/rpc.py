@@ -56,7 +56,7 @@ class Door(attribution_pb2_grpc.AttributionServiceServicer):
         """One call with its log line; a fault becomes a rich status. Cancellation and the deadline stop the work."""
         with self._log.request("grpc", verb, request.request_id or uuid.uuid4().hex) as entry:
             try:
-                left = context.time_remaining()
+                entry.left_s = left = context.time_remaining()
                 if left is not None and left <= 0:
                     raise DeadlineError("the deadline had passed before any work was done")
                 if not codec.usable_id(entry.request_id):
@@ -90,8 +90,9 @@ class Door(attribution_pb2_grpc.AttributionServiceServicer):
             max_latency_ms=request.max_latency_ms if request.HasField("max_latency_ms") else None,
             labels=dict(request.labels),
             output=request.output,
+            allow_lower_tier=request.allow_lower_tier,
         )
-        answer = await self._service.attribute(asked, rows)
+        answer = await self._service.attribute(asked, rows, within_s=entry.left_s)
         entry.asked(len(rows), answer.model, answer.version, answer.method)
         return await self._service.aside(size, lambda: _attributions(answer))
 
@@ -102,7 +103,7 @@ class Door(attribution_pb2_grpc.AttributionServiceServicer):
             model=request.model, version=request.version, request_id=entry.request_id, labels=dict(request.labels),
             output=request.output,
         )  # fmt: skip
-        answer = await self._service.predict(asked, rows)
+        answer = await self._service.predict(asked, rows, within_s=entry.left_s)
         entry.asked(len(rows), answer.model, answer.version)
         return await self._service.aside(size, lambda: _predictions(answer))
 

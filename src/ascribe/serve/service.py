@@ -10,12 +10,14 @@ from concurrent.futures import Executor
 from typing import Any, TypeVar
 
 from ascribe.bundle.runtime import cores
-from ascribe.core.errors import NotFound
+from ascribe.core.errors import InputError, NotFound
 from ascribe.core.explainers import Options, available
-from ascribe.core.tiers import offered
+from ascribe.core.model import Model
+from ascribe.core.tiers import offered, within
 from ascribe.core.words import listed
-from ascribe.serve import codec, work
+from ascribe.serve import codec, kinds, work
 from ascribe.serve.admin import check_token
+from ascribe.serve.batcher import Answered, Batcher, Kind, Meter
 from ascribe.serve.callers import ANYBODY, Caller
 from ascribe.serve.faults import AbandonedError, DeadlineError, UnavailableError
 from ascribe.serve.live import Sampled
@@ -34,7 +36,7 @@ from ascribe.serve.messages import (
     TierCard,
 )
 from ascribe.serve.rollout import Rollout
-from ascribe.serve.rows import Row
+from ascribe.serve.rows import Checked, Row
 from ascribe.serve.settings import Settings
 from ascribe.serve.shadow import Shadow
 from ascribe.serve.telemetry import Telemetry
@@ -44,6 +46,10 @@ from ascribe.serve.work import Step
 __all__ = ["Service"]
 
 LARGE_BYTES = 1 << 16  # bodies above are read and written on a thread
+CHECKED_BYTES, WRITTEN_BYTES = 200, 1000  # about, of a row that is checked or written
+BATCH_BYTES = 64 << 20
+PREDICTED_ROWS = 1 << 20  # that may wait: a second's work
+CROWDED, FULL = 0.5, 0.8  # of a full queue: one tier faster, two tiers faster
 ADMIN = ("refresh", "rollback")
 
 T = TypeVar("T")
@@ -60,13 +66,15 @@ class Service:
     def __init__(
         self, versions: Versions, settings: Settings, pool: Executor, rollout: Rollout | None = None,
         shadow: Shadow | None = None, telemetry: Telemetry | None = None, sampled: Sampled | None = None,
-        predictors: Executor | None = None,
+        predictors: Executor | None = None, meter: Meter | None = None,
     ) -> None:  # fmt: skip
         self._telemetry, self._sampled = telemetry, sampled
         self._versions, self._settings, self._pool = versions, settings, pool
         self._rollout, self._shadow = rollout, shadow
-        self._predictors = predictors or pool
         self._threads = settings.explain_threads or cores()
+        limits = (settings.max_queue_rows, BATCH_BYTES)
+        self._explaining = Batcher(pool, self._threads, *limits, max_wait_s=settings.max_wait_s, meter=meter)
+        self._predicting = Batcher(predictors or pool, 1, PREDICTED_ROWS, BATCH_BYTES, 1024)
         self._running = 0
         self._warm = False
         self._draining = False
@@ -89,7 +97,7 @@ class Service:
 
     def busy(self) -> bool:
         """Whether requests wait for a thread."""
-        return self._running > self._threads
+        return self._explaining.requests_waiting() + self._running > self._threads
 
     def names(self) -> list[str]:
         """Of the models that are served. Raises UnavailableError."""
@@ -128,35 +136,82 @@ class Service:
         lease = self._versions.lease(str(slot))
         return RolloutAnswer(slot.name, slot.channel, lease.version, lease.sha256, _rollout_card(slot))
 
-    async def attribute(self, asked: AttributionAsked, rows: list[Row]) -> AttributionResponse:
-        """Attributions of rows that can be answered; the others have a status and a reason.
+    async def attribute(
+        self, asked: AttributionAsked, rows: list[Row], caller: Caller = ANYBODY, within_s: float | None = None
+    ) -> AttributionResponse:
+        """Attributions of rows that can be answered; the others have a status and a reason. `within_s`: seconds that
+        the caller waits.
 
         Raises InputError (InvalidRowsError where no row can be answered, TooLargeError), CapabilityError, NotFound,
-        UnavailableError, DeadlineError.
+        UnavailableError, DeadlineError, ShedError.
         """
+        start = time.perf_counter()
         slot, lease = self._versions.find(asked.model, asked.version, asked.labels)
         codec.check_rows_limit(len(rows), self._settings.max_rows)
         codec.check_options(asked, self._settings)
-        options = self._options(asked)
-        start = time.perf_counter()
-        most = self._settings.max_budget
-        answer = await self._work(lambda step: work.attribute(lease, asked, rows, options, most, step, start))
+        options, most = self._options(asked), self._settings.max_budget
+        model = lease.output(asked.output)
+        kind, lowered_from = self._kind(model, asked, options, len(rows))
+        rows_in = await self.aside(len(rows) * CHECKED_BYTES, lambda: work.checked(model, rows))
+        checked_s = time.perf_counter() - start
+        found = await self._answered(self._explaining, kind, rows_in, caller, within_s)
+        timings = {"check": checked_s, "queue": found.waited_s, "explain": found.ran_s, "total": 0.0}
+        timings["total"] = time.perf_counter() - start
+        ms = {name: span * 1000 for name, span in timings.items()}
+        answer = await self.aside(
+            len(rows) * WRITTEN_BYTES,
+            lambda: work.attributed(lease, asked, rows_in, found.value, ms, lowered_from),
+        )
         if self._shadow is not None:
             self._shadow.offer(slot, asked, rows, options, most, answer, self.busy)
         if self._sampled is not None:
             self._sampled.offer(lease, rows, answer)
         return answer
 
-    async def predict(self, asked: PredictionAsked, rows: list[Row], caller: Caller = ANYBODY) -> PredictionResponse:
-        """Predictions alone, on threads of their own: explanations that wait do not hold them up. Raises as
-        `attribute`, but for CapabilityError.
+    async def predict(
+        self, asked: PredictionAsked, rows: list[Row], caller: Caller = ANYBODY, within_s: float | None = None
+    ) -> PredictionResponse:
+        """Predictions alone, with a queue and a thread of their own: explanations that wait do not hold them up. Raises
+        as `attribute`, but for CapabilityError.
         """
+        start = time.perf_counter()
         lease = self._versions.lease(asked.model, asked.version, asked.labels)
         codec.check_rows_limit(len(rows), self._settings.max_rows)
-        start = time.perf_counter()
-        return await asyncio.get_running_loop().run_in_executor(
-            self._predictors, work.predict, lease, asked, rows, start
+        model = lease.output(asked.output)
+        rows_in = await self.aside(len(rows) * CHECKED_BYTES, lambda: work.checked(model, rows))
+        checked_s = time.perf_counter() - start
+        found = await self._answered(self._predicting, kinds.predicting(model), rows_in, caller, within_s)
+        timings = {"check": checked_s, "queue": found.waited_s, "predict": found.ran_s, "total": 0.0}
+        timings["total"] = time.perf_counter() - start
+        ms = {name: span * 1000 for name, span in timings.items()}
+        return await self.aside(
+            len(rows) * CHECKED_BYTES, lambda: work.predicted(lease, asked, rows_in, found.value, ms)
         )
+
+    def _kind(self, model: Model, asked: AttributionAsked, options: Options, rows: int) -> tuple[Kind, str]:
+        """The kind of batch, and the tier that was asked for where a crowded server takes a faster one."""
+        tier = asked.tier or ""
+        if tier and asked.max_latency_ms is not None:
+            raise InputError("name a tier or a max_latency_ms, not both")
+        if asked.max_latency_ms is not None:
+            tier = within(model, rows, asked.max_latency_ms)
+        faster = tier
+        if asked.allow_lower_tier and (crowd := self._explaining.crowd()) > CROWDED:
+            faster = kinds.lowered(model, tier, 1 if crowd < FULL else 2)
+        kind = kinds.explaining(model, asked.method or work.METHOD, options, faster, self._settings.max_budget)
+        return kind, (tier or "accurate") if faster != tier else ""
+
+    async def _answered(
+        self, batcher: Batcher, kind: Kind, rows_in: Checked, caller: Caller, within_s: float | None
+    ) -> Answered:
+        limit = min(self._settings.timeout_s, within_s or self._settings.timeout_s)
+        try:
+            async with asyncio.timeout(limit):
+                return await batcher.submit(kind, rows_in.X, caller.name, time.monotonic() + limit)
+        except TimeoutError as exc:
+            raise DeadlineError(
+                f"not done within {limit:g} s: send fewer rows, a smaller budget or samples, or a faster tier"
+            ) from exc
 
     async def energy(self, asked: EnergyAsked, rows: list[Row]) -> EnergyResponse:
         """Energies of rows under coalitions. Raises as `attribute`; CapabilityError without an energy model."""
