@@ -178,8 +178,16 @@ def serve(
     lake: Annotated[
         str | None, typer.Option("--lake", help="tell of its nodes, and leave it a sample of answered rows")
     ] = None,
+    workers: Annotated[int, typer.Option("--workers", min=1, help="processes that share the addresses")] = 1,
 ) -> None:
     """Answer attributions, with their predictions, over HTTP and gRPC until stopped; follow the channels meanwhile."""
+    if workers > 1:
+        from ascribe.serve.workers import supervise
+
+        given = {"--verify-key": verify_key, "--shadow": shadow, "--lake": lake}
+        options = ["--registry", registry, *(part for name in model for part in ("--model", name))]
+        options += [part for flag, value in given.items() if value is not None for part in (flag, str(value))]
+        raise typer.Exit(supervise(workers, http, grpc, options, dict(os.environ), err.print))
     from ascribe.serve.app import run
 
     run(registry, model, http, grpc, verify_key, shadow, lake)

@@ -82,7 +82,7 @@ async def serve(
     sampled = Sampled(telemetry.state, log) if telemetry else None
     threading.Thread(target=_import_ahead, daemon=True).start()
     with (
-        bind(parse(http, "--http"), "--http") as listener,
+        bind(parse(http, "--http"), "--http", settings.workers > 1) as listener,
         ThreadPoolExecutor(settings.explain_threads or cores(), "explain") as pool,
         ThreadPoolExecutor(1, "predict") as predictors,
     ):
@@ -215,13 +215,14 @@ def _grpc_server(
     """A bound server, not yet started, and where it is."""
     server = grpc.aio.server(
         options=[
-            ("grpc.so_reuseport", 0),  # or a second server would share the port in silence
+            ("grpc.so_reuseport", int(settings.workers > 1)),  # or a second server would share the port in silence
             ("grpc.max_receive_message_length", settings.max_body_bytes),
             ("grpc.max_send_message_length", -1),
         ]
     )
     rpc.attach(server, rpc.Door(service, settings, log), words, settings.reflection)
-    probe(address, "--grpc")
+    if settings.workers == 1:
+        probe(address, "--grpc")
     try:
         return server, Address(address.host, server.add_insecure_port(str(address)))
     except RuntimeError as exc:

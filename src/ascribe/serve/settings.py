@@ -25,8 +25,9 @@ class Settings(BaseSettings):
     `poll_s`: how often a channel is asked whether it moved, give or take a fifth. `admin_token`: what admin calls must
     bear (None or empty: there are no admin calls). `shadow_share`: of live requests that a candidate explains too.
     `lake`: URI whose state tells of nodes, readers and runs, and takes a sample of answered rows.
-    `max_queue_rows`, `max_wait_s`: rows that may wait to be explained, and seconds that they would wait, about; above
-    either, requests are shed.
+    `workers`, `worker`, `shared`: set by `ascribe serve --workers N` for its processes: how many there are, which one
+    this is, and the folder that they share. `max_queue_rows`, `max_wait_s`: rows that may wait to be explained, and
+    seconds that they would wait, about; above either, requests are shed.
     """
 
     model_config = SettingsConfigDict(env_prefix="ASCRIBE_", frozen=True, extra="ignore")
@@ -47,6 +48,9 @@ class Settings(BaseSettings):
     admin_token: SecretStr | None = None
     shadow_share: float = Field(0.1, ge=0, le=1)
     lake: str | None = None
+    workers: int = Field(1, ge=1)
+    worker: int = Field(0, ge=0)
+    shared: Path | None = None
     max_queue_rows: int = Field(8192, ge=1)
     max_wait_s: float = Field(20.0, gt=0)
 
