@@ -75,7 +75,7 @@ def test_addresses():
             parse(text, "--grpc")
     with (
         pytest.raises(ServiceError, match="cannot be bound"),
-        running("x", "m", Settings(allow_anonymous=True), http="192.0.2.1:0"),  # an address of the documentation: nobody's
+        running("x", "m", Settings(allow_anonymous=True), "192.0.2.1:0"),  # an address of the documentation: nobody's
     ):
         pass
 

@@ -44,7 +44,7 @@ class Auth:
         Raises UnknownCallerError; UnavailableError while no key of tokens could be had.
         """
         key, bearer = headers.get("x-api-key"), _bearer(headers.get("authorization"))
-        if self._admin and bearer and hmac.compare_digest(bearer.encode("utf-8", "surrogateescape"), self._admin):
+        if self._admin and bearer and hmac.compare_digest(bearer.encode("utf-8", "surrogatepass"), self._admin):
             return Caller(ADMIN, frozenset(("admin",)) | (ANYBODY.scopes if self._open else frozenset()))
         if self._open:
             return ANYBODY

@@ -21,10 +21,12 @@ ONE_KIND = bytes.maketrans(b"{}", b"[]")
 TEXTS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
 
 
-def check_headers(headers: Sequence[object], most: int) -> None:
-    """Raises TooLargeError."""
+def check_headers(headers: Sequence[tuple[bytes, bytes]], most: int, most_bytes: int) -> None:
+    """Number, and bytes of names and values. Raises TooLargeError."""
     if len(headers) > most:
         raise TooLargeError(f"{len(headers)} headers, the limit of this server is {most}: send fewer")
+    if sum(len(name) + len(value) for name, value in headers) > most_bytes:
+        raise TooLargeError(f"headers of more than {most_bytes} bytes, the limit of this server: send shorter ones")
 
 
 async def read_body(stream: AsyncIterable[bytes], encoding: str, limit: int, within_s: float) -> bytes:

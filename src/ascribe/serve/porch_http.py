@@ -33,10 +33,12 @@ class Porch:
         self._app, self._auth, self._settings, self._log = app, auth, settings, log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] not in OPEN:
+        if scope["type"] == "http":
+            headers, limits = scope["headers"], self._settings
             try:
-                check_headers(scope["headers"], self._settings.max_headers)
-                entered(await self._auth.identify(_by_name(scope["headers"]), scope["state"].get("peer", "")))
+                check_headers(headers, limits.max_headers, limits.max_header_bytes)
+                if scope["path"] not in OPEN:
+                    entered(await self._auth.identify(_by_name(headers), scope["state"].get("peer", "")))
             except Exception as exc:
                 await self._refuse(exc, Request(scope))(scope, receive, send)
                 return
