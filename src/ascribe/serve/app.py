@@ -19,10 +19,11 @@ import uvicorn
 from ascribe.bundle.registry import Registry
 from ascribe.bundle.runtime import cores
 from ascribe.core.errors import InputError, ServiceError
-from ascribe.serve import memory, rest, rpc
+from ascribe.serve import auth, memory, porch_grpc, porch_http, rest, rpc, tls
 from ascribe.serve.address import Address, bind, parse, probe
 from ascribe.serve.live import Sampled
 from ascribe.serve.observe import Log
+from ascribe.serve.rates import Rates
 from ascribe.serve.rollout import Rollout
 from ascribe.serve.service import Service
 from ascribe.serve.settings import Settings, from_environment
@@ -72,6 +73,8 @@ async def serve(
     settings = settings or from_environment()
     stop = stop or asyncio.Event()
     log = Log(write or _to_stdout)
+    auth.check_reach((parse(http, "--http").host, parse(grpc_address, "--grpc").host), settings)
+    known, secured = auth.opened(settings, log), tls.opened(settings)
     versions = Versions(specs(model))
     candidates = _candidates(versions, shadow)
     rollout = Rollout(
@@ -86,13 +89,18 @@ async def serve(
         ThreadPoolExecutor(settings.explain_threads or cores(), "explain") as pool,
         ThreadPoolExecutor(1, "predict") as predictors,
     ):
-        service = Service(versions, settings, pool, rollout, beside, telemetry, sampled, predictors)
+        rates = Rates(settings.rate_per_s, settings.burst_s)
+        service = Service(versions, settings, pool, rollout, beside, telemetry, sampled, predictors, None, rates)
         words = rpc.Health()
-        rpc_server, rpc_at = _grpc_server(parse(grpc_address, "--grpc"), service, settings, log, words)
-        at = Addresses(f"http://{Address(*listener.getsockname()[:2])}", str(rpc_at))
+        rpc_server, rpc_at = _grpc_server(parse(grpc_address, "--grpc"), service, settings, log, words, known, secured)
+        at = Addresses(f"{'https' if secured else 'http'}://{Address(*listener.getsockname()[:2])}", str(rpc_at))
         web = _Http(
             uvicorn.Config(
-                rest.door(service, settings, log),
+                porch_http.Porch(rest.door(service, settings, log), known, settings, log),
+                http=porch_http.connection(settings),
+                ws="none",
+                h11_max_incomplete_event_size=settings.max_header_bytes,
+                ssl_context_factory=(lambda *_: secured.context()) if secured else None,
                 log_config=None,
                 access_log=False,
                 lifespan="off",
@@ -210,20 +218,29 @@ def running(
 
 
 def _grpc_server(
-    address: Address, service: Service, settings: Settings, log: Log, words: rpc.Health
+    address: Address,
+    service: Service,
+    settings: Settings,
+    log: Log,
+    words: rpc.Health,
+    known: auth.Auth,
+    secured: tls.Tls | None,
 ) -> tuple[grpc.aio.Server, Address]:
     """A bound server, not yet started, and where it is."""
     server = grpc.aio.server(
+        interceptors=[porch_grpc.Porch(known, log)],
         options=[
             ("grpc.so_reuseport", int(settings.workers > 1)),  # or a second server would share the port in silence
             ("grpc.max_receive_message_length", settings.max_body_bytes),
             ("grpc.max_send_message_length", -1),
-        ]
+        ],
     )
     rpc.attach(server, rpc.Door(service, settings, log), words, settings.reflection)
     if settings.workers == 1:
         probe(address, "--grpc")
     try:
+        if secured:
+            return server, Address(address.host, server.add_secure_port(str(address), secured.credentials()))
         return server, Address(address.host, server.add_insecure_port(str(address)))
     except RuntimeError as exc:
         raise ServiceError(f"{address} cannot be bound: choose another address with --grpc") from exc

@@ -60,7 +60,13 @@ class UnsupportedError(InputError):
 
 
 class UnknownCallerError(ServiceError):
-    """No credentials, or none that this server knows; which of the two is never said."""
+    """No credentials, or none that this server knows; which of the two is never said. `why`: for the log alone."""
+
+    def __init__(self, why: str = "") -> None:
+        self.why = why
+        super().__init__(
+            "this server asks who you are: send a key of it as X-API-Key, or a token as Authorization: Bearer"
+        )
 
 
 class ForbiddenError(ServiceError):

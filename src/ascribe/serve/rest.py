@@ -14,19 +14,21 @@ from starlette.exceptions import HTTPException
 
 from ascribe.core.errors import InputError
 from ascribe.serve import codec
-from ascribe.serve.faults import AbandonedError, Problem, TooLargeError, UnsupportedError, problem_of
+from ascribe.serve.audit import audited
+from ascribe.serve.callers import current
+from ascribe.serve.faults import AbandonedError, Problem, UnsupportedError, problem_of
+from ascribe.serve.limits import check_depth, read_body
 from ascribe.serve.messages import AttributionAsked
 from ascribe.serve.observe import Entry, Log
 from ascribe.serve.service import Service
 from ascribe.serve.settings import Settings
 
-__all__ = ["door"]
+__all__ = ["door", "refusal"]
 
 JSON = "application/json"
 PROBLEM = "application/problem+json"
 SHOWN = 100  # rows' reasons in one body
 ROW_BYTES = 500  # about, of one row's answer
-SWALLOWED = 4  # times the limit: how much of an oversize body is still read, so that its sender hears why
 
 T = TypeVar("T")
 
@@ -39,7 +41,8 @@ def door(service: Service, settings: Settings, log: Log) -> FastAPI:
         """One POST from bytes to bytes, with its log line."""
         with log.request("http", verb, _request_id(request)) as entry:
             try:
-                body = await _body(request, settings.max_body_bytes)
+                body = await _body(request, settings)
+                await service.aside(len(body), lambda: check_depth(body, settings.max_depth))
                 answer = await _unless_gone(request, call(entry, body))
                 raw = await service.aside(entry.rows * ROW_BYTES, lambda: codec.encode(answer))
                 return Response(raw, media_type=JSON, headers={"X-Request-Id": entry.request_id})
@@ -64,7 +67,7 @@ def door(service: Service, settings: Settings, log: Log) -> FastAPI:
         asked, rows = await service.aside(len(body), lambda: codec.decode_attribution(body, settings.max_rows))
         asked.request_id = entry.request_id = _own_id(asked.request_id, entry)
         entry.asked(len(rows), asked.model, asked.version, asked.method)
-        answer = await service.attribute(asked, rows)
+        answer = await service.attribute(asked, rows, current())
         entry.asked(len(rows), answer.model, answer.version, answer.method)
         return answer
 
@@ -72,7 +75,7 @@ def door(service: Service, settings: Settings, log: Log) -> FastAPI:
         asked, rows = await service.aside(len(body), lambda: codec.decode_prediction(body, settings.max_rows))
         asked.request_id = entry.request_id = _own_id(asked.request_id, entry)
         entry.asked(len(rows), asked.model, asked.version)
-        answer = await service.predict(asked, rows)
+        answer = await service.predict(asked, rows, current())
         entry.asked(len(rows), answer.model, answer.version)
         return answer
 
@@ -80,7 +83,7 @@ def door(service: Service, settings: Settings, log: Log) -> FastAPI:
         asked, rows = await service.aside(len(body), lambda: codec.decode_energy(body, settings.max_rows))
         asked.request_id = entry.request_id = _own_id(asked.request_id, entry)
         entry.asked(len(rows), asked.model, asked.version)
-        answer = await service.energy(asked, rows)
+        answer = await service.energy(asked, rows, current())
         entry.asked(len(rows), answer.model, answer.version)
         return answer
 
@@ -120,7 +123,7 @@ def door(service: Service, settings: Settings, log: Log) -> FastAPI:
                 request_id=entry.request_id,
             )  # fmt: skip
             entry.asked(1, asked.model, asked.version)
-            return await service.explain_node(node, asked)
+            return await service.explain_node(node, asked, current())
 
         return await looked_up(request, "node attribution", ask)
 
@@ -134,11 +137,10 @@ def door(service: Service, settings: Settings, log: Log) -> FastAPI:
 
     @app.post("/v1/admin/models/{model}/{verb}")
     async def admin(request: Request, model: str, verb: str) -> Response:
-        token = request.headers.get("authorization")
-
         async def act(entry: Entry, body: bytes) -> Any:
             entry.asked(0, model, None)
-            return await service.admin(verb, model, token)
+            with audited(log, verb, current(), entry):
+                return await service.admin(verb, model, current())
 
         return await answered(request, f"admin {verb[:20]}", act)
 
@@ -198,7 +200,15 @@ def _problem(problem: Problem, request_id: str, path: str, status: int | None = 
     headers = {"X-Request-Id": request_id}
     if fault.retry_s is not None:
         headers["Retry-After"] = str(fault.retry_s)
+    if problem.code == "auth":
+        headers["WWW-Authenticate"] = "Bearer"
     return Response(msgspec.json.encode(body | (more or {})), status, headers, PROBLEM)
+
+
+def refusal(problem: Problem, request: Request) -> tuple[str, Response]:
+    """For who may not even come in: the request's id, and the answer that says why."""
+    request_id = _request_id(request)
+    return request_id, _problem(problem, request_id, request.url.path)
 
 
 def _request_id(request: Request) -> str:
@@ -214,23 +224,13 @@ def _own_id(given: str | None, entry: Entry) -> str:
     return given or entry.request_id
 
 
-async def _body(request: Request, limit: int) -> bytes:
-    """The body, counted before anybody parses it. Raises TooLargeError, UnsupportedError."""
+async def _body(request: Request, settings: Settings) -> bytes:
+    """The body, counted before anybody parses it. Raises as `limits.read_body`."""
     media = request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
     if media != JSON:
         raise UnsupportedError(f"this server reads {JSON}, not '{media[:60]}': send the header Content-Type: {JSON}")
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise UnsupportedError("this server reads bodies as they are: send no Content-Encoding")
-    parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size <= limit:
-            parts.append(part)
-        elif size > SWALLOWED * limit:
-            break
-    if size > limit:
-        raise TooLargeError(f"the body has more than {limit} bytes, the limit of this server: send the rows in parts")
-    return b"".join(parts)
+    encoding = request.headers.get("content-encoding", "")
+    return await read_body(request.stream(), encoding, settings.max_body_bytes, settings.body_s)
 
 
 async def _unless_gone(request: Request, work: Awaitable[T]) -> T:

@@ -19,6 +19,7 @@ from grpc_status import rpc_status
 from ascribe.core.errors import InputError
 from ascribe.serve import codec
 from ascribe.serve import messages as said
+from ascribe.serve.callers import current
 from ascribe.serve.faults import DeadlineError, Problem, problem_of
 from ascribe.serve.observe import Entry, Log
 from ascribe.serve.rows import Row
@@ -27,7 +28,7 @@ from ascribe.serve.settings import Settings
 from ascribe.serve.wire import attribution_pb2 as pb
 from ascribe.serve.wire import attribution_pb2_grpc
 
-__all__ = ["NAME", "Door", "attach"]
+__all__ = ["NAME", "Door", "attach", "refuse"]
 
 NAME = "attribution.v1.AttributionService"
 DETAIL_BYTES = 3000  # of a status: it travels as a header, and clients refuse headers above 8 KiB
@@ -92,7 +93,7 @@ class Door(attribution_pb2_grpc.AttributionServiceServicer):
             output=request.output,
             allow_lower_tier=request.allow_lower_tier,
         )
-        answer = await self._service.attribute(asked, rows, within_s=entry.left_s)
+        answer = await self._service.attribute(asked, rows, current(), entry.left_s)
         entry.asked(len(rows), answer.model, answer.version, answer.method)
         return await self._service.aside(size, lambda: _attributions(answer))
 
@@ -103,7 +104,7 @@ class Door(attribution_pb2_grpc.AttributionServiceServicer):
             model=request.model, version=request.version, request_id=entry.request_id, labels=dict(request.labels),
             output=request.output,
         )  # fmt: skip
-        answer = await self._service.predict(asked, rows, within_s=entry.left_s)
+        answer = await self._service.predict(asked, rows, current(), entry.left_s)
         entry.asked(len(rows), answer.model, answer.version)
         return await self._service.aside(size, lambda: _predictions(answer))
 
@@ -117,7 +118,7 @@ class Door(attribution_pb2_grpc.AttributionServiceServicer):
             request_id=entry.request_id,
             labels=dict(request.labels),
         )
-        answer = await self._service.energy(asked, rows)
+        answer = await self._service.energy(asked, rows, current())
         entry.asked(len(rows), answer.model, answer.version)
         return await self._service.aside(size, lambda: _energies(answer))
 
@@ -159,6 +160,11 @@ def _energies(answer: said.EnergyResponse) -> pb.EnergyResponse:
     for row, coalitions in rows:
         row.coalitions.extend(coalitions)
     return pb.EnergyResponse(**_fields(answer, "energies"), energies=[row for row, _ in rows])
+
+
+async def refuse(problem: Problem, entry: Entry, context: Context) -> Any:
+    """End a call that may not even come in."""
+    return await context.abort_with_status(_status(problem, entry))
 
 
 def _status(problem: Problem, entry: Entry) -> Any:

@@ -16,10 +16,11 @@ from ascribe.core.model import Model
 from ascribe.core.tiers import offered, within
 from ascribe.core.words import listed
 from ascribe.serve import codec, kinds, work
-from ascribe.serve.admin import check_token
+from ascribe.serve.auth import require, require_admin
 from ascribe.serve.batcher import Answered, Batcher, Kind, Meter
 from ascribe.serve.callers import ANYBODY, Caller
 from ascribe.serve.faults import AbandonedError, DeadlineError, UnavailableError
+from ascribe.serve.limits import narrow
 from ascribe.serve.live import Sampled
 from ascribe.serve.messages import (
     AttributionAsked,
@@ -35,6 +36,7 @@ from ascribe.serve.messages import (
     RolloutCard,
     TierCard,
 )
+from ascribe.serve.rates import Rates
 from ascribe.serve.rollout import Rollout
 from ascribe.serve.rows import Checked, Row
 from ascribe.serve.settings import Settings
@@ -60,17 +62,18 @@ class Service:
 
     `pool`: threads for explanations, `predictors`: for predictions; `rollout`: what brings other versions; `shadow`:
     candidates beside them; `telemetry`: what the lake says of nodes; `sampled`: takes answered rows for the offline
-    side. Live from the start; ready once `warm` has run and until `drain`.
+    side; `rates`: rows a second of each caller. Live from the start; ready once `warm` has run and until `drain`.
     """
 
     def __init__(
         self, versions: Versions, settings: Settings, pool: Executor, rollout: Rollout | None = None,
         shadow: Shadow | None = None, telemetry: Telemetry | None = None, sampled: Sampled | None = None,
-        predictors: Executor | None = None, meter: Meter | None = None,
+        predictors: Executor | None = None, meter: Meter | None = None, rates: Rates | None = None,
     ) -> None:  # fmt: skip
         self._telemetry, self._sampled = telemetry, sampled
         self._versions, self._settings, self._pool = versions, settings, pool
         self._rollout, self._shadow = rollout, shadow
+        self._rates = rates or Rates()
         self._threads = settings.explain_threads or cores()
         limits = (settings.max_queue_rows, BATCH_BYTES)
         self._explaining = Batcher(pool, self._threads, *limits, max_wait_s=settings.max_wait_s, meter=meter)
@@ -117,13 +120,13 @@ class Service:
             dict(lease.labels), _rollout_card(slot), self._shadow.card(slot) if self._shadow else None,
         )  # fmt: skip
 
-    async def admin(self, verb: str, model: str, authorization: str | None) -> RolloutAnswer:
+    async def admin(self, verb: str, model: str, caller: Caller = ANYBODY) -> RolloutAnswer:
         """`refresh`: look at the channel now; `rollback`: move it back, then look. Waits for what comes of it.
 
-        Raises NotFound (without a token in the settings, for an unknown verb or model, with nothing to go back to),
+        Raises NotFound (where nobody can be an admin, for an unknown verb or model, with nothing to go back to),
         ForbiddenError, UnavailableError, DeadlineError.
         """
-        check_token(authorization, self._settings)
+        require_admin(caller, self._settings)
         if self._rollout is None or verb not in ADMIN:
             raise NotFound(f"no admin call '{verb[:40]}': use {listed(ADMIN)}")
         slot = self._versions.slot(model)
@@ -143,12 +146,13 @@ class Service:
         the caller waits.
 
         Raises InputError (InvalidRowsError where no row can be answered, TooLargeError), CapabilityError, NotFound,
-        UnavailableError, DeadlineError, ShedError.
+        UnavailableError, DeadlineError, ShedError; ForbiddenError by who asks.
         """
         start = time.perf_counter()
+        caller = require(caller, "explain")
         slot, lease = self._versions.find(asked.model, asked.version, asked.labels)
-        codec.check_rows_limit(len(rows), self._settings.max_rows)
         codec.check_options(asked, self._settings)
+        self._let_in(caller, rows)
         options, most = self._options(asked), self._settings.max_budget
         model = lease.output(asked.output)
         kind, lowered_from = self._kind(model, asked, options, len(rows))
@@ -175,8 +179,9 @@ class Service:
         as `attribute`, but for CapabilityError.
         """
         start = time.perf_counter()
+        caller = require(caller, "predict")
         lease = self._versions.lease(asked.model, asked.version, asked.labels)
-        codec.check_rows_limit(len(rows), self._settings.max_rows)
+        self._let_in(caller, rows)
         model = lease.output(asked.output)
         rows_in = await self.aside(len(rows) * CHECKED_BYTES, lambda: work.checked(model, rows))
         checked_s = time.perf_counter() - start
@@ -213,10 +218,11 @@ class Service:
                 f"not done within {limit:g} s: send fewer rows, a smaller budget or samples, or a faster tier"
             ) from exc
 
-    async def energy(self, asked: EnergyAsked, rows: list[Row]) -> EnergyResponse:
+    async def energy(self, asked: EnergyAsked, rows: list[Row], caller: Caller = ANYBODY) -> EnergyResponse:
         """Energies of rows under coalitions. Raises as `attribute`; CapabilityError without an energy model."""
+        caller = require(caller, "explain")
         lease = self._versions.lease(asked.model, asked.version, asked.labels)
-        codec.check_rows_limit(len(rows), self._settings.max_rows)
+        self._let_in(caller, rows)
         most = self._settings.max_budget
         start = time.perf_counter()
         return await self._work(lambda step: work.energy(lease, asked, rows, most, step, start))
@@ -229,11 +235,12 @@ class Service:
         """The latest vector of a node. Raises NotFound."""
         return await asyncio.to_thread(self._lake().node, name)
 
-    async def explain_node(self, name: str, asked: AttributionAsked) -> AttributionResponse:
+    async def explain_node(self, name: str, asked: AttributionAsked, caller: Caller = ANYBODY) -> AttributionResponse:
         """Watts of each counter in a node's latest vector. Raises as `attribute`; NotFound for an unknown node."""
+        require(caller, "explain")
         lease = self._versions.lease(asked.model, asked.version, asked.labels)
         row = await asyncio.to_thread(self._lake().row, name, lease.model.names)
-        return await self.attribute(asked, [row])
+        return await self.attribute(asked, [row], caller)
 
     async def status(self) -> dict[str, Any]:
         """How ingest, pipeline and drift stand. Raises NotFound where this server knows no lake."""
@@ -243,6 +250,12 @@ class Service:
         if self._telemetry is None:
             raise NotFound("this server knows no lake: start it with --lake URI")
         return self._telemetry
+
+    def _let_in(self, caller: Caller, rows: list[Row]) -> None:
+        """The last checks before work is queued. Raises InputError, TooLargeError, ShedError."""
+        codec.check_rows_limit(len(rows), self._settings.max_rows)
+        narrow(rows, self._settings.max_features)
+        self._rates.take(caller, len(rows))
 
     async def aside(self, size: int, call: Callable[[], T]) -> T:
         """Read or write a message of `size` bytes (about): at once when small, on a thread when large."""

@@ -28,6 +28,12 @@ class Settings(BaseSettings):
     `workers`, `worker`, `shared`: set by `ascribe serve --workers N` for its processes: how many there are, which one
     this is, and the folder that they share. `max_queue_rows`, `max_wait_s`: rows that may wait to be explained, and
     seconds that they would wait, about; above either, requests are shed.
+
+    Who may ask (docs/security.md): `api_keys`: a file of hashes; `jwks` (a file or an https URL), `jwt_issuer`,
+    `jwt_audience`: whose tokens; `client_ca`: whose certificates, which have `cert_scopes`; `tls_cert`, `tls_key`: this
+    server's own. `allow_anonymous`: listen where others reach it without asking any of them. `rate_per_s`: rows a
+    second of each caller without a rate of its own, `burst_s`: seconds' worth of them at once. `max_connections`,
+    `header_s`, `max_header_bytes`: of HTTP; `body_s`: until a body is all there.
     """
 
     model_config = SettingsConfigDict(env_prefix="ASCRIBE_", frozen=True, extra="ignore")
@@ -53,6 +59,27 @@ class Settings(BaseSettings):
     shared: Path | None = None
     max_queue_rows: int = Field(8192, ge=1)
     max_wait_s: float = Field(20.0, gt=0)
+    api_keys: Path | None = None
+    jwks: str | None = None
+    jwt_issuer: str | None = None
+    jwt_audience: str | None = None
+    jwt_leeway_s: float = Field(30.0, ge=0, le=300)
+    jwks_fresh_s: float = Field(300.0, gt=0)
+    jwks_stale_s: float = Field(86400.0, gt=0)
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    client_ca: Path | None = None
+    cert_scopes: str = "predict explain"
+    allow_anonymous: bool = False
+    rate_per_s: float | None = Field(None, gt=0)
+    burst_s: float = Field(1.0, gt=0)
+    max_features: int = Field(16384, ge=1)
+    max_depth: int = Field(64, ge=4)
+    max_headers: int = Field(100, ge=1)
+    max_header_bytes: int = Field(32768, ge=1024)
+    max_connections: int = Field(1024, ge=1)
+    header_s: float = Field(10.0, gt=0)
+    body_s: float = Field(30.0, gt=0)
 
 
 def from_environment() -> Settings:
