@@ -23,6 +23,7 @@ from ascribe.serve import memory, rest, rpc
 from ascribe.serve.address import Address, bind, parse, probe
 from ascribe.serve.live import Sampled
 from ascribe.serve.observe import Log
+from ascribe.serve.observed import Observed
 from ascribe.serve.rollout import Rollout
 from ascribe.serve.service import Service
 from ascribe.serve.settings import Settings, from_environment
@@ -71,8 +72,9 @@ async def serve(
     start = time.perf_counter()
     settings = settings or from_environment()
     stop = stop or asyncio.Event()
-    log = Log(write or _to_stdout)
     versions = Versions(specs(model))
+    seen = Observed(settings, versions, write or _to_stdout)
+    log = seen.log
     candidates = _candidates(versions, shadow)
     rollout = Rollout(
         lambda: Registry(registry, settings.verify_key), versions.slots, list(candidates.values()), settings.poll_s, log
@@ -88,11 +90,11 @@ async def serve(
     ):
         service = Service(versions, settings, pool, rollout, beside, telemetry, sampled, predictors)
         words = rpc.Health()
-        rpc_server, rpc_at = _grpc_server(parse(grpc_address, "--grpc"), service, settings, log, words)
+        rpc_server, rpc_at = _grpc_server(parse(grpc_address, "--grpc"), service, settings, seen, words)
         at = Addresses(f"http://{Address(*listener.getsockname()[:2])}", str(rpc_at))
         web = _Http(
             uvicorn.Config(
-                rest.door(service, settings, log),
+                seen.around(rest.door(service, settings, log), parse(http, "--http").host),
                 log_config=None,
                 access_log=False,
                 lifespan="off",
@@ -101,6 +103,7 @@ async def serve(
             )
         )
         await words.say(False)
+        seen.start()
         await rpc_server.start()
         web_task = asyncio.create_task(web.serve(sockets=[listener]))
         try:
@@ -137,6 +140,7 @@ async def serve(
             for thread in (rollout, beside, sampled):
                 if thread:
                     await asyncio.to_thread(thread.join, settings.grace_s)
+            await asyncio.to_thread(seen.stop)
     log.event("stopped")
 
 
@@ -210,17 +214,18 @@ def running(
 
 
 def _grpc_server(
-    address: Address, service: Service, settings: Settings, log: Log, words: rpc.Health
+    address: Address, service: Service, settings: Settings, seen: Observed, words: rpc.Health
 ) -> tuple[grpc.aio.Server, Address]:
     """A bound server, not yet started, and where it is."""
     server = grpc.aio.server(
+        interceptors=seen.interceptors,
         options=[
             ("grpc.so_reuseport", 0),  # or a second server would share the port in silence
             ("grpc.max_receive_message_length", settings.max_body_bytes),
             ("grpc.max_send_message_length", -1),
-        ]
+        ],
     )
-    rpc.attach(server, rpc.Door(service, settings, log), words, settings.reflection)
+    rpc.attach(server, rpc.Door(service, settings, seen.log), words, settings.reflection)
     probe(address, "--grpc")
     try:
         return server, Address(address.host, server.add_insecure_port(str(address)))

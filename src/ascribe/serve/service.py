@@ -33,6 +33,7 @@ from ascribe.serve.messages import (
     RolloutCard,
     TierCard,
 )
+from ascribe.serve.observe import noted
 from ascribe.serve.rollout import Rollout
 from ascribe.serve.rows import Row
 from ascribe.serve.settings import Settings
@@ -128,6 +129,7 @@ class Service:
         lease = self._versions.lease(str(slot))
         return RolloutAnswer(slot.name, slot.channel, lease.version, lease.sha256, _rollout_card(slot))
 
+    @noted
     async def attribute(self, asked: AttributionAsked, rows: list[Row]) -> AttributionResponse:
         """Attributions of rows that can be answered; the others have a status and a reason.
 
@@ -147,6 +149,7 @@ class Service:
             self._sampled.offer(lease, rows, answer)
         return answer
 
+    @noted
     async def predict(self, asked: PredictionAsked, rows: list[Row], caller: Caller = ANYBODY) -> PredictionResponse:
         """Predictions alone, on threads of their own: explanations that wait do not hold them up. Raises as
         `attribute`, but for CapabilityError.
@@ -158,6 +161,7 @@ class Service:
             self._predictors, work.predict, lease, asked, rows, start
         )
 
+    @noted
     async def energy(self, asked: EnergyAsked, rows: list[Row]) -> EnergyResponse:
         """Energies of rows under coalitions. Raises as `attribute`; CapabilityError without an energy model."""
         lease = self._versions.lease(asked.model, asked.version, asked.labels)

@@ -25,9 +25,13 @@ class Settings(BaseSettings):
     `poll_s`: how often a channel is asked whether it moved, give or take a fifth. `admin_token`: what admin calls must
     bear (None or empty: there are no admin calls). `shadow_share`: of live requests that a candidate explains too.
     `lake`: URI whose state tells of nodes, readers and runs, and takes a sample of answered rows.
+    `log_share`: of the requests that went well, which are logged. `metrics`: whether GET /metrics is on the HTTP door
+    (None: where that is on loopback); `metrics_http`: its own HOST:PORT instead; `metrics_dir`: where processes of one
+    server leave their counts for each other. `debug_page`: GET /debug beside it. `traces_exporter`: otlp, console or
+    none, of the variable OTEL_TRACES_EXPORTER.
     """
 
-    model_config = SettingsConfigDict(env_prefix="ASCRIBE_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="ASCRIBE_", frozen=True, extra="ignore", populate_by_name=True)
 
     max_body_bytes: int = Field(16 * MIB, ge=1)
     max_rows: int = Field(4096, ge=1)
@@ -45,6 +49,12 @@ class Settings(BaseSettings):
     admin_token: SecretStr | None = None
     shadow_share: float = Field(0.1, ge=0, le=1)
     lake: str | None = None
+    log_share: float = Field(1.0, ge=0, le=1)
+    metrics: bool | None = None
+    metrics_http: str | None = None
+    metrics_dir: Path | None = None
+    debug_page: bool = False
+    traces_exporter: str = Field("none", validation_alias="OTEL_TRACES_EXPORTER")
 
 
 def from_environment() -> Settings:

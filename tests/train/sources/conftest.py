@@ -3,7 +3,7 @@
 import pytest
 
 from tests.train.sources.fleet import database
-from tests.train.sources.prometheus_server import backfilled, serving
+from tests.prometheus_server import backfilled, serving
 
 
 @pytest.fixture(scope="session")
