@@ -23,6 +23,7 @@ from ascribe.serve import auth, memory, porch_grpc, porch_http, rest, rpc, tls
 from ascribe.serve.address import Address, bind, parse, probe
 from ascribe.serve.live import Sampled
 from ascribe.serve.observe import Log
+from ascribe.serve.observed import Observed
 from ascribe.serve.rates import Rates
 from ascribe.serve.rollout import Rollout
 from ascribe.serve.service import Service
@@ -72,10 +73,11 @@ async def serve(
     start = time.perf_counter()
     settings = settings or from_environment()
     stop = stop or asyncio.Event()
-    log = Log(write or _to_stdout)
+    versions = Versions(specs(model))
+    seen = Observed(settings, versions, write or _to_stdout)
+    log = seen.log
     auth.check_reach((parse(http, "--http").host, parse(grpc_address, "--grpc").host), settings)
     known, secured = auth.opened(settings, log), tls.opened(settings)
-    versions = Versions(specs(model))
     candidates = _candidates(versions, shadow)
     rollout = Rollout(
         lambda: Registry(registry, settings.verify_key), versions.slots, list(candidates.values()), settings.poll_s, log
@@ -89,14 +91,15 @@ async def serve(
         ThreadPoolExecutor(settings.explain_threads or cores(), "explain") as pool,
         ThreadPoolExecutor(1, "predict") as predictors,
     ):
-        rates = Rates(settings.rate_per_s, settings.burst_s)
-        service = Service(versions, settings, pool, rollout, beside, telemetry, sampled, predictors, None, rates)
+        rates = Rates(settings.rate_per_s, settings.burst_s, settings.workers)
+        service = Service(versions, settings, pool, rollout, beside, telemetry, sampled, predictors, seen.meter, rates)
         words = rpc.Health()
-        rpc_server, rpc_at = _grpc_server(parse(grpc_address, "--grpc"), service, settings, log, words, known, secured)
+        rpc_server, rpc_at = _grpc_server(parse(grpc_address, "--grpc"), service, settings, seen, words, known, secured)
         at = Addresses(f"{'https' if secured else 'http'}://{Address(*listener.getsockname()[:2])}", str(rpc_at))
+        inner = rest.door(service, settings, log)
         web = _Http(
             uvicorn.Config(
-                porch_http.Porch(rest.door(service, settings, log), known, settings, log),
+                porch_http.Porch(seen.around(inner, parse(http, "--http").host), known, settings, log),
                 http=porch_http.connection(settings),
                 ws="none",
                 h11_max_incomplete_event_size=settings.max_header_bytes,
@@ -109,6 +112,7 @@ async def serve(
             )
         )
         await words.say(False)
+        seen.start()
         await rpc_server.start()
         web_task = asyncio.create_task(web.serve(sockets=[listener]))
         try:
@@ -145,6 +149,7 @@ async def serve(
             for thread in (rollout, beside, sampled):
                 if thread:
                     await asyncio.to_thread(thread.join, settings.grace_s)
+            await asyncio.to_thread(seen.stop)
     log.event("stopped")
 
 
@@ -221,21 +226,21 @@ def _grpc_server(
     address: Address,
     service: Service,
     settings: Settings,
-    log: Log,
+    seen: Observed,
     words: rpc.Health,
     known: auth.Auth,
     secured: tls.Tls | None,
 ) -> tuple[grpc.aio.Server, Address]:
     """A bound server, not yet started, and where it is."""
     server = grpc.aio.server(
-        interceptors=[porch_grpc.Porch(known, log)],
+        interceptors=[*seen.interceptors, porch_grpc.Porch(known, seen.log)],
         options=[
             ("grpc.so_reuseport", int(settings.workers > 1)),  # or a second server would share the port in silence
             ("grpc.max_receive_message_length", settings.max_body_bytes),
             ("grpc.max_send_message_length", -1),
         ],
     )
-    rpc.attach(server, rpc.Door(service, settings, log), words, settings.reflection)
+    rpc.attach(server, rpc.Door(service, settings, seen.log), words, settings.reflection)
     if settings.workers == 1:
         probe(address, "--grpc")
     try:

@@ -20,6 +20,7 @@ from ascribe.core.energy import Energy
 from ascribe.core.errors import InputError
 from ascribe.serve import messages as wire
 from ascribe.serve.faults import TooLargeError
+from ascribe.serve.observe import stage
 from ascribe.serve.rows import Checked, Row, repeated
 from ascribe.serve.settings import Settings
 
@@ -40,7 +41,7 @@ MAX_SEED = 2**63 - 1
 IDENTIFIER = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 Body = TypeVar("Body", wire.AttributionBody, wire.EnergyBody, wire.PredictionBody)
 
-encode = msgspec.json.Encoder().encode
+encode = stage("encode")(msgspec.json.Encoder().encode)
 _raws = msgspec.json.Decoder(list[msgspec.Raw])
 _row = msgspec.json.Decoder(wire.FeatureVector)
 _any = msgspec.json.Decoder()
@@ -54,16 +55,19 @@ def usable_id(text: str | None) -> bool:
     return bool(text and IDENTIFIER.fullmatch(text))
 
 
+@stage("decode")
 def decode_attribution(body: bytes, max_rows: int) -> tuple[wire.AttributionBody, list[Row]]:
     """Raises InputError for a body that is not JSON or has another shape, TooLargeError for too many rows."""
     return _decoded(_attribution, body, max_rows)
 
 
+@stage("decode")
 def decode_energy(body: bytes, max_rows: int) -> tuple[wire.EnergyBody, list[Row]]:
     """As `decode_attribution`."""
     return _decoded(_energy, body, max_rows)
 
 
+@stage("decode")
 def decode_prediction(body: bytes, max_rows: int) -> tuple[wire.PredictionBody, list[Row]]:
     """As `decode_attribution`."""
     return _decoded(_prediction, body, max_rows)

@@ -21,7 +21,7 @@ from ascribe.serve import codec
 from ascribe.serve import messages as said
 from ascribe.serve.callers import current
 from ascribe.serve.faults import DeadlineError, Problem, problem_of
-from ascribe.serve.observe import Entry, Log
+from ascribe.serve.observe import Entry, Log, stage
 from ascribe.serve.rows import Row
 from ascribe.serve.service import Service
 from ascribe.serve.settings import Settings
@@ -123,6 +123,7 @@ class Door(attribution_pb2_grpc.AttributionServiceServicer):
         return await self._service.aside(size, lambda: _energies(answer))
 
 
+@stage("decode")
 def _rows(vectors: Any) -> list[Row]:
     """Rows of a message; empty names or units are left out."""
     return [
@@ -142,16 +143,19 @@ def _fields(struct: Any, *but: str) -> dict[str, Any]:
     return {f: v for f in struct.__struct_fields__ if f not in but and (v := getattr(struct, f)) is not None}
 
 
+@stage("encode")
 def _attributions(answer: said.AttributionResponse) -> pb.AttributionResponse:
     rows = [pb.Attribution(**_fields(row)) for row in answer.attributions]
     return pb.AttributionResponse(**_fields(answer, "attributions"), attributions=rows)
 
 
+@stage("encode")
 def _predictions(answer: said.PredictionResponse) -> pb.PredictionResponse:
     rows = [pb.Prediction(**_fields(row)) for row in answer.predictions]
     return pb.PredictionResponse(**_fields(answer, "predictions"), predictions=rows)
 
 
+@stage("encode")
 def _energies(answer: said.EnergyResponse) -> pb.EnergyResponse:
     rows = [
         (pb.RowEnergy(**_fields(row, "coalitions")), [pb.CoalitionEnergy(**_fields(c)) for c in row.coalitions])

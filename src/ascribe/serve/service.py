@@ -36,6 +36,7 @@ from ascribe.serve.messages import (
     RolloutCard,
     TierCard,
 )
+from ascribe.serve.observe import noted
 from ascribe.serve.rates import Rates
 from ascribe.serve.rollout import Rollout
 from ascribe.serve.rows import Checked, Row
@@ -139,6 +140,7 @@ class Service:
         lease = self._versions.lease(str(slot))
         return RolloutAnswer(slot.name, slot.channel, lease.version, lease.sha256, _rollout_card(slot))
 
+    @noted
     async def attribute(
         self, asked: AttributionAsked, rows: list[Row], caller: Caller = ANYBODY, within_s: float | None = None
     ) -> AttributionResponse:
@@ -172,6 +174,7 @@ class Service:
             self._sampled.offer(lease, rows, answer)
         return answer
 
+    @noted
     async def predict(
         self, asked: PredictionAsked, rows: list[Row], caller: Caller = ANYBODY, within_s: float | None = None
     ) -> PredictionResponse:
@@ -218,6 +221,7 @@ class Service:
                 f"not done within {limit:g} s: send fewer rows, a smaller budget or samples, or a faster tier"
             ) from exc
 
+    @noted
     async def energy(self, asked: EnergyAsked, rows: list[Row], caller: Caller = ANYBODY) -> EnergyResponse:
         """Energies of rows under coalitions. Raises as `attribute`; CapabilityError without an energy model."""
         caller = require(caller, "explain")

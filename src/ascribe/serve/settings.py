@@ -34,9 +34,13 @@ class Settings(BaseSettings):
     server's own. `allow_anonymous`: listen where others reach it without asking any of them. `rate_per_s`: rows a
     second of each caller without a rate of its own, `burst_s`: seconds' worth of them at once. `max_connections`,
     `header_s`, `max_header_bytes`: of HTTP; `body_s`: until a body is all there.
+    `log_share`: of the requests that went well, which are logged. `metrics`: whether GET /metrics is on the HTTP door
+    (None: where that is on loopback); `metrics_http`: its own HOST:PORT instead; `metrics_dir`: where processes of one
+    server leave their counts for each other. `debug_page`: GET /debug beside it. `traces_exporter`: otlp, console or
+    none, of the variable OTEL_TRACES_EXPORTER.
     """
 
-    model_config = SettingsConfigDict(env_prefix="ASCRIBE_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="ASCRIBE_", frozen=True, extra="ignore", populate_by_name=True)
 
     max_body_bytes: int = Field(16 * MIB, ge=1)
     max_rows: int = Field(4096, ge=1)
@@ -80,6 +84,12 @@ class Settings(BaseSettings):
     max_connections: int = Field(1024, ge=1)
     header_s: float = Field(10.0, gt=0)
     body_s: float = Field(30.0, gt=0)
+    log_share: float = Field(1.0, ge=0, le=1)
+    metrics: bool | None = None
+    metrics_http: str | None = None
+    metrics_dir: Path | None = None
+    debug_page: bool = False
+    traces_exporter: str = Field("none", validation_alias="OTEL_TRACES_EXPORTER")
 
 
 def from_environment() -> Settings:
