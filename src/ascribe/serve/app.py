@@ -74,7 +74,7 @@ async def serve(
     stop = stop or asyncio.Event()
     log = Log(write or _to_stdout)
     auth.check_reach((parse(http, "--http").host, parse(grpc_address, "--grpc").host), settings)
-    known, secured = auth.opened(settings, log), tls.opened(settings)
+    known, secured = auth.opened(settings, log), tls.opened(settings, log)
     versions = Versions(specs(model))
     candidates = _candidates(versions, shadow)
     rollout = Rollout(
