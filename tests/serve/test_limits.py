@@ -85,6 +85,7 @@ def test_a_bomb_is_refused_before_it_goes_off(small):
         (gzip.compress(BODY) * 2, "goes on"),
         (zlib.compress(BODY), "not gzip"),
     ],
+    ids=["plain", "short", "cut", "sum", "more", "twice", "zlib"],  # the bytes hold the time
 )
 def test_what_is_no_gzip_is_the_callers_fault(small, raw, why):
     status, text = posted(small, raw, ZIPPED)

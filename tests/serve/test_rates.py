@@ -115,7 +115,8 @@ def test_a_key_over_its_rate_is_shed_by_both_doors_while_another_is_answered(tmp
         assert (asked.predict(x_api_key=slow), asked.explain(x_api_key=slow)) == (429, 429)
         assert asked.predict(x_api_key=fast) == asked.explain(x_api_key=fast) == 200
         refused = asked.posted(x_api_key=slow)
-        assert (refused.json()["code"], int(refused.headers["retry-after"]) >= 1) == ("shed", True)
+        assert refused.json()["code"] == "shed"
+        assert 900 < int(refused.headers["retry-after"]) <= 1000  # seconds until there is a row's worth
         bad = asked.http.post("/v1/predictions", json={"feature_vector": [ROW], "model": "other"},
                               headers={"x-api-key": slow})  # fmt: skip
         assert bad.status_code == 404

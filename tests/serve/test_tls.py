@@ -147,6 +147,43 @@ def test_a_wrong_token_is_not_made_up_for_by_a_certificate(mutual, papers):
     assert mutual.by_grpc(papers.good, **{"x-api-key": "x"}) == grpc.StatusCode.UNAUTHENTICATED
 
 
+def serial(place: str, authority: Path) -> int:
+    """Of the certificate that a door shows."""
+    host, _, port = place.rpartition(":")
+    context = ssl.create_default_context(cafile=str(authority))
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    with (
+        socket.create_connection((host, int(port)), timeout=10) as raw,
+        context.wrap_socket(raw, server_hostname="localhost") as tls,
+    ):
+        shown = tls.getpeercert(binary_form=True)
+    assert shown
+    return x509.load_der_x509_certificate(shown).serial_number
+
+
+def test_a_certificate_that_was_replaced_is_shown_without_a_restart(papers, tmp_path):
+    old, new = (papers.servers.issue(name, "localhost", LOCAL) for name in ("first", "second"))
+    cert, key, root = tmp_path / "tls.crt", tmp_path / "tls.key", papers.servers.pair.cert
+
+    def place(pair: Pair) -> None:
+        cert.write_bytes(pair.cert.read_bytes())
+        key.write_bytes(pair.key.read_bytes())
+
+    place(old)
+    registry, _ = tiny.publish(tmp_path)
+    log: list[bytes] = []
+    with running(registry, tiny.NAME, Settings(tls_cert=cert, tls_key=key), write=log.append) as at:
+        both = (at.http.removeprefix("https://"), at.grpc)
+        first = {serial(where, root) for where in both}
+        cert.write_text("half written")
+        assert {serial(where, root) for where in both for _ in range(2)} == first
+        assert any(b"certificates_not_read" in line for line in log)
+        place(new)
+        for where in both:
+            serial(where, root)  # this handshake may have begun with the one before
+            assert serial(where, root) not in first
+
+
 def test_files_that_cannot_be_used_stop_the_start_with_a_reason(papers, tmp_path):
     cert, key = papers.server.files
     nothing = tmp_path / "nothing.pem"

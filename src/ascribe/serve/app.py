@@ -77,7 +77,7 @@ async def serve(
     seen = Observed(settings, versions, write or _to_stdout)
     log = seen.log
     auth.check_reach((parse(http, "--http").host, parse(grpc_address, "--grpc").host), settings)
-    known, secured = auth.opened(settings, log), tls.opened(settings)
+    known, secured = auth.opened(settings, log), tls.opened(settings, log)
     candidates = _candidates(versions, shadow)
     rollout = Rollout(
         lambda: Registry(registry, settings.verify_key), versions.slots, list(candidates.values()), settings.poll_s, log

@@ -64,8 +64,8 @@ def _by_name(headers: list[tuple[bytes, bytes]]) -> dict[str, str]:
 
 
 def connection(settings: Settings) -> type[H11Protocol]:
-    """Connections within the limits: their number, and how long one may be silent before a request's headers are there.
-    Requests find the name of a client certificate as `peer` in their state.
+    """Connections within the limits: their number, and how long a request's headers may take, or the rest of a body
+    that was answered already. Requests find the name of a client certificate as `peer` in their state.
     """
 
     class Connection(H11Protocol):
@@ -86,10 +86,15 @@ def connection(settings: Settings) -> type[H11Protocol]:
             if self.transport.is_closing():
                 return
             super().data_received(data)
-            if self.conn.their_state is not h11.IDLE:
+            if self.conn.their_state is not h11.IDLE and not (self.cycle and self.cycle.response_complete):
                 self._come()
             elif self._late is None:
                 self._wait()
+
+        def on_response_complete(self) -> None:
+            super().on_response_complete()
+            if self.conn.their_state is h11.SEND_BODY and self._late is None:
+                self._wait()  # what is still sent of an answered request is thrown away, but not for ever
 
         def connection_lost(self, exc: Exception | None) -> None:
             self._come()

@@ -6,6 +6,7 @@ import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
 from importlib.metadata import version
+from math import ceil
 from typing import Any, TypeVar
 
 import msgspec
@@ -29,6 +30,8 @@ JSON = "application/json"
 PROBLEM = "application/problem+json"
 SHOWN = 100  # rows' reasons in one body
 ROW_BYTES = 500  # about, of one row's answer
+LARGE_BYTES = 1 << 18  # bodies above are looked through on a thread
+TENSORS = "inference-header-content-length"  # JSON with bytes behind it
 
 T = TypeVar("T")
 
@@ -42,7 +45,6 @@ def door(service: Service, settings: Settings, log: Log) -> FastAPI:
         with log.request("http", verb, _request_id(request)) as entry:
             try:
                 body = await _body(request, settings)
-                await service.aside(len(body), lambda: check_depth(body, settings.max_depth))
                 answer = await _unless_gone(request, call(entry, body))
                 raw = await service.aside(entry.rows * ROW_BYTES, lambda: codec.encode(answer))
                 return Response(raw, media_type=JSON, headers={"X-Request-Id": entry.request_id})
@@ -198,8 +200,8 @@ def _problem(problem: Problem, request_id: str, path: str, status: int | None = 
         "errors": [{"field": field, "reason": why} for field, why in problem.violations[:SHOWN]],
     }
     headers = {"X-Request-Id": request_id}
-    if fault.retry_s is not None:
-        headers["Retry-After"] = str(fault.retry_s)
+    if problem.retry_s is not None:
+        headers["Retry-After"] = str(max(1, ceil(problem.retry_s)))
     if problem.code == "auth":
         headers["WWW-Authenticate"] = "Bearer"
     return Response(msgspec.json.encode(body | (more or {})), status, headers, PROBLEM)
@@ -225,12 +227,18 @@ def _own_id(given: str | None, entry: Entry) -> str:
 
 
 async def _body(request: Request, settings: Settings) -> bytes:
-    """The body, counted before anybody parses it. Raises as `limits.read_body`."""
+    """The body, counted before anybody parses it. Raises as `limits.read_body` and `limits.check_depth`."""
     media = request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
     if media != JSON:
         raise UnsupportedError(f"this server reads {JSON}, not '{media[:60]}': send the header Content-Type: {JSON}")
     encoding = request.headers.get("content-encoding", "")
-    return await read_body(request.stream(), encoding, settings.max_body_bytes, settings.body_s)
+    raw = await read_body(request.stream(), encoding, settings.max_body_bytes, settings.body_s)
+    if media == JSON and TENSORS not in request.headers:
+        if len(raw) > LARGE_BYTES:
+            await asyncio.to_thread(check_depth, raw, settings.max_depth)
+        else:
+            check_depth(raw, settings.max_depth)
+    return raw
 
 
 async def _unless_gone(request: Request, work: Awaitable[T]) -> T:

@@ -181,9 +181,9 @@ def _status(problem: Problem, entry: Entry) -> Any:
     if problem.code == "not_found":
         resource = f"{entry.model}/{entry.version}" if entry.version else entry.model
         details.append(error_details_pb2.ResourceInfo(resource_type="model", resource_name=resource))
-    if problem.fault.retry_s is not None:
+    if problem.retry_s is not None:
         retry = error_details_pb2.RetryInfo()
-        retry.retry_delay.FromSeconds(problem.fault.retry_s)
+        retry.retry_delay.FromMilliseconds(round(problem.retry_s * 1000))
         details.append(retry)
     packed = [any_pb2.Any() for _ in details]
     for box, detail in zip(packed, details, strict=True):
