@@ -19,12 +19,13 @@ import uvicorn
 from ascribe.bundle.registry import Registry
 from ascribe.bundle.runtime import cores
 from ascribe.core.errors import InputError, ServiceError
-from ascribe.serve import auth, memory, porch_grpc, porch_http, rest, rpc, tls
+from ascribe.serve import auth, memory, oip_rpc, porch_grpc, porch_http, rest, rpc, tls
 from ascribe.serve.address import Address, bind, parse, probe
 from ascribe.serve.live import Sampled
 from ascribe.serve.observe import Log
 from ascribe.serve.observed import Observed
 from ascribe.serve.rates import Rates
+from ascribe.serve.readable import Readable
 from ascribe.serve.rollout import Rollout
 from ascribe.serve.service import Service
 from ascribe.serve.settings import Settings, from_environment
@@ -233,7 +234,7 @@ def _grpc_server(
 ) -> tuple[grpc.aio.Server, Address]:
     """A bound server, not yet started, and where it is."""
     server = grpc.aio.server(
-        interceptors=[*seen.interceptors, porch_grpc.Porch(known, seen.log)],
+        interceptors=[*seen.interceptors, porch_grpc.Porch(known, seen.log), Readable(seen.log)],
         options=[
             ("grpc.so_reuseport", int(settings.workers > 1)),  # or a second server would share the port in silence
             ("grpc.max_receive_message_length", settings.max_body_bytes),
@@ -241,6 +242,7 @@ def _grpc_server(
         ],
     )
     rpc.attach(server, rpc.Door(service, settings, seen.log), words, settings.reflection)
+    oip_rpc.attach(server, oip_rpc.Door(service, settings, seen.log))
     if settings.workers == 1:
         probe(address, "--grpc")
     try:

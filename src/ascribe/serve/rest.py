@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from importlib.metadata import version
 from math import ceil
 from typing import Any, TypeVar
@@ -14,7 +14,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
 from ascribe.core.errors import InputError
-from ascribe.serve import codec
+from ascribe.serve import arrow_rest, codec, oip_rest
 from ascribe.serve.audit import audited
 from ascribe.serve.callers import current
 from ascribe.serve.faults import AbandonedError, Problem, UnsupportedError, problem_of
@@ -40,12 +40,17 @@ def door(service: Service, settings: Settings, log: Log) -> FastAPI:
     """The app with its routes; everything is asked of `service`."""
     app = FastAPI(title="Ascribe", version=version("ascribe"), docs_url=None, redoc_url=None, openapi_url=None)
 
-    async def answered(request: Request, verb: str, call: Callable[[Entry, bytes], Awaitable[Any]]) -> Response:
-        """One POST from bytes to bytes, with its log line."""
+    async def answered(
+        request: Request, verb: str, call: Callable[[Entry, bytes], Awaitable[Any]], media: Sequence[str] = (JSON,)
+    ) -> Response:
+        """One POST from bytes of a media type to bytes, with its log line; a Response is sent as it is."""
         with log.request("http", verb, _request_id(request)) as entry:
             try:
-                body = await _body(request, settings)
+                body = await _body(request, settings, media)
                 answer = await _unless_gone(request, call(entry, body))
+                if isinstance(answer, Response):
+                    answer.headers["X-Request-Id"] = entry.request_id
+                    return answer
                 raw = await service.aside(entry.rows * ROW_BYTES, lambda: codec.encode(answer))
                 return Response(raw, media_type=JSON, headers={"X-Request-Id": entry.request_id})
             except Exception as exc:
@@ -91,11 +96,13 @@ def door(service: Service, settings: Settings, log: Log) -> FastAPI:
 
     @app.post("/v1/attributions")
     async def attributions(request: Request) -> Response:
-        return await answered(request, "attribution", attribute)
+        call = arrow_rest.reader(request, service, settings, explain=True) or attribute
+        return await answered(request, "attribution", call, arrow_rest.MEDIA)
 
     @app.post("/v1/predictions")
     async def predictions(request: Request) -> Response:
-        return await answered(request, "prediction", predict)
+        call = arrow_rest.reader(request, service, settings, explain=False) or predict
+        return await answered(request, "prediction", call, arrow_rest.MEDIA)
 
     @app.post("/v1/energy")
     async def energies(request: Request) -> Response:
@@ -146,10 +153,7 @@ def door(service: Service, settings: Settings, log: Log) -> FastAPI:
 
         return await answered(request, f"admin {verb[:20]}", act)
 
-    @app.get("/v2")
-    @app.get("/v2/")
-    async def server(request: Request) -> Response:
-        return _got(request, lambda: {"name": "ascribe", "version": app.version, "extensions": ["attribution"]})
+    oip_rest.add(app, service, settings, answered, _got)
 
     @app.get("/v2/health/live")
     async def live(request: Request) -> Response:
@@ -164,7 +168,9 @@ def door(service: Service, settings: Settings, log: Log) -> FastAPI:
         """No such path, or not by this verb."""
         code = "not_found" if exc.status_code == 404 else "unsupported"
         text = f"{request.method} {request.url.path[:200]} is not offered: docs/wire.md lists what is"
-        return _problem(Problem(code, text), _request_id(request), request.url.path, exc.status_code)
+        answer = _problem(Problem(code, text), _request_id(request), request.url.path, exc.status_code)
+        answer.headers.update(exc.headers or {})
+        return answer
 
     return app
 
@@ -226,11 +232,12 @@ def _own_id(given: str | None, entry: Entry) -> str:
     return given or entry.request_id
 
 
-async def _body(request: Request, settings: Settings) -> bytes:
+async def _body(request: Request, settings: Settings, readable: Sequence[str]) -> bytes:
     """The body, counted before anybody parses it. Raises as `limits.read_body` and `limits.check_depth`."""
     media = request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
-    if media != JSON:
-        raise UnsupportedError(f"this server reads {JSON}, not '{media[:60]}': send the header Content-Type: {JSON}")
+    if media not in readable:
+        reads = " or ".join(readable)
+        raise UnsupportedError(f"this server reads {reads}, not '{media[:60]}': send the header Content-Type: {reads}")
     encoding = request.headers.get("content-encoding", "")
     raw = await read_body(request.stream(), encoding, settings.max_body_bytes, settings.body_s)
     if media == JSON and TENSORS not in request.headers:

@@ -28,9 +28,9 @@ from ascribe.serve.settings import Settings
 from ascribe.serve.wire import attribution_pb2 as pb
 from ascribe.serve.wire import attribution_pb2_grpc
 
-__all__ = ["NAME", "Door", "attach", "refuse"]
+__all__ = ["NAMES", "Door", "attach", "refuse", "status_of"]
 
-NAME = "attribution.v1.AttributionService"
+NAMES = ("attribution.v1.AttributionService", "inference.GRPCInferenceService")
 DETAIL_BYTES = 3000  # of a status: it travels as a header, and clients refuse headers above 8 KiB
 TEXT = 300  # characters of a status, for the same reason
 ROW_BYTES = 500  # about, of one row's answer
@@ -69,7 +69,7 @@ class Door(attribution_pb2_grpc.AttributionServiceServicer):
             except Exception as exc:
                 problem = problem_of(exc)
                 entry.failed(problem, exc)
-        return await context.abort_with_status(_status(problem, entry))
+        return await context.abort_with_status(status_of(problem, entry))
 
     async def _attribute(self, entry: Entry, request: pb.AttributionRequest) -> pb.AttributionResponse:
         entry.method = request.method[:64]
@@ -168,10 +168,10 @@ def _energies(answer: said.EnergyResponse) -> pb.EnergyResponse:
 
 async def refuse(problem: Problem, entry: Entry, context: Context) -> Any:
     """End a call that may not even come in."""
-    return await context.abort_with_status(_status(problem, entry))
+    return await context.abort_with_status(status_of(problem, entry))
 
 
-def _status(problem: Problem, entry: Entry) -> Any:
+def status_of(problem: Problem, entry: Entry) -> Any:
     """google.rpc.Status: ErrorInfo always; BadRequest, ResourceInfo or RetryInfo where the error table has one."""
     info = error_details_pb2.ErrorInfo(reason=problem.code.upper(), domain="ascribe")
     info.metadata["request_id"] = entry.request_id
@@ -203,14 +203,14 @@ def _bad_request(problem: Problem) -> error_details_pb2.BadRequest:
 
 
 class Health:
-    """`grpc.health.v1`: the words for the whole server and for the service, changed together."""
+    """`grpc.health.v1`: the words for the whole server and for each service, changed together."""
 
     def __init__(self) -> None:
         self.servicer = health.aio.HealthServicer()
 
     async def say(self, serving: bool) -> None:
         word = health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
-        await asyncio.gather(*(self.servicer.set(name, word) for name in ("", NAME)))
+        await asyncio.gather(*(self.servicer.set(name, word) for name in ("", *NAMES)))
 
 
 def attach(server: grpc.aio.Server, door: Door, health_: Health, reflect: bool) -> None:
@@ -218,5 +218,5 @@ def attach(server: grpc.aio.Server, door: Door, health_: Health, reflect: bool) 
     attribution_pb2_grpc.add_AttributionServiceServicer_to_server(door, server)
     health_pb2_grpc.add_HealthServicer_to_server(health_.servicer, server)
     if reflect:
-        names = (NAME, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        names = (*NAMES, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, server)

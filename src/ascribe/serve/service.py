@@ -121,6 +121,10 @@ class Service:
             dict(lease.labels), _rollout_card(slot), self._shadow.card(slot) if self._shadow else None,
         )  # fmt: skip
 
+    def cards(self) -> list[ModelCard]:
+        """Of all models and channels. Raises UnavailableError."""
+        return [self.card(str(slot)) for slot in self._versions.slots]
+
     async def admin(self, verb: str, model: str, caller: Caller = ANYBODY) -> RolloutAnswer:
         """`refresh`: look at the channel now; `rollback`: move it back, then look. Waits for what comes of it.
 
