@@ -22,6 +22,7 @@ from ascribe.core.errors import InputError, ServiceError
 from ascribe.serve import memory, rest, rpc
 from ascribe.serve.address import Address, bind, parse, probe
 from ascribe.serve.live import Sampled
+from ascribe.serve.longer import Longer, longer
 from ascribe.serve.observe import Log
 from ascribe.serve.rollout import Rollout
 from ascribe.serve.service import Service
@@ -87,12 +88,12 @@ async def serve(
         ThreadPoolExecutor(1, "predict") as predictors,
     ):
         service = Service(versions, settings, pool, rollout, beside, telemetry, sampled, predictors)
-        words = rpc.Health()
-        rpc_server, rpc_at = _grpc_server(parse(grpc_address, "--grpc"), service, settings, log, words)
+        words, held = rpc.Health(), longer(service, settings, log)
+        rpc_server, rpc_at = _grpc_server(parse(grpc_address, "--grpc"), service, settings, log, words, held)
         at = Addresses(f"http://{Address(*listener.getsockname()[:2])}", str(rpc_at))
         web = _Http(
             uvicorn.Config(
-                rest.door(service, settings, log),
+                rest.door(service, settings, log, held),
                 log_config=None,
                 access_log=False,
                 lifespan="off",
@@ -112,6 +113,7 @@ async def serve(
             took = round((time.perf_counter() - start) * 1000)
             _say_ready(log, leases, at, took)
             rollout.start()
+            held.jobs.start()
             if beside:
                 beside.start()
             if sampled:
@@ -124,6 +126,7 @@ async def serve(
             log.event("draining")
         finally:
             service.drain()
+            await held.jobs.stop()
             for thread in (rollout, beside, sampled):
                 if thread:
                     thread.stop()
@@ -133,6 +136,7 @@ async def serve(
             await rpc_server.stop(settings.grace_s)
             web.should_exit = True
             await web_task
+            await held.stop()
             pool.shutdown(wait=False, cancel_futures=True)
             for thread in (rollout, beside, sampled):
                 if thread:
@@ -210,7 +214,7 @@ def running(
 
 
 def _grpc_server(
-    address: Address, service: Service, settings: Settings, log: Log, words: rpc.Health
+    address: Address, service: Service, settings: Settings, log: Log, words: rpc.Health, held: Longer
 ) -> tuple[grpc.aio.Server, Address]:
     """A bound server, not yet started, and where it is."""
     server = grpc.aio.server(
@@ -220,7 +224,7 @@ def _grpc_server(
             ("grpc.max_send_message_length", -1),
         ]
     )
-    rpc.attach(server, rpc.Door(service, settings, log), words, settings.reflection)
+    rpc.attach(server, rpc.Door(service, settings, log, held), words, settings.reflection)
     probe(address, "--grpc")
     try:
         return server, Address(address.host, server.add_insecure_port(str(address)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import uuid
 from collections.abc import Awaitable, Callable
 from importlib.metadata import version
@@ -13,8 +14,9 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
 from ascribe.core.errors import InputError
-from ascribe.serve import codec
+from ascribe.serve import codec, jobs_rest
 from ascribe.serve.faults import AbandonedError, Problem, TooLargeError, UnsupportedError, problem_of
+from ascribe.serve.longer import Longer
 from ascribe.serve.messages import AttributionAsked
 from ascribe.serve.observe import Entry, Log
 from ascribe.serve.service import Service
@@ -31,30 +33,42 @@ SWALLOWED = 4  # times the limit: how much of an oversize body is still read, so
 T = TypeVar("T")
 
 
-def door(service: Service, settings: Settings, log: Log) -> FastAPI:
-    """The app with its routes; everything is asked of `service`."""
+Told = Callable[[Any], tuple[int, dict[str, str]]]  # status and headers of an answer
+
+
+def _plain(answer: Any) -> tuple[int, dict[str, str]]:
+    return 200, {}
+
+
+def door(service: Service, settings: Settings, log: Log, longer: Longer | None = None) -> FastAPI:
+    """The app with its routes; everything is asked of `service`, and of `longer` what outlives a request."""
     app = FastAPI(title="Ascribe", version=version("ascribe"), docs_url=None, redoc_url=None, openapi_url=None)
 
-    async def answered(request: Request, verb: str, call: Callable[[Entry, bytes], Awaitable[Any]]) -> Response:
+    async def answered(
+        request: Request, verb: str, call: Callable[[Entry, bytes], Awaitable[Any]], told: Told = _plain
+    ) -> Response:
         """One POST from bytes to bytes, with its log line."""
         with log.request("http", verb, _request_id(request)) as entry:
             try:
                 body = await _body(request, settings.max_body_bytes)
                 answer = await _unless_gone(request, call(entry, body))
                 raw = await service.aside(entry.rows * ROW_BYTES, lambda: codec.encode(answer))
-                return Response(raw, media_type=JSON, headers={"X-Request-Id": entry.request_id})
+                status, more = told(answer)
+                return Response(raw, status, {"X-Request-Id": entry.request_id, **more}, JSON)
             except Exception as exc:
                 problem = problem_of(exc)
                 entry.failed(problem, exc)
                 return _problem(problem, entry.request_id, request.url.path)
 
-    async def looked_up(request: Request, verb: str, ask: Callable[[Entry], Awaitable[Any]]) -> Response:
+    async def looked_up(
+        request: Request, verb: str, ask: Callable[[Entry], Awaitable[Any]], told: Told = _plain
+    ) -> Response:
         """One GET that has to ask elsewhere, with its log line."""
         with log.request("http", verb, _request_id(request)) as entry:
             try:
                 answer = await ask(entry)
-                headers = {"X-Request-Id": entry.request_id}
-                return Response(codec.encode(answer), media_type=JSON, headers=headers)
+                status, more = told(answer)
+                return Response(codec.encode(answer), status, {"X-Request-Id": entry.request_id, **more}, JSON)
             except Exception as exc:
                 problem = problem_of(exc)
                 entry.failed(problem, exc)
@@ -68,11 +82,12 @@ def door(service: Service, settings: Settings, log: Log) -> FastAPI:
         entry.asked(len(rows), answer.model, answer.version, answer.method)
         return answer
 
-    async def predict(entry: Entry, body: bytes) -> Any:
+    async def predict(explain: str | None, entry: Entry, body: bytes) -> Any:
         asked, rows = await service.aside(len(body), lambda: codec.decode_prediction(body, settings.max_rows))
         asked.request_id = entry.request_id = _own_id(asked.request_id, entry)
+        asked.explain = asked.explain or explain
         entry.asked(len(rows), asked.model, asked.version)
-        answer = await service.predict(asked, rows)
+        answer = await (longer.later if longer else service).predict(asked, rows)
         entry.asked(len(rows), answer.model, answer.version)
         return answer
 
@@ -90,11 +105,14 @@ def door(service: Service, settings: Settings, log: Log) -> FastAPI:
 
     @app.post("/v1/predictions")
     async def predictions(request: Request) -> Response:
-        return await answered(request, "prediction", predict)
+        return await answered(request, "prediction", functools.partial(predict, request.query_params.get("explain")))
 
     @app.post("/v1/energy")
     async def energies(request: Request) -> Response:
         return await answered(request, "energy", energy)
+
+    if longer:
+        jobs_rest.add_to(app, service, longer, settings, log, answered, looked_up, _own_id)
 
     @app.get("/v1/models")
     async def models(request: Request) -> Response:

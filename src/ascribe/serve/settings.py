@@ -25,6 +25,9 @@ class Settings(BaseSettings):
     `poll_s`: how often a channel is asked whether it moved, give or take a fifth. `admin_token`: what admin calls must
     bear (None or empty: there are no admin calls). `shadow_share`: of live requests that a candidate explains too.
     `lake`: URI whose state tells of nodes, readers and runs, and takes a sample of answered rows.
+    `jobs`: where jobs and late attributions lie, a URI that processes share (None: a folder of this process alone);
+    `jobs_keep_s`, `later_keep_s`: how long after they ended; `max_jobs` may wait, of `max_job_rows` each; `max_later`
+    attributions may be under way or waiting to be fetched. `stream_chunks`: of one stream, answered at a time.
     """
 
     model_config = SettingsConfigDict(env_prefix="ASCRIBE_", frozen=True, extra="ignore")
@@ -45,6 +48,13 @@ class Settings(BaseSettings):
     admin_token: SecretStr | None = None
     shadow_share: float = Field(0.1, ge=0, le=1)
     lake: str | None = None
+    jobs: str | None = None
+    jobs_keep_s: float = Field(86400.0, gt=0)
+    max_jobs: int = Field(64, ge=1)
+    max_job_rows: int = Field(100_000, ge=1)
+    max_later: int = Field(1024, ge=1)
+    later_keep_s: float = Field(600.0, gt=0)
+    stream_chunks: int = Field(8, ge=1)
 
 
 def from_environment() -> Settings:
