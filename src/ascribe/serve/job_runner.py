@@ -21,7 +21,6 @@ from ascribe.serve.versions import now
 
 __all__ = ["Runner"]
 
-LEASE_S = 30.0
 SWEEP_S = 60.0
 AGAIN_S = 5.0  # after a store that could not be used
 TAKEOVERS = 16  # versions that may answer one job, one after another, before it is given up
@@ -39,7 +38,7 @@ class Runner:
 
     def __init__(
         self, records: Records, explain: Explain, version: Callable[[AttributionAsked], str], log: Log,
-        poll_s: float | None, keep_s: float, lease_s: float = LEASE_S,
+        poll_s: float | None, keep_s: float, lease_s: float,
     ) -> None:  # fmt: skip
         self._records, self._explain, self._version, self._log = records, explain, version, log
         self._poll_s, self._keep_s, self._lease_s = poll_s, keep_s, lease_s

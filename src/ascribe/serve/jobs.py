@@ -44,7 +44,7 @@ class Jobs:
         self._settings, self._version = settings, version
         self._records = Records(place.store)
         poll_s = settings.poll_s if place.shared else None
-        self._runner = Runner(self._records, explain, version, log, poll_s, settings.jobs_keep_s)
+        self._runner = Runner(self._records, explain, version, log, poll_s, settings.jobs_keep_s, settings.jobs_lease_s)
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
-from starlette.responses import StreamingResponse
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope, Send
 
 from ascribe.core.errors import InputError
 from ascribe.serve import codec
@@ -92,7 +94,23 @@ def add_to(
                         entry.asked(entry.rows + len(held.response.attributions), held.response.model, None)
                     yield codec.encode(held) + b"\n"
 
-        return StreamingResponse(lines(), media_type=LINES, headers={"X-Request-Id": request_id})
+        return _Lines(lines(), {"X-Request-Id": request_id})
+
+
+class _Lines(Response):
+    """Lines as they are made. Starlette's own streaming response would swallow parts of the body that is still read."""
+
+    def __init__(self, lines: AsyncIterator[bytes], headers: dict[str, str]) -> None:
+        super().__init__(headers=headers, media_type=LINES)
+        self._lines = lines
+        del self.headers["content-length"]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        with suppress(ClientDisconnect):
+            async for line in self._lines:
+                await send({"type": "http.response.body", "body": line, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 async def _answer(service: Service, settings: Settings, number: int, line: bytes, request_id: str) -> ChunkAnswer:

@@ -75,9 +75,10 @@ class LongVerbs(attribution_pb2_grpc.AttributionServiceServicer):
         async def call(entry: Entry, request: Any) -> tuple[pb.AttributionResponse, int]:
             held = self._held().jobs
             card = await held.card(request.id, _caller(context))
+            page = min(left, PAGE_ROWS) if request.limit else PAGE_ROWS
             if request.limit < 0:
                 raise InputError("limit is the number of rows wanted, or 0 for all")
-            answer = await held.result(request.id, at, min(left, PAGE_ROWS) or PAGE_ROWS, _caller(context))
+            answer = await held.result(request.id, at, page, _caller(context))
             if isinstance(answer, JobCard):
                 raise CapabilityError(f"job {card.id} is {card.state}, {card.done} of {card.total} rows: ask again")
             return convert.attributions(answer), card.total

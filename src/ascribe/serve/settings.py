@@ -26,7 +26,8 @@ class Settings(BaseSettings):
     bear (None or empty: there are no admin calls). `shadow_share`: of live requests that a candidate explains too.
     `lake`: URI whose state tells of nodes, readers and runs, and takes a sample of answered rows.
     `jobs`: where jobs and late attributions lie, a URI that processes share (None: a folder of this process alone);
-    `jobs_keep_s`, `later_keep_s`: how long after they ended; `max_jobs` may wait, of `max_job_rows` each; `max_later`
+    `jobs_keep_s`, `later_keep_s`: how long after they ended; `jobs_lease_s`: silence of a process after which another
+    takes its job up; `max_jobs` may wait, of `max_job_rows` each; `max_later`
     attributions may be under way or waiting to be fetched. `stream_chunks`: of one stream, answered at a time.
     """
 
@@ -50,6 +51,7 @@ class Settings(BaseSettings):
     lake: str | None = None
     jobs: str | None = None
     jobs_keep_s: float = Field(86400.0, gt=0)
+    jobs_lease_s: float = Field(30.0, gt=0)
     max_jobs: int = Field(64, ge=1)
     max_job_rows: int = Field(100_000, ge=1)
     max_later: int = Field(1024, ge=1)
