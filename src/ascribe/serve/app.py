@@ -22,6 +22,7 @@ from ascribe.core.errors import InputError, ServiceError
 from ascribe.serve import auth, memory, oip_rpc, porch_grpc, porch_http, rest, rpc, tls
 from ascribe.serve.address import Address, bind, parse, probe
 from ascribe.serve.live import Sampled
+from ascribe.serve.longer import Longer, longer
 from ascribe.serve.observe import Log
 from ascribe.serve.observed import Observed
 from ascribe.serve.rates import Rates
@@ -94,10 +95,12 @@ async def serve(
     ):
         rates = Rates(settings.rate_per_s, settings.burst_s, settings.workers)
         service = Service(versions, settings, pool, rollout, beside, telemetry, sampled, predictors, seen.meter, rates)
-        words = rpc.Health()
-        rpc_server, rpc_at = _grpc_server(parse(grpc_address, "--grpc"), service, settings, seen, words, known, secured)
+        words, held = rpc.Health(), longer(service, settings, log)
+        rpc_server, rpc_at = _grpc_server(
+            parse(grpc_address, "--grpc"), service, settings, seen, words, held, known, secured
+        )
         at = Addresses(f"{'https' if secured else 'http'}://{Address(*listener.getsockname()[:2])}", str(rpc_at))
-        inner = rest.door(service, settings, log)
+        inner = rest.door(service, settings, log, held)
         web = _Http(
             uvicorn.Config(
                 porch_http.Porch(seen.around(inner, parse(http, "--http").host), known, settings, log),
@@ -125,6 +128,7 @@ async def serve(
             took = round((time.perf_counter() - start) * 1000)
             _say_ready(log, leases, at, took)
             rollout.start()
+            held.jobs.start()
             if beside:
                 beside.start()
             if sampled:
@@ -137,6 +141,7 @@ async def serve(
             log.event("draining")
         finally:
             service.drain()
+            await held.jobs.stop()
             for thread in (rollout, beside, sampled):
                 if thread:
                     thread.stop()
@@ -146,6 +151,7 @@ async def serve(
             await rpc_server.stop(settings.grace_s)
             web.should_exit = True
             await web_task
+            await held.stop()
             pool.shutdown(wait=False, cancel_futures=True)
             for thread in (rollout, beside, sampled):
                 if thread:
@@ -229,6 +235,7 @@ def _grpc_server(
     settings: Settings,
     seen: Observed,
     words: rpc.Health,
+    held: Longer,
     known: auth.Auth,
     secured: tls.Tls | None,
 ) -> tuple[grpc.aio.Server, Address]:
@@ -241,7 +248,7 @@ def _grpc_server(
             ("grpc.max_send_message_length", -1),
         ],
     )
-    rpc.attach(server, rpc.Door(service, settings, seen.log), words, settings.reflection)
+    rpc.attach(server, rpc.Door(service, settings, seen.log, held), words, settings.reflection)
     oip_rpc.attach(server, oip_rpc.Door(service, settings, seen.log))
     if settings.workers == 1:
         probe(address, "--grpc")

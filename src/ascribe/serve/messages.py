@@ -81,13 +81,20 @@ class AttributionBody(AttributionAsked, kw_only=True, forbid_unknown_fields=True
 
 
 class PredictionAsked(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """Which model predicts; None (or empty) as in AttributionAsked."""
+    """Which model predicts; None (or empty) as in AttributionAsked. With `explain` = "later" the rows are explained
+    too, as `tier`, `target_stderr`, `max_latency_ms` and `groups` say, and the answer has an `attribution_id`.
+    """
 
     model: str | None = None
     version: str | None = None
     request_id: str | None = None
     labels: dict[str, str] | None = None
     output: str | None = None
+    explain: str | None = None
+    tier: str | None = None
+    target_stderr: float | None = None
+    max_latency_ms: float | None = None
+    groups: dict[str, list[str]] | None = None
 
 
 class PredictionBody(PredictionAsked, kw_only=True, forbid_unknown_fields=True):
@@ -118,6 +125,7 @@ class PredictionResponse(msgspec.Struct):
     request_id: str
     timings_ms: dict[str, float]
     predictions: list[Prediction]
+    attribution_id: str = ""
 
 
 class EnergyAsked(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):

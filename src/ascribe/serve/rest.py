@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from importlib.metadata import version
@@ -14,11 +15,12 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
 from ascribe.core.errors import InputError
-from ascribe.serve import arrow_rest, codec, oip_rest
+from ascribe.serve import arrow_rest, codec, jobs_rest, oip_rest
 from ascribe.serve.audit import audited
 from ascribe.serve.callers import current
 from ascribe.serve.faults import AbandonedError, Problem, UnsupportedError, problem_of
 from ascribe.serve.limits import check_depth, read_body
+from ascribe.serve.longer import Longer
 from ascribe.serve.messages import AttributionAsked
 from ascribe.serve.observe import Entry, Log
 from ascribe.serve.service import Service
@@ -36,13 +38,21 @@ TENSORS = "inference-header-content-length"  # JSON with bytes behind it
 T = TypeVar("T")
 
 
-def door(service: Service, settings: Settings, log: Log) -> FastAPI:
-    """The app with its routes; everything is asked of `service`."""
+Told = Callable[[Any], tuple[int, dict[str, str]]]  # status and headers of an answer
+
+
+def _plain(answer: Any) -> tuple[int, dict[str, str]]:
+    return 200, {}
+
+
+def door(service: Service, settings: Settings, log: Log, longer: Longer | None = None) -> FastAPI:
+    """The app with its routes; everything is asked of `service`, and of `longer` what outlives a request."""
     app = FastAPI(title="Ascribe", version=version("ascribe"), docs_url=None, redoc_url=None, openapi_url=None)
 
     async def answered(
-        request: Request, verb: str, call: Callable[[Entry, bytes], Awaitable[Any]], media: Sequence[str] = (JSON,)
-    ) -> Response:
+        request: Request, verb: str, call: Callable[[Entry, bytes], Awaitable[Any]], media: Sequence[str] = (JSON,),
+        told: Told = _plain,
+    ) -> Response:  # fmt: skip
         """One POST from bytes of a media type to bytes, with its log line; a Response is sent as it is."""
         with log.request("http", verb, _request_id(request)) as entry:
             try:
@@ -52,19 +62,22 @@ def door(service: Service, settings: Settings, log: Log) -> FastAPI:
                     answer.headers["X-Request-Id"] = entry.request_id
                     return answer
                 raw = await service.aside(entry.rows * ROW_BYTES, lambda: codec.encode(answer))
-                return Response(raw, media_type=JSON, headers={"X-Request-Id": entry.request_id})
+                status, more = told(answer)
+                return Response(raw, status, {"X-Request-Id": entry.request_id, **more}, JSON)
             except Exception as exc:
                 problem = problem_of(exc)
                 entry.failed(problem, exc)
                 return _problem(problem, entry.request_id, request.url.path)
 
-    async def looked_up(request: Request, verb: str, ask: Callable[[Entry], Awaitable[Any]]) -> Response:
+    async def looked_up(
+        request: Request, verb: str, ask: Callable[[Entry], Awaitable[Any]], told: Told = _plain
+    ) -> Response:
         """One GET that has to ask elsewhere, with its log line."""
         with log.request("http", verb, _request_id(request)) as entry:
             try:
                 answer = await ask(entry)
-                headers = {"X-Request-Id": entry.request_id}
-                return Response(codec.encode(answer), media_type=JSON, headers=headers)
+                status, more = told(answer)
+                return Response(codec.encode(answer), status, {"X-Request-Id": entry.request_id, **more}, JSON)
             except Exception as exc:
                 problem = problem_of(exc)
                 entry.failed(problem, exc)
@@ -78,11 +91,12 @@ def door(service: Service, settings: Settings, log: Log) -> FastAPI:
         entry.asked(len(rows), answer.model, answer.version, answer.method)
         return answer
 
-    async def predict(entry: Entry, body: bytes) -> Any:
+    async def predict(explain: str | None, entry: Entry, body: bytes) -> Any:
         asked, rows = await service.aside(len(body), lambda: codec.decode_prediction(body, settings.max_rows))
         asked.request_id = entry.request_id = _own_id(asked.request_id, entry)
+        asked.explain = asked.explain or explain
         entry.asked(len(rows), asked.model, asked.version)
-        answer = await service.predict(asked, rows, current())
+        answer = await (longer.later if longer else service).predict(asked, rows, current())
         entry.asked(len(rows), answer.model, answer.version)
         return answer
 
@@ -101,12 +115,16 @@ def door(service: Service, settings: Settings, log: Log) -> FastAPI:
 
     @app.post("/v1/predictions")
     async def predictions(request: Request) -> Response:
-        call = arrow_rest.reader(request, service, settings, explain=False) or predict
+        later = functools.partial(predict, request.query_params.get("explain"))
+        call = arrow_rest.reader(request, service, settings, explain=False) or later
         return await answered(request, "prediction", call, arrow_rest.MEDIA)
 
     @app.post("/v1/energy")
     async def energies(request: Request) -> Response:
         return await answered(request, "energy", energy)
+
+    if longer:
+        jobs_rest.add_to(app, service, longer, settings, log, answered, looked_up, _own_id)
 
     @app.get("/v1/models")
     async def models(request: Request) -> Response:

@@ -19,10 +19,12 @@ from grpc_status import rpc_status
 from ascribe.core.errors import InputError
 from ascribe.serve import codec
 from ascribe.serve import messages as said
+from ascribe.serve import rpc_messages as convert
 from ascribe.serve.callers import current
 from ascribe.serve.faults import DeadlineError, Problem, problem_of
-from ascribe.serve.observe import Entry, Log, stage
-from ascribe.serve.rows import Row
+from ascribe.serve.jobs_rpc import LongVerbs
+from ascribe.serve.longer import Longer
+from ascribe.serve.observe import Entry, Log
 from ascribe.serve.service import Service
 from ascribe.serve.settings import Settings
 from ascribe.serve.wire import attribution_pb2 as pb
@@ -36,11 +38,11 @@ TEXT = 300  # characters of a status, for the same reason
 ROW_BYTES = 500  # about, of one row's answer
 
 
-class Door(attribution_pb2_grpc.AttributionServiceServicer):
-    """Messages to the service and back."""
+class Door(LongVerbs):
+    """Messages to the service and back; `longer`: what outlives a request."""
 
-    def __init__(self, service: Service, settings: Settings, log: Log) -> None:
-        self._service, self._settings, self._log = service, settings, log
+    def __init__(self, service: Service, settings: Settings, log: Log, longer: Longer | None = None) -> None:
+        self._service, self._settings, self._log, self._longer = service, settings, log, longer
 
     async def GetAttribution(self, request: pb.AttributionRequest, context: Context) -> pb.AttributionResponse:  # noqa: N802
         return await self._answered("attribution", request, context, self._attribute)
@@ -52,10 +54,13 @@ class Door(attribution_pb2_grpc.AttributionServiceServicer):
         return await self._answered("energy", request, context, self._energy)
 
     async def _answered(
-        self, verb: str, request: Any, context: Context, call: Callable[[Entry, Any], Awaitable[Any]]
-    ) -> Any:
-        """One call with its log line; a fault becomes a rich status. Cancellation and the deadline stop the work."""
-        with self._log.request("grpc", verb, request.request_id or uuid.uuid4().hex) as entry:
+        self, verb: str, request: Any, context: Context, call: Callable[[Entry, Any], Awaitable[Any]],
+        most: int | None = None,
+    ) -> Any:  # fmt: skip
+        """One call with its log line; a fault becomes a rich status. Cancellation and the deadline stop the work.
+        `most` rows may be sent, by default those of one request.
+        """
+        with self._log.request("grpc", verb, getattr(request, "request_id", "") or uuid.uuid4().hex) as entry:
             try:
                 entry.left_s = left = context.time_remaining()
                 if left is not None and left <= 0:
@@ -63,8 +68,9 @@ class Door(attribution_pb2_grpc.AttributionServiceServicer):
                 if not codec.usable_id(entry.request_id):
                     entry.request_id = uuid.uuid4().hex
                     raise InputError("request_id: use letters, digits, '.', '_', ':' and '-', at most 128")
-                entry.asked(len(request.feature_vector), request.model, request.version)
-                codec.check_rows_limit(len(request.feature_vector), self._settings.max_rows)
+                if hasattr(request, "feature_vector"):
+                    entry.asked(len(request.feature_vector), request.model, request.version)
+                    codec.check_rows_limit(len(request.feature_vector), most or self._settings.max_rows)
                 return await call(entry, request)
             except Exception as exc:
                 problem = problem_of(exc)
@@ -74,43 +80,31 @@ class Door(attribution_pb2_grpc.AttributionServiceServicer):
     async def _attribute(self, entry: Entry, request: pb.AttributionRequest) -> pb.AttributionResponse:
         entry.method = request.method[:64]
         size = len(request.feature_vector) * ROW_BYTES
-        rows = await self._service.aside(size, lambda: _rows(request.feature_vector))
-        asked = said.AttributionAsked(
-            model=request.model,
-            version=request.version,
-            method=request.method,
-            estimator=request.estimator,
-            budget=request.budget if request.HasField("budget") else None,
-            samples=request.samples if request.HasField("samples") else None,
-            seed=request.seed,
-            groups={name: list(group.names) for name, group in request.groups.items()},
-            request_id=entry.request_id,
-            value=request.value,
-            target_stderr=request.target_stderr if request.HasField("target_stderr") else None,
-            tier=request.tier,
-            max_latency_ms=request.max_latency_ms if request.HasField("max_latency_ms") else None,
-            labels=dict(request.labels),
-            output=request.output,
-            allow_lower_tier=request.allow_lower_tier,
-        )
+        rows = await self._service.aside(size, lambda: convert.rows(request.feature_vector))
+        asked = convert.asked(request, entry.request_id)
         answer = await self._service.attribute(asked, rows, current(), entry.left_s)
         entry.asked(len(rows), answer.model, answer.version, answer.method)
-        return await self._service.aside(size, lambda: _attributions(answer))
+        return await self._service.aside(size, lambda: convert.attributions(answer))
 
     async def _predict(self, entry: Entry, request: pb.PredictionRequest) -> pb.PredictionResponse:
         size = len(request.feature_vector) * ROW_BYTES
-        rows = await self._service.aside(size, lambda: _rows(request.feature_vector))
+        rows = await self._service.aside(size, lambda: convert.rows(request.feature_vector))
         asked = said.PredictionAsked(
             model=request.model, version=request.version, request_id=entry.request_id, labels=dict(request.labels),
-            output=request.output,
+            output=request.output, explain=request.explain, tier=request.tier,
+            target_stderr=request.target_stderr if request.HasField("target_stderr") else None,
+            max_latency_ms=request.max_latency_ms if request.HasField("max_latency_ms") else None,
+            groups={name: list(group.names) for name, group in request.groups.items()},
         )  # fmt: skip
-        answer = await self._service.predict(asked, rows, current(), entry.left_s)
+        answer = await (self._longer.later if self._longer else self._service).predict(
+            asked, rows, current(), entry.left_s
+        )
         entry.asked(len(rows), answer.model, answer.version)
-        return await self._service.aside(size, lambda: _predictions(answer))
+        return await self._service.aside(size, lambda: convert.predictions(answer))
 
     async def _energy(self, entry: Entry, request: pb.EnergyRequest) -> pb.EnergyResponse:
         size = len(request.feature_vector) * ROW_BYTES
-        rows = await self._service.aside(size, lambda: _rows(request.feature_vector))
+        rows = await self._service.aside(size, lambda: convert.rows(request.feature_vector))
         asked = said.EnergyAsked(
             model=request.model,
             version=request.version,
@@ -120,50 +114,7 @@ class Door(attribution_pb2_grpc.AttributionServiceServicer):
         )
         answer = await self._service.energy(asked, rows, current())
         entry.asked(len(rows), answer.model, answer.version)
-        return await self._service.aside(size, lambda: _energies(answer))
-
-
-@stage("decode")
-def _rows(vectors: Any) -> list[Row]:
-    """Rows of a message; empty names or units are left out."""
-    return [
-        Row(
-            v.id,
-            list(v.names) or None,
-            list(v.values),
-            list(v.units) or None,
-            v.measured_w if v.HasField("measured_w") else None,
-        )
-        for v in vectors
-    ]
-
-
-def _fields(struct: Any, *but: str) -> dict[str, Any]:
-    """A struct's fields under the same names in the message; what is None stays absent."""
-    return {f: v for f in struct.__struct_fields__ if f not in but and (v := getattr(struct, f)) is not None}
-
-
-@stage("encode")
-def _attributions(answer: said.AttributionResponse) -> pb.AttributionResponse:
-    rows = [pb.Attribution(**_fields(row)) for row in answer.attributions]
-    return pb.AttributionResponse(**_fields(answer, "attributions"), attributions=rows)
-
-
-@stage("encode")
-def _predictions(answer: said.PredictionResponse) -> pb.PredictionResponse:
-    rows = [pb.Prediction(**_fields(row)) for row in answer.predictions]
-    return pb.PredictionResponse(**_fields(answer, "predictions"), predictions=rows)
-
-
-@stage("encode")
-def _energies(answer: said.EnergyResponse) -> pb.EnergyResponse:
-    rows = [
-        (pb.RowEnergy(**_fields(row, "coalitions")), [pb.CoalitionEnergy(**_fields(c)) for c in row.coalitions])
-        for row in answer.energies
-    ]
-    for row, coalitions in rows:
-        row.coalitions.extend(coalitions)
-    return pb.EnergyResponse(**_fields(answer, "energies"), energies=[row for row, _ in rows])
+        return await self._service.aside(size, lambda: convert.energies(answer))
 
 
 async def refuse(problem: Problem, entry: Entry, context: Context) -> Any:

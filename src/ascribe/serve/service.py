@@ -103,6 +103,12 @@ class Service:
         """Whether requests wait for a thread."""
         return self._explaining.requests_waiting() + self._running > self._threads
 
+    def version(self, asked: AttributionAsked) -> str:
+        """Which version would answer. Raises as `attribute` for models that are not served."""
+        lease = self._versions.lease(asked.model, asked.version, asked.labels)
+        lease.output(asked.output)
+        return lease.version
+
     def names(self) -> list[str]:
         """Of the models that are served. Raises UnavailableError."""
         if not self._versions.loaded:

@@ -38,6 +38,10 @@ class Settings(BaseSettings):
     (None: where that is on loopback); `metrics_http`: its own HOST:PORT instead; `metrics_dir`: where processes of one
     server leave their counts for each other. `debug_page`: GET /debug beside it. `traces_exporter`: otlp, console or
     none, of the variable OTEL_TRACES_EXPORTER.
+    `jobs`: where jobs and late attributions lie, a URI that processes share (None: a folder of this process alone);
+    `jobs_keep_s`, `later_keep_s`: how long after they ended; `jobs_lease_s`: silence of a process after which another
+    takes its job up; `max_jobs` may wait, of `max_job_rows` each; `max_later`
+    attributions may be under way or waiting to be fetched. `stream_chunks`: of one stream, answered at a time.
     """
 
     model_config = SettingsConfigDict(env_prefix="ASCRIBE_", frozen=True, extra="ignore", populate_by_name=True)
@@ -90,6 +94,14 @@ class Settings(BaseSettings):
     metrics_dir: Path | None = None
     debug_page: bool = False
     traces_exporter: str = Field("none", validation_alias="OTEL_TRACES_EXPORTER")
+    jobs: str | None = None
+    jobs_keep_s: float = Field(86400.0, gt=0)
+    jobs_lease_s: float = Field(30.0, gt=0)
+    max_jobs: int = Field(64, ge=1)
+    max_job_rows: int = Field(100_000, ge=1)
+    max_later: int = Field(1024, ge=1)
+    later_keep_s: float = Field(600.0, gt=0)
+    stream_chunks: int = Field(8, ge=1)
 
 
 def from_environment() -> Settings:
