@@ -20,8 +20,8 @@ from ascribe.serve.rows import Row
 from ascribe.serve.tensors import MATRIX, Tensor, answered, checked_outputs, explained, rows_of
 
 __all__ = [
-    "EXTENSIONS", "NAME", "Asked", "Given", "Index", "Metadata", "Ready", "Room", "TensorCard", "Wish", "index",
-    "infer", "metadata", "model", "ready", "request_id", "understood", "within",
+    "EXTENSIONS", "KNOWN", "NAME", "Asked", "Given", "Index", "Metadata", "Ready", "Room", "TensorCard", "Wish",
+    "index", "infer", "metadata", "model", "ready", "request_id", "understood", "within",
 ]  # fmt: skip
 
 NAME = "ascribe"

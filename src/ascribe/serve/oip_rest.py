@@ -41,7 +41,7 @@ class InferInput(msgspec.Struct, forbid_unknown_fields=True):
     name: str
     shape: list[int]
     datatype: str
-    data: msgspec.Raw = msgspec.Raw()
+    data: msgspec.Raw = msgspec.field(default_factory=msgspec.Raw)
     parameters: dict[str, oip.Scalar] | None = None
 
 

@@ -15,7 +15,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
 from ascribe.core.errors import InputError
-from ascribe.serve import arrow_rest, codec, jobs_rest, oip_rest
+from ascribe.serve import arrow_rest, codec, jobs_rest, oip_rest, openapi
 from ascribe.serve.audit import audited
 from ascribe.serve.callers import current
 from ascribe.serve.faults import AbandonedError, Problem, UnsupportedError, problem_of
@@ -125,6 +125,8 @@ def door(service: Service, settings: Settings, log: Log, longer: Longer | None =
 
     if longer:
         jobs_rest.add_to(app, service, longer, settings, log, answered, looked_up, _own_id)
+    oip_rest.add(app, service, settings, answered, _got)
+    openapi.add(app, service, _got)
 
     @app.get("/v1/models")
     async def models(request: Request) -> Response:
@@ -170,8 +172,6 @@ def door(service: Service, settings: Settings, log: Log, longer: Longer | None =
                 return await service.admin(verb, model, current())
 
         return await answered(request, f"admin {verb[:20]}", act)
-
-    oip_rest.add(app, service, settings, answered, _got)
 
     @app.get("/v2/health/live")
     async def live(request: Request) -> Response:
