@@ -140,7 +140,7 @@ def test_an_unknown_key_and_a_wrong_one_are_told_the_same(asked):
     assert told.pop()[0] == 401
     assert {event["caller"] for event in asked.audits()} == {"unknown"}
     assert {"no such key", "no credentials"} <= {event["reason"] for event in asked.audits()}
-    assert all(event["peer"] for event in asked.audits())
+    assert all(event["peer"] and event["asked"] for event in asked.audits())
 
 
 def test_every_refused_key_is_compared_with_every_key(tmp_path, monkeypatch):

@@ -193,6 +193,13 @@ def test_headers_that_do_not_arrive_are_not_waited_for(small, sent):
             assert connection.recv(100) == b""
 
 
+def test_a_grpc_connection_that_says_nothing_is_closed(small):
+    host, _, port = small.at.grpc.rpartition(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection, suppress(ConnectionResetError):
+        while connection.recv(4096):  # the server's own first frames
+            pass
+
+
 def test_a_connection_in_use_is_not_cut_by_the_time_for_headers(small):
     with raw(small) as connection:
         for _ in range(3):

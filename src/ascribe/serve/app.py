@@ -246,6 +246,7 @@ def _grpc_server(
             ("grpc.so_reuseport", int(settings.workers > 1)),  # or a second server would share the port in silence
             ("grpc.max_receive_message_length", settings.max_body_bytes),
             ("grpc.max_send_message_length", -1),
+            ("grpc.server_handshake_timeout_ms", round(settings.header_s * 1000)),
         ],
     )
     rpc.attach(server, rpc.Door(service, settings, seen.log, held), words, settings.reflection)

@@ -28,9 +28,11 @@ def audited(log: Log, action: str, caller: Caller, entry: Entry) -> Iterator[Non
         )  # fmt: skip
 
 
-def turned_away(log: Log, entry: Entry, why: str, peer: str) -> None:
-    """One line of a login that was refused. `peer`: the network address it came from."""
+def turned_away(log: Log, entry: Entry, why: str, peer: str, asked: str) -> None:
+    """One line of a login that was refused. `peer`: the network address it came from; `asked`: the route or call, which
+    is text of somebody unknown, and so no name of a metric.
+    """
     log.event(
         "audit", action="login", caller="unknown", outcome="auth", reason=why, peer=peer, transport=entry.transport,
-        verb=entry.verb, request_id=entry.request_id,
+        asked=asked[:SHORT], request_id=entry.request_id,
     )  # fmt: skip

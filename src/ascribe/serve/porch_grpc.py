@@ -45,14 +45,13 @@ class Porch(grpc.aio.ServerInterceptor):
             for call in (handler.unary_unary, handler.unary_stream, handler.stream_unary, handler.stream_stream)
             if call
         )
-        verb = details.method[-64:]
 
         async def once(request: Any, context: Context) -> Any:
-            await self._come_in(verb, context)
+            await self._come_in(details.method, context)
             return await inner(request, context)
 
         async def streamed(request: Any, context: Context) -> AsyncIterator[Any]:
-            await self._come_in(verb, context)
+            await self._come_in(details.method, context)
             answers = inner(request, context)
             if inspect.isawaitable(answers):  # it writes through the context
                 await answers
@@ -62,17 +61,17 @@ class Porch(grpc.aio.ServerInterceptor):
 
         return KINDS[kind](streamed if kind[1] else once, handler.request_deserializer, handler.response_serializer)
 
-    async def _come_in(self, verb: str, context: Context) -> None:
+    async def _come_in(self, asked: str, context: Context) -> None:
         """Raises what ends a call, once it was refused."""
         try:
             entered(await self._auth.identify(_by_name(context.invocation_metadata()), _peer(context)))
             return
         except Exception as exc:
             problem = problem_of(exc)
-            with self._log.request("grpc", verb, uuid.uuid4().hex) as entry:
+            with self._log.request("grpc", "refused", uuid.uuid4().hex) as entry:
                 entry.failed(problem, exc)
                 if isinstance(exc, UnknownCallerError):
-                    turned_away(self._log, entry, exc.why, context.peer())
+                    turned_away(self._log, entry, exc.why, context.peer(), asked)
         await refuse(problem, entry, context)
 
 

@@ -47,10 +47,11 @@ class Porch:
     def _refuse(self, exc: Exception, request: Request) -> ASGIApp:
         problem = problem_of(exc)
         request_id, answer = refusal(problem, request)
-        with self._log.request("http", f"{request.method} {request.url.path}"[:64], request_id) as entry:
+        with self._log.request("http", "refused", request_id) as entry:
             entry.failed(problem, exc)
             if isinstance(exc, UnknownCallerError):
-                turned_away(self._log, entry, exc.why, request.client.host if request.client else "")
+                peer = request.client.host if request.client else ""
+                turned_away(self._log, entry, exc.why, peer, f"{request.method} {request.url.path}")
         return answer
 
 

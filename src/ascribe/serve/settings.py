@@ -82,7 +82,7 @@ class Settings(BaseSettings):
     rate_per_s: float | None = Field(None, gt=0)
     burst_s: float = Field(1.0, gt=0)
     max_features: int = Field(16384, ge=1)
-    max_depth: int = Field(64, ge=4)
+    max_depth: int = Field(32, ge=4)
     max_headers: int = Field(100, ge=1)
     max_header_bytes: int = Field(32768, ge=1024)
     max_connections: int = Field(1024, ge=1)

@@ -51,8 +51,11 @@ class Jwks:
         self._task: asyncio.Task[None] | None = None
         place = urlsplit(source)
         self._remote = place.scheme in ("http", "https")
+        self._name = (
+            f"{place.scheme}://{place.hostname}{place.path}" if self._remote else source
+        )  # no password, no query
         if place.scheme == "http" and place.hostname not in LOCAL:
-            raise ServiceError(f"ASCRIBE_JWKS: {source} could be read and changed on its way: use https")
+            raise ServiceError(f"ASCRIBE_JWKS: {self._name} could be read and changed on its way: use https")
         if not self._remote:
             try:
                 self._keys, self._at_s = self._read(), clock()
@@ -89,7 +92,7 @@ class Jwks:
             try:
                 self._keys, self._at_s = await asyncio.to_thread(self._read), self._clock()
             except (OSError, ValueError) as exc:
-                self._told(f"{self._source} cannot be used: {str(exc)[:200]}")
+                self._told(f"{self._name} cannot be used: {str(exc)[:200]}")
 
     def _read(self) -> list[jwt.PyJWK]:
         """Raises OSError, ValueError."""
