@@ -82,7 +82,7 @@ class Metrics:
         )
         self._base_w = counter("base_watts", "Sum over rows of the base value", "model")
         self._share_rows = counter("share_rows", "Rows in the two above", "model")
-        for result in ("loaded", "kept", "failed"):
+        for result in ("loaded", "kept", "failed", "unreachable", "broken"):
             self._reloads.labels(result)
         for reason in ("queue", "rate"):
             self._shed.labels(reason)
@@ -91,6 +91,8 @@ class Metrics:
 
     def snapshot(self) -> Snapshot:
         """Everything as it is now."""
+        for lease in self._held():
+            self._learn(lease.name, lease.version)
         return taken(self.registry)
 
     # The room's: `Meter`.
@@ -204,6 +206,11 @@ class Metrics:
             for lease in self._held():
                 self._features.setdefault(lease.name, set()).update(lease.model.names)
                 self._outputs[lease.name] = lease.model.output
+                for feature in lease.model.names:  # from 0 on, or the first increase is not seen
+                    self._far.labels(feature)
+                    if lease.model.unit == "W":
+                        self._share_w.labels(lease.name, feature, "up")
+                        self._share_w.labels(lease.name, feature, "down")
 
     def _word(self, of: str, word: str, most: int) -> str:
         """The word, while there are not too many."""

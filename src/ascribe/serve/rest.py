@@ -24,6 +24,7 @@ __all__ = ["door"]
 
 JSON = "application/json"
 PROBLEM = "application/problem+json"
+QUIET: Any = {"tracing": False, "metrics": False, "logs": False}  # `traced_doors` does it, the same way for both doors
 SHOWN = 100  # rows' reasons in one body
 ROW_BYTES = 500  # about, of one row's answer
 SWALLOWED = 4  # times the limit: how much of an oversize body is still read, so that its sender hears why
@@ -33,7 +34,9 @@ T = TypeVar("T")
 
 def door(service: Service, settings: Settings, log: Log) -> FastAPI:
     """The app with its routes; everything is asked of `service`."""
-    app = FastAPI(title="Ascribe", version=version("ascribe"), docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        title="Ascribe", version=version("ascribe"), docs_url=None, redoc_url=None, openapi_url=None, telemetry=QUIET,
+    )  # fmt: skip
 
     async def answered(request: Request, verb: str, call: Callable[[Entry, bytes], Awaitable[Any]]) -> Response:
         """One POST from bytes to bytes, with its log line."""

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.train.sources.fleet import database
 from tests.prometheus_server import backfilled, serving
+from tests.train.sources.fleet import database
 
 
 @pytest.fixture(scope="session")
