@@ -186,11 +186,18 @@ def test_a_server_with_these_settings_answers_its_probes(tmp_path, monkeypatch):
     for key, value in environment("ascribe-serve").items():
         if key.startswith("ASCRIBE_"):
             monkeypatch.setenv(key, value)
-    settings = Settings().model_copy(update={"drain_s": 0.0})  # type: ignore[call-arg]
+    told = Settings()  # type: ignore[call-arg]
+    settings = told.model_copy(update={"drain_s": 0.0, "metrics_http": "127.0.0.1:0"})
     with running(place, NAME, settings) as at:
         for kind in ("startupProbe", "readinessProbe", "livenessProbe"):
             with urlopen(at.http + container("ascribe-serve")[kind]["httpGet"]["path"], timeout=30) as reply:
                 assert reply.status == 200
+
+
+def test_metrics_are_scraped_where_they_are():
+    told = pods()["ascribe-serve"]["metadata"]["annotations"]
+    assert environment("ascribe-serve")["ASCRIBE_METRICS_HTTP"] == f"0.0.0.0:{told['prometheus.io/port']}"
+    assert told["prometheus.io/path"] == "/metrics"
 
 
 def test_stopping_takes_less_time_than_it_is_given():

@@ -22,6 +22,7 @@ from ascribe.serve.wire.attribution_pb2_grpc import AttributionServiceStub
 
 from . import tiny
 
+ROOT = Path(__file__).parents[2]
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 TRACEPARENT = {"traceparent": f"00-{TRACE}-{PARENT}-01"}
 BODY = {"feature_vector": {"values": tiny.ROW}}
@@ -53,6 +54,30 @@ thread = threading.Thread(target=work)
 thread.start()
 thread.join()
 print(json.dumps([json.loads(span.to_json()) for span in kept.get_finished_spans()]))
+"""
+
+DURATIONS = """
+import json, sys, tempfile
+from pathlib import Path
+from opentelemetry import metrics
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+import grpc, httpx
+from ascribe.serve.app import running
+from ascribe.serve.settings import Settings
+from ascribe.serve.wire import attribution_pb2 as pb
+from ascribe.serve.wire.attribution_pb2_grpc import AttributionServiceStub
+from tests.serve import tiny
+reader = InMemoryMetricReader()
+metrics.set_meter_provider(MeterProvider([reader]))
+registry, _ = tiny.publish(Path(tempfile.mkdtemp()))
+with running(registry, tiny.NAME, Settings(), write=lambda line: None) as at:
+    httpx.post(at.http + "/v1/predictions", json={"feature_vector": {"values": tiny.ROW}})
+    httpx.get(at.http + "/v2/health/ready")
+    with grpc.insecure_channel(at.grpc) as channel:
+        rows = [pb.FeatureVector(names=list(tiny.ROW), values=tiny.ROW.values())]
+        AttributionServiceStub(channel).GetPrediction(pb.PredictionRequest(feature_vector=rows))
+print(reader.get_metrics_data().to_json())
 """
 
 
@@ -196,6 +221,26 @@ def test_a_batch_links_to_its_members_and_is_nobodys_child():
     assert parents == {one["context"]["span_id"] for one in batches}
 
 
+def test_durations_go_to_opentelemetrys_metrics_once_each_where_there_are_any():
+    pytest.importorskip("opentelemetry.sdk", reason="needs the otel extra")
+    done = subprocess.run([sys.executable, "-c", DURATIONS], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    (resource,) = json.loads(done.stdout)["resource_metrics"]
+    found = {m["name"]: m for scope in resource["scope_metrics"] for m in scope["metrics"]}
+    assert {name: m["unit"] for name, m in found.items()} == {
+        "http.server.request.duration": "s", "rpc.server.call.duration": "s",
+    }  # fmt: skip
+    (web,) = found["http.server.request.duration"]["data"]["data_points"]
+    assert web["count"] == 1
+    assert web["attributes"] == {
+        "http.request.method": "POST", "url.scheme": "http", "http.route": "/v1/predictions",
+        "http.response.status_code": 200,
+    }  # fmt: skip
+    assert web["explicit_bounds"][:3] == [0.005, 0.01, 0.025]
+    (rpc,) = found["rpc.server.call.duration"]["data"]["data_points"]
+    assert rpc["attributes"]["rpc.response.status_code"] == "OK"
+
+
 def test_without_an_sdk_the_callers_trace_still_reaches_the_log(served):
     answer = served.http.post("/v1/predictions", json=BODY, headers=TRACEPARENT)
     line = next(json.loads(raw) for raw in reversed(served.log) if b'"request"' in raw)
@@ -234,6 +279,6 @@ def test_traces_that_cannot_be_had_stop_the_start(word, blocked, said):
 
 
 def test_opentelemetry_is_looked_for_in_one_place():
-    source = Path(__file__).parents[2] / "src" / "ascribe"
+    source = ROOT / "src" / "ascribe"
     users = [path.name for path in source.rglob("*.py") if "opentelemetry" in path.read_text()]
     assert sorted(users) == ["traced_doors.py", "tracing.py"]
