@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -10,6 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -21,6 +23,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from ascribe.core.errors import ServiceError
 from ascribe.serve.app import running
 from ascribe.serve.board import Board
+from ascribe.serve.callers import Caller
 from ascribe.serve.meter import Meter, NoMeter
 from ascribe.serve.metrics import MOST_VERSIONS, MOST_WORDS, OTHER, Metrics
 from ascribe.serve.observe import Entry, Log, noted
@@ -178,11 +181,13 @@ def test_words_of_the_room_are_bounded_too():
 def test_old_versions_let_their_series_go():
     metrics = Metrics(["m"])
     for i in range(3 * MOST_VERSIONS):
-        metrics._learn("m", f"v{i}")
-        metrics.ended(Entry("http", "prediction", "r", "m", f"v{i}"), 0.1)
+        entry = Entry("http", "prediction", "r", "m", f"v{i}", rows=1)
+        metrics.answered(entry, SimpleNamespace(model="m", version=f"v{i}", timings_ms={}))
+        metrics.ended(entry, 0.1)
     found = read(page(metrics.snapshot()).decode())
-    held = {dict(has)["version"] for name, has in found if name == "attribution_requests_total"}
-    assert held == {f"v{i}" for i in range(2 * MOST_VERSIONS, 3 * MOST_VERSIONS)}
+    for counter in ("attribution_requests_total", "attribution_rows_total"):
+        held = {dict(has)["version"] for name, has in found if name == counter}
+        assert held == {f"v{i}" for i in range(2 * MOST_VERSIONS, 3 * MOST_VERSIONS)}
     metrics.ended(Entry("http", "prediction", "r", "m", "v0"), 0.1)
     assert total(page(metrics.snapshot()).decode(), "attribution_requests_total", version=OTHER) == 1
 
@@ -363,11 +368,6 @@ def test_the_log_says_who_asked_and_which_tier_answered(served):
 
 
 def test_a_caller_with_a_name_is_in_the_log():
-    import asyncio
-    from types import SimpleNamespace
-
-    from ascribe.serve.callers import Caller
-
     class Room:
         @noted
         async def predict(self, asked, rows, caller):
@@ -426,6 +426,31 @@ def test_metrics_have_an_address_of_their_own_or_none(tmp_path):
         inside = at.http.replace("0.0.0.0", "127.0.0.1")
         assert httpx.get(inside + "/v2/health/ready").status_code == 200
         assert httpx.get(inside + "/metrics").status_code == 404  # shown to others only where it is said
+
+
+def test_an_address_of_its_own_answers_while_the_server_is_stuck(tmp_path):
+    registry, _ = tiny.publish(tmp_path)
+    stuck, free, log = threading.Event(), threading.Event(), []
+
+    def write(line: bytes) -> None:
+        log.append(line)
+        if b'"request"' in line:  # on the loop itself
+            stuck.set()
+            free.wait(30)
+
+    settings = Settings(metrics_http="127.0.0.1:0", debug_page=True)
+    with running(registry, tiny.NAME, settings, write=write) as at:
+        own = next(json.loads(line)["http"] for line in log if b'"metrics"' in line)
+        asking = threading.Thread(target=lambda: httpx.post(at.http + "/v1/predictions", json=BODY, timeout=40))
+        asking.start()
+        try:
+            assert stuck.wait(20)
+            stacks = httpx.get(own.replace("/metrics", "/debug"), timeout=10).json()["threads"]
+            assert any("test_metrics.py" in line for line in stacks[next(n for n in stacks if "ascribe-serve" in n)])
+            assert total(httpx.get(own, timeout=10).text, "attribution_requests_total") == 1
+        finally:
+            free.set()
+            asking.join()
 
 
 def test_a_metrics_address_that_cannot_be_had_stops_the_start(served, tmp_path):

@@ -42,8 +42,9 @@ class Metrics:
         self._held, self._models = held, set(models)
         self._features: dict[str, set[str]] = {}  # of a model, whatever the version: labels come from manifests alone
         self._outputs: dict[str, str] = {}
-        self._versions: dict[str, dict[str, set[tuple[str, ...]]]] = {name: {} for name in self._models}
+        self._versions: dict[str, dict[str, set[tuple[Counter, tuple[str, ...]]]]] = {name: {} for name in self._models}
         self._words: dict[str, set[str]] = {}
+        self._children: dict[tuple[int, tuple[str, ...]], Any] = {}
         self._lock = threading.Lock()
         registry.register(_Info(held))
 
@@ -82,7 +83,7 @@ class Metrics:
         )
         self._base_w = counter("base_watts", "Sum over rows of the base value", "model")
         self._share_rows = counter("share_rows", "Rows in the two above", "model")
-        for result in ("loaded", "kept", "failed"):
+        for result in ("loaded", "kept", "failed", "unreachable", "broken"):
             self._reloads.labels(result)
         for reason in ("queue", "rate"):
             self._shed.labels(reason)
@@ -91,6 +92,8 @@ class Metrics:
 
     def snapshot(self) -> Snapshot:
         """Everything as it is now."""
+        for lease in self._held():
+            self._learn(lease.name, lease.version)
         return taken(self.registry)
 
     # The room's: `Meter`.
@@ -98,7 +101,7 @@ class Metrics:
     def batch(self, rows: int, waited_s: float, ran_s: float) -> None:
         self._batch_rows.observe(rows)
         self._batch_wait.observe(waited_s)
-        self._stage.labels("batch").observe(ran_s)
+        self._of(self._stage, "batch").observe(ran_s)
 
     def queued(self, rows: int) -> None:
         self._queue_rows.set(rows)
@@ -116,7 +119,7 @@ class Metrics:
 
     def staged(self, stage: str, seconds: float) -> None:
         """A part of a request that the door did: decode, encode."""
-        self._stage.labels(self._word("part", stage, MOST_WORDS)).observe(seconds)
+        self._of(self._stage, self._word("part", stage, MOST_WORDS)).observe(seconds)
 
     def answered(self, entry: Entry, answer: Any) -> None:
         """One answer of the service, in its own words: a message with `model`, `version`, `timings_ms` and rows."""
@@ -124,10 +127,12 @@ class Metrics:
         who = self._who(entry)
         for name, ms in answer.timings_ms.items():
             if name == "queue":
-                self._queue.labels(*who).observe(ms / 1000)
+                self._of(self._queue, *who).observe(ms / 1000)
             elif name in RUNS or name == "check":
-                self._stage.labels("check" if name == "check" else "run").observe(ms / 1000)
-        self._rows.labels(who[1], who[2], answer.version).inc(entry.rows)
+                self._of(self._stage, "check" if name == "check" else "run").observe(ms / 1000)
+        rows = (who[1], who[2], answer.version)
+        self._versions[answer.model][answer.version].add((self._rows, rows))
+        self._rows.labels(*rows).inc(entry.rows)
         shares = getattr(answer, "attributions", None)
         if shares is not None:
             self._explained(answer, shares[:MOST_ROWS])
@@ -138,9 +143,9 @@ class Metrics:
         version = entry.version if not entry.version or entry.version in versions else OTHER
         labels = (transport, method, model, version, tier, entry.code)
         if version in versions:
-            versions[version].add(labels)
+            versions[version].add((self._requests, labels))
         self._requests.labels(*labels).inc()
-        self._duration.labels(*who).observe(seconds)
+        self._of(self._duration, *who).observe(seconds)
         self._inflight.dec()
 
     def told(self, event: str, words: Mapping[str, Any]) -> None:
@@ -173,11 +178,11 @@ class Metrics:
         gap = answer.efficiency_gap
         if gap == gap:
             self._residual.observe(abs(gap))
-        self._share_rows.labels(answer.model).inc(count)
-        self._base_w.labels(answer.model).inc(max(base, 0.0))
+        self._of(self._share_rows, answer.model).inc(count)
+        self._of(self._base_w, answer.model).inc(max(base, 0.0))
         for sign, held in (("up", ups), ("down", downs)):
             for feature, total in held.items():
-                self._share_w.labels(answer.model, feature if feature in known else OTHER, sign).inc(total)
+                self._of(self._share_w, answer.model, feature if feature in known else OTHER, sign).inc(total)
 
     def _who(self, entry: Entry) -> tuple[str, str, str, str]:
         call = "admin" if entry.verb.startswith("admin") else entry.verb
@@ -187,6 +192,14 @@ class Metrics:
             entry.transport, self._word("method", call, MOST_CALLS),
             model if not model or model in self._models else OTHER, tier,
         )  # fmt: skip
+
+    def _of(self, family: Any, *labels: str) -> Any:
+        """`family.labels(...)` of bounded labels, remembered: a request asks for a dozen of them."""
+        key = (id(family), labels)
+        held = self._children.get(key)
+        if held is None:
+            held = self._children[key] = family.labels(*labels)
+        return held
 
     def _learn(self, model: str, version: str) -> None:
         """A version that answered may be a label from now on."""
@@ -198,12 +211,17 @@ class Metrics:
             held = self._versions.setdefault(model, {})
             held.setdefault(version, set())
             while len(held) > MOST_VERSIONS:
-                for labels in held.pop(next(iter(held))):
+                for family, labels in held.pop(next(iter(held))):
                     with suppress(KeyError):
-                        self._requests.remove(*labels)
+                        family.remove(*labels)
             for lease in self._held():
                 self._features.setdefault(lease.name, set()).update(lease.model.names)
                 self._outputs[lease.name] = lease.model.output
+                for feature in lease.model.names:  # from 0 on, or the first increase is not seen
+                    self._far.labels(feature)
+                    if lease.model.unit == "W":
+                        self._share_w.labels(lease.name, feature, "up")
+                        self._share_w.labels(lease.name, feature, "down")
 
     def _word(self, of: str, word: str, most: int) -> str:
         """The word, while there are not too many."""

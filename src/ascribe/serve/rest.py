@@ -30,6 +30,7 @@ __all__ = ["door", "refusal"]
 
 JSON = "application/json"
 PROBLEM = "application/problem+json"
+QUIET: Any = {"tracing": False, "metrics": False, "logs": False}  # `traced_doors` does it, the same way for both doors
 SHOWN = 100  # rows' reasons in one body
 ROW_BYTES = 500  # about, of one row's answer
 LARGE_BYTES = 1 << 18  # bodies above are looked through on a thread
@@ -47,7 +48,9 @@ def _plain(answer: Any) -> tuple[int, dict[str, str]]:
 
 def door(service: Service, settings: Settings, log: Log, longer: Longer | None = None) -> FastAPI:
     """The app with its routes; everything is asked of `service`, and of `longer` what outlives a request."""
-    app = FastAPI(title="Ascribe", version=version("ascribe"), docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        title="Ascribe", version=version("ascribe"), docs_url=None, redoc_url=None, openapi_url=None, telemetry=QUIET,
+    )  # fmt: skip
 
     async def answered(
         request: Request, verb: str, call: Callable[[Entry, bytes], Awaitable[Any]], media: Sequence[str] = (JSON,),

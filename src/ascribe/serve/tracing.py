@@ -34,6 +34,10 @@ __all__ = [
 
 SCOPE = "ascribe"
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)  # as the conventions advise
+QUIET: dict[str, Any] = {
+    "record_exception": False,
+    "set_status_on_exception": False,
+}  # an error's text may quote values
 NAMES = {"explain": "compute", "predict": "compute", "energy": "compute"}
 
 _meter = metrics.get_meter(SCOPE)
@@ -82,9 +86,10 @@ def _otlp() -> Any:
 
 @contextmanager
 def server(name: str, carrier: Mapping[str, str], attributes: Mapping[str, Any]) -> Iterator[Span]:
-    """The door's span, a child of what the caller's `traceparent` says. What escapes marks it as failed."""
+    """The door's span, a child of what the caller's `traceparent` says. Whether it failed is for the
+    door to say."""
     parent = propagate.extract(carrier)
-    with _tracer().start_as_current_span(name, parent, SpanKind.SERVER, attributes, record_exception=False) as opened:
+    with _tracer().start_as_current_span(name, parent, SpanKind.SERVER, attributes, **QUIET) as opened:
         yield opened
 
 
@@ -94,7 +99,7 @@ def span(name: str) -> Iterator[None]:
     if not trace.get_current_span().is_recording():
         yield
         return
-    with _tracer().start_as_current_span(name, record_exception=False):
+    with _tracer().start_as_current_span(name, **QUIET):
         yield
 
 
@@ -112,7 +117,7 @@ def batch(links: Sequence[SpanContext | None], rows: int = 0) -> Iterator[None]:
         yield
         return
     root = trace.set_span_in_context(trace.INVALID_SPAN)
-    with _tracer().start_as_current_span("batch", root, links=found, record_exception=False) as opened:
+    with _tracer().start_as_current_span("batch", root, links=found, **QUIET) as opened:
         opened.set_attribute("ascribe.rows", rows)
         yield
 
