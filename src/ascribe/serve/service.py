@@ -33,6 +33,7 @@ from ascribe.serve.messages import (
     RolloutCard,
     TierCard,
 )
+from ascribe.serve.repertoire import ExplainersCard, explainers_of
 from ascribe.serve.rollout import Rollout
 from ascribe.serve.rows import Row
 from ascribe.serve.settings import Settings
@@ -114,6 +115,11 @@ class Service:
             [OutputCard(m.output, m.unit), *(OutputCard(name, part.unit) for name, part in lease.outputs.items())],
             dict(lease.labels), _rollout_card(slot), self._shadow.card(slot) if self._shadow else None,
         )  # fmt: skip
+
+    def explainers(self, model: str | None = None) -> ExplainersCard:
+        """What one model can be asked. Raises as `card`."""
+        lease = self._versions.lease(model)
+        return explainers_of(lease.name, lease.version, (lease.model, *lease.outputs.values()))
 
     async def admin(self, verb: str, model: str, authorization: str | None) -> RolloutAnswer:
         """`refresh`: look at the channel now; `rollback`: move it back, then look. Waits for what comes of it.
