@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from concurrent import futures
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, ClassVar
 
 import grpc
@@ -417,3 +418,12 @@ def test_it_is_offered_by_the_package_and_loads_no_server():
     loaded = {name.split(".")[0] for name in done.stdout.split()}
     assert {"httpx", "grpc"} <= loaded
     assert not loaded & {"onnxruntime", "fastapi", "uvicorn", "obstore", "pyarrow", "pandas", "polars", "pydantic"}
+
+
+def test_the_example_of_the_page_runs(at, capsys):
+    page = (Path(__file__).parents[2] / "docs/client.md").read_text()
+    code = page.split("```python\n")[1].split("```")[0]
+    for url in (at.http, f"grpc://{at.grpc}"):
+        exec(code.replace("http://127.0.0.1:8080", url), {})
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith("W {'") and sorted(first) == sorted(second)

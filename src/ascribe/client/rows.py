@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ascribe.core.arrays import np
 from ascribe.core.errors import InputError
 from ascribe.frames import matrix, named
 
@@ -61,8 +62,8 @@ def _rows(X: Any, features: Sequence[str] | None) -> list[dict[str, Any]]:
     if isinstance(X, Vector):
         return [_vector(X)]
     if isinstance(X, Mapping):
-        if any(isinstance(value, Sequence) or hasattr(value, "__array__") for value in X.values()):
-            columns, names = matrix([[float(v) for v in column] for column in X.values()])[0].T, list(X)
+        if any(np.ndim(value) for value in X.values()):
+            columns, names = matrix(list(X.values()))[0].T, list(X)
             return [{"names": names, "values": row} for row in columns.tolist()]
         return [_vector(Vector(X))]
     if isinstance(X, Sequence) and X and all(isinstance(row, Mapping | Vector) for row in X):
