@@ -150,7 +150,7 @@ def test_a_killed_process_leaves_its_job_to_the_next_which_does_not_begin_again(
         return process, httpx.Client(base_url=json.loads(process.stdout.readline())["http"], timeout=20)
 
     first, http = started()
-    body = {"feature_vector": vectors(900), "samples": 2048, "estimator": "exact"}
+    body = {"feature_vector": vectors(900), "samples": 1024, "estimator": "exact"}
     job = http.post("/v1/jobs", json=body).json()["id"]
     while not (done := http.get(f"/v1/jobs/{job}").json()["done"]):
         time.sleep(0.01)
@@ -318,5 +318,23 @@ def test_rows_are_kept_as_they_were_judged_and_go_when_they_are_old(tmp_path):
         assert not [path for path in Path(tmp_path).rglob("*") if path.is_file()]
         with pytest.raises(NotFound, match="submit it again"):
             await jobs.card(card.id)
+
+    asyncio.run(main())
+
+
+def test_an_object_store_is_a_place_too(s3):
+    async def main() -> None:
+        room = Room()
+        one, two = jobs_of(s3.uri, room), jobs_of(s3.uri, room)
+        rows = [Row(str(i), None, float(i)) for i in range(100)]
+        ids = [(await one.submit(AttributionAsked(), rows)).id for _ in range(3)]
+        one.start(), two.start()
+        for job in ids:
+            assert (await until_ended(two, job)).state == "done"
+            answer = await two.result(job, 60, 10)
+            assert [row.id for row in answer.attributions] == [str(i) for i in range(60, 70)]
+        assert sorted(ids[0] for ids in room.asked_of) == sorted(["0", "64"] * 3)
+        await one.stop()
+        await two.stop()
 
     asyncio.run(main())

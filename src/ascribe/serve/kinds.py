@@ -12,12 +12,27 @@ from ascribe.core.explainers import Options, explain
 from ascribe.core.model import Model
 from ascribe.core.rows_of import cut, joined
 from ascribe.serve.batcher import Kind, Step
+from ascribe.serve.messages import AttributionAsked
+from ascribe.serve.settings import Settings
 
-__all__ = ["explaining", "lowered", "predicting"]
+__all__ = ["explaining", "lowered", "options_of", "predicting"]
 
 CALL_S = 0.02  # that a call of several rows may take, about: who comes next waits no longer
 MOST_ROWS, MOST_PREDICTED = 512, 4096
 UNKNOWN_S, PREDICTED_S = 0.1, 2e-6  # a row's time where none was measured, and that of a prediction
+
+
+def options_of(asked: AttributionAsked, settings: Settings) -> Options:
+    """What a request chose, and the server's defaults for the rest."""
+    return Options(
+        estimator=asked.estimator or "auto",
+        budget=settings.budget if asked.budget is None else asked.budget,
+        samples=settings.samples if asked.samples is None else asked.samples,
+        seed=asked.seed or 0,
+        groups={name: tuple(members) for name, members in asked.groups.items()} if asked.groups else None,
+        value=asked.value or "auto",
+        target_stderr=asked.target_stderr,
+    )
 
 
 def explaining(model: Model, method: str, options: Options, tier: str, most_budget: int) -> Kind:

@@ -139,6 +139,10 @@ def door(service: Service, settings: Settings, log: Log, longer: Longer | None =
     async def model(request: Request, model: str) -> Response:
         return _got(request, lambda: service.card(model))
 
+    @app.get("/v1/models/{model}/explainers")
+    async def explainers(request: Request, model: str) -> Response:
+        return _got(request, lambda: service.explainers(model))
+
     @app.get("/v1/nodes")
     async def nodes(request: Request) -> Response:
         async def ask(entry: Entry) -> Any:

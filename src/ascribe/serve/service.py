@@ -11,14 +11,15 @@ from typing import Any, TypeVar
 
 from ascribe.bundle.runtime import cores
 from ascribe.core.errors import InputError, NotFound
-from ascribe.core.explainers import Options, available
+from ascribe.core.explainers import Options
 from ascribe.core.model import Model
-from ascribe.core.tiers import offered, within
+from ascribe.core.tiers import within
 from ascribe.core.words import listed
 from ascribe.serve import codec, kinds, work
 from ascribe.serve.auth import require, require_admin
 from ascribe.serve.batcher import Answered, Batcher, Kind, Meter
 from ascribe.serve.callers import ANYBODY, Caller
+from ascribe.serve.cards import ModelCard, NodeCard, RolloutAnswer, model_card, rollout_card
 from ascribe.serve.faults import AbandonedError, DeadlineError, UnavailableError
 from ascribe.serve.limits import narrow
 from ascribe.serve.live import Sampled
@@ -27,23 +28,18 @@ from ascribe.serve.messages import (
     AttributionResponse,
     EnergyAsked,
     EnergyResponse,
-    ModelCard,
-    NodeCard,
-    OutputCard,
     PredictionAsked,
     PredictionResponse,
-    RolloutAnswer,
-    RolloutCard,
-    TierCard,
 )
 from ascribe.serve.observe import noted
 from ascribe.serve.rates import Rates
+from ascribe.serve.repertoire import ExplainersCard, explainers_of
 from ascribe.serve.rollout import Rollout
 from ascribe.serve.rows import Checked, Row
 from ascribe.serve.settings import Settings
 from ascribe.serve.shadow import Shadow
 from ascribe.serve.telemetry import Telemetry
-from ascribe.serve.versions import LOADING, Lease, Slot, Versions
+from ascribe.serve.versions import LOADING, Lease, Versions
 from ascribe.serve.work import Step
 
 __all__ = ["Service"]
@@ -118,18 +114,16 @@ class Service:
     def card(self, model: str | None = None) -> ModelCard:
         """What one model wants and offers. Raises NotFound, UnavailableError."""
         slot, lease = self._versions.find(model)
-        m = lease.model
-        return ModelCard(
-            lease.name, self.ready(), lease.channel, lease.version, lease.sha256, m.output, m.unit, lease.base,
-            sorted(m.offers), list(available(m)), [f.to_json() for f in m.features],
-            {tier: TierCard.of(m.tiers.get(tier)) for tier in offered(m)},
-            [OutputCard(m.output, m.unit), *(OutputCard(name, part.unit) for name, part in lease.outputs.items())],
-            dict(lease.labels), _rollout_card(slot), self._shadow.card(slot) if self._shadow else None,
-        )  # fmt: skip
+        return model_card(slot, lease, self.ready(), self._shadow.card(slot) if self._shadow else None)
 
     def cards(self) -> list[ModelCard]:
         """Of all models and channels. Raises UnavailableError."""
         return [self.card(str(slot)) for slot in self._versions.slots]
+
+    def explainers(self, model: str | None = None) -> ExplainersCard:
+        """What one model can be asked. Raises as `card`."""
+        lease = self._versions.lease(model)
+        return explainers_of(lease.name, lease.version, (lease.model, *lease.outputs.values()))
 
     async def admin(self, verb: str, model: str, caller: Caller = ANYBODY) -> RolloutAnswer:
         """`refresh`: look at the channel now; `rollback`: move it back, then look. Waits for what comes of it.
@@ -148,7 +142,7 @@ class Service:
         except TimeoutError as exc:
             raise DeadlineError(f"{verb} goes on: GET /v1/models/{slot.name} says what comes of it") from exc
         lease = self._versions.lease(str(slot))
-        return RolloutAnswer(slot.name, slot.channel, lease.version, lease.sha256, _rollout_card(slot))
+        return RolloutAnswer(slot.name, slot.channel, lease.version, lease.sha256, rollout_card(slot))
 
     @noted
     async def attribute(
@@ -165,7 +159,7 @@ class Service:
         slot, lease = self._versions.find(asked.model, asked.version, asked.labels)
         codec.check_options(asked, self._settings)
         self._let_in(caller, rows)
-        options, most = self._options(asked), self._settings.max_budget
+        options, most = kinds.options_of(asked, self._settings), self._settings.max_budget
         model = lease.output(asked.output)
         kind, lowered_from = self._kind(model, asked, options, len(rows))
         rows_in = await self.aside(len(rows) * CHECKED_BYTES, lambda: work.checked(model, rows))
@@ -275,19 +269,6 @@ class Service:
         """Read or write a message of `size` bytes (about): at once when small, on a thread when large."""
         return call() if size < LARGE_BYTES else await asyncio.to_thread(call)
 
-    def _options(self, asked: AttributionAsked) -> Options:
-        chosen = self._settings
-        budget = chosen.budget if asked.budget is None else asked.budget
-        return Options(
-            estimator=asked.estimator or "auto",
-            budget=budget,
-            samples=chosen.samples if asked.samples is None else asked.samples,
-            seed=asked.seed or 0,
-            groups={name: tuple(members) for name, members in asked.groups.items()} if asked.groups else None,
-            value=asked.value or "auto",
-            target_stderr=asked.target_stderr,
-        )
-
     async def _work(self, call: Callable[[Step], T]) -> T:
         """Run `call(step)` on a worker; `step`, called before and between rows, raises once nobody waits."""
         left = threading.Event()
@@ -310,8 +291,3 @@ class Service:
         finally:
             self._running -= 1
             left.set()
-
-
-def _rollout_card(slot: Slot) -> RolloutCard:
-    held, kept = slot.status, slot.before
-    return RolloutCard(held.state, held.wanted, held.reason, held.at, kept.version if kept else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from pydantic import Field, SecretStr, ValidationError
@@ -9,7 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ascribe.core.errors import ServiceError
 
-__all__ = ["Settings", "from_environment"]
+__all__ = ["Settings", "from_environment", "inherited"]
 
 MIB = 1 << 20
 
@@ -102,6 +103,11 @@ class Settings(BaseSettings):
     max_later: int = Field(1024, ge=1)
     later_keep_s: float = Field(600.0, gt=0)
     stream_chunks: int = Field(8, ge=1)
+
+
+def inherited() -> dict[str, str]:
+    """What the processes of this server are to find in their environment."""
+    return dict(os.environ)
 
 
 def from_environment() -> Settings:
