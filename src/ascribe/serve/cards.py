@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from ascribe.core.latency import Measured
-
-if TYPE_CHECKING:
-    from ascribe.serve.versions import Lease, Slot
 
 __all__ = [
     "ModelCard",
@@ -19,8 +16,6 @@ __all__ = [
     "RolloutCard",
     "ShadowCard",
     "TierCard",
-    "model_card",
-    "rollout_card",
 ]
 
 
@@ -129,24 +124,3 @@ class NodeCard(msgspec.Struct):
     stale: bool
     features: dict[str, float]
     power_w: float | None
-
-
-def model_card(slot: Slot, lease: Lease, ready: bool, shadow: ShadowCard | None) -> ModelCard:
-    """Of the version that answers in a slot."""
-    from ascribe.core.explainers import available  # a client that reads cards needs no mathematics
-    from ascribe.core.tiers import offered
-
-    m = lease.model
-    return ModelCard(
-        lease.name, ready, lease.channel, lease.version, lease.sha256, m.output, m.unit, lease.base,
-        sorted(m.offers), list(available(m)), [f.to_json() for f in m.features],
-        {tier: TierCard.of(m.tiers.get(tier)) for tier in offered(m)},
-        [OutputCard(m.output, m.unit), *(OutputCard(name, part.unit) for name, part in lease.outputs.items())],
-        dict(lease.labels), rollout_card(slot), shadow,
-    )  # fmt: skip
-
-
-def rollout_card(slot: Slot) -> RolloutCard:
-    """How a channel is followed."""
-    held, kept = slot.status, slot.before
-    return RolloutCard(held.state, held.wanted, held.reason, held.at, kept.version if kept else "")

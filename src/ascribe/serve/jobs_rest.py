@@ -47,7 +47,7 @@ def add_to(
             return await longer.jobs.submit(codec.without_rows(asked), rows, current())
 
         told: Told = lambda card: (ACCEPTED, {"Location": f"/v1/jobs/{card.id}"})  # noqa: E731
-        return await answered(request, "job", call, told)
+        return await answered(request, "job", call, told=told)
 
     @app.get("/v1/jobs/{job}")
     async def card(request: Request, job: str) -> Response:

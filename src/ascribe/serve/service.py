@@ -19,7 +19,7 @@ from ascribe.serve import codec, kinds, work
 from ascribe.serve.auth import require, require_admin
 from ascribe.serve.batcher import Answered, Batcher, Kind, Meter
 from ascribe.serve.callers import ANYBODY, Caller
-from ascribe.serve.cards import ModelCard, NodeCard, RolloutAnswer, model_card, rollout_card
+from ascribe.serve.cards import ModelCard, NodeCard, RolloutAnswer
 from ascribe.serve.faults import AbandonedError, DeadlineError, UnavailableError
 from ascribe.serve.limits import narrow
 from ascribe.serve.live import Sampled
@@ -39,6 +39,7 @@ from ascribe.serve.rows import Checked, Row
 from ascribe.serve.settings import Settings
 from ascribe.serve.shadow import Shadow
 from ascribe.serve.telemetry import Telemetry
+from ascribe.serve.told import model_card, rollout_card
 from ascribe.serve.versions import LOADING, Lease, Versions
 from ascribe.serve.work import Step
 
