@@ -5,6 +5,7 @@
     fit_conditional(X, ...)      a law of hidden features, for `explain`            (extra: train)
     contrast(a0, a1)             why a prediction changed, with its standard error
     mse_v(predict, law, X)       how well a law predicts from part of the inputs
+    Client(url), AsyncClient     a running server, by REST or gRPC                  (REST: extra client)
     to_frame(a), to_shap(a)      an attribution as a frame, or as a shap.Explanation
 
 Each name is imported when it is first used.
@@ -17,17 +18,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ascribe.api import OpenModel, contrast, explain, fit_conditional, mse_v, open, to_frame, to_shap
+    from ascribe.client import AsyncClient, Client
     from ascribe.core.attribution import Attribution
     from ascribe.core.errors import AscribeError
 
 __all__ = [
-    "AscribeError", "Attribution", "OpenModel", "contrast", "explain", "fit_conditional", "mse_v", "open", "to_frame",
-    "to_shap",
+    "AscribeError", "AsyncClient", "Attribution", "Client", "OpenModel", "contrast", "explain", "fit_conditional",
+    "mse_v", "open", "to_frame", "to_shap",
 ]  # fmt: skip
 
 __version__ = _version("ascribe")
 
-_HOMES = {"AscribeError": "ascribe.core.errors", "Attribution": "ascribe.core.attribution"}
+_HOMES = {
+    "AscribeError": "ascribe.core.errors", "Attribution": "ascribe.core.attribution", "AsyncClient": "ascribe.client",
+    "Client": "ascribe.client",
+}  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

@@ -20,6 +20,8 @@ from ascribe.core.energy import Energy
 from ascribe.core.errors import InputError
 from ascribe.serve import messages as wire
 from ascribe.serve.faults import TooLargeError
+from ascribe.serve.job_messages import ChunkBody
+from ascribe.serve.observe import stage
 from ascribe.serve.rows import Checked, Row, repeated
 from ascribe.serve.settings import Settings
 
@@ -30,6 +32,7 @@ __all__ = [
     "check_options",
     "check_rows_limit",
     "decode_attribution",
+    "decode_chunk",
     "decode_energy",
     "decode_prediction",
     "decode_values",
@@ -38,21 +41,23 @@ __all__ = [
     "predictions",
     "unreadable",
     "usable_id",
+    "without_rows",
 ]
 
 ROW_BYTES = 500  # about, of one row's answer
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 MAX_SEED = 2**63 - 1
 IDENTIFIER = re.compile(r"[A-Za-z0-9._:-]{1,128}")
-Body = TypeVar("Body", wire.AttributionBody, wire.EnergyBody, wire.PredictionBody)
+Body = TypeVar("Body", wire.AttributionBody, wire.EnergyBody, wire.PredictionBody, ChunkBody)
 
-encode = msgspec.json.Encoder().encode
+encode = stage("encode")(msgspec.json.Encoder().encode)
 _raws = msgspec.json.Decoder(list[msgspec.Raw])
 _row = msgspec.json.Decoder(wire.FeatureVector)
 _any = msgspec.json.Decoder()
 _attribution = msgspec.json.Decoder(wire.AttributionBody)
 _energy = msgspec.json.Decoder(wire.EnergyBody)
 _prediction = msgspec.json.Decoder(wire.PredictionBody)
+_chunk = msgspec.json.Decoder(ChunkBody)
 
 
 def usable_id(text: str | None) -> bool:
@@ -60,19 +65,32 @@ def usable_id(text: str | None) -> bool:
     return bool(text and IDENTIFIER.fullmatch(text))
 
 
+@stage("decode")
 def decode_attribution(body: bytes, max_rows: int) -> tuple[wire.AttributionBody, list[Row]]:
     """Raises InputError for a body that is not JSON or has another shape, TooLargeError for too many rows."""
     return _decoded(_attribution, body, max_rows)
 
 
+@stage("decode")
 def decode_energy(body: bytes, max_rows: int) -> tuple[wire.EnergyBody, list[Row]]:
     """As `decode_attribution`."""
     return _decoded(_energy, body, max_rows)
 
 
+@stage("decode")
 def decode_prediction(body: bytes, max_rows: int) -> tuple[wire.PredictionBody, list[Row]]:
     """As `decode_attribution`."""
     return _decoded(_prediction, body, max_rows)
+
+
+def decode_chunk(line: bytes, max_rows: int) -> tuple[ChunkBody, list[Row]]:
+    """One line of a stream, as `decode_attribution`."""
+    return _decoded(_chunk, line, max_rows)
+
+
+def without_rows(asked: wire.AttributionBody) -> wire.AttributionAsked:
+    """How to explain, without the bytes of what."""
+    return msgspec.convert(asked, wire.AttributionAsked, from_attributes=True)
 
 
 def _decoded(decoder: msgspec.json.Decoder[Body], body: bytes, max_rows: int) -> tuple[Body, list[Row]]:
@@ -120,12 +138,12 @@ def _twice(raw: bytes) -> str:
     return f"'{again[0]}' given twice: give each value once" if again else ""
 
 
-def check_rows_limit(count: int, max_rows: int) -> None:
+def check_rows_limit(count: int, max_rows: int, where: str = "in a request") -> None:
     """Raises InputError for no rows, TooLargeError for too many."""
     if not count:
         raise InputError("feature_vector is empty: send at least one row")
     if count > max_rows:
-        raise TooLargeError(f"{count} rows, the limit of this server is {max_rows} in a request: send them in parts")
+        raise TooLargeError(f"{count} rows, the limit of this server is {max_rows} {where}: send them in parts")
 
 
 def check_options(asked: wire.AttributionAsked, limits: Settings) -> None:

@@ -14,8 +14,9 @@ import msgspec
 from ascribe.core.errors import InputError, NotFound
 from ascribe.core.words import listed
 from ascribe.serve import codec
+from ascribe.serve.cards import ModelCard
 from ascribe.serve.faults import DeadlineError, UnavailableError
-from ascribe.serve.messages import AttributionAsked, AttributionResponse, ModelCard, PredictionAsked, PredictionResponse
+from ascribe.serve.messages import AttributionAsked, AttributionResponse, PredictionAsked, PredictionResponse
 from ascribe.serve.rows import Row
 from ascribe.serve.tensors import MATRIX, Tensor, answered, checked_outputs, explained, rows_of
 

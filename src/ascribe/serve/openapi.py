@@ -15,8 +15,8 @@ from fastapi import FastAPI, Request, Response
 
 from ascribe.core.errors import AscribeError
 from ascribe.serve import arrow, oip
+from ascribe.serve.cards import ModelCard
 from ascribe.serve.faults import FAULTS
-from ascribe.serve.messages import ModelCard
 from ascribe.serve.oip_rest import BINARY, LENGTH
 from ascribe.serve.schemas import Schema, array, either, reference, schemas
 from ascribe.serve.service import Service

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from importlib.metadata import version
+from math import ceil
 from typing import Any, TypeVar
 
 import msgspec
@@ -13,53 +15,72 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
 from ascribe.core.errors import InputError
-from ascribe.serve import arrow_rest, codec, oip_rest, openapi
-from ascribe.serve.faults import AbandonedError, Problem, TooLargeError, UnsupportedError, problem_of
+from ascribe.serve import arrow_rest, codec, jobs_rest, oip_rest, openapi
+from ascribe.serve.audit import audited
+from ascribe.serve.callers import current
+from ascribe.serve.faults import AbandonedError, Problem, UnsupportedError, problem_of
+from ascribe.serve.limits import check_depth, read_body
+from ascribe.serve.longer import Longer
 from ascribe.serve.messages import AttributionAsked
 from ascribe.serve.observe import Entry, Log
 from ascribe.serve.service import Service
 from ascribe.serve.settings import Settings
 
-__all__ = ["door"]
+__all__ = ["door", "refusal"]
 
 JSON = "application/json"
 PROBLEM = "application/problem+json"
+QUIET: Any = {"tracing": False, "metrics": False, "logs": False}  # `traced_doors` does it, the same way for both doors
 SHOWN = 100  # rows' reasons in one body
 ROW_BYTES = 500  # about, of one row's answer
-SWALLOWED = 4  # times the limit: how much of an oversize body is still read, so that its sender hears why
+LARGE_BYTES = 1 << 18  # bodies above are looked through on a thread
+TENSORS = "inference-header-content-length"  # JSON with bytes behind it
 
 T = TypeVar("T")
 
 
-def door(service: Service, settings: Settings, log: Log) -> FastAPI:
-    """The app with its routes; everything is asked of `service`."""
-    app = FastAPI(title="Ascribe", version=version("ascribe"), docs_url=None, redoc_url=None, openapi_url=None)
+Told = Callable[[Any], tuple[int, dict[str, str]]]  # status and headers of an answer
+
+
+def _plain(answer: Any) -> tuple[int, dict[str, str]]:
+    return 200, {}
+
+
+def door(service: Service, settings: Settings, log: Log, longer: Longer | None = None) -> FastAPI:
+    """The app with its routes; everything is asked of `service`, and of `longer` what outlives a request."""
+    app = FastAPI(
+        title="Ascribe", version=version("ascribe"), docs_url=None, redoc_url=None, openapi_url=None, telemetry=QUIET,
+    )  # fmt: skip
 
     async def answered(
-        request: Request, verb: str, call: Callable[[Entry, bytes], Awaitable[Any]], media: Sequence[str] = (JSON,)
-    ) -> Response:
+        request: Request, verb: str, call: Callable[[Entry, bytes], Awaitable[Any]], media: Sequence[str] = (JSON,),
+        told: Told = _plain,
+    ) -> Response:  # fmt: skip
         """One POST from bytes of a media type to bytes, with its log line; a Response is sent as it is."""
         with log.request("http", verb, _request_id(request)) as entry:
             try:
-                body = await _body(request, settings.max_body_bytes, media)
+                body = await _body(request, settings, media)
                 answer = await _unless_gone(request, call(entry, body))
                 if isinstance(answer, Response):
                     answer.headers["X-Request-Id"] = entry.request_id
                     return answer
                 raw = await service.aside(entry.rows * ROW_BYTES, lambda: codec.encode(answer))
-                return Response(raw, media_type=JSON, headers={"X-Request-Id": entry.request_id})
+                status, more = told(answer)
+                return Response(raw, status, {"X-Request-Id": entry.request_id, **more}, JSON)
             except Exception as exc:
                 problem = problem_of(exc)
                 entry.failed(problem, exc)
                 return _problem(problem, entry.request_id, request.url.path)
 
-    async def looked_up(request: Request, verb: str, ask: Callable[[Entry], Awaitable[Any]]) -> Response:
+    async def looked_up(
+        request: Request, verb: str, ask: Callable[[Entry], Awaitable[Any]], told: Told = _plain
+    ) -> Response:
         """One GET that has to ask elsewhere, with its log line."""
         with log.request("http", verb, _request_id(request)) as entry:
             try:
                 answer = await ask(entry)
-                headers = {"X-Request-Id": entry.request_id}
-                return Response(codec.encode(answer), media_type=JSON, headers=headers)
+                status, more = told(answer)
+                return Response(codec.encode(answer), status, {"X-Request-Id": entry.request_id, **more}, JSON)
             except Exception as exc:
                 problem = problem_of(exc)
                 entry.failed(problem, exc)
@@ -69,15 +90,16 @@ def door(service: Service, settings: Settings, log: Log) -> FastAPI:
         asked, rows = await service.aside(len(body), lambda: codec.decode_attribution(body, settings.max_rows))
         asked.request_id = entry.request_id = _own_id(asked.request_id, entry)
         entry.asked(len(rows), asked.model, asked.version, asked.method)
-        answer = await service.attribute(asked, rows)
+        answer = await service.attribute(asked, rows, current())
         entry.asked(len(rows), answer.model, answer.version, answer.method)
         return answer
 
-    async def predict(entry: Entry, body: bytes) -> Any:
+    async def predict(explain: str | None, entry: Entry, body: bytes) -> Any:
         asked, rows = await service.aside(len(body), lambda: codec.decode_prediction(body, settings.max_rows))
         asked.request_id = entry.request_id = _own_id(asked.request_id, entry)
+        asked.explain = asked.explain or explain
         entry.asked(len(rows), asked.model, asked.version)
-        answer = await service.predict(asked, rows)
+        answer = await (longer.later if longer else service).predict(asked, rows, current())
         entry.asked(len(rows), answer.model, answer.version)
         return answer
 
@@ -85,7 +107,7 @@ def door(service: Service, settings: Settings, log: Log) -> FastAPI:
         asked, rows = await service.aside(len(body), lambda: codec.decode_energy(body, settings.max_rows))
         asked.request_id = entry.request_id = _own_id(asked.request_id, entry)
         entry.asked(len(rows), asked.model, asked.version)
-        answer = await service.energy(asked, rows)
+        answer = await service.energy(asked, rows, current())
         entry.asked(len(rows), answer.model, answer.version)
         return answer
 
@@ -96,13 +118,16 @@ def door(service: Service, settings: Settings, log: Log) -> FastAPI:
 
     @app.post("/v1/predictions")
     async def predictions(request: Request) -> Response:
-        call = arrow_rest.reader(request, service, settings, explain=False) or predict
+        later = functools.partial(predict, request.query_params.get("explain"))
+        call = arrow_rest.reader(request, service, settings, explain=False) or later
         return await answered(request, "prediction", call, arrow_rest.MEDIA)
 
     @app.post("/v1/energy")
     async def energies(request: Request) -> Response:
         return await answered(request, "energy", energy)
 
+    if longer:
+        jobs_rest.add_to(app, service, longer, settings, log, answered, looked_up, _own_id)
     oip_rest.add(app, service, settings, answered, _got)
     openapi.add(app, service, _got)
 
@@ -113,6 +138,10 @@ def door(service: Service, settings: Settings, log: Log) -> FastAPI:
     @app.get("/v1/models/{model}")
     async def model(request: Request, model: str) -> Response:
         return _got(request, lambda: service.card(model))
+
+    @app.get("/v1/models/{model}/explainers")
+    async def explainers(request: Request, model: str) -> Response:
+        return _got(request, lambda: service.explainers(model))
 
     @app.get("/v1/nodes")
     async def nodes(request: Request) -> Response:
@@ -130,7 +159,7 @@ def door(service: Service, settings: Settings, log: Log) -> FastAPI:
                 request_id=entry.request_id,
             )  # fmt: skip
             entry.asked(1, asked.model, asked.version)
-            return await service.explain_node(node, asked)
+            return await service.explain_node(node, asked, current())
 
         return await looked_up(request, "node attribution", ask)
 
@@ -144,11 +173,10 @@ def door(service: Service, settings: Settings, log: Log) -> FastAPI:
 
     @app.post("/v1/admin/models/{model}/{verb}")
     async def admin(request: Request, model: str, verb: str) -> Response:
-        token = request.headers.get("authorization")
-
         async def act(entry: Entry, body: bytes) -> Any:
             entry.asked(0, model, None)
-            return await service.admin(verb, model, token)
+            with audited(log, verb, current(), entry):
+                return await service.admin(verb, model, current())
 
         return await answered(request, f"admin {verb[:20]}", act)
 
@@ -203,9 +231,17 @@ def _problem(problem: Problem, request_id: str, path: str, status: int | None = 
         "errors": [{"field": field, "reason": why} for field, why in problem.violations[:SHOWN]],
     }
     headers = {"X-Request-Id": request_id}
-    if fault.retry_s is not None:
-        headers["Retry-After"] = str(fault.retry_s)
+    if problem.retry_s is not None:
+        headers["Retry-After"] = str(max(1, ceil(problem.retry_s)))
+    if problem.code == "auth":
+        headers["WWW-Authenticate"] = "Bearer"
     return Response(msgspec.json.encode(body | (more or {})), status, headers, PROBLEM)
+
+
+def refusal(problem: Problem, request: Request) -> tuple[str, Response]:
+    """For who may not even come in: the request's id, and the answer that says why."""
+    request_id = _request_id(request)
+    return request_id, _problem(problem, request_id, request.url.path)
 
 
 def _request_id(request: Request) -> str:
@@ -221,24 +257,20 @@ def _own_id(given: str | None, entry: Entry) -> str:
     return given or entry.request_id
 
 
-async def _body(request: Request, limit: int, readable: Sequence[str]) -> bytes:
-    """The body, counted before anybody parses it. Raises TooLargeError, UnsupportedError."""
+async def _body(request: Request, settings: Settings, readable: Sequence[str]) -> bytes:
+    """The body, counted before anybody parses it. Raises as `limits.read_body` and `limits.check_depth`."""
     media = request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
     if media not in readable:
         reads = " or ".join(readable)
         raise UnsupportedError(f"this server reads {reads}, not '{media[:60]}': send the header Content-Type: {reads}")
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise UnsupportedError("this server reads bodies as they are: send no Content-Encoding")
-    parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size <= limit:
-            parts.append(part)
-        elif size > SWALLOWED * limit:
-            break
-    if size > limit:
-        raise TooLargeError(f"the body has more than {limit} bytes, the limit of this server: send the rows in parts")
-    return b"".join(parts)
+    encoding = request.headers.get("content-encoding", "")
+    raw = await read_body(request.stream(), encoding, settings.max_body_bytes, settings.body_s)
+    if media == JSON and TENSORS not in request.headers:
+        if len(raw) > LARGE_BYTES:
+            await asyncio.to_thread(check_depth, raw, settings.max_depth)
+        else:
+            check_depth(raw, settings.max_depth)
+    return raw
 
 
 async def _unless_gone(request: Request, work: Awaitable[T]) -> T:

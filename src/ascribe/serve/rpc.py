@@ -19,15 +19,18 @@ from grpc_status import rpc_status
 from ascribe.core.errors import InputError
 from ascribe.serve import codec
 from ascribe.serve import messages as said
+from ascribe.serve import rpc_messages as convert
+from ascribe.serve.callers import current
 from ascribe.serve.faults import DeadlineError, Problem, problem_of
+from ascribe.serve.jobs_rpc import LongVerbs
+from ascribe.serve.longer import Longer
 from ascribe.serve.observe import Entry, Log
-from ascribe.serve.rows import Row
 from ascribe.serve.service import Service
 from ascribe.serve.settings import Settings
 from ascribe.serve.wire import attribution_pb2 as pb
 from ascribe.serve.wire import attribution_pb2_grpc
 
-__all__ = ["NAMES", "Door", "attach", "status_of"]
+__all__ = ["NAMES", "Door", "attach", "refuse", "status_of"]
 
 NAMES = ("attribution.v1.AttributionService", "inference.GRPCInferenceService")
 DETAIL_BYTES = 3000  # of a status: it travels as a header, and clients refuse headers above 8 KiB
@@ -35,11 +38,11 @@ TEXT = 300  # characters of a status, for the same reason
 ROW_BYTES = 500  # about, of one row's answer
 
 
-class Door(attribution_pb2_grpc.AttributionServiceServicer):
-    """Messages to the service and back."""
+class Door(LongVerbs):
+    """Messages to the service and back; `longer`: what outlives a request."""
 
-    def __init__(self, service: Service, settings: Settings, log: Log) -> None:
-        self._service, self._settings, self._log = service, settings, log
+    def __init__(self, service: Service, settings: Settings, log: Log, longer: Longer | None = None) -> None:
+        self._service, self._settings, self._log, self._longer = service, settings, log, longer
 
     async def GetAttribution(self, request: pb.AttributionRequest, context: Context) -> pb.AttributionResponse:  # noqa: N802
         return await self._answered("attribution", request, context, self._attribute)
@@ -51,19 +54,23 @@ class Door(attribution_pb2_grpc.AttributionServiceServicer):
         return await self._answered("energy", request, context, self._energy)
 
     async def _answered(
-        self, verb: str, request: Any, context: Context, call: Callable[[Entry, Any], Awaitable[Any]]
-    ) -> Any:
-        """One call with its log line; a fault becomes a rich status. Cancellation and the deadline stop the work."""
-        with self._log.request("grpc", verb, request.request_id or uuid.uuid4().hex) as entry:
+        self, verb: str, request: Any, context: Context, call: Callable[[Entry, Any], Awaitable[Any]],
+        most: int | None = None,
+    ) -> Any:  # fmt: skip
+        """One call with its log line; a fault becomes a rich status. Cancellation and the deadline stop the work.
+        `most` rows may be sent, by default those of one request.
+        """
+        with self._log.request("grpc", verb, getattr(request, "request_id", "") or uuid.uuid4().hex) as entry:
             try:
-                left = context.time_remaining()
+                entry.left_s = left = context.time_remaining()
                 if left is not None and left <= 0:
                     raise DeadlineError("the deadline had passed before any work was done")
                 if not codec.usable_id(entry.request_id):
                     entry.request_id = uuid.uuid4().hex
                     raise InputError("request_id: use letters, digits, '.', '_', ':' and '-', at most 128")
-                entry.asked(len(request.feature_vector), request.model, request.version)
-                codec.check_rows_limit(len(request.feature_vector), self._settings.max_rows)
+                if hasattr(request, "feature_vector"):
+                    entry.asked(len(request.feature_vector), request.model, request.version)
+                    codec.check_rows_limit(len(request.feature_vector), most or self._settings.max_rows)
                 return await call(entry, request)
             except Exception as exc:
                 problem = problem_of(exc)
@@ -73,42 +80,31 @@ class Door(attribution_pb2_grpc.AttributionServiceServicer):
     async def _attribute(self, entry: Entry, request: pb.AttributionRequest) -> pb.AttributionResponse:
         entry.method = request.method[:64]
         size = len(request.feature_vector) * ROW_BYTES
-        rows = await self._service.aside(size, lambda: _rows(request.feature_vector))
-        asked = said.AttributionAsked(
-            model=request.model,
-            version=request.version,
-            method=request.method,
-            estimator=request.estimator,
-            budget=request.budget if request.HasField("budget") else None,
-            samples=request.samples if request.HasField("samples") else None,
-            seed=request.seed,
-            groups={name: list(group.names) for name, group in request.groups.items()},
-            request_id=entry.request_id,
-            value=request.value,
-            target_stderr=request.target_stderr if request.HasField("target_stderr") else None,
-            tier=request.tier,
-            max_latency_ms=request.max_latency_ms if request.HasField("max_latency_ms") else None,
-            labels=dict(request.labels),
-            output=request.output,
-        )
-        answer = await self._service.attribute(asked, rows)
+        rows = await self._service.aside(size, lambda: convert.rows(request.feature_vector))
+        asked = convert.asked(request, entry.request_id)
+        answer = await self._service.attribute(asked, rows, current(), entry.left_s)
         entry.asked(len(rows), answer.model, answer.version, answer.method)
-        return await self._service.aside(size, lambda: _attributions(answer))
+        return await self._service.aside(size, lambda: convert.attributions(answer))
 
     async def _predict(self, entry: Entry, request: pb.PredictionRequest) -> pb.PredictionResponse:
         size = len(request.feature_vector) * ROW_BYTES
-        rows = await self._service.aside(size, lambda: _rows(request.feature_vector))
+        rows = await self._service.aside(size, lambda: convert.rows(request.feature_vector))
         asked = said.PredictionAsked(
             model=request.model, version=request.version, request_id=entry.request_id, labels=dict(request.labels),
-            output=request.output,
+            output=request.output, explain=request.explain, tier=request.tier,
+            target_stderr=request.target_stderr if request.HasField("target_stderr") else None,
+            max_latency_ms=request.max_latency_ms if request.HasField("max_latency_ms") else None,
+            groups={name: list(group.names) for name, group in request.groups.items()},
         )  # fmt: skip
-        answer = await self._service.predict(asked, rows)
+        answer = await (self._longer.later if self._longer else self._service).predict(
+            asked, rows, current(), entry.left_s
+        )
         entry.asked(len(rows), answer.model, answer.version)
-        return await self._service.aside(size, lambda: _predictions(answer))
+        return await self._service.aside(size, lambda: convert.predictions(answer))
 
     async def _energy(self, entry: Entry, request: pb.EnergyRequest) -> pb.EnergyResponse:
         size = len(request.feature_vector) * ROW_BYTES
-        rows = await self._service.aside(size, lambda: _rows(request.feature_vector))
+        rows = await self._service.aside(size, lambda: convert.rows(request.feature_vector))
         asked = said.EnergyAsked(
             model=request.model,
             version=request.version,
@@ -116,48 +112,14 @@ class Door(attribution_pb2_grpc.AttributionServiceServicer):
             request_id=entry.request_id,
             labels=dict(request.labels),
         )
-        answer = await self._service.energy(asked, rows)
+        answer = await self._service.energy(asked, rows, current())
         entry.asked(len(rows), answer.model, answer.version)
-        return await self._service.aside(size, lambda: _energies(answer))
+        return await self._service.aside(size, lambda: convert.energies(answer))
 
 
-def _rows(vectors: Any) -> list[Row]:
-    """Rows of a message; empty names or units are left out."""
-    return [
-        Row(
-            v.id,
-            list(v.names) or None,
-            list(v.values),
-            list(v.units) or None,
-            v.measured_w if v.HasField("measured_w") else None,
-        )
-        for v in vectors
-    ]
-
-
-def _fields(struct: Any, *but: str) -> dict[str, Any]:
-    """A struct's fields under the same names in the message; what is None stays absent."""
-    return {f: v for f in struct.__struct_fields__ if f not in but and (v := getattr(struct, f)) is not None}
-
-
-def _attributions(answer: said.AttributionResponse) -> pb.AttributionResponse:
-    rows = [pb.Attribution(**_fields(row)) for row in answer.attributions]
-    return pb.AttributionResponse(**_fields(answer, "attributions"), attributions=rows)
-
-
-def _predictions(answer: said.PredictionResponse) -> pb.PredictionResponse:
-    rows = [pb.Prediction(**_fields(row)) for row in answer.predictions]
-    return pb.PredictionResponse(**_fields(answer, "predictions"), predictions=rows)
-
-
-def _energies(answer: said.EnergyResponse) -> pb.EnergyResponse:
-    rows = [
-        (pb.RowEnergy(**_fields(row, "coalitions")), [pb.CoalitionEnergy(**_fields(c)) for c in row.coalitions])
-        for row in answer.energies
-    ]
-    for row, coalitions in rows:
-        row.coalitions.extend(coalitions)
-    return pb.EnergyResponse(**_fields(answer, "energies"), energies=[row for row, _ in rows])
+async def refuse(problem: Problem, entry: Entry, context: Context) -> Any:
+    """End a call that may not even come in."""
+    return await context.abort_with_status(status_of(problem, entry))
 
 
 def status_of(problem: Problem, entry: Entry) -> Any:
@@ -170,9 +132,9 @@ def status_of(problem: Problem, entry: Entry) -> Any:
     if problem.code == "not_found":
         resource = f"{entry.model}/{entry.version}" if entry.version else entry.model
         details.append(error_details_pb2.ResourceInfo(resource_type="model", resource_name=resource))
-    if problem.fault.retry_s is not None:
+    if problem.retry_s is not None:
         retry = error_details_pb2.RetryInfo()
-        retry.retry_delay.FromSeconds(problem.fault.retry_s)
+        retry.retry_delay.FromMilliseconds(round(problem.retry_s * 1000))
         details.append(retry)
     packed = [any_pb2.Any() for _ in details]
     for box, detail in zip(packed, details, strict=True):

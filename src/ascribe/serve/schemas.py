@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
+from ascribe.serve import cards, oip
 from ascribe.serve import messages as said
-from ascribe.serve import oip
 from ascribe.serve.kserve import InstancesBody
 from ascribe.serve.oip_rest import IndexAsked, InferBody
 from ascribe.serve.tensors import DATATYPES, OUTPUTS
@@ -20,7 +20,7 @@ Schema = dict[str, Any]
 TEMPLATE = "#/components/schemas/{name}"
 MESSAGES = (
     said.FeatureVector, said.AttributionBody, said.AttributionResponse, said.PredictionBody, said.PredictionResponse,
-    said.EnergyBody, said.EnergyResponse, said.ModelCard, said.NodeCard, said.RolloutAnswer,
+    said.EnergyBody, said.EnergyResponse, cards.ModelCard, cards.NodeCard, cards.RolloutAnswer,
     oip.Metadata, oip.Ready, oip.Index, InferBody, IndexAsked, InstancesBody,
 )  # fmt: skip
 TEXT, NUMBER, WHOLE, FLAG, NULL = ({"type": t} for t in ("string", "number", "integer", "boolean", "null"))

@@ -49,6 +49,36 @@ class AttributionServiceStub:
                 request_serializer=ascribe_dot_serve_dot_wire_dot_attribution__pb2.EnergyRequest.SerializeToString,
                 response_deserializer=ascribe_dot_serve_dot_wire_dot_attribution__pb2.EnergyResponse.FromString,
                 _registered_method=True)
+        self.StreamAttributions = channel.stream_stream(
+                '/attribution.v1.AttributionService/StreamAttributions',
+                request_serializer=ascribe_dot_serve_dot_wire_dot_attribution__pb2.AttributionChunk.SerializeToString,
+                response_deserializer=ascribe_dot_serve_dot_wire_dot_attribution__pb2.AttributionChunkAnswer.FromString,
+                _registered_method=True)
+        self.GetAttributionById = channel.unary_unary(
+                '/attribution.v1.AttributionService/GetAttributionById',
+                request_serializer=ascribe_dot_serve_dot_wire_dot_attribution__pb2.AttributionByIdRequest.SerializeToString,
+                response_deserializer=ascribe_dot_serve_dot_wire_dot_attribution__pb2.LaterAttribution.FromString,
+                _registered_method=True)
+        self.StartAttributionJob = channel.unary_unary(
+                '/attribution.v1.AttributionService/StartAttributionJob',
+                request_serializer=ascribe_dot_serve_dot_wire_dot_attribution__pb2.AttributionRequest.SerializeToString,
+                response_deserializer=ascribe_dot_serve_dot_wire_dot_attribution__pb2.AttributionJob.FromString,
+                _registered_method=True)
+        self.GetAttributionJob = channel.unary_unary(
+                '/attribution.v1.AttributionService/GetAttributionJob',
+                request_serializer=ascribe_dot_serve_dot_wire_dot_attribution__pb2.AttributionJobRequest.SerializeToString,
+                response_deserializer=ascribe_dot_serve_dot_wire_dot_attribution__pb2.AttributionJob.FromString,
+                _registered_method=True)
+        self.GetAttributionJobResult = channel.unary_stream(
+                '/attribution.v1.AttributionService/GetAttributionJobResult',
+                request_serializer=ascribe_dot_serve_dot_wire_dot_attribution__pb2.AttributionJobResultRequest.SerializeToString,
+                response_deserializer=ascribe_dot_serve_dot_wire_dot_attribution__pb2.AttributionResponse.FromString,
+                _registered_method=True)
+        self.CancelAttributionJob = channel.unary_unary(
+                '/attribution.v1.AttributionService/CancelAttributionJob',
+                request_serializer=ascribe_dot_serve_dot_wire_dot_attribution__pb2.AttributionJobRequest.SerializeToString,
+                response_deserializer=ascribe_dot_serve_dot_wire_dot_attribution__pb2.AttributionJob.FromString,
+                _registered_method=True)
 
 
 class AttributionServiceServicer:
@@ -75,6 +105,49 @@ class AttributionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def StreamAttributions(self, request_iterator, context):
+        """Chunks of rows in, answers out as they become ready, each under its chunk's index. A chunk that cannot be answered
+        says so in its answer and does not end the stream. The server reads no further while too many are unanswered.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetAttributionById(self, request, context):
+        """The attribution that a prediction with `explain` promised.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StartAttributionJob(self, request, context):
+        """More rows than one request may have, and any tier: accepted, explained in the background, fetched by id.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetAttributionJob(self, request, context):
+        """How far a job is.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetAttributionJobResult(self, request, context):
+        """A finished job's answers, in the order of its rows, some rows a message.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelAttributionJob(self, request, context):
+        """Ends a job that is not done; its results, if any, are gone.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AttributionServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -92,6 +165,36 @@ def add_AttributionServiceServicer_to_server(servicer, server):
                     servicer.GetEnergy,
                     request_deserializer=ascribe_dot_serve_dot_wire_dot_attribution__pb2.EnergyRequest.FromString,
                     response_serializer=ascribe_dot_serve_dot_wire_dot_attribution__pb2.EnergyResponse.SerializeToString,
+            ),
+            'StreamAttributions': grpc.stream_stream_rpc_method_handler(
+                    servicer.StreamAttributions,
+                    request_deserializer=ascribe_dot_serve_dot_wire_dot_attribution__pb2.AttributionChunk.FromString,
+                    response_serializer=ascribe_dot_serve_dot_wire_dot_attribution__pb2.AttributionChunkAnswer.SerializeToString,
+            ),
+            'GetAttributionById': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetAttributionById,
+                    request_deserializer=ascribe_dot_serve_dot_wire_dot_attribution__pb2.AttributionByIdRequest.FromString,
+                    response_serializer=ascribe_dot_serve_dot_wire_dot_attribution__pb2.LaterAttribution.SerializeToString,
+            ),
+            'StartAttributionJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.StartAttributionJob,
+                    request_deserializer=ascribe_dot_serve_dot_wire_dot_attribution__pb2.AttributionRequest.FromString,
+                    response_serializer=ascribe_dot_serve_dot_wire_dot_attribution__pb2.AttributionJob.SerializeToString,
+            ),
+            'GetAttributionJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetAttributionJob,
+                    request_deserializer=ascribe_dot_serve_dot_wire_dot_attribution__pb2.AttributionJobRequest.FromString,
+                    response_serializer=ascribe_dot_serve_dot_wire_dot_attribution__pb2.AttributionJob.SerializeToString,
+            ),
+            'GetAttributionJobResult': grpc.unary_stream_rpc_method_handler(
+                    servicer.GetAttributionJobResult,
+                    request_deserializer=ascribe_dot_serve_dot_wire_dot_attribution__pb2.AttributionJobResultRequest.FromString,
+                    response_serializer=ascribe_dot_serve_dot_wire_dot_attribution__pb2.AttributionResponse.SerializeToString,
+            ),
+            'CancelAttributionJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelAttributionJob,
+                    request_deserializer=ascribe_dot_serve_dot_wire_dot_attribution__pb2.AttributionJobRequest.FromString,
+                    response_serializer=ascribe_dot_serve_dot_wire_dot_attribution__pb2.AttributionJob.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -175,6 +278,168 @@ class AttributionService:
             '/attribution.v1.AttributionService/GetEnergy',
             ascribe_dot_serve_dot_wire_dot_attribution__pb2.EnergyRequest.SerializeToString,
             ascribe_dot_serve_dot_wire_dot_attribution__pb2.EnergyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StreamAttributions(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/attribution.v1.AttributionService/StreamAttributions',
+            ascribe_dot_serve_dot_wire_dot_attribution__pb2.AttributionChunk.SerializeToString,
+            ascribe_dot_serve_dot_wire_dot_attribution__pb2.AttributionChunkAnswer.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetAttributionById(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/attribution.v1.AttributionService/GetAttributionById',
+            ascribe_dot_serve_dot_wire_dot_attribution__pb2.AttributionByIdRequest.SerializeToString,
+            ascribe_dot_serve_dot_wire_dot_attribution__pb2.LaterAttribution.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StartAttributionJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/attribution.v1.AttributionService/StartAttributionJob',
+            ascribe_dot_serve_dot_wire_dot_attribution__pb2.AttributionRequest.SerializeToString,
+            ascribe_dot_serve_dot_wire_dot_attribution__pb2.AttributionJob.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetAttributionJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/attribution.v1.AttributionService/GetAttributionJob',
+            ascribe_dot_serve_dot_wire_dot_attribution__pb2.AttributionJobRequest.SerializeToString,
+            ascribe_dot_serve_dot_wire_dot_attribution__pb2.AttributionJob.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetAttributionJobResult(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/attribution.v1.AttributionService/GetAttributionJobResult',
+            ascribe_dot_serve_dot_wire_dot_attribution__pb2.AttributionJobResultRequest.SerializeToString,
+            ascribe_dot_serve_dot_wire_dot_attribution__pb2.AttributionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelAttributionJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/attribution.v1.AttributionService/CancelAttributionJob',
+            ascribe_dot_serve_dot_wire_dot_attribution__pb2.AttributionJobRequest.SerializeToString,
+            ascribe_dot_serve_dot_wire_dot_attribution__pb2.AttributionJob.FromString,
             options,
             channel_credentials,
             insecure,

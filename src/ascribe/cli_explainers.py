@@ -1,0 +1,36 @@
+"""`ascribe explainers`: what a bundle, or what a registry holds, can be asked."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ascribe.cli_options import VerifyKey
+
+__all__ = ["explainers"]
+
+
+def explainers(
+    bundle: Annotated[str, typer.Argument(help="bundle folder, or REGISTRY#NAME[@CHANNEL]")],
+    verify_key: VerifyKey = None,
+) -> None:
+    """What a model can be asked: methods, tiers with latency and error as measured, values, estimators, outputs."""
+    from ascribe import api
+    from ascribe.core.repertoire import repertoire
+
+    opened = api.open(bundle, verify_key)
+    for output in opened.outputs:
+        held = repertoire(opened.output(output).model)
+        typer.echo(f"{held.output}{f' in {held.unit}' if held.unit else ''}")
+        typer.echo(f"  methods     {', '.join(held.methods) or 'none'}")
+        for tier, measured in held.tiers.items():
+            told = "not measured: run `ascribe bench`"
+            if measured is not None:
+                times = [f"{ms:.3g} ms for {rows} row{'s' * (rows > 1)}" for rows, ms in measured.latency_ms.items()]
+                error = [] if measured.stderr is None else [f"standard error {measured.stderr:.3g} {held.unit}".strip()]
+                told = ", ".join([*times, *error]) or told
+            typer.echo(f"  tier        {tier}: {told}")
+        marked = [f"{value} (default)" if value == held.value else value for value in held.values]
+        typer.echo(f"  values      {', '.join(marked) or 'none'}")
+        typer.echo(f"  estimators  {', '.join(held.estimators) or 'none'}")

@@ -1,0 +1,46 @@
+"""The wire's messages and the answers' structs, field by field under the same names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ascribe.serve import job_messages, messages
+from ascribe.serve.wire import attribution_pb2 as pb
+
+__all__ = ["filled", "struct_of"]
+
+
+def filled(kind: Any, body: Mapping[str, Any]) -> Any:
+    """A message of that kind from a call's body."""
+    fields = dict(body)
+    if "feature_vector" in fields:
+        fields["feature_vector"] = [pb.FeatureVector(**row) for row in fields["feature_vector"]]
+    if "groups" in fields:
+        fields["groups"] = {name: pb.Names(names=members) for name, members in fields["groups"].items()}
+    if "observed" in fields:
+        fields["observed"] = [pb.Names(names=names) for names in fields["observed"]]
+    return kind(**fields)
+
+
+def struct_of(message: Any) -> Any:
+    """The struct of the same name; what is absent is None or the struct's default."""
+    name = message.DESCRIPTOR.name
+    kind = getattr(messages, name, None) or getattr(job_messages, STRUCTS.get(name, name))
+    known = message.DESCRIPTOR.fields_by_name
+    return kind(**{f: _value(message, known[f]) for f in kind.__struct_fields__ if f in known})
+
+
+STRUCTS = {"AttributionJob": "JobCard"}
+
+
+def _value(message: Any, field: Any) -> Any:
+    held = getattr(message, field.name)
+    inner = field.message_type
+    if inner is not None and inner.GetOptions().map_entry:
+        return dict(held)
+    if field.is_repeated:
+        return [struct_of(one) for one in held] if inner is not None else list(held)
+    if field.has_presence and not message.HasField(field.name):
+        return None
+    return struct_of(held) if inner is not None else held

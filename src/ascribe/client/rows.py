@@ -1,0 +1,94 @@
+"""Rows as callers have them -> rows as the wire wants them: names and values, and what belongs to a row beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ascribe.core.arrays import np
+from ascribe.core.errors import InputError
+from ascribe.frames import matrix, named
+
+__all__ = ["Vector", "vectors"]
+
+
+@dataclass(frozen=True)
+class Vector:
+    """One row with all that may be said of it; `values` by name, or in the order of `names` (None: the model's)."""
+
+    values: Mapping[str, float] | Sequence[float]
+    id: str = ""
+    names: Sequence[str] | None = None
+    units: Mapping[str, str] | None = None
+    measured_w: float | None = None
+
+
+def vectors(
+    X: Any,
+    ids: Sequence[str] | None = None,
+    measured_w: Sequence[float] | float | None = None,
+    features: Sequence[str] | None = None,
+    units: Mapping[str, str] | None = None,
+) -> list[dict[str, Any]]:
+    """`X`: an array (n,) or (b, n) in the model's order or that of `features`; a mapping {name: number}, or {name:
+    numbers} column by column; a pandas or polars frame or an Arrow table, of which `features` chooses columns; a
+    Vector; or a list of mappings or Vectors. `ids` and `measured_w` (in W): one a row.
+
+    Raises InputError, SchemaError.
+
+    >>> vectors({"busy": 0.5, "ghz": 2})
+    [{'names': ['busy', 'ghz'], 'values': [0.5, 2.0]}]
+    """
+    found = _rows(X, features)
+    if ids is not None and len(ids) != len(found):
+        raise InputError(f"{len(ids)} ids for {len(found)} rows: give each row one, or none")
+    meters = [measured_w] * len(found) if isinstance(measured_w, int | float) else measured_w
+    if meters is not None and len(meters) != len(found):
+        raise InputError(f"{len(meters)} measured_w for {len(found)} rows: give each row one, or none")
+    for i, row in enumerate(found):
+        if ids is not None:
+            row["id"] = str(ids[i])
+        if meters is not None:
+            row["measured_w"] = float(meters[i])
+        if units is not None and "units" not in row:
+            if "names" not in row:
+                raise InputError("units name features, so the rows need names too: send mappings, or features=[...]")
+            row["units"] = [units.get(name, "") for name in row["names"]]
+    return found
+
+
+def _rows(X: Any, features: Sequence[str] | None) -> list[dict[str, Any]]:
+    if isinstance(X, Vector):
+        return [_vector(X)]
+    if isinstance(X, Mapping):
+        if any(np.ndim(value) for value in X.values()):
+            columns, names = matrix(list(X.values()))[0].T, list(X)
+            return [{"names": names, "values": row} for row in columns.tolist()]
+        return [_vector(Vector(X))]
+    if isinstance(X, Sequence) and X and all(isinstance(row, Mapping | Vector) for row in X):
+        return [_vector(row if isinstance(row, Vector) else Vector(row)) for row in X]
+    rows, found = matrix(X, features)
+    told = {"names": list(found)} if features is not None or named(X) else {}
+    return [told | {"values": row} for row in rows.tolist()]
+
+
+def _vector(row: Vector) -> dict[str, Any]:
+    values = row.values
+    try:
+        numbers = [float(v) for v in (values.values() if isinstance(values, Mapping) else values)]
+    except (TypeError, ValueError) as exc:
+        raise InputError("a row's values are numbers: {name: number}, or a list of numbers") from exc
+    names = [str(name) for name in values] if isinstance(values, Mapping) else row.names
+    out: dict[str, Any] = {"values": numbers}
+    if names is not None:
+        out = {"names": list(names), **out}
+    if row.units is not None:
+        if names is None:
+            raise InputError("units name features, so the row needs names too")
+        out["units"] = [row.units.get(name, "") for name in names]
+    if row.id:
+        out["id"] = row.id
+    if row.measured_w is not None:
+        out["measured_w"] = float(row.measured_w)
+    return out

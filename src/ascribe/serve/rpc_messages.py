@@ -1,0 +1,82 @@
+"""Messages of the wire to the room's words and back, field by field under the same names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ascribe.serve import messages as said
+from ascribe.serve.job_messages import JobCard
+from ascribe.serve.observe import stage
+from ascribe.serve.rows import Row
+from ascribe.serve.wire import attribution_pb2 as pb
+
+__all__ = ["asked", "attributions", "energies", "job", "predictions", "rows"]
+
+
+def asked(request: pb.AttributionRequest, request_id: str) -> said.AttributionAsked:
+    """How to explain; what is absent is None."""
+    return said.AttributionAsked(
+        model=request.model,
+        version=request.version,
+        method=request.method,
+        estimator=request.estimator,
+        budget=request.budget if request.HasField("budget") else None,
+        samples=request.samples if request.HasField("samples") else None,
+        seed=request.seed,
+        groups={name: list(group.names) for name, group in request.groups.items()},
+        request_id=request_id,
+        value=request.value,
+        target_stderr=request.target_stderr if request.HasField("target_stderr") else None,
+        tier=request.tier,
+        max_latency_ms=request.max_latency_ms if request.HasField("max_latency_ms") else None,
+        labels=dict(request.labels),
+        output=request.output,
+        allow_lower_tier=request.allow_lower_tier,
+    )
+
+
+@stage("decode")
+def rows(vectors: Any) -> list[Row]:
+    """Rows of a message; empty names or units are left out."""
+    return [
+        Row(
+            v.id,
+            list(v.names) or None,
+            list(v.values),
+            list(v.units) or None,
+            v.measured_w if v.HasField("measured_w") else None,
+        )
+        for v in vectors
+    ]
+
+
+def _fields(struct: Any, *but: str) -> dict[str, Any]:
+    """A struct's fields under the same names in the message; what is None stays absent."""
+    return {f: v for f in struct.__struct_fields__ if f not in but and (v := getattr(struct, f)) is not None}
+
+
+@stage("encode")
+def attributions(answer: said.AttributionResponse) -> pb.AttributionResponse:
+    rows = [pb.Attribution(**_fields(row)) for row in answer.attributions]
+    return pb.AttributionResponse(**_fields(answer, "attributions"), attributions=rows)
+
+
+@stage("encode")
+def predictions(answer: said.PredictionResponse) -> pb.PredictionResponse:
+    rows = [pb.Prediction(**_fields(row)) for row in answer.predictions]
+    return pb.PredictionResponse(**_fields(answer, "predictions"), predictions=rows)
+
+
+@stage("encode")
+def energies(answer: said.EnergyResponse) -> pb.EnergyResponse:
+    rows = [
+        (pb.RowEnergy(**_fields(row, "coalitions")), [pb.CoalitionEnergy(**_fields(c)) for c in row.coalitions])
+        for row in answer.energies
+    ]
+    for row, coalitions in rows:
+        row.coalitions.extend(coalitions)
+    return pb.EnergyResponse(**_fields(answer, "energies"), energies=[row for row, _ in rows])
+
+
+def job(card: JobCard) -> pb.AttributionJob:
+    return pb.AttributionJob(**_fields(card))
