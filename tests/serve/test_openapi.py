@@ -76,3 +76,4 @@ def test_the_page_needs_nothing_from_elsewhere(served):
 def test_a_verb_that_is_not_offered_names_those_that_are(served):
     answer = served.http.delete("/v1/predictions")
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+    assert served.http.put("/v1/jobs/1").headers["allow"] == "DELETE, GET"

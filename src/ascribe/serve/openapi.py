@@ -24,6 +24,7 @@ from ascribe.serve.service import Service
 __all__ = ["OPERATIONS", "Operation", "add", "document"]
 
 JSON = "application/json"
+LINES = "application/x-ndjson"
 PAGE = Path(__file__).parent / "page" / "docs.html"
 CALM = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
         "connect-src 'self'"}  # fmt: skip
@@ -33,7 +34,8 @@ ANY = {"type": "string", "format": "binary"}
 @dataclass(frozen=True)
 class Operation:
     """One verb of one path. `asks`, `answers`: names of schemas; `also`: a media type beside JSON, both ways; `query`:
-    names in the query string, texts all; `accepted`: the schema of 202, where there is more to come.
+    names in the query string, texts all; `accepted`: the schema of 202, where there is more to come;
+    `lines`: JSON lines both ways, as ChunkBody and ChunkAnswer.
     """
 
     summary: str
@@ -42,6 +44,7 @@ class Operation:
     also: str = ""
     query: tuple[str, ...] = ()
     accepted: str = ""
+    lines: bool = False
     many: bool = False
     empty: bool = False
 
@@ -63,7 +66,8 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", "/v1/attributions/{name}"): Operation(
         "An attribution that a prediction promised", "LaterAttribution", query=("wait_s",), accepted="LaterAttribution"
     ),
-    ("POST", "/v1/jobs"): Operation("Explain many rows, later", asks="AttributionBody", accepted="JobCard"),
+    ("POST", "/v1/attributions:stream"): Operation("A line for each chunk of rows, answered as they come", lines=True),
+    ("POST", "/v1/jobs"): Operation("Explain many rows, later", asks="JobBody", accepted="JobCard"),
     ("GET", "/v1/jobs/{job}"): Operation("How a job stands", "JobCard"),
     ("DELETE", "/v1/jobs/{job}"): Operation("Cancel a job", "JobCard"),
     ("GET", "/v1/jobs/{job}/result"): Operation(
@@ -149,12 +153,14 @@ def _operation(verb: str, path: str, known: Operation | None, card: ModelCard | 
         if words.also:
             content[words.also] = {"schema": ANY}
         found["requestBody"] = {"required": not words.empty, "content": content}
+    if words.lines:
+        found["requestBody"] = {"content": {LINES: {"schema": ANY}}}
     return found
 
 
 def _parameter(name: str, where: str, required: bool, served: str | None = None) -> dict[str, Any]:
     """A text; `served`: one that leads somewhere."""
-    text: Schema = {"type": "string"}
+    text: Schema = {"type": "string"} | ({"minLength": 1} if where == "path" else {})
     schema = either({"type": "string", "enum": [served]}, text) if served else text
     return {"name": name, "in": where, "required": required, "schema": schema}
 
@@ -168,6 +174,8 @@ def _answers(words: Operation) -> dict[str, Any]:
 
 
 def _answer(words: Operation) -> dict[str, Any]:
+    if words.lines:
+        return {"description": "Answered", "content": {LINES: {"schema": ANY}}}
     if not words.answers:
         return {"description": "Answered"}
     schema: Schema = array(reference(words.answers)) if words.many else reference(words.answers)
@@ -195,6 +203,7 @@ def _example(asks: str, card: ModelCard) -> dict[str, Any] | None:
     tensor = {"name": "x", "shape": [1, len(row)], "datatype": "FP64", "data": values}
     bodies: dict[str, dict[str, Any]] = {
         "AttributionBody": {"model": card.name, "feature_vector": [{"values": row}]},
+        "JobBody": {"model": card.name, "feature_vector": [{"values": row}]},
         "PredictionBody": {"model": card.name, "feature_vector": [{"values": row}]},
         "EnergyBody": {"model": card.name, "feature_vector": [{"values": row}], "observed": list(row)[:1]},
         "InferBody": {"inputs": [tensor], "outputs": [{"name": "prediction"}, {"name": "attribution"}]},

@@ -50,6 +50,7 @@ def door(service: Service, settings: Settings, log: Log, longer: Longer | None =
     """The app with its routes; everything is asked of `service`, and of `longer` what outlives a request."""
     app = FastAPI(
         title="Ascribe", version=version("ascribe"), docs_url=None, redoc_url=None, openapi_url=None, telemetry=QUIET,
+        redirect_slashes=False,
     )  # fmt: skip
 
     async def answered(
@@ -194,7 +195,10 @@ def door(service: Service, settings: Settings, log: Log, longer: Longer | None =
         code = "not_found" if exc.status_code == 404 else "unsupported"
         text = f"{request.method} {request.url.path[:200]} is not offered: docs/wire.md lists what is"
         answer = _problem(Problem(code, text), _request_id(request), request.url.path, exc.status_code)
-        answer.headers.update(exc.headers or {})
+        if exc.status_code == 405:
+            at = getattr(request.scope.get("route"), "path", "")  # another verb may be another route's
+            verbs = {verb for r in app.routes if getattr(r, "path", None) == at for verb in getattr(r, "methods", ())}
+            answer.headers["Allow"] = ", ".join(sorted(verbs)) or dict(exc.headers or {}).get("Allow", "")
         return answer
 
     return app

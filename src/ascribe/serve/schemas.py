@@ -52,6 +52,9 @@ def schemas() -> dict[str, Schema]:
     found = msgspec.json.schema_components(MESSAGES, ref_template=TEMPLATE)[1]
     for name, fields in _sharper().items():
         found[name]["properties"] |= fields
+    whole = found["AttributionBody"]
+    rows = {"feature_vector": {"description": "as in AttributionBody; rows are looked at when the job runs"}}
+    found["JobBody"] = whole | {"title": "JobBody", "properties": whole["properties"] | rows}
     for schema in found.values():
         schema["description"] = " ".join(schema.get("description", "").split())
     return {name: _finite(schema) for name, schema in (found | _further()).items()}
