@@ -109,14 +109,15 @@ def test_no_training_framework_comes_in():
     assert not {n for n in done.stdout.split() if n.startswith(("ascribe.train", "ascribe.report", "ascribe.cli"))}
 
 
-def test_the_generated_code_is_that_of_the_proto(tmp_path):
+@pytest.mark.parametrize(("package", "name"), [("attribution/v1", "attribution"), ("inference/v2", "open_inference")])
+def test_the_generated_code_is_that_of_the_proto(tmp_path, package, name):
     wire = ROOT / "src/ascribe/serve/wire"
-    held = (wire / "attribution_pb2_grpc.py").read_text()
+    held = (wire / f"{name}_pb2_grpc.py").read_text()
     version = pytest.importorskip("grpc_tools.grpc_version", reason="needs grpcio-tools").VERSION
     if f"GRPC_GENERATED_VERSION = '{version}'" not in held:
         pytest.skip(f"grpcio-tools {version} is not the one that generated the code")
     outs = [f"--{kind}_out={tmp_path}" for kind in ("python", "pyi", "grpc_python")]
-    place = ["-I", "ascribe/serve/wire=proto/attribution/v1", "ascribe/serve/wire/attribution.proto"]
+    place = ["-I", f"ascribe/serve/wire=proto/{package}", f"ascribe/serve/wire/{name}.proto"]
     subprocess.run([sys.executable, "-m", "grpc_tools.protoc", *outs, *place], cwd=ROOT, check=True, env={**os.environ})
     made = sorted((tmp_path / "ascribe/serve/wire").iterdir())
     assert len(made) == 3

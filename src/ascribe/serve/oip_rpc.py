@@ -35,6 +35,7 @@ class Door(pb_grpc.GRPCInferenceServiceServicer):
 
     def __init__(self, service: Service, settings: Settings, log: Log) -> None:
         self._service, self._settings, self._log = service, settings, log
+        self._version = version("ascribe")
 
     async def ServerLive(self, request: pb.ServerLiveRequest, context: Context) -> pb.ServerLiveResponse:  # noqa: N802
         return pb.ServerLiveResponse(live=self._service.live())
@@ -45,7 +46,7 @@ class Door(pb_grpc.GRPCInferenceServiceServicer):
     async def ServerMetadata(  # noqa: N802
         self, request: pb.ServerMetadataRequest, context: Context
     ) -> pb.ServerMetadataResponse:
-        return pb.ServerMetadataResponse(name=oip.NAME, version=version("ascribe"), extensions=oip.EXTENSIONS)
+        return pb.ServerMetadataResponse(name=oip.NAME, version=self._version, extensions=oip.EXTENSIONS)
 
     async def ModelReady(self, request: pb.ModelReadyRequest, context: Context) -> pb.ModelReadyResponse:  # noqa: N802
         async def call(entry: Entry) -> pb.ModelReadyResponse:
