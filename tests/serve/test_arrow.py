@@ -114,7 +114,7 @@ REFUSED = [
     (stream(TABLE), {"seed": "x"}, 400, "seed is a whole number"),
     (stream(TABLE), {"model": "other"}, 404, "no model 'other'"),
     (stream(TABLE), {"request_id": "a b"}, 400, "request_id"),
-    (stream(TABLE), {"timeout": "1"}, 504, "not done within"),
+    (stream(TABLE), {"timeout": "1"}, 504, "send fewer"),
 ]
 
 

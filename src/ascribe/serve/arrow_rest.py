@@ -9,6 +9,7 @@ from fastapi import Request, Response
 
 from ascribe.core.errors import InputError
 from ascribe.serve import arrow, codec, oip
+from ascribe.serve.callers import current
 from ascribe.serve.messages import AttributionAsked, PredictionAsked
 from ascribe.serve.observe import Entry
 from ascribe.serve.service import Service
@@ -38,15 +39,16 @@ def reader(
         wish = oip.understood(said)
         asked = await service.aside(len(body), lambda: arrow.read(body, settings.max_rows))
         entry.asked(len(asked.rows), who.get("model"), who.get("version"))
-        async with oip.within(wish):
-            if explain:
-                shares = await service.attribute(AttributionAsked(**who, **wish.fields), asked.rows)
-                entry.asked(len(asked.rows), shares.model, shares.version, shares.method)
-                raw = await service.aside(len(body), lambda: arrow.write(shares, asked))
-            else:
-                predicted = await service.predict(PredictionAsked(**who, output=wish.fields.get("output")), asked.rows)
-                entry.asked(len(asked.rows), predicted.model, predicted.version)
-                raw = await service.aside(len(body), lambda: arrow.write(predicted, asked))
+        if explain:
+            wanted = AttributionAsked(**who, **wish.fields)
+            shares = await service.attribute(wanted, asked.rows, current(), wish.within_s())
+            entry.asked(len(asked.rows), shares.model, shares.version, shares.method)
+            raw = await service.aside(len(body), lambda: arrow.write(shares, asked))
+        else:
+            less = PredictionAsked(**who, output=wish.fields.get("output"))
+            predicted = await service.predict(less, asked.rows, current(), wish.within_s())
+            entry.asked(len(asked.rows), predicted.model, predicted.version)
+            raw = await service.aside(len(body), lambda: arrow.write(predicted, asked))
         return Response(raw, media_type=arrow.MEDIA)
 
     return call

@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request, Response
 
 from ascribe.core.errors import InputError
 from ascribe.serve import codec, oip
+from ascribe.serve.callers import current
 from ascribe.serve.messages import AttributionAsked, PredictionAsked
 from ascribe.serve.observe import Entry
 from ascribe.serve.rows import Row
@@ -53,19 +54,19 @@ def add(app: FastAPI, service: Service, settings: Settings, answered: Callable[.
                 asked, rows = await service.aside(len(body), lambda: decoded(body, settings.max_rows))
                 entry.asked(len(rows), model, None)
                 wish = oip.understood(asked.parameters or {})
-                async with oip.within(wish):
-                    return await ask(entry, model, rows, wish.fields)
+                return await ask(entry, model, rows, wish)
 
             return await answered(request, name, call)
 
-    async def predict(entry: Entry, model: str, rows: list[Row], fields: dict[str, Any]) -> dict[str, Any]:
-        asked = PredictionAsked(model=model, request_id=entry.request_id, output=fields.get("output"))
-        answer = await service.predict(asked, rows)
+    async def predict(entry: Entry, model: str, rows: list[Row], wish: oip.Wish) -> dict[str, Any]:
+        asked = PredictionAsked(model=model, request_id=entry.request_id, output=wish.fields.get("output"))
+        answer = await service.predict(asked, rows, current(), wish.within_s())
         entry.asked(len(rows), answer.model, answer.version)
         return {"predictions": [row.prediction for row in answer.predictions], **_head(answer, "predictions")}
 
-    async def explain(entry: Entry, model: str, rows: list[Row], fields: dict[str, Any]) -> dict[str, Any]:
-        answer = await service.attribute(AttributionAsked(model=model, request_id=entry.request_id, **fields), rows)
+    async def explain(entry: Entry, model: str, rows: list[Row], wish: oip.Wish) -> dict[str, Any]:
+        asked = AttributionAsked(model=model, request_id=entry.request_id, **wish.fields)
+        answer = await service.attribute(asked, rows, current(), wish.within_s())
         entry.asked(len(rows), answer.model, answer.version, answer.method)
         return {"explanations": answer.attributions, **_head(answer, "attributions")}
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any, Protocol
@@ -14,19 +12,20 @@ import msgspec
 from ascribe.core.errors import InputError, NotFound
 from ascribe.core.words import listed
 from ascribe.serve import codec
+from ascribe.serve.callers import ANYBODY, Caller, current
 from ascribe.serve.cards import ModelCard
-from ascribe.serve.faults import DeadlineError, UnavailableError
+from ascribe.serve.faults import UnavailableError
 from ascribe.serve.messages import AttributionAsked, AttributionResponse, PredictionAsked, PredictionResponse
 from ascribe.serve.rows import Row
 from ascribe.serve.tensors import MATRIX, Tensor, answered, checked_outputs, explained, rows_of
 
 __all__ = [
     "EXTENSIONS", "KNOWN", "NAME", "Asked", "Given", "Index", "Metadata", "Ready", "Room", "TensorCard", "Wish",
-    "index", "infer", "metadata", "model", "ready", "request_id", "understood", "within",
+    "index", "infer", "metadata", "model", "ready", "request_id", "understood",
 ]  # fmt: skip
 
 NAME = "ascribe"
-EXTENSIONS = ("attribution", "binary_tensor_data", "schedule_policy", "parameters")
+EXTENSIONS = ("attribution", "binary_tensor_data", "parameters")
 PLATFORM = "onnx_onnxv1"
 MOST_US = 1 << 53  # of a timeout: beyond, a double is not exact
 MOST_PRIORITY = (1 << 32) - 1
@@ -35,7 +34,8 @@ Scalar = str | int | float | bool
 TEXTS = ("method", "estimator", "value", "tier", "output")
 WHOLE = ("budget", "samples", "seed", "priority", "timeout")
 NUMBERS = ("target_stderr", "max_latency_ms")
-KNOWN = (*TEXTS, *WHOLE, *NUMBERS, "binary_data_output")
+FLAGS = ("allow_lower_tier", "binary_data_output")
+KNOWN = (*TEXTS, *WHOLE, *NUMBERS, *FLAGS)
 PASSED_OVER = ("headers", "content_type")  # what clients of other servers send along
 
 
@@ -45,8 +45,12 @@ class Room(Protocol):
     def ready(self) -> bool: ...
     def card(self, model: str | None = None) -> ModelCard: ...
     def cards(self) -> list[ModelCard]: ...
-    async def attribute(self, asked: AttributionAsked, rows: list[Row]) -> AttributionResponse: ...
-    async def predict(self, asked: PredictionAsked, rows: list[Row]) -> PredictionResponse: ...
+    async def attribute(
+        self, asked: AttributionAsked, rows: list[Row], caller: Caller = ANYBODY, within_s: float | None = None
+    ) -> AttributionResponse: ...
+    async def predict(
+        self, asked: PredictionAsked, rows: list[Row], caller: Caller = ANYBODY, within_s: float | None = None
+    ) -> PredictionResponse: ...
 
 
 class TensorCard(msgspec.Struct):
@@ -167,6 +171,10 @@ class Wish:
     timeout_us: int = 0
     priority: int = 0
 
+    def within_s(self, left_s: float | None = None) -> float | None:
+        """Seconds that may be taken, where the door has a limit of its own; None: no limit."""
+        return min((s for s in (left_s, self.timeout_us / 1e6) if s), default=None)
+
 
 def understood(parameters: Mapping[str, Scalar]) -> Wish:
     """The flat parameters of a request; whole numbers and numbers may come as text. Raises InputError."""
@@ -178,11 +186,11 @@ def understood(parameters: Mapping[str, Scalar]) -> Wish:
             found[name] = _whole(name, value)
         elif name in NUMBERS:
             found[name] = _number(name, value)
-        elif name == "binary_data_output":
-            if not isinstance(value, bool):
-                raise InputError("parameter binary_data_output is true or false")
+        elif name in FLAGS:
+            found[name] = _flag(name, value)
         elif name not in PASSED_OVER:
             raise InputError(f"unknown parameter '{name[:60]}': use {listed(KNOWN)}")
+    found.pop("binary_data_output", None)  # the door's business
     timeout, priority = found.pop("timeout", 0), found.pop("priority", 0)
     if not 0 <= timeout <= MOST_US:
         raise InputError("parameter timeout is a number of microseconds, 0 to 2^53")
@@ -195,6 +203,12 @@ def _text(name: str, value: Scalar) -> str:
     if not isinstance(value, str):
         raise InputError(f"parameter {name} is a text")
     return value
+
+
+def _flag(name: str, value: Scalar) -> bool:
+    if not isinstance(value, bool) and value not in ("true", "false"):
+        raise InputError(f"parameter {name} is true or false")
+    return value in (True, "true")
 
 
 def _whole(name: str, value: Scalar) -> int:
@@ -215,27 +229,19 @@ def _number(name: str, value: Scalar) -> float:
     return number
 
 
-@asynccontextmanager
-async def within(wish: Wish) -> AsyncIterator[None]:
-    """The time that a request allowed itself. Raises DeadlineError."""
-    try:
-        async with asyncio.timeout(wish.timeout_us / 1e6 if wish.timeout_us else None):
-            yield
-    except TimeoutError as exc:
-        raise DeadlineError(f"not done within the asked {wish.timeout_us} us: allow more, or a faster tier") from exc
-
-
-async def infer(room: Room, asked: Asked, max_rows: int) -> Given:
-    """Only what the outputs need is computed. Raises as `Service.attribute`; DeadlineError past the asked timeout."""
+async def infer(room: Room, asked: Asked, max_rows: int, left_s: float | None = None) -> Given:
+    """Only what the outputs need is computed. `left_s`: seconds of the door's own deadline. Raises as
+    `Service.attribute`; DeadlineError past the asked timeout.
+    """
     names, wish = checked_outputs(asked.outputs), understood(asked.parameters)
     rows = rows_of(asked.tensors, max_rows)
     who: dict[str, Any] = {"model": asked.model, "version": asked.version, "request_id": asked.request_id}
     answer: AttributionResponse | PredictionResponse
-    async with within(wish):
-        if explained(names):
-            answer = await room.attribute(AttributionAsked(**who, **wish.fields), rows)
-        else:
-            answer = await room.predict(PredictionAsked(**who, output=wish.fields.get("output")), rows)
+    if explained(names):
+        answer = await room.attribute(AttributionAsked(**who, **wish.fields), rows, current(), wish.within_s(left_s))
+    else:
+        asked_less = PredictionAsked(**who, output=wish.fields.get("output"))
+        answer = await room.predict(asked_less, rows, current(), wish.within_s(left_s))
     said: dict[str, Scalar] = {"unit": answer.unit, "output": answer.output, "sha256": answer.sha256}
     method = ""
     if isinstance(answer, AttributionResponse):

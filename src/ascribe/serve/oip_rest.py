@@ -134,7 +134,7 @@ def encoded(given: oip.Given, request_id: str, binary: Sequence[str]) -> tuple[b
 
 def _binary(asked: InferBody) -> list[str]:
     """Names of outputs that are wanted as bytes. Raises InputError for other wishes."""
-    all_of_them = bool((asked.parameters or {}).get("binary_data_output", False))
+    all_of_them = (asked.parameters or {}).get("binary_data_output") in (True, "true")
     if not asked.outputs:
         return list(OUTPUTS) if all_of_them else []
     names = []

@@ -78,9 +78,9 @@ class Door(pb_grpc.GRPCInferenceServiceServicer):
             entry.request_id = oip.request_id(request.id, entry.request_id)
             size = request.ByteSize()
             asked = await self._service.aside(size, lambda: _asked(request, entry.request_id))
-            given = await oip.infer(self._service, asked, self._settings.max_rows)
+            given = await oip.infer(self._service, asked, self._settings.max_rows, entry.left_s)
             entry.asked(given.rows, given.model, given.version, given.method)
-            as_bytes = bool(asked.parameters.get("binary_data_output", bool(request.raw_input_contents)))
+            as_bytes = asked.parameters.get("binary_data_output", bool(request.raw_input_contents)) in (True, "true")
             return await self._service.aside(
                 given.rows * codec.ROW_BYTES, lambda: _given(given, entry.request_id, as_bytes)
             )
@@ -94,7 +94,7 @@ class Door(pb_grpc.GRPCInferenceServiceServicer):
         with self._log.request("grpc", verb, uuid.uuid4().hex) as entry:
             try:
                 entry.asked(0, model, version)
-                left = context.time_remaining()
+                entry.left_s = left = context.time_remaining()
                 if left is not None and left <= 0:
                     raise DeadlineError("the deadline had passed before any work was done")
                 return await call(entry)

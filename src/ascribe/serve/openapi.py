@@ -33,7 +33,7 @@ ANY = {"type": "string", "format": "binary"}
 @dataclass(frozen=True)
 class Operation:
     """One verb of one path. `asks`, `answers`: names of schemas; `also`: a media type beside JSON, both ways; `query`:
-    names in the query string, texts all.
+    names in the query string, texts all; `accepted`: the schema of 202, where there is more to come.
     """
 
     summary: str
@@ -41,6 +41,7 @@ class Operation:
     asks: str = ""
     also: str = ""
     query: tuple[str, ...] = ()
+    accepted: str = ""
     many: bool = False
     empty: bool = False
 
@@ -59,6 +60,16 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         "Predictions alone", "PredictionResponse", "PredictionBody", arrow.MEDIA, HOW
     ),
     ("POST", "/v1/energy"): Operation("Energy and proposal of hidden features", "EnergyResponse", "EnergyBody"),
+    ("GET", "/v1/attributions/{name}"): Operation(
+        "An attribution that a prediction promised", "LaterAttribution", query=("wait_s",), accepted="LaterAttribution"
+    ),
+    ("POST", "/v1/jobs"): Operation("Explain many rows, later", asks="AttributionBody", accepted="JobCard"),
+    ("GET", "/v1/jobs/{job}"): Operation("How a job stands", "JobCard"),
+    ("DELETE", "/v1/jobs/{job}"): Operation("Cancel a job", "JobCard"),
+    ("GET", "/v1/jobs/{job}/result"): Operation(
+        "A page of a job's answer", "AttributionResponse", query=("offset", "limit"), accepted="JobCard"
+    ),
+    ("GET", "/v1/models/{model}/explainers"): Operation("What a model can be asked", "ExplainersCard"),
     ("GET", "/v1/models"): Operation("Models that are served", "Models"),
     ("GET", "/v1/models/{model}"): Operation("What a model wants and offers", "ModelCard"),
     ("POST", "/v1/models/{model}:predict"): Operation("A prediction for each instance", "Predictions", "InstancesBody"),
@@ -129,7 +140,7 @@ def _operation(verb: str, path: str, known: Operation | None, card: ModelCard | 
         "tags": [path.split("/")[1].partition(".")[0]],
         "operationId": re.sub(r"\W+", "_", f"{verb.lower()}{path}"),
         "parameters": parameters,
-        "responses": {"200": _answer(words)} | _faults(),
+        "responses": _answers(words) | _faults(),
     }
     if words.asks:
         content: dict[str, Any] = {JSON: {"schema": reference(words.asks)}}
@@ -146,6 +157,14 @@ def _parameter(name: str, where: str, required: bool, served: str | None = None)
     text: Schema = {"type": "string"}
     schema = either({"type": "string", "enum": [served]}, text) if served else text
     return {"name": name, "in": where, "required": required, "schema": schema}
+
+
+def _answers(words: Operation) -> dict[str, Any]:
+    found = {} if words.accepted and not words.answers else {"200": _answer(words)}
+    if words.accepted:
+        content = {JSON: {"schema": reference(words.accepted)}}
+        found["202"] = {"description": "There is more to come", "content": content}
+    return found
 
 
 def _answer(words: Operation) -> dict[str, Any]:

@@ -10,8 +10,10 @@ import msgspec
 
 from ascribe.serve import cards, oip
 from ascribe.serve import messages as said
+from ascribe.serve.job_messages import ChunkAnswer, ChunkBody, JobCard, LaterAttribution
 from ascribe.serve.kserve import InstancesBody
 from ascribe.serve.oip_rest import IndexAsked, InferBody
+from ascribe.serve.repertoire import ExplainersCard
 from ascribe.serve.tensors import DATATYPES, OUTPUTS
 
 __all__ = ["Schema", "array", "either", "named", "reference", "schemas"]
@@ -21,6 +23,7 @@ TEMPLATE = "#/components/schemas/{name}"
 MESSAGES = (
     said.FeatureVector, said.AttributionBody, said.AttributionResponse, said.PredictionBody, said.PredictionResponse,
     said.EnergyBody, said.EnergyResponse, cards.ModelCard, cards.NodeCard, cards.RolloutAnswer,
+    ExplainersCard, JobCard, LaterAttribution, ChunkBody, ChunkAnswer,
     oip.Metadata, oip.Ready, oip.Index, InferBody, IndexAsked, InstancesBody,
 )  # fmt: skip
 TEXT, NUMBER, WHOLE, FLAG, NULL = ({"type": t} for t in ("string", "number", "integer", "boolean", "null"))
@@ -58,19 +61,22 @@ def _sharper() -> dict[str, dict[str, Schema]]:
     number = either(NUMBER, NULL)  # null makes the row invalid, not the request
     values = either(array(number), {"type": "object", "additionalProperties": number})
     units = either(array(either(TEXT, NULL)), {"type": "object", "additionalProperties": either(TEXT, NULL)}, NULL)
-    rows = {"feature_vector": either(reference("FeatureVector"), array(reference("FeatureVector"), minItems=1))}
+    other = {"description": "anything else is an invalid row, which leaves the others alone"}
+    row = reference("FeatureVector")
+    rows = {"feature_vector": either(row, array(either(row, other), minItems=1))}
     return {
         "FeatureVector": {"values": values, "units": units, "measured_w": number},
         "AttributionBody": rows,
         "PredictionBody": rows,
         "EnergyBody": rows,
+        "ChunkBody": rows,
         "InferInput": {
             "shape": array({"type": "integer", "minimum": 0}, minItems=1, maxItems=2),
             "datatype": {"type": "string", "enum": list(DATATYPES)},
             "data": either(array(NUMBER), array(array(NUMBER))),
         },
         "InferOutput": {"name": {"type": "string", "enum": list(OUTPUTS)}},
-        "InstancesBody": {"instances": array(values, minItems=1)},
+        "InstancesBody": {"instances": array(either(values, other), minItems=1)},
     }
 
 
