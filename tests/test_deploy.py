@@ -16,6 +16,7 @@ import yaml
 from ascribe.cli import app
 from ascribe.serve import rest
 from ascribe.serve.app import running
+from ascribe.serve.auth import check_reach
 from ascribe.serve.observe import Log
 from ascribe.serve.settings import Settings
 from ascribe.train.settings import PrometheusSettings, TrainSettings
@@ -186,11 +187,20 @@ def test_a_server_with_these_settings_answers_its_probes(tmp_path, monkeypatch):
     for key, value in environment("ascribe-serve").items():
         if key.startswith("ASCRIBE_"):
             monkeypatch.setenv(key, value)
-    settings = Settings().model_copy(update={"drain_s": 0.0})  # type: ignore[call-arg]
+    settings = Settings().model_copy(update={"drain_s": 0.0, "metrics_http": "127.0.0.1:0"})  # type: ignore[call-arg]
+    hosts = [arg.split("=")[1].partition(":")[0] for arg in command_line("ascribe-serve") if "0.0.0.0" in arg]
+    assert len(hosts) == 2
+    check_reach(hosts, settings)  # would say so if the server refused to start
     with running(place, NAME, settings) as at:
         for kind in ("startupProbe", "readinessProbe", "livenessProbe"):
             with urlopen(at.http + container("ascribe-serve")[kind]["httpGet"]["path"], timeout=30) as reply:
                 assert reply.status == 200
+
+
+def test_metrics_are_scraped_where_they_are():
+    told = pods()["ascribe-serve"]["metadata"]["annotations"]
+    assert environment("ascribe-serve")["ASCRIBE_METRICS_HTTP"] == f"0.0.0.0:{told['prometheus.io/port']}"
+    assert told["prometheus.io/path"] == "/metrics"
 
 
 def test_stopping_takes_less_time_than_it_is_given():

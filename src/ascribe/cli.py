@@ -10,7 +10,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from ascribe import cli_bundle, cli_explainers, cli_lake, cli_pipeline, cli_registry
+from ascribe import cli_bundle, cli_explainers, cli_keys, cli_lake, cli_pipeline, cli_registry
 from ascribe.cli_options import (
     Budget,
     Groups,
@@ -48,6 +48,7 @@ cli_lake.add_to(app)
 app.command()(cli_explainers.explainers)
 app.add_typer(cli_registry.registry, name="registry")
 app.add_typer(cli_pipeline.app, name="pipeline")
+app.add_typer(cli_keys.keys, name="keys")
 
 
 @app.command()
@@ -179,8 +180,17 @@ def serve(
     lake: Annotated[
         str | None, typer.Option("--lake", help="tell of its nodes, and leave it a sample of answered rows")
     ] = None,
+    workers: Annotated[int, typer.Option("--workers", min=1, help="processes that share the addresses")] = 1,
 ) -> None:
     """Answer attributions, with their predictions, over HTTP and gRPC until stopped; follow the channels meanwhile."""
+    if workers > 1:
+        from ascribe.serve.settings import inherited
+        from ascribe.serve.workers import supervise
+
+        given = {"--verify-key": verify_key, "--shadow": shadow, "--lake": lake}
+        options = ["--registry", registry, *(part for name in model for part in ("--model", name))]
+        options += [part for flag, value in given.items() if value is not None for part in (flag, str(value))]
+        raise typer.Exit(supervise(workers, http, grpc, options, inherited(), err.print))
     from ascribe.serve.app import run
 
     run(registry, model, http, grpc, verify_key, shadow, lake)

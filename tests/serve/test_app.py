@@ -16,7 +16,7 @@ import pytest
 from ascribe.core.errors import NotFound, ServiceError
 from ascribe.serve.address import Address, parse
 from ascribe.serve.app import running
-from ascribe.serve.settings import from_environment
+from ascribe.serve.settings import Settings, from_environment
 
 from . import tiny
 
@@ -75,7 +75,7 @@ def test_addresses():
             parse(text, "--grpc")
     with (
         pytest.raises(ServiceError, match="cannot be bound"),
-        running("x", "m", http="192.0.2.1:0"),  # an address of the documentation: nobody's
+        running("x", "m", Settings(allow_anonymous=True), "192.0.2.1:0"),  # an address of the documentation: nobody's
     ):
         pass
 

@@ -288,7 +288,7 @@ def test_malformed_bodies(served, raw, text):
 
 def test_other_media_paths_and_verbs(served):
     assert served.http.post("/v1/attributions", content=b"a=b", headers={"content-type": "text/csv"}).status_code == 415
-    zipped = {"content-type": "application/json", "content-encoding": "gzip"}
+    zipped = {"content-type": "application/json", "content-encoding": "br"}
     assert served.http.post("/v1/attributions", content=b"{}", headers=zipped).status_code == 415
     for path, status in (("/nowhere", 404), ("/v1/attributions", 405)):
         answer = served.http.get(path)
@@ -316,16 +316,16 @@ def test_models_and_server(served):
     assert [f["unit"] for f in card["features"]] == ["1", "GHz", "1/s"]
     assert (card["features"][2]["low"], card["features"][2]["high"]) == (0, None)
     assert served.http.get("/v1/models/other").status_code == 404
-    assert (
-        served.http.get("/v2").json()["extensions"] == served.http.get("/v2/").json()["extensions"] == ["attribution"]
-    )
+    said = served.http.get("/v2").json()
+    assert said == served.http.get("/v2/").json()
+    assert "attribution" in said["extensions"]
 
 
 def test_health(served):
     assert served.http.get("/v2/health/live").json()["live"] is True
     assert served.http.get("/v2/health/ready").json() == {"live": True, "ready": True}
     stub = health_pb2_grpc.HealthStub(served.channel)
-    for name in ("", "attribution.v1.AttributionService"):
+    for name in ("", "attribution.v1.AttributionService", "inference.GRPCInferenceService"):
         assert stub.Check(health_pb2.HealthCheckRequest(service=name)).status == health_pb2.HealthCheckResponse.SERVING
     with pytest.raises(grpc.RpcError) as caught:
         stub.Check(health_pb2.HealthCheckRequest(service="other"))

@@ -77,10 +77,12 @@ class Room:
     def __init__(self) -> None:
         self.go = asyncio.Event()
 
-    async def predict(self, asked: PredictionAsked, rows: list[Row], caller: Caller) -> PredictionResponse:
+    async def predict(
+        self, asked: PredictionAsked, rows: list[Row], caller: Caller, within_s: float | None
+    ) -> PredictionResponse:
         return PredictionResponse("m", "v1", "", "W", "", "r", {}, [])
 
-    async def explain(self, asked: AttributionAsked, rows: list[Row]) -> AttributionResponse:
+    async def explain(self, asked: AttributionAsked, rows: list[Row], caller: Caller) -> AttributionResponse:
         await self.go.wait()
         if asked.tier == "balanced":
             raise CapabilityError("no such tier")

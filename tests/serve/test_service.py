@@ -197,7 +197,7 @@ def test_our_own_faults_say_nothing_of_the_inside():
 def test_every_fault_has_a_status_at_both_doors():
     assert set(FAULTS) == {
         "invalid_input", "not_found", "precondition", "too_large", "unavailable", "deadline", "cancelled",
-        "unsupported", "internal", "forbidden",
+        "unsupported", "internal", "forbidden", "auth", "shed",
     }  # fmt: skip
     assert all(hasattr(grpc.StatusCode, fault.grpc) for fault in FAULTS.values())
     assert problem_of(InvalidRowsError(["why", ""])).violations == (("feature_vector[0]", "why"),)

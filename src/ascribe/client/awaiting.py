@@ -11,8 +11,9 @@ from ascribe.client import calls
 from ascribe.client.calls import Call, EnergyWishes, ExplainWishes, PredictWishes, StreamAnswer
 from ascribe.client.options import Tls, opened
 from ascribe.client.ways import CHUNKS, ENDED, TIMEOUT_S, TRIES, append, awaiting, check_time, made, only
+from ascribe.serve.cards import ModelCard, NodeCard
 from ascribe.serve.job_messages import JobCard
-from ascribe.serve.messages import AttributionResponse, EnergyResponse, ModelCard, NodeCard, PredictionResponse
+from ascribe.serve.messages import AttributionResponse, EnergyResponse, PredictionResponse
 from ascribe.serve.repertoire import ExplainersCard
 
 __all__ = ["AsyncClient"]

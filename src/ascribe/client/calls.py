@@ -9,8 +9,9 @@ from urllib.parse import quote
 
 from ascribe.client.rows import vectors
 from ascribe.core.errors import AscribeError, InputError
+from ascribe.serve.cards import ModelCard, NodeCard
 from ascribe.serve.job_messages import JobCard, LaterAttribution
-from ascribe.serve.messages import AttributionResponse, EnergyResponse, ModelCard, NodeCard, PredictionResponse
+from ascribe.serve.messages import AttributionResponse, EnergyResponse, PredictionResponse
 from ascribe.serve.repertoire import ExplainersCard
 
 __all__ = ["Call", "EnergyWishes", "ExplainWishes", "PredictWishes", "StreamAnswer"]

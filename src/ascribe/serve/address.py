@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ascribe.core.errors import ServiceError
 
-__all__ = ["Address", "bind", "parse", "probe"]
+__all__ = ["Address", "bind", "parse", "probe", "reserve"]
 
 BACKLOG = 1024
 
@@ -41,26 +41,38 @@ def parse(text: str, flag: str) -> Address:
     return Address(host, int(port))
 
 
-def bind(address: Address, flag: str) -> socket.socket:
-    """A listening socket. Raises ServiceError for a port in use or forbidden, or a host that is not this machine's."""
+def bind(address: Address, flag: str, shared: bool = False) -> socket.socket:
+    """A listening socket; `shared` with other processes of ours. Raises ServiceError for a port in use or forbidden, or
+    a host that is not this machine's.
+    """
+    listener = reserve(address, flag, shared)
+    listener.listen(BACKLOG)
+    return listener
+
+
+def reserve(address: Address, flag: str, shared: bool = True) -> socket.socket:
+    """A bound socket that does not listen: with `shared`, other sockets that say so too get the connections. Raises as
+    `bind`.
+    """
     where = f"port {address.port} on {address.host}"
     try:
         family, kind, proto, _, place = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, kind, proto)
+        found = socket.socket(family, kind, proto)
     except OSError as exc:
         raise ServiceError(f"'{address.host}' is no host of this machine: choose another with {flag}") from exc
     try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(place)
-        listener.listen(BACKLOG)
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        found.bind(place)
     except OSError as exc:
-        listener.close()
+        found.close()
         if exc.errno == errno.EADDRINUSE:
             raise ServiceError(f"{where} is in use: choose another with {flag}") from exc
         if exc.errno == errno.EACCES:
             raise ServiceError(f"{where} needs more rights: choose one above 1023 with {flag}") from exc
         raise ServiceError(f"{where} cannot be bound ({exc.strerror}): choose another with {flag}") from exc
-    return listener
+    return found
 
 
 def probe(address: Address, flag: str) -> None:

@@ -19,11 +19,14 @@ import uvicorn
 from ascribe.bundle.registry import Registry
 from ascribe.bundle.runtime import cores
 from ascribe.core.errors import InputError, ServiceError
-from ascribe.serve import memory, rest, rpc
+from ascribe.serve import auth, memory, oip_rpc, porch_grpc, porch_http, rest, rpc, tls
 from ascribe.serve.address import Address, bind, parse, probe
 from ascribe.serve.live import Sampled
 from ascribe.serve.longer import Longer, longer
 from ascribe.serve.observe import Log
+from ascribe.serve.observed import Observed
+from ascribe.serve.rates import Rates
+from ascribe.serve.readable import Readable
 from ascribe.serve.rollout import Rollout
 from ascribe.serve.service import Service
 from ascribe.serve.settings import Settings, from_environment
@@ -72,8 +75,11 @@ async def serve(
     start = time.perf_counter()
     settings = settings or from_environment()
     stop = stop or asyncio.Event()
-    log = Log(write or _to_stdout)
     versions = Versions(specs(model))
+    seen = Observed(settings, versions, write or _to_stdout)
+    log = seen.log
+    auth.check_reach((parse(http, "--http").host, parse(grpc_address, "--grpc").host), settings)
+    known, secured = auth.opened(settings, log), tls.opened(settings, log)
     candidates = _candidates(versions, shadow)
     rollout = Rollout(
         lambda: Registry(registry, settings.verify_key), versions.slots, list(candidates.values()), settings.poll_s, log
@@ -83,17 +89,25 @@ async def serve(
     sampled = Sampled(telemetry.state, log) if telemetry else None
     threading.Thread(target=_import_ahead, daemon=True).start()
     with (
-        bind(parse(http, "--http"), "--http") as listener,
+        bind(parse(http, "--http"), "--http", settings.workers > 1) as listener,
         ThreadPoolExecutor(settings.explain_threads or cores(), "explain") as pool,
         ThreadPoolExecutor(1, "predict") as predictors,
     ):
-        service = Service(versions, settings, pool, rollout, beside, telemetry, sampled, predictors)
+        rates = Rates(settings.rate_per_s, settings.burst_s, settings.workers)
+        service = Service(versions, settings, pool, rollout, beside, telemetry, sampled, predictors, seen.meter, rates)
         words, held = rpc.Health(), longer(service, settings, log)
-        rpc_server, rpc_at = _grpc_server(parse(grpc_address, "--grpc"), service, settings, log, words, held)
-        at = Addresses(f"http://{Address(*listener.getsockname()[:2])}", str(rpc_at))
+        rpc_server, rpc_at = _grpc_server(
+            parse(grpc_address, "--grpc"), service, settings, seen, words, held, known, secured
+        )
+        at = Addresses(f"{'https' if secured else 'http'}://{Address(*listener.getsockname()[:2])}", str(rpc_at))
+        inner = rest.door(service, settings, log, held)
         web = _Http(
             uvicorn.Config(
-                rest.door(service, settings, log, held),
+                porch_http.Porch(seen.around(inner, parse(http, "--http").host), known, settings, log),
+                http=porch_http.connection(settings),
+                ws="none",
+                h11_max_incomplete_event_size=settings.max_header_bytes,
+                ssl_context_factory=(lambda *_: secured.context()) if secured else None,
                 log_config=None,
                 access_log=False,
                 lifespan="off",
@@ -102,6 +116,7 @@ async def serve(
             )
         )
         await words.say(False)
+        seen.start()
         await rpc_server.start()
         web_task = asyncio.create_task(web.serve(sockets=[listener]))
         try:
@@ -141,6 +156,7 @@ async def serve(
             for thread in (rollout, beside, sampled):
                 if thread:
                     await asyncio.to_thread(thread.join, settings.grace_s)
+            await asyncio.to_thread(seen.stop)
     log.event("stopped")
 
 
@@ -214,19 +230,32 @@ def running(
 
 
 def _grpc_server(
-    address: Address, service: Service, settings: Settings, log: Log, words: rpc.Health, held: Longer
+    address: Address,
+    service: Service,
+    settings: Settings,
+    seen: Observed,
+    words: rpc.Health,
+    held: Longer,
+    known: auth.Auth,
+    secured: tls.Tls | None,
 ) -> tuple[grpc.aio.Server, Address]:
     """A bound server, not yet started, and where it is."""
     server = grpc.aio.server(
+        interceptors=[*seen.interceptors, porch_grpc.Porch(known, seen.log), Readable(seen.log)],
         options=[
-            ("grpc.so_reuseport", 0),  # or a second server would share the port in silence
+            ("grpc.so_reuseport", int(settings.workers > 1)),  # or a second server would share the port in silence
             ("grpc.max_receive_message_length", settings.max_body_bytes),
             ("grpc.max_send_message_length", -1),
-        ]
+            ("grpc.server_handshake_timeout_ms", round(settings.header_s * 1000)),
+        ],
     )
-    rpc.attach(server, rpc.Door(service, settings, log, held), words, settings.reflection)
-    probe(address, "--grpc")
+    rpc.attach(server, rpc.Door(service, settings, seen.log, held), words, settings.reflection)
+    oip_rpc.attach(server, oip_rpc.Door(service, settings, seen.log))
+    if settings.workers == 1:
+        probe(address, "--grpc")
     try:
+        if secured:
+            return server, Address(address.host, server.add_secure_port(str(address), secured.credentials()))
         return server, Address(address.host, server.add_insecure_port(str(address)))
     except RuntimeError as exc:
         raise ServiceError(f"{address} cannot be bound: choose another address with --grpc") from exc

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from dataclasses import dataclass
 
-__all__ = ["ANYBODY", "Caller"]
+__all__ = ["ANYBODY", "SCOPES", "Caller", "current", "entered"]
+
+SCOPES = ("predict", "explain", "admin")
 
 
 @dataclass(frozen=True)
@@ -20,3 +23,15 @@ class Caller:
 
 ANYBODY = Caller("anybody")
 """Where no credentials are asked for."""
+
+_CURRENT: ContextVar[Caller] = ContextVar("caller", default=ANYBODY)
+
+
+def current() -> Caller:
+    """Whom the porch let in with the request at hand; ANYBODY outside one."""
+    return _CURRENT.get()
+
+
+def entered(caller: Caller) -> None:
+    """Said by the porch, in the task that answers the request."""
+    _CURRENT.set(caller)

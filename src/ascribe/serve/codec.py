@@ -21,10 +21,13 @@ from ascribe.core.errors import InputError
 from ascribe.serve import messages as wire
 from ascribe.serve.faults import TooLargeError
 from ascribe.serve.job_messages import ChunkBody
+from ascribe.serve.observe import stage
 from ascribe.serve.rows import Checked, Row, repeated
 from ascribe.serve.settings import Settings
 
 __all__ = [
+    "ROW_BYTES",
+    "UNREADABLE",
     "attributions",
     "check_options",
     "check_rows_limit",
@@ -32,18 +35,22 @@ __all__ = [
     "decode_chunk",
     "decode_energy",
     "decode_prediction",
+    "decode_values",
     "encode",
     "energies",
     "predictions",
+    "unreadable",
     "usable_id",
     "without_rows",
 ]
 
+ROW_BYTES = 500  # about, of one row's answer
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 MAX_SEED = 2**63 - 1
 IDENTIFIER = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 Body = TypeVar("Body", wire.AttributionBody, wire.EnergyBody, wire.PredictionBody, ChunkBody)
 
-encode = msgspec.json.Encoder().encode
+encode = stage("encode")(msgspec.json.Encoder().encode)
 _raws = msgspec.json.Decoder(list[msgspec.Raw])
 _row = msgspec.json.Decoder(wire.FeatureVector)
 _any = msgspec.json.Decoder()
@@ -58,16 +65,19 @@ def usable_id(text: str | None) -> bool:
     return bool(text and IDENTIFIER.fullmatch(text))
 
 
+@stage("decode")
 def decode_attribution(body: bytes, max_rows: int) -> tuple[wire.AttributionBody, list[Row]]:
     """Raises InputError for a body that is not JSON or has another shape, TooLargeError for too many rows."""
     return _decoded(_attribution, body, max_rows)
 
 
+@stage("decode")
 def decode_energy(body: bytes, max_rows: int) -> tuple[wire.EnergyBody, list[Row]]:
     """As `decode_attribution`."""
     return _decoded(_energy, body, max_rows)
 
 
+@stage("decode")
 def decode_prediction(body: bytes, max_rows: int) -> tuple[wire.PredictionBody, list[Row]]:
     """As `decode_attribution`."""
     return _decoded(_prediction, body, max_rows)
@@ -88,10 +98,20 @@ def _decoded(decoder: msgspec.json.Decoder[Body], body: bytes, max_rows: int) ->
         asked = decoder.decode(body)
         raw = bytes(asked.feature_vector)
         rows = _raws.decode(raw) if raw[:1] == b"[" else [asked.feature_vector]
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
-        raise InputError(f"the body cannot be read: {_said(exc)}") from exc
+    except UNREADABLE as exc:
+        raise unreadable(exc) from exc
     check_rows_limit(len(rows), max_rows)
     return asked, [_read(row) for row in rows]
+
+
+def decode_values(raw: msgspec.Raw) -> Row:
+    """A row that is its values alone; what cannot be read becomes the row's problem."""
+    return _read(msgspec.Raw(b'{"values":' + bytes(raw) + b"}"))
+
+
+def unreadable(exc: Exception, hint: str = "") -> InputError:
+    """What a caller hears of a body that cannot be decoded: one of UNREADABLE."""
+    return InputError(f"the body cannot be read: {_said(exc)}{hint and '; ' + hint}")
 
 
 def _said(exc: Exception) -> str:
@@ -104,7 +124,7 @@ def _read(raw: msgspec.Raw) -> Row:
     try:
         row = _row.decode(raw)
         values = _any.decode(row.values)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+    except UNREADABLE as exc:
         return Row(problem=f"the row cannot be read: {_said(exc)}")
     doubtful = isinstance(values, dict) and bytes(row.values).count(b":") != len(values)
     twice = _twice(bytes(row.values)) if doubtful else ""

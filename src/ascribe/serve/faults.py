@@ -60,7 +60,13 @@ class UnsupportedError(InputError):
 
 
 class UnknownCallerError(ServiceError):
-    """No credentials, or none that this server knows; which of the two is never said."""
+    """No credentials, or none that this server knows; which of the two is never said. `why`: for the log alone."""
+
+    def __init__(self, why: str = "") -> None:
+        self.why = why
+        super().__init__(
+            "this server asks who you are: send a key of it as X-API-Key, or a token as Authorization: Bearer"
+        )
 
 
 class ForbiddenError(ServiceError):
@@ -131,11 +137,18 @@ WORDS: tuple[tuple[type[BaseException], str], ...] = (  # the first that fits
 
 @dataclass(frozen=True)
 class Problem:
-    """A fault of one request: its word, one line of text, and (field, reason) of what must change."""
+    """A fault of one request: its word, one line of text, and (field, reason) of what must change. `wait_s`: when to
+    come again, where this request knows better than the table.
+    """
 
     code: str
     text: str
     violations: tuple[tuple[str, str], ...] = ()
+    wait_s: float | None = None
+
+    @property
+    def retry_s(self) -> float | None:
+        return self.fault.retry_s if self.wait_s is None else self.wait_s
 
     @property
     def fault(self) -> Fault:
@@ -149,4 +162,5 @@ def problem_of(exc: BaseException) -> Problem:
         return Problem(code, "the server failed on this request: its log has the cause under this request_id")
     rows = exc.reasons if isinstance(exc, InvalidRowsError) else []
     text = str(exc) or FAULTS[code].title
-    return Problem(code, text[:TEXT_LIMIT], tuple((f"feature_vector[{i}]", why) for i, why in enumerate(rows) if why))
+    violations = tuple((f"feature_vector[{i}]", why) for i, why in enumerate(rows) if why)
+    return Problem(code, text[:TEXT_LIMIT], violations, exc.retry_s if isinstance(exc, ShedError) else None)

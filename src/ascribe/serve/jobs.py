@@ -17,6 +17,7 @@ import msgspec
 
 from ascribe.core.errors import CapabilityError, InputError, NotFound
 from ascribe.serve import codec
+from ascribe.serve.auth import require
 from ascribe.serve.callers import ANYBODY, Caller
 from ascribe.serve.faults import ShedError
 from ascribe.serve.job_messages import JobCard
@@ -59,6 +60,7 @@ class Jobs:
 
     async def submit(self, asked: AttributionAsked, rows: list[Row], caller: Caller = ANYBODY) -> JobCard:
         """Accept a job. Raises InputError, TooLargeError, NotFound, UnavailableError, ShedError where too many wait."""
+        caller = require(caller, "explain")
         codec.check_rows_limit(len(rows), self._settings.max_job_rows, "in a job")
         codec.check_options(asked, self._settings)
         self._version(asked)

@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from ascribe.core.errors import InputError
 from ascribe.serve import codec
-from ascribe.serve.callers import ANYBODY, Caller
+from ascribe.serve.callers import current
 from ascribe.serve.faults import TooLargeError, UnsupportedError, problem_of
 from ascribe.serve.job_messages import ChunkAnswer, ChunkError, JobCard, LaterAttribution
 from ascribe.serve.longer import Longer
@@ -44,20 +44,20 @@ def add_to(
             asked, rows = await service.aside(len(body), lambda: codec.decode_attribution(body, most))
             asked.request_id = entry.request_id = own_id(asked.request_id, entry)
             entry.asked(len(rows), asked.model, asked.version, asked.method)
-            return await longer.jobs.submit(codec.without_rows(asked), rows, _caller(request))
+            return await longer.jobs.submit(codec.without_rows(asked), rows, current())
 
         told: Told = lambda card: (ACCEPTED, {"Location": f"/v1/jobs/{card.id}"})  # noqa: E731
-        return await answered(request, "job", call, told)
+        return await answered(request, "job", call, told=told)
 
     @app.get("/v1/jobs/{job}")
     async def card(request: Request, job: str) -> Response:
-        return await looked_up(request, "job card", lambda _: longer.jobs.card(job, _caller(request)))
+        return await looked_up(request, "job card", lambda _: longer.jobs.card(job, current()))
 
     @app.get("/v1/jobs/{job}/result")
     async def result(request: Request, job: str) -> Response:
         async def ask(entry: Entry) -> Any:
             offset, limit = (_whole(request, name) for name in ("offset", "limit"))
-            return await longer.jobs.result(job, offset, limit, _caller(request))
+            return await longer.jobs.result(job, offset, limit, current())
 
         return await looked_up(
             request, "job result", ask, lambda held: (ACCEPTED if isinstance(held, JobCard) else 200, {})
@@ -65,12 +65,12 @@ def add_to(
 
     @app.delete("/v1/jobs/{job}")
     async def cancel(request: Request, job: str) -> Response:
-        return await looked_up(request, "job cancel", lambda _: longer.jobs.cancel(job, _caller(request)))
+        return await looked_up(request, "job cancel", lambda _: longer.jobs.cancel(job, current()))
 
     @app.get("/v1/attributions/{name}")
     async def later(request: Request, name: str) -> Response:
         async def ask(entry: Entry) -> LaterAttribution:
-            return await longer.later.get(name, _seconds(request), _caller(request))
+            return await longer.later.get(name, _seconds(request), current())
 
         return await looked_up(request, "attribution later", ask, lambda a: (200 if a.ready else ACCEPTED, {}))
 
@@ -155,10 +155,6 @@ def _raising(fault: Exception) -> Callable[[Entry], Awaitable[Any]]:
         raise fault
 
     return ask
-
-
-def _caller(request: Request) -> Caller:
-    return getattr(request.state, "caller", ANYBODY)
 
 
 def _whole(request: Request, name: str) -> int:

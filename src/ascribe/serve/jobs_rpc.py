@@ -13,7 +13,7 @@ from grpc.aio import ServicerContext as Context
 from ascribe.core.errors import CapabilityError, InputError, NotFound
 from ascribe.serve import codec
 from ascribe.serve import rpc_messages as convert
-from ascribe.serve.callers import ANYBODY, Caller
+from ascribe.serve.callers import current
 from ascribe.serve.faults import problem_of
 from ascribe.serve.job_messages import JobCard
 from ascribe.serve.longer import Longer
@@ -41,7 +41,7 @@ class LongVerbs(attribution_pb2_grpc.AttributionServiceServicer):
 
     async def GetAttributionById(self, request: pb.AttributionByIdRequest, context: Context) -> pb.LaterAttribution:  # noqa: N802
         async def call(entry: Entry, request: Any) -> pb.LaterAttribution:
-            held = await self._held().later.get(request.attribution_id, request.wait_s, _caller(context))
+            held = await self._held().later.get(request.attribution_id, request.wait_s, current())
             response = convert.attributions(held.response) if held.response else None
             return pb.LaterAttribution(attribution_id=held.attribution_id, ready=held.ready, response=response)
 
@@ -52,19 +52,19 @@ class LongVerbs(attribution_pb2_grpc.AttributionServiceServicer):
             size = len(request.feature_vector) * ROW_BYTES
             rows = await self._service.aside(size, lambda: convert.rows(request.feature_vector))
             asked = convert.asked(request, entry.request_id)
-            return convert.job(await self._held().jobs.submit(asked, rows, _caller(context)))
+            return convert.job(await self._held().jobs.submit(asked, rows, current()))
 
         return await self._answered("job", request, context, call, self._settings.max_job_rows)
 
     async def GetAttributionJob(self, request: pb.AttributionJobRequest, context: Context) -> pb.AttributionJob:  # noqa: N802
         async def call(entry: Entry, request: Any) -> pb.AttributionJob:
-            return convert.job(await self._held().jobs.card(request.id, _caller(context)))
+            return convert.job(await self._held().jobs.card(request.id, current()))
 
         return await self._answered("job card", request, context, call)
 
     async def CancelAttributionJob(self, request: pb.AttributionJobRequest, context: Context) -> pb.AttributionJob:  # noqa: N802
         async def call(entry: Entry, request: Any) -> pb.AttributionJob:
-            return convert.job(await self._held().jobs.cancel(request.id, _caller(context)))
+            return convert.job(await self._held().jobs.cancel(request.id, current()))
 
         return await self._answered("job cancel", request, context, call)
 
@@ -75,11 +75,11 @@ class LongVerbs(attribution_pb2_grpc.AttributionServiceServicer):
 
         async def call(entry: Entry, request: Any) -> tuple[pb.AttributionResponse, int]:
             held = self._held().jobs
-            card = await held.card(request.id, _caller(context))
+            card = await held.card(request.id, current())
             page = min(left, PAGE_ROWS) if request.limit else PAGE_ROWS
             if request.limit < 0:
                 raise InputError("limit is the number of rows wanted, or 0 for all")
-            answer = await held.result(request.id, at, page, _caller(context))
+            answer = await held.result(request.id, at, page, current())
             if isinstance(answer, JobCard):
                 raise CapabilityError(f"job {card.id} is {card.state}, {card.done} of {card.total} rows: ask again")
             return convert.attributions(answer), card.total
@@ -130,7 +130,3 @@ def _error(exc: Exception) -> pb.ChunkError:
     retry_s = getattr(exc, "retry_s", problem.fault.retry_s)
     status = code_pb2.Code.Value(problem.fault.grpc)
     return pb.ChunkError(code=problem.code, message=problem.text, status=status, retry_s=retry_s)
-
-
-def _caller(context: Context) -> Caller:
-    return getattr(context, "caller", ANYBODY)

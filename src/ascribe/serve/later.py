@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import msgspec
 
 from ascribe.core.errors import AscribeError, InputError, NotFound
+from ascribe.serve.auth import require
 from ascribe.serve.callers import ANYBODY, Caller
 from ascribe.serve.faults import (
     DeadlineError,
@@ -41,8 +42,8 @@ MAX_WAIT_S = 30.0
 LOOK_S = 0.1  # between looks at a shared place
 LATE_S = 10.0  # beyond the limit of time, until an attribution is given up
 
-Explain = Callable[[AttributionAsked, list[Row]], Awaitable[AttributionResponse]]
-Predict = Callable[[PredictionAsked, list[Row], Caller], Awaitable[PredictionResponse]]
+Explain = Callable[[AttributionAsked, list[Row], Caller], Awaitable[AttributionResponse]]
+Predict = Callable[[PredictionAsked, list[Row], Caller, float | None], Awaitable[PredictionResponse]]
 
 
 class Kept(msgspec.Struct):
@@ -73,17 +74,20 @@ class Later:
         self._held: dict[str, Asked] = {}
         self._swept_s = time.monotonic()
 
-    async def predict(self, asked: PredictionAsked, rows: list[Row], caller: Caller = ANYBODY) -> PredictionResponse:
+    async def predict(
+        self, asked: PredictionAsked, rows: list[Row], caller: Caller = ANYBODY, within_s: float | None = None
+    ) -> PredictionResponse:
         """The prediction; with `explain`, its explanation is under way when it is answered, under `attribution_id`.
 
         Raises as `Service.predict`; InputError for another word than `later`, ShedError where too many are unfinished.
         """
         if not asked.explain:
-            return await self._predict(asked, rows, caller)
+            return await self._predict(asked, rows, caller, within_s)
+        caller = require(caller, "explain")
         if asked.explain != LATER:
             raise InputError(f"explain is '{asked.explain[:20]}': use '{LATER}', or leave it out")
         self._make_room(len(rows))
-        answer = await self._predict(asked, rows, caller)
+        answer = await self._predict(asked, rows, caller, within_s)
         answer.attribution_id = self._begin(asked, rows, caller, answer.request_id)
         return answer
 
@@ -134,7 +138,7 @@ class Later:
         with self._log.request("later", "attribution", asked.request_id or name) as entry:
             entry.asked(len(rows), asked.model, asked.version)
             try:
-                kept = Kept(caller.name, await self._explain(asked, rows))
+                kept = Kept(caller.name, await self._explain(asked, rows, caller))
             except Exception as exc:
                 problem = problem_of(exc)
                 entry.failed(problem, exc)

@@ -30,7 +30,7 @@ class Longer:
 
 def longer(service: Service, settings: Settings, log: Log) -> Longer:
     """Both on the paths of `service`. Raises RegistryError for a place that cannot be opened."""
-    place = Place(settings.jobs)
+    place = Place(settings.jobs or (str(settings.shared / "jobs") if settings.shared else None))
     if place.shared:
         place.store()
     return Longer(

@@ -11,8 +11,6 @@ from typing import Any
 
 import msgspec
 
-from ascribe.core.latency import Measured
-
 __all__ = [
     "Attribution",
     "AttributionAsked",
@@ -23,18 +21,11 @@ __all__ = [
     "EnergyBody",
     "EnergyResponse",
     "FeatureVector",
-    "ModelCard",
-    "NodeCard",
-    "OutputCard",
     "Prediction",
     "PredictionAsked",
     "PredictionBody",
     "PredictionResponse",
-    "RolloutAnswer",
-    "RolloutCard",
     "RowEnergy",
-    "ShadowCard",
-    "TierCard",
 ]
 
 
@@ -52,7 +43,9 @@ class FeatureVector(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class AttributionAsked(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """How to explain; None (or empty) means the server's default."""
+    """How to explain; None (or empty) means the server's default. `allow_lower_tier`: a crowded server may answer by a
+    faster tier, and says so.
+    """
 
     model: str | None = None
     version: str | None = None
@@ -69,6 +62,7 @@ class AttributionAsked(msgspec.Struct, kw_only=True, forbid_unknown_fields=True)
     max_latency_ms: float | None = None
     labels: dict[str, str] | None = None
     output: str | None = None
+    allow_lower_tier: bool = False
 
 
 class AttributionBody(AttributionAsked, kw_only=True, forbid_unknown_fields=True):
@@ -162,7 +156,8 @@ class Attribution(msgspec.Struct):
 
 class AttributionResponse(msgspec.Struct):
     """`features`: the players in order. `efficiency_gap`: largest |prediction - base_value - sum of shares|; `gaps`:
-    it, and what an explainer says of its own error.
+    it, and what an explainer says of its own error. `lowered_from`: the tier that was asked for, where a crowded server
+    answered by a faster one; empty otherwise.
     """
 
     model: str
@@ -185,6 +180,7 @@ class AttributionResponse(msgspec.Struct):
     timings_ms: dict[str, float]
     attributions: list[Attribution]
     gaps: dict[str, float] = {}
+    lowered_from: str = ""
 
 
 class CoalitionEnergy(msgspec.Struct):
@@ -220,110 +216,3 @@ class EnergyResponse(msgspec.Struct):
     request_id: str
     timings_ms: dict[str, float]
     energies: list[RowEnergy]
-
-
-class TierCard(msgspec.Struct):
-    """A tier as measured on this server: typical `stderr` in the model's unit; milliseconds of a call by its rows."""
-
-    stderr: float | None = None
-    latency_ms: dict[str, float] = {}
-
-    @classmethod
-    def of(cls, held: Measured | None) -> TierCard:
-        """Nothing measured, nothing said."""
-        return cls() if held is None else cls(held.stderr, {str(rows): ms for rows, ms in held.latency_ms.items()})
-
-
-class OutputCard(msgspec.Struct):
-    """One of the outputs that a request may name, and its unit."""
-
-    name: str
-    unit: str
-
-
-class RolloutCard(msgspec.Struct):
-    """What a server knows of a channel. `state`: current (serves what the channel wants), loading, failed (serves what
-    it served before, and tries again), or unreachable (the channel cannot be read). `wanted`: the version that the
-    channel points at; `reason`: why it is not served; `at`: since when, ISO 8601 UTC; `kept`: the version that is kept
-    warm beside, so that a rollback to it is one swap.
-    """
-
-    state: str
-    wanted: str = ""
-    reason: str = ""
-    at: str = ""
-    kept: str = ""
-
-
-class RolloutAnswer(msgspec.Struct):
-    """The answer of an admin call: what is served now."""
-
-    model: str
-    channel: str
-    version: str
-    sha256: str
-    rollout: RolloutCard
-
-
-class ShadowCard(msgspec.Struct):
-    """A candidate beside the champion, compared on `rows` live rows of `requests`, both of this pair of versions alone.
-
-    `*_abs`: absolute differences of predictions, and of shares by counter, in the champion's unit. `top_overlap` of 1:
-    how many of the champion's three largest shares are among the candidate's three. `rank_correlation`: Spearman's, of
-    all shares by size. `latency_ratio`: time of a row, candidate's over champion's. `failures`: rows that the champion
-    answered and the candidate did not; `failure` says why the last one. `dropped`: requests that were drawn but not
-    asked, since others waited. Numbers are null until there are any.
-    """
-
-    channel: str
-    version: str
-    rollout: RolloutCard
-    requests: int = 0
-    rows: int = 0
-    dropped: int = 0
-    failures: int = 0
-    failure: str = ""
-    prediction_mean_abs: float | None = None
-    prediction_max_abs: float | None = None
-    attribution_mean_abs: float | None = None
-    attribution_max_abs: float | None = None
-    top_overlap: float | None = None
-    rank_correlation: float | None = None
-    latency_ratio: float | None = None
-
-
-class ModelCard(msgspec.Struct):
-    """GET /v1/models/NAME. Bounds in each feature's unit; null: unbounded. `tiers`: those that can be asked for.
-    `outputs`: what is predicted, the main one first; `labels`: the nodes that it is for.
-    """
-
-    name: str
-    ready: bool
-    channel: str
-    version: str
-    sha256: str
-    output: str
-    unit: str
-    base_value: float | None
-    offers: list[str]
-    explainers: list[str]
-    features: list[dict[str, Any]]
-    tiers: dict[str, TierCard] = {}
-    outputs: list[OutputCard] = []
-    labels: dict[str, str] = {}
-    rollout: RolloutCard | None = None
-    shadow: ShadowCard | None = None
-
-
-class NodeCard(msgspec.Struct):
-    """GET /v1/nodes/NODE: the latest vector that the lake has of a node, features in their units. `age_s`: seconds
-    since it was measured; `stale`: older than two minutes.
-    """
-
-    node: str
-    id: str
-    timestamp: int
-    age_s: float
-    stale: bool
-    features: dict[str, float]
-    power_w: float | None

@@ -8,7 +8,7 @@ import msgspec
 
 from ascribe.core.model import Model
 from ascribe.core.repertoire import repertoire
-from ascribe.serve.messages import TierCard
+from ascribe.serve.cards import TierCard
 
 __all__ = ["ExplainersCard", "RepertoireCard", "explainers_of"]
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import functools
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from importlib.metadata import version
+from math import ceil
 from typing import Any, TypeVar
 
 import msgspec
@@ -14,21 +15,26 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
 from ascribe.core.errors import InputError
-from ascribe.serve import codec, jobs_rest
-from ascribe.serve.faults import AbandonedError, Problem, TooLargeError, UnsupportedError, problem_of
+from ascribe.serve import arrow_rest, codec, jobs_rest, oip_rest, openapi
+from ascribe.serve.audit import audited
+from ascribe.serve.callers import current
+from ascribe.serve.faults import AbandonedError, Problem, UnsupportedError, problem_of
+from ascribe.serve.limits import check_depth, read_body
 from ascribe.serve.longer import Longer
 from ascribe.serve.messages import AttributionAsked
 from ascribe.serve.observe import Entry, Log
 from ascribe.serve.service import Service
 from ascribe.serve.settings import Settings
 
-__all__ = ["door"]
+__all__ = ["door", "refusal"]
 
 JSON = "application/json"
 PROBLEM = "application/problem+json"
+QUIET: Any = {"tracing": False, "metrics": False, "logs": False}  # `traced_doors` does it, the same way for both doors
 SHOWN = 100  # rows' reasons in one body
 ROW_BYTES = 500  # about, of one row's answer
-SWALLOWED = 4  # times the limit: how much of an oversize body is still read, so that its sender hears why
+LARGE_BYTES = 1 << 18  # bodies above are looked through on a thread
+TENSORS = "inference-header-content-length"  # JSON with bytes behind it
 
 T = TypeVar("T")
 
@@ -42,16 +48,22 @@ def _plain(answer: Any) -> tuple[int, dict[str, str]]:
 
 def door(service: Service, settings: Settings, log: Log, longer: Longer | None = None) -> FastAPI:
     """The app with its routes; everything is asked of `service`, and of `longer` what outlives a request."""
-    app = FastAPI(title="Ascribe", version=version("ascribe"), docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        title="Ascribe", version=version("ascribe"), docs_url=None, redoc_url=None, openapi_url=None, telemetry=QUIET,
+    )  # fmt: skip
 
     async def answered(
-        request: Request, verb: str, call: Callable[[Entry, bytes], Awaitable[Any]], told: Told = _plain
-    ) -> Response:
-        """One POST from bytes to bytes, with its log line."""
+        request: Request, verb: str, call: Callable[[Entry, bytes], Awaitable[Any]], media: Sequence[str] = (JSON,),
+        told: Told = _plain,
+    ) -> Response:  # fmt: skip
+        """One POST from bytes of a media type to bytes, with its log line; a Response is sent as it is."""
         with log.request("http", verb, _request_id(request)) as entry:
             try:
-                body = await _body(request, settings.max_body_bytes)
+                body = await _body(request, settings, media)
                 answer = await _unless_gone(request, call(entry, body))
+                if isinstance(answer, Response):
+                    answer.headers["X-Request-Id"] = entry.request_id
+                    return answer
                 raw = await service.aside(entry.rows * ROW_BYTES, lambda: codec.encode(answer))
                 status, more = told(answer)
                 return Response(raw, status, {"X-Request-Id": entry.request_id, **more}, JSON)
@@ -78,7 +90,7 @@ def door(service: Service, settings: Settings, log: Log, longer: Longer | None =
         asked, rows = await service.aside(len(body), lambda: codec.decode_attribution(body, settings.max_rows))
         asked.request_id = entry.request_id = _own_id(asked.request_id, entry)
         entry.asked(len(rows), asked.model, asked.version, asked.method)
-        answer = await service.attribute(asked, rows)
+        answer = await service.attribute(asked, rows, current())
         entry.asked(len(rows), answer.model, answer.version, answer.method)
         return answer
 
@@ -87,7 +99,7 @@ def door(service: Service, settings: Settings, log: Log, longer: Longer | None =
         asked.request_id = entry.request_id = _own_id(asked.request_id, entry)
         asked.explain = asked.explain or explain
         entry.asked(len(rows), asked.model, asked.version)
-        answer = await (longer.later if longer else service).predict(asked, rows)
+        answer = await (longer.later if longer else service).predict(asked, rows, current())
         entry.asked(len(rows), answer.model, answer.version)
         return answer
 
@@ -95,17 +107,20 @@ def door(service: Service, settings: Settings, log: Log, longer: Longer | None =
         asked, rows = await service.aside(len(body), lambda: codec.decode_energy(body, settings.max_rows))
         asked.request_id = entry.request_id = _own_id(asked.request_id, entry)
         entry.asked(len(rows), asked.model, asked.version)
-        answer = await service.energy(asked, rows)
+        answer = await service.energy(asked, rows, current())
         entry.asked(len(rows), answer.model, answer.version)
         return answer
 
     @app.post("/v1/attributions")
     async def attributions(request: Request) -> Response:
-        return await answered(request, "attribution", attribute)
+        call = arrow_rest.reader(request, service, settings, explain=True) or attribute
+        return await answered(request, "attribution", call, arrow_rest.MEDIA)
 
     @app.post("/v1/predictions")
     async def predictions(request: Request) -> Response:
-        return await answered(request, "prediction", functools.partial(predict, request.query_params.get("explain")))
+        later = functools.partial(predict, request.query_params.get("explain"))
+        call = arrow_rest.reader(request, service, settings, explain=False) or later
+        return await answered(request, "prediction", call, arrow_rest.MEDIA)
 
     @app.post("/v1/energy")
     async def energies(request: Request) -> Response:
@@ -113,6 +128,8 @@ def door(service: Service, settings: Settings, log: Log, longer: Longer | None =
 
     if longer:
         jobs_rest.add_to(app, service, longer, settings, log, answered, looked_up, _own_id)
+    oip_rest.add(app, service, settings, answered, _got)
+    openapi.add(app, service, _got)
 
     @app.get("/v1/models")
     async def models(request: Request) -> Response:
@@ -142,7 +159,7 @@ def door(service: Service, settings: Settings, log: Log, longer: Longer | None =
                 request_id=entry.request_id,
             )  # fmt: skip
             entry.asked(1, asked.model, asked.version)
-            return await service.explain_node(node, asked)
+            return await service.explain_node(node, asked, current())
 
         return await looked_up(request, "node attribution", ask)
 
@@ -156,18 +173,12 @@ def door(service: Service, settings: Settings, log: Log, longer: Longer | None =
 
     @app.post("/v1/admin/models/{model}/{verb}")
     async def admin(request: Request, model: str, verb: str) -> Response:
-        token = request.headers.get("authorization")
-
         async def act(entry: Entry, body: bytes) -> Any:
             entry.asked(0, model, None)
-            return await service.admin(verb, model, token)
+            with audited(log, verb, current(), entry):
+                return await service.admin(verb, model, current())
 
         return await answered(request, f"admin {verb[:20]}", act)
-
-    @app.get("/v2")
-    @app.get("/v2/")
-    async def server(request: Request) -> Response:
-        return _got(request, lambda: {"name": "ascribe", "version": app.version, "extensions": ["attribution"]})
 
     @app.get("/v2/health/live")
     async def live(request: Request) -> Response:
@@ -182,7 +193,9 @@ def door(service: Service, settings: Settings, log: Log, longer: Longer | None =
         """No such path, or not by this verb."""
         code = "not_found" if exc.status_code == 404 else "unsupported"
         text = f"{request.method} {request.url.path[:200]} is not offered: docs/wire.md lists what is"
-        return _problem(Problem(code, text), _request_id(request), request.url.path, exc.status_code)
+        answer = _problem(Problem(code, text), _request_id(request), request.url.path, exc.status_code)
+        answer.headers.update(exc.headers or {})
+        return answer
 
     return app
 
@@ -218,9 +231,17 @@ def _problem(problem: Problem, request_id: str, path: str, status: int | None = 
         "errors": [{"field": field, "reason": why} for field, why in problem.violations[:SHOWN]],
     }
     headers = {"X-Request-Id": request_id}
-    if fault.retry_s is not None:
-        headers["Retry-After"] = str(fault.retry_s)
+    if problem.retry_s is not None:
+        headers["Retry-After"] = str(max(1, ceil(problem.retry_s)))
+    if problem.code == "auth":
+        headers["WWW-Authenticate"] = "Bearer"
     return Response(msgspec.json.encode(body | (more or {})), status, headers, PROBLEM)
+
+
+def refusal(problem: Problem, request: Request) -> tuple[str, Response]:
+    """For who may not even come in: the request's id, and the answer that says why."""
+    request_id = _request_id(request)
+    return request_id, _problem(problem, request_id, request.url.path)
 
 
 def _request_id(request: Request) -> str:
@@ -236,23 +257,20 @@ def _own_id(given: str | None, entry: Entry) -> str:
     return given or entry.request_id
 
 
-async def _body(request: Request, limit: int) -> bytes:
-    """The body, counted before anybody parses it. Raises TooLargeError, UnsupportedError."""
+async def _body(request: Request, settings: Settings, readable: Sequence[str]) -> bytes:
+    """The body, counted before anybody parses it. Raises as `limits.read_body` and `limits.check_depth`."""
     media = request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
-    if media != JSON:
-        raise UnsupportedError(f"this server reads {JSON}, not '{media[:60]}': send the header Content-Type: {JSON}")
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise UnsupportedError("this server reads bodies as they are: send no Content-Encoding")
-    parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size <= limit:
-            parts.append(part)
-        elif size > SWALLOWED * limit:
-            break
-    if size > limit:
-        raise TooLargeError(f"the body has more than {limit} bytes, the limit of this server: send the rows in parts")
-    return b"".join(parts)
+    if media not in readable:
+        reads = " or ".join(readable)
+        raise UnsupportedError(f"this server reads {reads}, not '{media[:60]}': send the header Content-Type: {reads}")
+    encoding = request.headers.get("content-encoding", "")
+    raw = await read_body(request.stream(), encoding, settings.max_body_bytes, settings.body_s)
+    if media == JSON and TENSORS not in request.headers:
+        if len(raw) > LARGE_BYTES:
+            await asyncio.to_thread(check_depth, raw, settings.max_depth)
+        else:
+            check_depth(raw, settings.max_depth)
+    return raw
 
 
 async def _unless_gone(request: Request, work: Awaitable[T]) -> T:

@@ -20,6 +20,7 @@ from ascribe.core.errors import InputError
 from ascribe.serve import codec
 from ascribe.serve import messages as said
 from ascribe.serve import rpc_messages as convert
+from ascribe.serve.callers import current
 from ascribe.serve.faults import DeadlineError, Problem, problem_of
 from ascribe.serve.jobs_rpc import LongVerbs
 from ascribe.serve.longer import Longer
@@ -29,9 +30,9 @@ from ascribe.serve.settings import Settings
 from ascribe.serve.wire import attribution_pb2 as pb
 from ascribe.serve.wire import attribution_pb2_grpc
 
-__all__ = ["NAME", "Door", "attach"]
+__all__ = ["NAMES", "Door", "attach", "refuse", "status_of"]
 
-NAME = "attribution.v1.AttributionService"
+NAMES = ("attribution.v1.AttributionService", "inference.GRPCInferenceService")
 DETAIL_BYTES = 3000  # of a status: it travels as a header, and clients refuse headers above 8 KiB
 TEXT = 300  # characters of a status, for the same reason
 ROW_BYTES = 500  # about, of one row's answer
@@ -61,7 +62,7 @@ class Door(LongVerbs):
         """
         with self._log.request("grpc", verb, getattr(request, "request_id", "") or uuid.uuid4().hex) as entry:
             try:
-                left = context.time_remaining()
+                entry.left_s = left = context.time_remaining()
                 if left is not None and left <= 0:
                     raise DeadlineError("the deadline had passed before any work was done")
                 if not codec.usable_id(entry.request_id):
@@ -74,14 +75,14 @@ class Door(LongVerbs):
             except Exception as exc:
                 problem = problem_of(exc)
                 entry.failed(problem, exc)
-        return await context.abort_with_status(_status(problem, entry))
+        return await context.abort_with_status(status_of(problem, entry))
 
     async def _attribute(self, entry: Entry, request: pb.AttributionRequest) -> pb.AttributionResponse:
         entry.method = request.method[:64]
         size = len(request.feature_vector) * ROW_BYTES
         rows = await self._service.aside(size, lambda: convert.rows(request.feature_vector))
         asked = convert.asked(request, entry.request_id)
-        answer = await self._service.attribute(asked, rows)
+        answer = await self._service.attribute(asked, rows, current(), entry.left_s)
         entry.asked(len(rows), answer.model, answer.version, answer.method)
         return await self._service.aside(size, lambda: convert.attributions(answer))
 
@@ -95,7 +96,9 @@ class Door(LongVerbs):
             max_latency_ms=request.max_latency_ms if request.HasField("max_latency_ms") else None,
             groups={name: list(group.names) for name, group in request.groups.items()},
         )  # fmt: skip
-        answer = await (self._longer.later if self._longer else self._service).predict(asked, rows)
+        answer = await (self._longer.later if self._longer else self._service).predict(
+            asked, rows, current(), entry.left_s
+        )
         entry.asked(len(rows), answer.model, answer.version)
         return await self._service.aside(size, lambda: convert.predictions(answer))
 
@@ -109,12 +112,17 @@ class Door(LongVerbs):
             request_id=entry.request_id,
             labels=dict(request.labels),
         )
-        answer = await self._service.energy(asked, rows)
+        answer = await self._service.energy(asked, rows, current())
         entry.asked(len(rows), answer.model, answer.version)
         return await self._service.aside(size, lambda: convert.energies(answer))
 
 
-def _status(problem: Problem, entry: Entry) -> Any:
+async def refuse(problem: Problem, entry: Entry, context: Context) -> Any:
+    """End a call that may not even come in."""
+    return await context.abort_with_status(status_of(problem, entry))
+
+
+def status_of(problem: Problem, entry: Entry) -> Any:
     """google.rpc.Status: ErrorInfo always; BadRequest, ResourceInfo or RetryInfo where the error table has one."""
     info = error_details_pb2.ErrorInfo(reason=problem.code.upper(), domain="ascribe")
     info.metadata["request_id"] = entry.request_id
@@ -124,9 +132,9 @@ def _status(problem: Problem, entry: Entry) -> Any:
     if problem.code == "not_found":
         resource = f"{entry.model}/{entry.version}" if entry.version else entry.model
         details.append(error_details_pb2.ResourceInfo(resource_type="model", resource_name=resource))
-    if problem.fault.retry_s is not None:
+    if problem.retry_s is not None:
         retry = error_details_pb2.RetryInfo()
-        retry.retry_delay.FromSeconds(problem.fault.retry_s)
+        retry.retry_delay.FromMilliseconds(round(problem.retry_s * 1000))
         details.append(retry)
     packed = [any_pb2.Any() for _ in details]
     for box, detail in zip(packed, details, strict=True):
@@ -146,14 +154,14 @@ def _bad_request(problem: Problem) -> error_details_pb2.BadRequest:
 
 
 class Health:
-    """`grpc.health.v1`: the words for the whole server and for the service, changed together."""
+    """`grpc.health.v1`: the words for the whole server and for each service, changed together."""
 
     def __init__(self) -> None:
         self.servicer = health.aio.HealthServicer()
 
     async def say(self, serving: bool) -> None:
         word = health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
-        await asyncio.gather(*(self.servicer.set(name, word) for name in ("", NAME)))
+        await asyncio.gather(*(self.servicer.set(name, word) for name in ("", *NAMES)))
 
 
 def attach(server: grpc.aio.Server, door: Door, health_: Health, reflect: bool) -> None:
@@ -161,5 +169,5 @@ def attach(server: grpc.aio.Server, door: Door, health_: Health, reflect: bool) 
     attribution_pb2_grpc.add_AttributionServiceServicer_to_server(door, server)
     health_pb2_grpc.add_HealthServicer_to_server(health_.servicer, server)
     if reflect:
-        names = (NAME, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        names = (*NAMES, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, server)

@@ -6,6 +6,7 @@ from typing import Any
 
 from ascribe.serve import messages as said
 from ascribe.serve.job_messages import JobCard
+from ascribe.serve.observe import stage
 from ascribe.serve.rows import Row
 from ascribe.serve.wire import attribution_pb2 as pb
 
@@ -30,9 +31,11 @@ def asked(request: pb.AttributionRequest, request_id: str) -> said.AttributionAs
         max_latency_ms=request.max_latency_ms if request.HasField("max_latency_ms") else None,
         labels=dict(request.labels),
         output=request.output,
+        allow_lower_tier=request.allow_lower_tier,
     )
 
 
+@stage("decode")
 def rows(vectors: Any) -> list[Row]:
     """Rows of a message; empty names or units are left out."""
     return [
@@ -52,16 +55,19 @@ def _fields(struct: Any, *but: str) -> dict[str, Any]:
     return {f: v for f in struct.__struct_fields__ if f not in but and (v := getattr(struct, f)) is not None}
 
 
+@stage("encode")
 def attributions(answer: said.AttributionResponse) -> pb.AttributionResponse:
     rows = [pb.Attribution(**_fields(row)) for row in answer.attributions]
     return pb.AttributionResponse(**_fields(answer, "attributions"), attributions=rows)
 
 
+@stage("encode")
 def predictions(answer: said.PredictionResponse) -> pb.PredictionResponse:
     rows = [pb.Prediction(**_fields(row)) for row in answer.predictions]
     return pb.PredictionResponse(**_fields(answer, "predictions"), predictions=rows)
 
 
+@stage("encode")
 def energies(answer: said.EnergyResponse) -> pb.EnergyResponse:
     rows = [
         (pb.RowEnergy(**_fields(row, "coalitions")), [pb.CoalitionEnergy(**_fields(c)) for c in row.coalitions])

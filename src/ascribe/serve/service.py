@@ -10,41 +10,46 @@ from concurrent.futures import Executor
 from typing import Any, TypeVar
 
 from ascribe.bundle.runtime import cores
-from ascribe.core.errors import NotFound
-from ascribe.core.explainers import Options, available
-from ascribe.core.tiers import offered
+from ascribe.core.errors import InputError, NotFound
+from ascribe.core.explainers import Options
+from ascribe.core.model import Model
+from ascribe.core.tiers import within
 from ascribe.core.words import listed
-from ascribe.serve import codec, work
-from ascribe.serve.admin import check_token
+from ascribe.serve import codec, kinds, work
+from ascribe.serve.auth import require, require_admin
+from ascribe.serve.batcher import Answered, Batcher, Kind, Meter
 from ascribe.serve.callers import ANYBODY, Caller
+from ascribe.serve.cards import ModelCard, NodeCard, RolloutAnswer
 from ascribe.serve.faults import AbandonedError, DeadlineError, UnavailableError
+from ascribe.serve.limits import narrow
 from ascribe.serve.live import Sampled
 from ascribe.serve.messages import (
     AttributionAsked,
     AttributionResponse,
     EnergyAsked,
     EnergyResponse,
-    ModelCard,
-    NodeCard,
-    OutputCard,
     PredictionAsked,
     PredictionResponse,
-    RolloutAnswer,
-    RolloutCard,
-    TierCard,
 )
+from ascribe.serve.observe import noted
+from ascribe.serve.rates import Rates
 from ascribe.serve.repertoire import ExplainersCard, explainers_of
 from ascribe.serve.rollout import Rollout
-from ascribe.serve.rows import Row
+from ascribe.serve.rows import Checked, Row
 from ascribe.serve.settings import Settings
 from ascribe.serve.shadow import Shadow
 from ascribe.serve.telemetry import Telemetry
-from ascribe.serve.versions import LOADING, Lease, Slot, Versions
+from ascribe.serve.told import model_card, rollout_card
+from ascribe.serve.versions import LOADING, Lease, Versions
 from ascribe.serve.work import Step
 
 __all__ = ["Service"]
 
 LARGE_BYTES = 1 << 16  # bodies above are read and written on a thread
+CHECKED_BYTES, WRITTEN_BYTES = 200, 1000  # about, of a row that is checked or written
+BATCH_BYTES = 64 << 20
+PREDICTED_ROWS = 1 << 20  # that may wait: a second's work
+CROWDED, FULL = 0.5, 0.8  # of a full queue: one tier faster, two tiers faster
 ADMIN = ("refresh", "rollback")
 
 T = TypeVar("T")
@@ -55,19 +60,22 @@ class Service:
 
     `pool`: threads for explanations, `predictors`: for predictions; `rollout`: what brings other versions; `shadow`:
     candidates beside them; `telemetry`: what the lake says of nodes; `sampled`: takes answered rows for the offline
-    side. Live from the start; ready once `warm` has run and until `drain`.
+    side; `rates`: rows a second of each caller. Live from the start; ready once `warm` has run and until `drain`.
     """
 
     def __init__(
         self, versions: Versions, settings: Settings, pool: Executor, rollout: Rollout | None = None,
         shadow: Shadow | None = None, telemetry: Telemetry | None = None, sampled: Sampled | None = None,
-        predictors: Executor | None = None,
+        predictors: Executor | None = None, meter: Meter | None = None, rates: Rates | None = None,
     ) -> None:  # fmt: skip
         self._telemetry, self._sampled = telemetry, sampled
         self._versions, self._settings, self._pool = versions, settings, pool
         self._rollout, self._shadow = rollout, shadow
-        self._predictors = predictors or pool
+        self._rates = rates or Rates()
         self._threads = settings.explain_threads or cores()
+        limits = (settings.max_queue_rows, BATCH_BYTES)
+        self._explaining = Batcher(pool, self._threads, *limits, max_wait_s=settings.max_wait_s, meter=meter)
+        self._predicting = Batcher(predictors or pool, 1, PREDICTED_ROWS, BATCH_BYTES, 1024)
         self._running = 0
         self._warm = False
         self._draining = False
@@ -90,7 +98,7 @@ class Service:
 
     def busy(self) -> bool:
         """Whether requests wait for a thread."""
-        return self._running > self._threads
+        return self._explaining.requests_waiting() + self._running > self._threads
 
     def version(self, asked: AttributionAsked) -> str:
         """Which version would answer. Raises as `attribute` for models that are not served."""
@@ -107,27 +115,24 @@ class Service:
     def card(self, model: str | None = None) -> ModelCard:
         """What one model wants and offers. Raises NotFound, UnavailableError."""
         slot, lease = self._versions.find(model)
-        m = lease.model
-        return ModelCard(
-            lease.name, self.ready(), lease.channel, lease.version, lease.sha256, m.output, m.unit, lease.base,
-            sorted(m.offers), list(available(m)), [f.to_json() for f in m.features],
-            {tier: TierCard.of(m.tiers.get(tier)) for tier in offered(m)},
-            [OutputCard(m.output, m.unit), *(OutputCard(name, part.unit) for name, part in lease.outputs.items())],
-            dict(lease.labels), _rollout_card(slot), self._shadow.card(slot) if self._shadow else None,
-        )  # fmt: skip
+        return model_card(slot, lease, self.ready(), self._shadow.card(slot) if self._shadow else None)
+
+    def cards(self) -> list[ModelCard]:
+        """Of all models and channels. Raises UnavailableError."""
+        return [self.card(str(slot)) for slot in self._versions.slots]
 
     def explainers(self, model: str | None = None) -> ExplainersCard:
         """What one model can be asked. Raises as `card`."""
         lease = self._versions.lease(model)
         return explainers_of(lease.name, lease.version, (lease.model, *lease.outputs.values()))
 
-    async def admin(self, verb: str, model: str, authorization: str | None) -> RolloutAnswer:
+    async def admin(self, verb: str, model: str, caller: Caller = ANYBODY) -> RolloutAnswer:
         """`refresh`: look at the channel now; `rollback`: move it back, then look. Waits for what comes of it.
 
-        Raises NotFound (without a token in the settings, for an unknown verb or model, with nothing to go back to),
+        Raises NotFound (where nobody can be an admin, for an unknown verb or model, with nothing to go back to),
         ForbiddenError, UnavailableError, DeadlineError.
         """
-        check_token(authorization, self._settings)
+        require_admin(caller, self._settings)
         if self._rollout is None or verb not in ADMIN:
             raise NotFound(f"no admin call '{verb[:40]}': use {listed(ADMIN)}")
         slot = self._versions.slot(model)
@@ -138,42 +143,95 @@ class Service:
         except TimeoutError as exc:
             raise DeadlineError(f"{verb} goes on: GET /v1/models/{slot.name} says what comes of it") from exc
         lease = self._versions.lease(str(slot))
-        return RolloutAnswer(slot.name, slot.channel, lease.version, lease.sha256, _rollout_card(slot))
+        return RolloutAnswer(slot.name, slot.channel, lease.version, lease.sha256, rollout_card(slot))
 
-    async def attribute(self, asked: AttributionAsked, rows: list[Row]) -> AttributionResponse:
-        """Attributions of rows that can be answered; the others have a status and a reason.
+    @noted
+    async def attribute(
+        self, asked: AttributionAsked, rows: list[Row], caller: Caller = ANYBODY, within_s: float | None = None
+    ) -> AttributionResponse:
+        """Attributions of rows that can be answered; the others have a status and a reason. `within_s`: seconds that
+        the caller waits.
 
         Raises InputError (InvalidRowsError where no row can be answered, TooLargeError), CapabilityError, NotFound,
-        UnavailableError, DeadlineError.
+        UnavailableError, DeadlineError, ShedError; ForbiddenError by who asks.
         """
-        slot, lease = self._versions.find(asked.model, asked.version, asked.labels)
-        codec.check_rows_limit(len(rows), self._settings.max_rows)
-        codec.check_options(asked, self._settings)
-        options = self._options(asked)
         start = time.perf_counter()
-        most = self._settings.max_budget
-        answer = await self._work(lambda step: work.attribute(lease, asked, rows, options, most, step, start))
+        caller = require(caller, "explain")
+        slot, lease = self._versions.find(asked.model, asked.version, asked.labels)
+        codec.check_options(asked, self._settings)
+        self._let_in(caller, rows)
+        options, most = kinds.options_of(asked, self._settings), self._settings.max_budget
+        model = lease.output(asked.output)
+        kind, lowered_from = self._kind(model, asked, options, len(rows))
+        rows_in = await self.aside(len(rows) * CHECKED_BYTES, lambda: work.checked(model, rows))
+        checked_s = time.perf_counter() - start
+        found = await self._answered(self._explaining, kind, rows_in, caller, within_s)
+        timings = {"check": checked_s, "queue": found.waited_s, "explain": found.ran_s, "total": 0.0}
+        timings["total"] = time.perf_counter() - start
+        ms = {name: span * 1000 for name, span in timings.items()}
+        answer = await self.aside(
+            len(rows) * WRITTEN_BYTES,
+            lambda: work.attributed(lease, asked, rows_in, found.value, ms, lowered_from),
+        )
         if self._shadow is not None:
             self._shadow.offer(slot, asked, rows, options, most, answer, self.busy)
         if self._sampled is not None:
             self._sampled.offer(lease, rows, answer)
         return answer
 
-    async def predict(self, asked: PredictionAsked, rows: list[Row], caller: Caller = ANYBODY) -> PredictionResponse:
-        """Predictions alone, on threads of their own: explanations that wait do not hold them up. Raises as
-        `attribute`, but for CapabilityError.
+    @noted
+    async def predict(
+        self, asked: PredictionAsked, rows: list[Row], caller: Caller = ANYBODY, within_s: float | None = None
+    ) -> PredictionResponse:
+        """Predictions alone, with a queue and a thread of their own: explanations that wait do not hold them up. Raises
+        as `attribute`, but for CapabilityError.
         """
-        lease = self._versions.lease(asked.model, asked.version, asked.labels)
-        codec.check_rows_limit(len(rows), self._settings.max_rows)
         start = time.perf_counter()
-        return await asyncio.get_running_loop().run_in_executor(
-            self._predictors, work.predict, lease, asked, rows, start
+        caller = require(caller, "predict")
+        lease = self._versions.lease(asked.model, asked.version, asked.labels)
+        self._let_in(caller, rows)
+        model = lease.output(asked.output)
+        rows_in = await self.aside(len(rows) * CHECKED_BYTES, lambda: work.checked(model, rows))
+        checked_s = time.perf_counter() - start
+        found = await self._answered(self._predicting, kinds.predicting(model), rows_in, caller, within_s)
+        timings = {"check": checked_s, "queue": found.waited_s, "predict": found.ran_s, "total": 0.0}
+        timings["total"] = time.perf_counter() - start
+        ms = {name: span * 1000 for name, span in timings.items()}
+        return await self.aside(
+            len(rows) * CHECKED_BYTES, lambda: work.predicted(lease, asked, rows_in, found.value, ms)
         )
 
-    async def energy(self, asked: EnergyAsked, rows: list[Row]) -> EnergyResponse:
+    def _kind(self, model: Model, asked: AttributionAsked, options: Options, rows: int) -> tuple[Kind, str]:
+        """The kind of batch, and the tier that was asked for where a crowded server takes a faster one."""
+        tier = asked.tier or ""
+        if tier and asked.max_latency_ms is not None:
+            raise InputError("name a tier or a max_latency_ms, not both")
+        if asked.max_latency_ms is not None:
+            tier = within(model, rows, asked.max_latency_ms)
+        faster = tier
+        if asked.allow_lower_tier and (crowd := self._explaining.crowd()) > CROWDED:
+            faster = kinds.lowered(model, tier, 1 if crowd < FULL else 2)
+        kind = kinds.explaining(model, asked.method or work.METHOD, options, faster, self._settings.max_budget)
+        return kind, (tier or "accurate") if faster != tier else ""
+
+    async def _answered(
+        self, batcher: Batcher, kind: Kind, rows_in: Checked, caller: Caller, within_s: float | None
+    ) -> Answered:
+        limit = min(self._settings.timeout_s, within_s or self._settings.timeout_s)
+        try:
+            async with asyncio.timeout(limit):
+                return await batcher.submit(kind, rows_in.X, caller.name, time.monotonic() + limit)
+        except TimeoutError as exc:
+            raise DeadlineError(
+                f"not done within {limit:g} s: send fewer rows, a smaller budget or samples, or a faster tier"
+            ) from exc
+
+    @noted
+    async def energy(self, asked: EnergyAsked, rows: list[Row], caller: Caller = ANYBODY) -> EnergyResponse:
         """Energies of rows under coalitions. Raises as `attribute`; CapabilityError without an energy model."""
+        caller = require(caller, "explain")
         lease = self._versions.lease(asked.model, asked.version, asked.labels)
-        codec.check_rows_limit(len(rows), self._settings.max_rows)
+        self._let_in(caller, rows)
         most = self._settings.max_budget
         start = time.perf_counter()
         return await self._work(lambda step: work.energy(lease, asked, rows, most, step, start))
@@ -186,11 +244,12 @@ class Service:
         """The latest vector of a node. Raises NotFound."""
         return await asyncio.to_thread(self._lake().node, name)
 
-    async def explain_node(self, name: str, asked: AttributionAsked) -> AttributionResponse:
+    async def explain_node(self, name: str, asked: AttributionAsked, caller: Caller = ANYBODY) -> AttributionResponse:
         """Watts of each counter in a node's latest vector. Raises as `attribute`; NotFound for an unknown node."""
+        require(caller, "explain")
         lease = self._versions.lease(asked.model, asked.version, asked.labels)
         row = await asyncio.to_thread(self._lake().row, name, lease.model.names)
-        return await self.attribute(asked, [row])
+        return await self.attribute(asked, [row], caller)
 
     async def status(self) -> dict[str, Any]:
         """How ingest, pipeline and drift stand. Raises NotFound where this server knows no lake."""
@@ -201,22 +260,15 @@ class Service:
             raise NotFound("this server knows no lake: start it with --lake URI")
         return self._telemetry
 
+    def _let_in(self, caller: Caller, rows: list[Row]) -> None:
+        """The last checks before work is queued. Raises InputError, TooLargeError, ShedError."""
+        codec.check_rows_limit(len(rows), self._settings.max_rows)
+        narrow(rows, self._settings.max_features)
+        self._rates.take(caller, len(rows))
+
     async def aside(self, size: int, call: Callable[[], T]) -> T:
         """Read or write a message of `size` bytes (about): at once when small, on a thread when large."""
         return call() if size < LARGE_BYTES else await asyncio.to_thread(call)
-
-    def _options(self, asked: AttributionAsked) -> Options:
-        chosen = self._settings
-        budget = chosen.budget if asked.budget is None else asked.budget
-        return Options(
-            estimator=asked.estimator or "auto",
-            budget=budget,
-            samples=chosen.samples if asked.samples is None else asked.samples,
-            seed=asked.seed or 0,
-            groups={name: tuple(members) for name, members in asked.groups.items()} if asked.groups else None,
-            value=asked.value or "auto",
-            target_stderr=asked.target_stderr,
-        )
 
     async def _work(self, call: Callable[[Step], T]) -> T:
         """Run `call(step)` on a worker; `step`, called before and between rows, raises once nobody waits."""
@@ -240,8 +292,3 @@ class Service:
         finally:
             self._running -= 1
             left.set()
-
-
-def _rollout_card(slot: Slot) -> RolloutCard:
-    held, kept = slot.status, slot.before
-    return RolloutCard(held.state, held.wanted, held.reason, held.at, kept.version if kept else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from pydantic import Field, SecretStr, ValidationError
@@ -9,7 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ascribe.core.errors import ServiceError
 
-__all__ = ["Settings", "from_environment"]
+__all__ = ["Settings", "from_environment", "inherited"]
 
 MIB = 1 << 20
 
@@ -25,13 +26,26 @@ class Settings(BaseSettings):
     `poll_s`: how often a channel is asked whether it moved, give or take a fifth. `admin_token`: what admin calls must
     bear (None or empty: there are no admin calls). `shadow_share`: of live requests that a candidate explains too.
     `lake`: URI whose state tells of nodes, readers and runs, and takes a sample of answered rows.
+    `workers`, `worker`, `shared`: set by `ascribe serve --workers N` for its processes: how many there are, which one
+    this is, and the folder that they share. `max_queue_rows`, `max_wait_s`: rows that may wait to be explained, and
+    seconds that they would wait, about; above either, requests are shed.
+
+    Who may ask (docs/security.md): `api_keys`: a file of hashes; `jwks` (a file or an https URL), `jwt_issuer`,
+    `jwt_audience`: whose tokens; `client_ca`: whose certificates, which have `cert_scopes`; `tls_cert`, `tls_key`: this
+    server's own. `allow_anonymous`: listen where others reach it without asking any of them. `rate_per_s`: rows a
+    second of each caller without a rate of its own, `burst_s`: seconds' worth of them at once. `max_connections`,
+    `header_s`, `max_header_bytes`: of HTTP; `body_s`: until a body is all there.
+    `log_share`: of the requests that went well, which are logged. `metrics`: whether GET /metrics is on the HTTP door
+    (None: where that is on loopback); `metrics_http`: its own HOST:PORT instead; `metrics_dir`: where processes of one
+    server leave their counts for each other. `debug_page`: GET /debug beside it. `traces_exporter`: otlp, console or
+    none, of the variable OTEL_TRACES_EXPORTER.
     `jobs`: where jobs and late attributions lie, a URI that processes share (None: a folder of this process alone);
     `jobs_keep_s`, `later_keep_s`: how long after they ended; `jobs_lease_s`: silence of a process after which another
     takes its job up; `max_jobs` may wait, of `max_job_rows` each; `max_later` attributions, of `max_later_rows` rows
     together, may be under way or waiting to be fetched. `stream_chunks`: of one stream, answered at a time.
     """
 
-    model_config = SettingsConfigDict(env_prefix="ASCRIBE_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="ASCRIBE_", frozen=True, extra="ignore", populate_by_name=True)
 
     max_body_bytes: int = Field(16 * MIB, ge=1)
     max_rows: int = Field(4096, ge=1)
@@ -49,6 +63,38 @@ class Settings(BaseSettings):
     admin_token: SecretStr | None = None
     shadow_share: float = Field(0.1, ge=0, le=1)
     lake: str | None = None
+    workers: int = Field(1, ge=1)
+    worker: int = Field(0, ge=0)
+    shared: Path | None = None
+    max_queue_rows: int = Field(8192, ge=1)
+    max_wait_s: float = Field(20.0, gt=0)
+    api_keys: Path | None = None
+    jwks: str | None = None
+    jwt_issuer: str | None = None
+    jwt_audience: str | None = None
+    jwt_leeway_s: float = Field(30.0, ge=0, le=300)
+    jwks_fresh_s: float = Field(300.0, gt=0)
+    jwks_stale_s: float = Field(86400.0, gt=0)
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    client_ca: Path | None = None
+    cert_scopes: str = "predict explain"
+    allow_anonymous: bool = False
+    rate_per_s: float | None = Field(None, gt=0)
+    burst_s: float = Field(1.0, gt=0)
+    max_features: int = Field(16384, ge=1)
+    max_depth: int = Field(32, ge=4)
+    max_headers: int = Field(100, ge=1)
+    max_header_bytes: int = Field(32768, ge=1024)
+    max_connections: int = Field(1024, ge=1)
+    header_s: float = Field(10.0, gt=0)
+    body_s: float = Field(30.0, gt=0)
+    log_share: float = Field(1.0, ge=0, le=1)
+    metrics: bool | None = None
+    metrics_http: str | None = None
+    metrics_dir: Path | None = None
+    debug_page: bool = False
+    traces_exporter: str = Field("none", validation_alias="OTEL_TRACES_EXPORTER")
     jobs: str | None = None
     jobs_keep_s: float = Field(86400.0, gt=0)
     jobs_lease_s: float = Field(30.0, gt=0)
@@ -58,6 +104,11 @@ class Settings(BaseSettings):
     max_later_rows: int = Field(65536, ge=1)
     later_keep_s: float = Field(600.0, gt=0)
     stream_chunks: int = Field(8, ge=1)
+
+
+def inherited() -> dict[str, str]:
+    """What the processes of this server are to find in their environment."""
+    return dict(os.environ)
 
 
 def from_environment() -> Settings:

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 
 from ascribe.core.explainers import Options
 from ascribe.serve import work
+from ascribe.serve.cards import RolloutCard, ShadowCard
 from ascribe.serve.comparison import Comparison
 from ascribe.serve.faults import problem_of
-from ascribe.serve.messages import Attribution, AttributionAsked, AttributionResponse, RolloutCard, ShadowCard
+from ascribe.serve.messages import Attribution, AttributionAsked, AttributionResponse
 from ascribe.serve.observe import Log
 from ascribe.serve.rows import Row
 from ascribe.serve.versions import Slot

@@ -8,7 +8,7 @@ from typing import Any
 
 from ascribe.bundle.state import State, beside
 from ascribe.core.errors import NotFound
-from ascribe.serve.messages import NodeCard
+from ascribe.serve.cards import NodeCard
 from ascribe.serve.rows import Row
 
 __all__ = ["Telemetry"]

@@ -10,6 +10,7 @@ import numpy as np
 
 from ascribe.bundle.latency import refreshed
 from ascribe.core import tiers
+from ascribe.core.attribution import Attribution
 from ascribe.core.errors import CapabilityError, InputError
 from ascribe.core.explainers import Options, available, explain
 from ascribe.core.features import out_of_range
@@ -29,7 +30,7 @@ from ascribe.serve.messages import (
 from ascribe.serve.rows import Checked, Row, check
 from ascribe.serve.versions import Lease
 
-__all__ = ["Step", "attribute", "energy", "predict", "warm"]
+__all__ = ["METHOD", "Step", "attribute", "attributed", "checked", "energy", "predicted", "warm"]
 
 METHOD = "conditional_shap"
 WARM_SAMPLES = 8
@@ -57,17 +58,24 @@ def _warmed(model: Model, example: np.ndarray) -> Model:
 def attribute(
     lease: Lease, asked: AttributionAsked, rows: list[Row], options: Options, most: int, step: Step, start: float
 ) -> AttributionResponse:
-    """Rows -> answer. `most` coalitions may be spent on a wanted error. `step` is called between rows; `start`: clock
-    in seconds when the request was handed over. Raises NotFound for an output that the version lacks.
+    """Rows -> answer by one call, for whoever compares. `most` coalitions may be spent on a wanted error. `step` is
+    called between rows; `start`: clock in seconds when the request was handed over.
     """
     began = time.perf_counter()
     model = lease.output(asked.output)
-    checked = _checked(model, rows)
+    rows_in = checked(model, rows)
     at = time.perf_counter()
     answer = tiers.explain(
-        model, checked.X, asked.method or METHOD, options, asked.tier or None, asked.max_latency_ms, step, most
+        model, rows_in.X, asked.method or METHOD, options, asked.tier or None, asked.max_latency_ms, step, most
     )
-    done = time.perf_counter()
+    return attributed(lease, asked, rows_in, answer, _timings(start, began, at, time.perf_counter(), "explain"))
+
+
+def attributed(
+    lease: Lease, asked: AttributionAsked, rows_in: Checked, answer: Attribution, timings_ms: dict[str, float],
+    lowered_from: str = "",
+) -> AttributionResponse:  # fmt: skip
+    """The engine's answer as a message."""
     info = answer.info
     return AttributionResponse(
         model=lease.name,
@@ -88,26 +96,21 @@ def attribute(
         request_id=asked.request_id or "",
         efficiency_gap=float(info.gaps["efficiency_gap"]),
         gaps={name: float(gap) for name, gap in info.gaps.items() if np.isfinite(gap)},
-        attributions=codec.attributions(answer, checked),
-        timings_ms=_timings(start, began, at, done, "explain"),
+        attributions=codec.attributions(answer, rows_in),
+        timings_ms=timings_ms,
+        lowered_from=lowered_from,
     )
 
 
-def predict(lease: Lease, asked: PredictionAsked, rows: list[Row], start: float) -> PredictionResponse:
-    """Rows -> predictions, all at once: a prediction takes microseconds a row."""
-    began = time.perf_counter()
+def predicted(
+    lease: Lease, asked: PredictionAsked, rows_in: Checked, f: np.ndarray, timings_ms: dict[str, float]
+) -> PredictionResponse:
+    """Predictions f (rows,) as a message."""
     model = lease.output(asked.output)
-    assert model.predict is not None
-    checked = _checked(model, rows)
-    at = time.perf_counter()
-    good = np.array([not reason for reason in checked.reasons])
-    f = np.full(len(rows), np.nan)
-    f[good] = model.predict(checked.X[good])
-    done = time.perf_counter()
-    far = np.asarray(out_of_range(model.features, checked.X).any(axis=1))
+    far = np.asarray(out_of_range(model.features, rows_in.X).any(axis=1))
     return PredictionResponse(
-        lease.name, lease.version, lease.sha256, model.unit, model.output, asked.request_id or "",
-        _timings(start, began, at, done, "predict"), codec.predictions(f, far, checked),
+        lease.name, lease.version, lease.sha256, model.unit, model.output, asked.request_id or "", timings_ms,
+        codec.predictions(f, far, rows_in),
     )  # fmt: skip
 
 
@@ -119,22 +122,22 @@ def energy(lease: Lease, asked: EnergyAsked, rows: list[Row], most: int, step: S
     if ask is None:
         raise CapabilityError(f"energy needs an energy model, which {lease.name} {lease.version} was trained without")
     S = _coalitions(asked.observed, model.names, len(rows), most)
-    checked = _checked(model, rows)
+    rows_in = checked(model, rows)
     at = time.perf_counter()
     found = []
-    far = out_of_range(model.features, checked.X)
-    for i, reason in enumerate(checked.reasons):  # one at a time: a row's bits do not depend on its neighbours
+    far = out_of_range(model.features, rows_in.X)
+    for i, reason in enumerate(rows_in.reasons):  # one at a time: a row's bits do not depend on its neighbours
         if reason:
-            found.append(RowEnergy(checked.ids[i], "invalid", reason))
+            found.append(RowEnergy(rows_in.ids[i], "invalid", reason))
             continue
-        coalitions = codec.energies(ask(checked.X[i : i + 1], S), S, model.names)
+        coalitions = codec.energies(ask(rows_in.X[i : i + 1], S), S, model.names)
         if coalitions is None:
-            found.append(RowEnergy(checked.ids[i], "not_finite", "the energy model gave no finite number for this row"))
+            found.append(RowEnergy(rows_in.ids[i], "not_finite", "the energy model gave no finite number for this row"))
         elif far[i].any():
             names = ", ".join(np.array(model.names)[far[i]][:5])
-            found.append(RowEnergy(checked.ids[i], "out_of_domain", f"outside the training range: {names}", coalitions))
+            found.append(RowEnergy(rows_in.ids[i], "out_of_domain", f"outside the training range: {names}", coalitions))
         else:
-            found.append(RowEnergy(checked.ids[i], "ok", "", coalitions))
+            found.append(RowEnergy(rows_in.ids[i], "ok", "", coalitions))
         step()
     done = time.perf_counter()
     return EnergyResponse(
@@ -143,12 +146,12 @@ def energy(lease: Lease, asked: EnergyAsked, rows: list[Row], most: int, step: S
     )  # fmt: skip
 
 
-def _checked(model: Model, rows: list[Row]) -> Checked:
+def checked(model: Model, rows: list[Row]) -> Checked:
     """Raises InvalidRowsError if no row is left."""
-    checked = check(rows, model.features, model.unit)
-    if all(checked.reasons):
-        raise InvalidRowsError(checked.reasons)
-    return checked
+    found = check(rows, model.features, model.unit)
+    if all(found.reasons):
+        raise InvalidRowsError(found.reasons)
+    return found
 
 
 def _coalitions(observed: object, names: tuple[str, ...], rows: int, most: int) -> np.ndarray:

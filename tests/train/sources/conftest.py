@@ -2,8 +2,8 @@
 
 import pytest
 
+from tests.prometheus_server import backfilled, serving
 from tests.train.sources.fleet import database
-from tests.train.sources.prometheus_server import backfilled, serving
 
 
 @pytest.fixture(scope="session")

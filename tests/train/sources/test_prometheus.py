@@ -9,8 +9,8 @@ from ascribe.core.errors import InputError, SourceError
 from ascribe.train.sources.presets import PRESETS, preset
 from ascribe.train.sources.prometheus import opened
 from ascribe.train.units import BOUNDS
+from tests.prometheus_server import asked
 from tests.train.sources.fleet import HOURS, START_S, energy_j, scraped
-from tests.train.sources.prometheus_server import asked
 
 STEP_S = 60
 END_S = START_S + HOURS * 3600

@@ -12,7 +12,7 @@ from ascribe.train.settings import PrometheusSettings
 from ascribe.train.sources import prometheus
 from ascribe.train.sources.prometheus import opened
 from ascribe.train.sources.prometheus_client import Client
-from tests.train.sources.prometheus_server import free_port
+from tests.prometheus_server import free_port
 
 RESULT = b'[{"metric":{"a":"b"},"values":[[10,"1"],[30,"NaN"]]}]'
 MATRIX = b'{"status":"success","data":{"resultType":"matrix","result":' + RESULT + b"}}"

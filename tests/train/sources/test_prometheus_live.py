@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ascribe.train.sources.prometheus import opened
-from tests.train.sources.prometheus_server import serving
+from tests.prometheus_server import serving
 
 WATTS = 200.0
 RANGE_J = 262_143.32885

@@ -27,7 +27,7 @@ class Names(_message.Message):
     def __init__(self, names: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class AttributionRequest(_message.Message):
-    __slots__ = ("feature_vector", "model", "version", "method", "estimator", "budget", "samples", "seed", "groups", "request_id", "value", "target_stderr", "tier", "max_latency_ms", "labels", "output")
+    __slots__ = ("feature_vector", "model", "version", "method", "estimator", "budget", "samples", "seed", "groups", "request_id", "value", "target_stderr", "tier", "max_latency_ms", "labels", "output", "allow_lower_tier")
     class GroupsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -58,6 +58,7 @@ class AttributionRequest(_message.Message):
     MAX_LATENCY_MS_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    ALLOW_LOWER_TIER_FIELD_NUMBER: _ClassVar[int]
     feature_vector: _containers.RepeatedCompositeFieldContainer[FeatureVector]
     model: str
     version: str
@@ -74,10 +75,11 @@ class AttributionRequest(_message.Message):
     max_latency_ms: float
     labels: _containers.ScalarMap[str, str]
     output: str
-    def __init__(self, feature_vector: _Optional[_Iterable[_Union[FeatureVector, _Mapping]]] = ..., model: _Optional[str] = ..., version: _Optional[str] = ..., method: _Optional[str] = ..., estimator: _Optional[str] = ..., budget: _Optional[int] = ..., samples: _Optional[int] = ..., seed: _Optional[int] = ..., groups: _Optional[_Mapping[str, Names]] = ..., request_id: _Optional[str] = ..., value: _Optional[str] = ..., target_stderr: _Optional[float] = ..., tier: _Optional[str] = ..., max_latency_ms: _Optional[float] = ..., labels: _Optional[_Mapping[str, str]] = ..., output: _Optional[str] = ...) -> None: ...
+    allow_lower_tier: bool
+    def __init__(self, feature_vector: _Optional[_Iterable[_Union[FeatureVector, _Mapping]]] = ..., model: _Optional[str] = ..., version: _Optional[str] = ..., method: _Optional[str] = ..., estimator: _Optional[str] = ..., budget: _Optional[int] = ..., samples: _Optional[int] = ..., seed: _Optional[int] = ..., groups: _Optional[_Mapping[str, Names]] = ..., request_id: _Optional[str] = ..., value: _Optional[str] = ..., target_stderr: _Optional[float] = ..., tier: _Optional[str] = ..., max_latency_ms: _Optional[float] = ..., labels: _Optional[_Mapping[str, str]] = ..., output: _Optional[str] = ..., allow_lower_tier: _Optional[bool] = ...) -> None: ...
 
 class AttributionResponse(_message.Message):
-    __slots__ = ("model", "version", "sha256", "method", "game", "value", "estimator", "tier", "budget", "samples", "seed", "unit", "output", "features", "base_value", "request_id", "efficiency_gap", "timings_ms", "attributions", "gaps")
+    __slots__ = ("model", "version", "sha256", "method", "game", "value", "estimator", "tier", "budget", "samples", "seed", "unit", "output", "features", "base_value", "request_id", "efficiency_gap", "timings_ms", "attributions", "gaps", "lowered_from")
     class TimingsMsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -112,6 +114,7 @@ class AttributionResponse(_message.Message):
     TIMINGS_MS_FIELD_NUMBER: _ClassVar[int]
     ATTRIBUTIONS_FIELD_NUMBER: _ClassVar[int]
     GAPS_FIELD_NUMBER: _ClassVar[int]
+    LOWERED_FROM_FIELD_NUMBER: _ClassVar[int]
     model: str
     version: str
     sha256: str
@@ -132,7 +135,8 @@ class AttributionResponse(_message.Message):
     timings_ms: _containers.ScalarMap[str, float]
     attributions: _containers.RepeatedCompositeFieldContainer[Attribution]
     gaps: _containers.ScalarMap[str, float]
-    def __init__(self, model: _Optional[str] = ..., version: _Optional[str] = ..., sha256: _Optional[str] = ..., method: _Optional[str] = ..., game: _Optional[str] = ..., value: _Optional[str] = ..., estimator: _Optional[str] = ..., tier: _Optional[str] = ..., budget: _Optional[int] = ..., samples: _Optional[int] = ..., seed: _Optional[int] = ..., unit: _Optional[str] = ..., output: _Optional[str] = ..., features: _Optional[_Iterable[str]] = ..., base_value: _Optional[float] = ..., request_id: _Optional[str] = ..., efficiency_gap: _Optional[float] = ..., timings_ms: _Optional[_Mapping[str, float]] = ..., attributions: _Optional[_Iterable[_Union[Attribution, _Mapping]]] = ..., gaps: _Optional[_Mapping[str, float]] = ...) -> None: ...
+    lowered_from: str
+    def __init__(self, model: _Optional[str] = ..., version: _Optional[str] = ..., sha256: _Optional[str] = ..., method: _Optional[str] = ..., game: _Optional[str] = ..., value: _Optional[str] = ..., estimator: _Optional[str] = ..., tier: _Optional[str] = ..., budget: _Optional[int] = ..., samples: _Optional[int] = ..., seed: _Optional[int] = ..., unit: _Optional[str] = ..., output: _Optional[str] = ..., features: _Optional[_Iterable[str]] = ..., base_value: _Optional[float] = ..., request_id: _Optional[str] = ..., efficiency_gap: _Optional[float] = ..., timings_ms: _Optional[_Mapping[str, float]] = ..., attributions: _Optional[_Iterable[_Union[Attribution, _Mapping]]] = ..., gaps: _Optional[_Mapping[str, float]] = ..., lowered_from: _Optional[str] = ...) -> None: ...
 
 class Attribution(_message.Message):
     __slots__ = ("id", "status", "reason", "prediction", "base_value", "attribution_shares", "fraction", "base_fraction", "stderr", "ess", "measured_w", "unexplained_w")

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-CACHE = Path(__file__).resolve().parents[3] / ".cache" / "prometheus"
+CACHE = Path(__file__).resolve().parents[1] / ".cache" / "prometheus"
 READY_S = 60.0
 
 

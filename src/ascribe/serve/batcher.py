@@ -1,0 +1,289 @@
+"""Rows of many requests become one call of the engine, and every caller gets its own back.
+
+    submit -> a queue for each caller -> (a thread is free) -> a batch of one kind -> run -> rows back to their tickets
+
+Nothing waits for company: while a thread is free a ticket runs at once, and while none is, tickets gather and the next
+batch takes all that are alike. Callers take turns, a quantum of rows each, so a long request does not hold up short
+ones; a long request is cut into such pieces and put together in order. A batch that raises is run again ticket by
+ticket: only the one at fault fails. Everything here runs on the event loop; only `run` is on a thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from ascribe.serve.faults import AbandonedError, DeadlineError, ShedError
+
+__all__ = ["Answered", "Batcher", "Kind", "Meter", "NoMeter"]
+
+BYTES = 8  # a number
+LEAST_RETRY_S, MOST_RETRY_S = 0.05, 30.0
+Step = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What rows must have in common to be answered by one call. `key`: equal for such rows, and only for them; `run`:
+    a call of the engine for rows X (b, n), `step` raises once nobody waits any more; `cut`, `join`: rows out of an
+    answer, pieces in order into one. `most`: rows of a call; 0: a request is never cut or joined with others. `row_s`:
+    seconds that a row takes, about.
+    """
+
+    key: Hashable
+    run: Callable[[np.ndarray, Step], Any]
+    cut: Callable[[Any, int, int], Any]
+    join: Callable[[Sequence[Any]], Any]
+    most: int
+    row_s: float = 0.0
+
+
+class Meter(Protocol):
+    """Who wants to know of batches. Seconds."""
+
+    def batch(self, rows: int, waited_s: float, ran_s: float) -> None: ...
+    def queued(self, rows: int) -> None: ...
+    def shed(self, reason: str) -> None: ...
+    def expired(self, stage: str) -> None: ...
+
+
+class NoMeter:
+    """Nobody."""
+
+    def batch(self, rows: int, waited_s: float, ran_s: float) -> None: ...
+    def queued(self, rows: int) -> None: ...
+    def shed(self, reason: str) -> None: ...
+    def expired(self, stage: str) -> None: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Answered:
+    """An answer, how long its first row waited, and how long its rows were computed, in seconds."""
+
+    value: Any
+    waited_s: float
+    ran_s: float
+
+
+@dataclass(eq=False)
+class _Ticket:
+    """One request. `taken`: rows handed to a batch; `parts`: answers by first row; `left`: rows not answered yet."""
+
+    kind: Kind
+    X: np.ndarray
+    caller: str
+    deadline: float | None
+    done: asyncio.Future[Any]
+    came: float
+    taken: int = 0
+    left: int = 0
+    waited_s: float = 0.0
+    ran_s: float = 0.0
+    parts: dict[int, Any] = field(default_factory=dict)
+
+    @property
+    def waiting(self) -> int:
+        return len(self.X) - self.taken
+
+
+@dataclass(frozen=True, eq=False)
+class _Piece:
+    """Rows first ... end - 1 of a ticket, at `at` in its batch."""
+
+    ticket: _Ticket
+    first: int
+    end: int
+    at: int
+
+
+class Batcher:
+    """`slots`: calls at a time, on threads of `pool`; `max_rows`: that may wait, `max_wait_s`: seconds that they may
+    wait, about; `max_bytes`: of one call; `quantum`: rows of a ticket before others have their turn. `clock`: seconds,
+    the same as deadlines.
+    """
+
+    def __init__(
+        self, pool: Executor, slots: int, max_rows: int, max_bytes: int = 64 << 20, quantum: int = 64,
+        max_wait_s: float = float("inf"), meter: Meter | None = None, clock: Callable[[], float] = time.monotonic,
+    ) -> None:  # fmt: skip
+        self._pool, self._free, self._max_rows, self._max_bytes = pool, slots, max_rows, max_bytes
+        self._max_wait_s = max_wait_s
+        self._slots, self._quantum, self._meter, self._clock = slots, quantum, meter or NoMeter(), clock
+        self._callers: OrderedDict[str, deque[_Ticket]] = OrderedDict()  # whose turn it is stands first
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.rows_waiting = 0
+        self.seconds_waiting = 0.0
+
+    async def submit(self, kind: Kind, X: np.ndarray, caller: str = "", deadline: float | None = None) -> Answered:
+        """The answer for rows X (b, n). Raises ShedError where too many rows wait, DeadlineError where the time is up
+        before all of them were handed over, and what the engine raises for these rows.
+        """
+        if self.rows_waiting and (self.rows_waiting + len(X) > self._max_rows or self.wait_s() > self._max_wait_s):
+            self._meter.shed("queue")
+            told = f"{self.rows_waiting} rows wait, about {self.wait_s():.1f} s"
+            raise ShedError(f"{told}: come again later, or ask a faster tier", self.retry_s())
+        ticket = _Ticket(kind, X, caller, deadline, asyncio.get_running_loop().create_future(), self._clock())
+        ticket.left = len(X)
+        self._callers.setdefault(caller, deque()).append(ticket)
+        self._count(len(X), kind)
+        self._pump()
+        try:
+            value = await ticket.done
+            return Answered(value, ticket.waited_s, ticket.ran_s)
+        finally:
+            self._forget(ticket)
+
+    def wait_s(self) -> float:
+        """Seconds until a row that came now would run, about."""
+        return self.seconds_waiting / self._slots
+
+    def requests_waiting(self) -> int:
+        """Requests that have rows to be handed over."""
+        return sum(len(queue) for queue in self._callers.values())
+
+    def crowd(self) -> float:
+        """How full the queue is: 1 where requests are shed."""
+        return max(self.rows_waiting / self._max_rows, self.wait_s() / self._max_wait_s)
+
+    def retry_s(self) -> float:
+        """When to come again."""
+        return min(MOST_RETRY_S, max(LEAST_RETRY_S, self.wait_s()))
+
+    async def idle(self) -> None:
+        """Once nothing waits or runs."""
+        while self._tasks or self.rows_waiting:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await asyncio.sleep(0)
+
+    def _count(self, rows: int, kind: Kind) -> None:
+        self.rows_waiting += rows
+        self.seconds_waiting = max(0.0, self.seconds_waiting + rows * kind.row_s) if self.rows_waiting else 0.0
+        self._meter.queued(self.rows_waiting)
+
+    def _forget(self, ticket: _Ticket) -> None:
+        """Rows that were not handed over, where the caller has left or has its answer."""
+        if ticket.waiting:
+            self._count(-ticket.waiting, ticket.kind)
+            ticket.taken = len(ticket.X)
+        queue = self._callers.get(ticket.caller)
+        if queue is not None and ticket in queue:
+            queue.remove(ticket)
+            if not queue:
+                del self._callers[ticket.caller]
+
+    def _pump(self) -> None:
+        while self._free and (pieces := self._batch()):
+            self._free -= 1
+            task = asyncio.get_running_loop().create_task(self._answer(pieces))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def _batch(self) -> list[_Piece]:
+        """The next pieces of one kind, callers in turn."""
+        first = self._next(None)
+        if first is None:
+            return []
+        kind, pieces, rows = first.kind, [], 0
+        most = self._most(kind, first.X.shape[1])
+        ticket: _Ticket | None = first
+        while ticket is not None:
+            count = min(ticket.waiting, most - rows, max(1, self._quantum)) if kind.most else ticket.waiting
+            pieces.append(_Piece(ticket, ticket.taken, ticket.taken + count, rows))
+            ticket.taken += count
+            rows += count
+            self._count(-count, kind)
+            self._turn(ticket)
+            ticket = self._next(kind) if kind.most and rows < most else None
+        return pieces
+
+    def _most(self, kind: Kind, columns: int) -> int:
+        return max(1, min(kind.most, self._max_bytes // (BYTES * max(1, columns))))
+
+    def _next(self, kind: Kind | None) -> _Ticket | None:
+        """Of the caller whose turn it is, or of the next one that has rows of a kind; who is too late is told so."""
+        for caller in list(self._callers):
+            queue = self._callers[caller]
+            while queue and not self._alive(queue[0]):
+                queue.popleft()
+            if not queue:
+                del self._callers[caller]
+            elif kind is None or (kind.key == queue[0].kind.key and kind.most):
+                return queue[0]
+        return None
+
+    def _alive(self, ticket: _Ticket) -> bool:
+        if ticket.done.done() or not ticket.waiting:
+            return False
+        if ticket.deadline is not None and self._clock() >= ticket.deadline:
+            self._meter.expired("queue")
+            ticket.done.set_exception(DeadlineError("the time was up before all rows were answered: send fewer"))
+            return False
+        return True
+
+    def _turn(self, ticket: _Ticket) -> None:
+        """Others first, next time, of all callers and of this one; what is handed over as a whole leaves the queue."""
+        queue = self._callers[ticket.caller]
+        queue.remove(ticket)
+        if ticket.waiting:
+            queue.append(ticket)
+        if queue:
+            self._callers.move_to_end(ticket.caller)
+        else:
+            del self._callers[ticket.caller]
+
+    async def _answer(self, pieces: list[_Piece]) -> None:
+        try:
+            await self._run(pieces)
+        finally:
+            self._free += 1
+            self._pump()
+
+    async def _run(self, pieces: list[_Piece]) -> None:
+        """Run a batch; if it raises and is of several tickets, each by itself."""
+        kind, began = pieces[0].ticket.kind, self._clock()
+        X = np.concatenate([p.ticket.X[p.first : p.end] for p in pieces]) if len(pieces) > 1 else (
+            pieces[0].ticket.X[pieces[0].first : pieces[0].end]
+        )  # fmt: skip
+
+        def step() -> None:
+            if all(p.ticket.done.done() for p in pieces):
+                raise AbandonedError("nobody waits for these rows any more")
+
+        try:
+            answer = await asyncio.get_running_loop().run_in_executor(self._pool, kind.run, X, step)
+        except AbandonedError:
+            return
+        except Exception as exc:
+            if len({id(p.ticket) for p in pieces}) == 1:
+                for piece in pieces:
+                    if not piece.ticket.done.done():
+                        piece.ticket.done.set_exception(exc)
+                return
+            for piece in pieces:
+                if not piece.ticket.done.done():
+                    await self._run([_Piece(piece.ticket, piece.first, piece.end, 0)])
+            return
+        ran = self._clock() - began
+        self._meter.batch(len(X), began - min(p.ticket.came for p in pieces), ran)
+        whole = len(pieces) == 1 and pieces[0].end - pieces[0].first == len(pieces[0].ticket.X)
+        for piece in pieces:
+            size, ticket = piece.end - piece.first, piece.ticket
+            ticket.ran_s += ran
+            ticket.waited_s = ticket.waited_s if ticket.parts else began - ticket.came
+            self._give(piece, answer if whole else kind.cut(answer, piece.at, piece.at + size))
+
+    def _give(self, piece: _Piece, part: Any) -> None:
+        ticket = piece.ticket
+        if ticket.done.done():
+            return
+        ticket.parts[piece.first] = part
+        ticket.left -= piece.end - piece.first
+        if not ticket.left:
+            ticket.done.set_result(ticket.kind.join([ticket.parts[first] for first in sorted(ticket.parts)]))

@@ -1,0 +1,210 @@
+"""The HTTP door described: GET /openapi.json, and /docs, a page that needs nothing from elsewhere.
+
+Every route of the app is in the document; those without a row in `OPERATIONS` are listed with their faults alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+
+from ascribe.core.errors import AscribeError
+from ascribe.serve import arrow, oip
+from ascribe.serve.cards import ModelCard
+from ascribe.serve.faults import FAULTS
+from ascribe.serve.oip_rest import BINARY, LENGTH
+from ascribe.serve.schemas import Schema, array, either, reference, schemas
+from ascribe.serve.service import Service
+
+__all__ = ["OPERATIONS", "Operation", "add", "document"]
+
+JSON = "application/json"
+PAGE = Path(__file__).parent / "page" / "docs.html"
+CALM = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
+        "connect-src 'self'"}  # fmt: skip
+ANY = {"type": "string", "format": "binary"}
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One verb of one path. `asks`, `answers`: names of schemas; `also`: a media type beside JSON, both ways; `query`:
+    names in the query string, texts all.
+    """
+
+    summary: str
+    answers: str = ""
+    asks: str = ""
+    also: str = ""
+    query: tuple[str, ...] = ()
+    many: bool = False
+    empty: bool = False
+
+
+HOW = ("model", "version", "request_id", *(name for name in oip.KNOWN if name != "binary_data_output"))
+_METADATA = Operation("Tensors of a model; names, units and tiers in `properties`", "Metadata")
+_READY = Operation("Whether a model can be asked", "Ready")
+_INFER = Operation("Tensors in, the asked outputs out", "InferResponse", "InferBody", BINARY)
+_SERVER = Operation("Name, version and extensions", "Server")
+OPERATIONS: dict[tuple[str, str], Operation] = {
+    ("POST", "/v1/attributions"): Operation(
+        "How much of each prediction every feature accounts for", "AttributionResponse", "AttributionBody",
+        arrow.MEDIA, HOW,
+    ),
+    ("POST", "/v1/predictions"): Operation(
+        "Predictions alone", "PredictionResponse", "PredictionBody", arrow.MEDIA, HOW
+    ),
+    ("POST", "/v1/energy"): Operation("Energy and proposal of hidden features", "EnergyResponse", "EnergyBody"),
+    ("GET", "/v1/models"): Operation("Models that are served", "Models"),
+    ("GET", "/v1/models/{model}"): Operation("What a model wants and offers", "ModelCard"),
+    ("POST", "/v1/models/{model}:predict"): Operation("A prediction for each instance", "Predictions", "InstancesBody"),
+    ("POST", "/v1/models/{model}:explain"): Operation(
+        "An explanation for each instance", "Explanations", "InstancesBody"
+    ),
+    ("GET", "/v1/nodes"): Operation("Nodes that the lake has heard of", "Nodes"),
+    ("GET", "/v1/nodes/{node}"): Operation("The latest vector of a node", "NodeCard"),
+    ("GET", "/v1/nodes/{node}/attribution"): Operation(
+        "Watts of each counter in a node's latest vector", "AttributionResponse",
+        query=("model", "version", "tier", "output"),
+    ),
+    ("GET", "/v1/status"): Operation("How ingest, pipeline and drift stand", "Anything"),
+    ("POST", "/v1/admin/models/{model}/{verb}"): Operation(
+        "Refresh or rollback; needs a token", "RolloutAnswer", empty=True
+    ),
+    ("GET", "/v2"): _SERVER,
+    ("GET", "/v2/"): _SERVER,
+    ("GET", "/v2/health/live"): Operation("Whether the server answers", "Health"),
+    ("GET", "/v2/health/ready"): Operation("Whether it can be asked", "Health"),
+    ("GET", "/v2/models"): Operation("Models that are served", "Models"),
+    ("GET", "/v2/models/{model}"): _METADATA,
+    ("GET", "/v2/models/{model}/versions/{version}"): _METADATA,
+    ("GET", "/v2/models/{model}/ready"): _READY,
+    ("GET", "/v2/models/{model}/versions/{version}/ready"): _READY,
+    ("POST", "/v2/models/{model}/infer"): _INFER,
+    ("POST", "/v2/models/{model}/versions/{version}/infer"): _INFER,
+    ("POST", "/v2/repository/index"): Operation("Models and versions", "Index", "IndexAsked", many=True, empty=True),
+    ("GET", "/openapi.json"): Operation("This document", "Anything"),
+}  # fmt: skip
+
+
+def document(app: FastAPI, card: ModelCard | None = None) -> dict[str, Any]:
+    """OpenAPI 3.1 of an app's routes; `card`: of a served model, for an example that can be sent."""
+    paths: dict[str, dict[str, Any]] = {}
+    for verb, path in _routes(app):
+        paths.setdefault(path, {})[verb.lower()] = _operation(verb, path, OPERATIONS.get((verb, path)), card)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": app.title,
+            "version": app.version,
+            "description": "How much of a prediction each input is responsible for.",
+        },
+        "paths": paths,
+        "components": {"schemas": schemas()},
+    }
+
+
+def _routes(app: FastAPI) -> Iterator[tuple[str, str]]:
+    """Verb and path of each route, path parameters as OpenAPI writes them."""
+    for route in app.routes:
+        for verb in sorted(getattr(route, "methods", None) or ()):
+            if verb not in ("HEAD", "OPTIONS"):
+                yield verb, re.sub(r":\w+\}", "}", str(getattr(route, "path", "")))
+
+
+def _operation(verb: str, path: str, known: Operation | None, card: ModelCard | None) -> dict[str, Any]:
+    words = known or Operation(f"{verb} {path}")
+    served = {"model": card.name, "version": card.version} if card else {}
+    parameters = [_parameter(name, "path", True, served.get(name)) for name in re.findall(r"\{(\w+)\}", path)]
+    parameters += [_parameter(name, "query", False) for name in words.query]
+    if words.also == BINARY:
+        parameters.append(_parameter(LENGTH, "header", False))
+    parameters.append(_parameter("X-Request-Id", "header", False))
+    found: dict[str, Any] = {
+        "summary": words.summary,
+        "tags": [path.split("/")[1].partition(".")[0]],
+        "operationId": re.sub(r"\W+", "_", f"{verb.lower()}{path}"),
+        "parameters": parameters,
+        "responses": {"200": _answer(words)} | _faults(),
+    }
+    if words.asks:
+        content: dict[str, Any] = {JSON: {"schema": reference(words.asks)}}
+        if card is not None and (example := _example(words.asks, card)):
+            content[JSON]["example"] = example
+        if words.also:
+            content[words.also] = {"schema": ANY}
+        found["requestBody"] = {"required": not words.empty, "content": content}
+    return found
+
+
+def _parameter(name: str, where: str, required: bool, served: str | None = None) -> dict[str, Any]:
+    """A text; `served`: one that leads somewhere."""
+    text: Schema = {"type": "string"}
+    schema = either({"type": "string", "enum": [served]}, text) if served else text
+    return {"name": name, "in": where, "required": required, "schema": schema}
+
+
+def _answer(words: Operation) -> dict[str, Any]:
+    if not words.answers:
+        return {"description": "Answered"}
+    schema: Schema = array(reference(words.answers)) if words.many else reference(words.answers)
+    content: dict[str, Any] = {JSON: {"schema": schema}}
+    if words.also:
+        content[words.also] = {"schema": ANY}
+    return {"description": "Answered", "content": content}
+
+
+def _faults() -> dict[str, Any]:
+    """Each row of the error table but the caller's own leaving; the HTTP library answers what is no HTTP in text."""
+    problem = {"application/problem+json": {"schema": reference("Problem")}}
+    plain = {"text/plain": {"schema": {"type": "string"}}}
+    return {
+        str(fault.http): {"description": fault.title, "content": problem | (plain if fault.http == 400 else {})}
+        for fault in sorted(FAULTS.values(), key=lambda fault: fault.http)
+        if fault.http != 499
+    }
+
+
+def _example(asks: str, card: ModelCard) -> dict[str, Any] | None:
+    """A body that this server answers: the middle of each feature's training range."""
+    row = {str(f["name"]): _middle(f) for f in card.features}
+    values = list(row.values())
+    tensor = {"name": "x", "shape": [1, len(row)], "datatype": "FP64", "data": values}
+    bodies: dict[str, dict[str, Any]] = {
+        "AttributionBody": {"model": card.name, "feature_vector": [{"values": row}]},
+        "PredictionBody": {"model": card.name, "feature_vector": [{"values": row}]},
+        "EnergyBody": {"model": card.name, "feature_vector": [{"values": row}], "observed": list(row)[:1]},
+        "InferBody": {"inputs": [tensor], "outputs": [{"name": "prediction"}, {"name": "attribution"}]},
+        "InstancesBody": {"instances": [values]},
+    }
+    return bodies.get(asks)
+
+
+def _middle(feature: dict[str, Any]) -> float:
+    for low, high in (("seen_low", "seen_high"), ("low", "high")):
+        if feature.get(low) is not None and feature.get(high) is not None:
+            return (float(feature[low]) + float(feature[high])) / 2
+    return float(feature.get("low") or 0.0)
+
+
+def add(app: FastAPI, service: Service, got: Callable[[Request, Callable[[], Any]], Response]) -> None:
+    """The document and its page."""
+    page = PAGE.read_bytes()
+
+    def card() -> ModelCard | None:
+        try:
+            return service.card(service.names()[0])
+        except (AscribeError, IndexError):  # still loading, or several by that name
+            return None
+
+    @app.get("/openapi.json")
+    async def openapi(request: Request) -> Response:
+        return got(request, lambda: document(app, card()))
+
+    @app.get("/docs")
+    async def docs(request: Request) -> Response:
+        return Response(page, media_type="text/html", headers=CALM)

@@ -1,0 +1,111 @@
+"""Several processes on one address: shared out, watched, drained together."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+import httpx
+import pytest
+
+from ascribe.serve.wire import attribution_pb2 as pb
+from ascribe.serve.wire.attribution_pb2_grpc import AttributionServiceStub
+
+from . import tiny
+
+ROWS = [{"values": tiny.ROW}]
+
+
+class House:
+    """The supervisor and what its workers logged."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process, self.events = process, []
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            if line.startswith("{"):
+                self.events.append(json.loads(line))
+
+    def ready(self) -> list[dict[str, Any]]:
+        return [event for event in self.events if event["event"] == "ready"]
+
+    def workers(self) -> list[int]:
+        path = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return [int(pid) for pid in path.read_text().split()]
+
+
+@contextmanager
+def house(folder: Path, count: int = 2) -> Iterator[House]:
+    registry, _ = tiny.publish(folder)
+    command = [sys.executable, "-m", "ascribe", "serve", "--registry", registry, "--model", tiny.NAME, "--workers",
+               str(count), "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0"]  # fmt: skip
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        held = House(process)
+        try:
+            until(lambda: len(held.ready()) == count)
+            yield held
+        finally:
+            process.terminate()
+            process.wait(60)
+
+
+def until(holds: Any, seconds: float = 40.0) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "it did not come about"
+        time.sleep(0.05)
+
+
+def test_connections_are_shared_out_and_a_dead_worker_is_replaced(tmp_path):
+    with house(tmp_path) as held:
+        first, second = held.ready()
+        assert (first["http"], first["grpc"]) == (second["http"], second["grpc"])
+        for _ in range(40):
+            with httpx.Client(base_url=first["http"], timeout=20) as http:
+                assert http.post("/v1/attributions", json={"feature_vector": ROWS}).status_code == 200
+        for _ in range(10):
+            options = [("grpc.use_local_subchannel_pool", 1)]
+            with grpc.insecure_channel(first["grpc"], options) as channel:
+                ask = pb.AttributionRequest(feature_vector=[pb.FeatureVector(values=list(tiny.ROW.values()))])
+                assert len(AttributionServiceStub(channel).GetAttribution(ask, timeout=20).attributions) == 1
+        before = held.workers()
+        assert len(before) == 2
+        os.kill(before[0], signal.SIGKILL)
+        until(lambda: len(held.ready()) == 3)
+        assert before[0] not in held.workers()
+        assert httpx.get(first["http"] + "/v2/health/ready", timeout=20).status_code == 200
+
+
+def test_all_drain_and_end_together(tmp_path):
+    with house(tmp_path) as held:
+        pids = held.workers()
+        held.process.send_signal(signal.SIGTERM)
+        assert held.process.wait(60) == 0
+        assert [event["event"] for event in held.events].count("stopped") == 2
+        assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+
+
+@pytest.mark.parametrize(
+    ("more", "text"),
+    [(["--model", "nothing"], "no model 'nothing'"), (["--model", tiny.NAME, "--http", "nowhere"], "is no address")],
+)
+def test_what_cannot_start_stops_all_and_says_why(tmp_path, more, text):
+    registry, _ = tiny.publish(tmp_path)
+    command = [sys.executable, "-m", "ascribe", "serve", "--registry", registry, "--workers", "2", "--grpc",
+               "127.0.0.1:0", *(["--http", "127.0.0.1:0"] if "--http" not in more else []), *more]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert text in done.stderr
