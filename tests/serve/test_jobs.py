@@ -273,6 +273,40 @@ def test_two_processes_share_the_work_and_answer_for_each_other(tmp_path):
     asyncio.run(main())
 
 
+def test_a_process_without_the_model_leaves_the_job_to_one_that_has_it(tmp_path):
+    async def main() -> None:
+        room, other = Room(), Room()
+        other.of = lambda asked: (_ for _ in ()).throw(NotFound("no model 'm' here"))
+        has, lacks = jobs_of(str(tmp_path), room), jobs_of(str(tmp_path), other)
+        lacks.start()
+        card = await has.submit(AttributionAsked(model="m"), [Row("a", None, 1.0)])
+        await asyncio.sleep(0.3)
+        assert (await has.card(card.id)).state in ("queued", "running")
+        has.start()
+        assert (await until_ended(has, card.id)).state == "done"
+        assert other.calls == 0
+        await has.stop()
+        await lacks.stop()
+
+    asyncio.run(main())
+
+
+def test_a_record_that_cannot_be_read_holds_up_no_other_job(tmp_path):
+    async def main() -> None:
+        jobs = jobs_of(str(tmp_path), Room())
+        broken = await jobs.submit(AttributionAsked(), [Row("a", None, 1.0)])
+        gone = await jobs.submit(AttributionAsked(), [Row("a", None, 1.0)])
+        (tmp_path / "record" / broken.id).write_bytes(b"{")
+        (tmp_path / "record" / gone.id).unlink()
+        good = await jobs.submit(AttributionAsked(), [Row("a", None, 1.0)])
+        jobs.start()
+        assert (await until_ended(jobs, good.id)).state == "done"
+        assert not list((tmp_path / "open").iterdir())
+        await jobs.stop()
+
+    asyncio.run(main())
+
+
 def test_the_queue_is_bounded_and_a_full_place_answers_with_the_wait():
     async def main() -> None:
         jobs = jobs_of(None, Room(), max_jobs=2)

@@ -134,6 +134,24 @@ def test_only_so_many_are_kept_and_only_so_long():
     asyncio.run(main())
 
 
+def test_they_are_bounded_in_rows_too():
+    async def main() -> None:
+        room = Room()
+        later = later_of(room, max_later_rows=5)
+        wish = PredictionAsked(explain="later")
+        first = (await later.predict(wish, [Row()] * 3)).attribution_id
+        with pytest.raises(ShedError, match="1 attributions are unfinished"):
+            await later.predict(wish, [Row()] * 3)
+        room.go.set()
+        assert (await later.get(first, 10)).ready
+        many = (await later.predict(wish, [Row()] * 9)).attribution_id  # alone it may be larger
+        with pytest.raises(NotFound):
+            await later.get(first)
+        assert (await later.get(many, 10)).ready
+
+    asyncio.run(main())
+
+
 def test_another_process_and_no_other_caller_has_it(tmp_path):
     async def main() -> None:
         room, place = Room(), str(tmp_path)

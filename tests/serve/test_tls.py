@@ -125,6 +125,10 @@ def test_without_a_certificate_that_the_authority_signed_there_is_no_connection(
     with pytest.raises(httpx.TransportError):
         mutual.by_http(pair)
     assert mutual.by_grpc(pair) == grpc.StatusCode.UNAVAILABLE
+    refused = [msgspec.json.decode(line) for line in mutual.log if b'"login"' in line][-1]
+    assert (refused["caller"], refused["outcome"]) == ("unknown", "auth")
+    why = {"none": "none was shown", "stranger": "unable to get local issuer", "expired": "has expired"}[who]
+    assert why in refused["reason"]
 
 
 def test_a_certificate_names_its_caller_by_both_doors(mutual, papers):

@@ -162,7 +162,7 @@ def test_a_request_is_a_span_under_its_callers_with_its_parts_below(traced):
     assert said["http.response.status_code"] == 200
     assert (said["ascribe.tier"], said["ascribe.code"], said["ascribe.model"]) == ("exact", "ok", tiny.NAME)
     assert said["ascribe.request_id"] == answer.json()["request_id"]
-    parts = [traced.collector.named(name, TRACE) for name in ("decode", "queue", "check", "compute", "encode")]
+    parts = [traced.collector.named(name, TRACE) for name in ("decode", "check", "queue", "compute", "encode")]
     for part in parts:
         assert part.parent_span_id == door.span_id
         assert door.start_time_unix_nano <= part.start_time_unix_nano <= part.end_time_unix_nano

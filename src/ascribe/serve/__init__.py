@@ -4,7 +4,8 @@ Nouns: a **row** (a feature vector that can fail alone), a **lease** (the versio
 (a channel of a model and the lease that it answers with), the **service** (the room: checks, explains, answers), a
 **door** (REST or gRPC: translates, decides nothing), a **fault** (a code word that both doors speak), the **rollout**
 (brings to slots what their channels want), a **shadow** (a candidate that is asked beside the champion, and not heard),
-**telemetry** (what the lake says of nodes, in one look-up each).
+**telemetry** (what the lake says of nodes, in one look-up each), a **watch** (counts requests and events at the log), a
+**meter** (what the room tells it of batches and queues).
 
     door -> codec (rows) -> service (lease, worker) -> core.explain -> codec -> door
                                     ^

@@ -9,7 +9,7 @@ from ascribe.serve.callers import Caller
 from ascribe.serve.faults import problem_of
 from ascribe.serve.observe import SHORT, Entry, Log
 
-__all__ = ["audited", "turned_away"]
+__all__ = ["audited", "no_certificate", "turned_away"]
 
 
 @contextmanager
@@ -36,3 +36,8 @@ def turned_away(log: Log, entry: Entry, why: str, peer: str, asked: str) -> None
         "audit", action="login", caller="unknown", outcome="auth", reason=why, peer=peer, transport=entry.transport,
         asked=asked[:SHORT], request_id=entry.request_id,
     )  # fmt: skip
+
+
+def no_certificate(log: Log, why: str) -> None:
+    """One line of a handshake that failed for want of a good client certificate; it has no request yet."""
+    log.event("audit", action="login", caller="unknown", outcome="auth", reason=f"certificate: {why}", transport="http")

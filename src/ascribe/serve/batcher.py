@@ -16,13 +16,15 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
+from ascribe.serve import tracing
 from ascribe.serve.faults import AbandonedError, DeadlineError, ShedError
+from ascribe.serve.meter import Meter, NoMeter
 
-__all__ = ["Answered", "Batcher", "Kind", "Meter", "NoMeter"]
+__all__ = ["Answered", "Batcher", "Kind"]
 
 BYTES = 8  # a number
 LEAST_RETRY_S, MOST_RETRY_S = 0.05, 30.0
@@ -43,24 +45,6 @@ class Kind:
     join: Callable[[Sequence[Any]], Any]
     most: int
     row_s: float = 0.0
-
-
-class Meter(Protocol):
-    """Who wants to know of batches. Seconds."""
-
-    def batch(self, rows: int, waited_s: float, ran_s: float) -> None: ...
-    def queued(self, rows: int) -> None: ...
-    def shed(self, reason: str) -> None: ...
-    def expired(self, stage: str) -> None: ...
-
-
-class NoMeter:
-    """Nobody."""
-
-    def batch(self, rows: int, waited_s: float, ran_s: float) -> None: ...
-    def queued(self, rows: int) -> None: ...
-    def shed(self, reason: str) -> None: ...
-    def expired(self, stage: str) -> None: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +71,7 @@ class _Ticket:
     waited_s: float = 0.0
     ran_s: float = 0.0
     parts: dict[int, Any] = field(default_factory=dict)
+    here: Any = field(default_factory=tracing.here)
 
     @property
     def waiting(self) -> int:
@@ -257,7 +242,8 @@ class Batcher:
                 raise AbandonedError("nobody waits for these rows any more")
 
         try:
-            answer = await asyncio.get_running_loop().run_in_executor(self._pool, kind.run, X, step)
+            with tracing.batch([p.ticket.here for p in pieces], len(X)):
+                answer = await asyncio.get_running_loop().run_in_executor(self._pool, kind.run, X, step)
         except AbandonedError:
             return
         except Exception as exc:

@@ -15,7 +15,6 @@ import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict
 
 import msgspec
 
@@ -80,7 +79,7 @@ class Records:
             part = rows[k * record.chunk : (k + 1) * record.chunk]
             try:
                 # Python's own JSON keeps what rows are judged by: NaN, and integers of any size.
-                raw = json.dumps([asdict(row) for row in part]).encode()
+                raw = json.dumps([vars(row) for row in part]).encode()
             except (ValueError, RecursionError) as exc:
                 raise InputError("a row holds what no number is: send its values as numbers") from exc
             self._put(f"rows/{record.id}/{k:06d}", raw)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 import uuid
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -23,6 +24,8 @@ __all__ = ["Runner"]
 
 SWEEP_S = 60.0
 AGAIN_S = 5.0  # after a store that could not be used
+PASS_S = 5.0  # until a job that this process could not do is looked at again
+UNKNOWN_S = 600.0  # a job's age, until which somebody may come who serves its model
 TAKEOVERS = 16  # versions that may answer one job, one after another, before it is given up
 
 Explain = Callable[[AttributionAsked, list[Row]], Awaitable[AttributionResponse]]
@@ -31,6 +34,10 @@ T = TypeVar("T")
 
 class _Taken(Exception):
     """Another process has the job, or it ended."""
+
+
+class _Passed(Exception):
+    """This process cannot do the job now; another may."""
 
 
 class Runner:
@@ -45,6 +52,7 @@ class Runner:
         self._owner = uuid.uuid4().hex
         self._wake = asyncio.Event()
         self._at: tuple[str, asyncio.Task[None]] | None = None
+        self._passed: dict[str, float] = {}
 
     def wake(self) -> None:
         """There is something to do."""
@@ -57,26 +65,30 @@ class Runner:
 
     async def run(self) -> None:
         """Until cancelled; what is then half done is left for the next to take up."""
-        swept = asyncio.get_running_loop().time()
+        swept_s = time.monotonic()
+        if self._poll_s is None:  # nobody else brings jobs
+            await self._wake.wait()
         while True:
             self._wake.clear()
-            wait_s = self._poll_s
+            wait_s = self._poll_s or SWEEP_S
             try:
+                if time.monotonic() - swept_s > min(SWEEP_S, self._keep_s):
+                    swept_s = time.monotonic()
+                    await asyncio.to_thread(self._records.sweep, self._keep_s)
                 if await self._one():
                     continue
-                if (at := asyncio.get_running_loop().time()) - swept > min(SWEEP_S, self._keep_s):
-                    swept = at
-                    await asyncio.to_thread(self._records.sweep, self._keep_s)
-            except AscribeError as exc:
-                self._log.event("jobs", reason=str(exc))
+            except Exception as exc:  # one bad moment, or one bad record, ends no other job
+                self._log.event("jobs", reason=problem_of(exc).text, cause=type(exc).__name__)
                 wait_s = AGAIN_S
             with suppress(TimeoutError):
-                async with asyncio.timeout(None if wait_s is None else wait_s * random.uniform(0.8, 1.2)):
+                async with asyncio.timeout(wait_s * random.uniform(0.8, 1.2)):
                     await self._wake.wait()
 
     async def _one(self) -> bool:
         """Whether there was a job to work on."""
         for job in await asyncio.to_thread(self._records.waiting):
+            if time.monotonic() < self._passed.get(job, 0.0):
+                continue
             if not await asyncio.to_thread(self._records.claim, job, self._owner, self._lease_s):
                 continue
             task = asyncio.create_task(self._work(job))
@@ -102,10 +114,16 @@ class Runner:
             self._log.event("job", job=job, state=told.state, version=told.version, code=told.state)
         except _Taken:
             pass
+        except _Passed:
+            self._passed = {name: until for name, until in self._passed.items() if until > time.monotonic()}
+            self._passed[job] = time.monotonic() + PASS_S
+            await asyncio.to_thread(self._records.claim, job, self._owner, 0.0)
         except asyncio.CancelledError:
             with suppress(AscribeError):  # somebody may go on at once
                 self._records.claim(job, self._owner, 0.0)
             raise
+        except (NotFound, msgspec.MsgspecError):
+            await asyncio.to_thread(self._records.end, job, End("failed", now(), "its record is gone: submit it again"))
         except AscribeError as exc:  # the store: this process, or another, tries again
             self._log.event("job", job=job, state="interrupted", reason=str(exc))
             await asyncio.sleep(AGAIN_S)
@@ -116,7 +134,12 @@ class Runner:
         free = not asked.version
         try:
             for _ in range(TAKEOVERS):
-                version = self._version(asked)
+                try:
+                    version = self._version(asked)
+                except NotFound as exc:  # of processes with other models, one may have it
+                    if self._poll_s is not None and time.time() - record.at_s < UNKNOWN_S:
+                        raise _Passed from exc
+                    raise
                 asked.version = version
                 try:
                     return await self._by(record, asked, version)
@@ -125,7 +148,7 @@ class Runner:
                     if not free or self._version(asked) == version:  # an output that there is not
                         raise
         except (UnavailableError, ShedError) as exc:
-            raise _Taken from exc
+            raise _Passed from exc
         except AscribeError as exc:
             return End("failed", now(), problem_of(exc).text)
         return End("failed", now(), "the model was swapped again and again meanwhile: submit the job again")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, suppress
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -79,20 +79,22 @@ def add_to(
         given = request.headers.get("x-request-id")
         request_id = given if given and codec.usable_id(given) else uuid.uuid4().hex
         media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if media != LINES:
-            fault = UnsupportedError(f"this call reads lines: send the header Content-Type: {LINES}")
+        if media != LINES or request.headers.get("content-encoding", "identity").lower() != "identity":
+            words = f"this call reads lines as they are: send the header Content-Type: {LINES} and no Content-Encoding"
+            fault = UnsupportedError(words)
             return await looked_up(request, "attribution stream", _raising(fault))
 
         async def answer(chunk: tuple[int, bytes]) -> ChunkAnswer:
             return await _answer(service, settings, *chunk, request_id)
 
-        async def lines() -> AsyncIterator[bytes]:
+        async def lines() -> AsyncGenerator[bytes, None]:
             with log.request("http", "attribution stream", request_id) as entry:
                 chunks = _lines(request, settings.max_body_bytes)
-                async for held in in_parallel(chunks, answer, settings.stream_chunks):
-                    if held.response:
-                        entry.asked(entry.rows + len(held.response.attributions), held.response.model, None)
-                    yield codec.encode(held) + b"\n"
+                async with aclosing(in_parallel(chunks, answer, settings.stream_chunks)) as answers:
+                    async for held in answers:
+                        if held.response:
+                            entry.asked(entry.rows + len(held.response.attributions), held.response.model, None)
+                        yield codec.encode(held) + b"\n"
 
         return _Lines(lines(), {"X-Request-Id": request_id})
 
@@ -100,7 +102,7 @@ def add_to(
 class _Lines(Response):
     """Lines as they are made. Starlette's own streaming response would swallow parts of the body that is still read."""
 
-    def __init__(self, lines: AsyncIterator[bytes], headers: dict[str, str]) -> None:
+    def __init__(self, lines: AsyncGenerator[bytes, None], headers: dict[str, str]) -> None:
         super().__init__(headers=headers, media_type=LINES)
         self._lines = lines
         del self.headers["content-length"]
@@ -108,8 +110,9 @@ class _Lines(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         with suppress(ClientDisconnect):
-            async for line in self._lines:
-                await send({"type": "http.response.body", "body": line, "more_body": True})
+            async with aclosing(self._lines) as lines:
+                async for line in lines:
+                    await send({"type": "http.response.body", "body": line, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from typing import Any
 
 from google.rpc import code_pb2
@@ -112,10 +113,11 @@ class LongVerbs(attribution_pb2_grpc.AttributionServiceServicer):
 
         with self._log.request("grpc", "attribution stream", own) as entry:
             chunks = request_iterator.__aiter__()
-            async for held in in_parallel(chunks, answer, self._settings.stream_chunks):
-                if held.HasField("response"):
-                    entry.asked(entry.rows + len(held.response.attributions), held.response.model, None)
-                yield held
+            async with aclosing(in_parallel(chunks, answer, self._settings.stream_chunks)) as answers:
+                async for held in answers:
+                    if held.HasField("response"):
+                        entry.asked(entry.rows + len(held.response.attributions), held.response.model, None)
+                    yield held
 
     def _held(self) -> Longer:
         if self._longer is None:

@@ -57,9 +57,10 @@ class Kept(msgspec.Struct):
 
 @dataclass
 class Asked:
-    """One that this process makes, or made."""
+    """One that this process makes, or made: of so many rows, asked for at `at_s` of the clock."""
 
     caller: str
+    rows: int
     at_s: float
     task: asyncio.Task[Kept]
 
@@ -85,7 +86,7 @@ class Later:
         caller = require(caller, "explain")
         if asked.explain != LATER:
             raise InputError(f"explain is '{asked.explain[:20]}': use '{LATER}', or leave it out")
-        self._make_room()
+        self._make_room(len(rows))
         answer = await self._predict(asked, rows, caller, within_s)
         answer.attribution_id = self._begin(asked, rows, caller, answer.request_id)
         return answer
@@ -130,7 +131,7 @@ class Later:
             request_id=request_id,
         )  # fmt: skip
         task = asyncio.create_task(self._made(name, wanted, rows, caller))
-        self._held[name] = Asked(caller.name, time.monotonic(), task)
+        self._held[name] = Asked(caller.name, len(rows), time.monotonic(), task)
         return name
 
     async def _made(self, name: str, asked: AttributionAsked, rows: list[Row], caller: Caller) -> Kept:
@@ -149,16 +150,19 @@ class Later:
                 self._log.event("later", reason=str(exc))
         return kept
 
-    def _make_room(self) -> None:
+    def _make_room(self, rows: int) -> None:
         """Forget what is too old, and the oldest finished ones where there are too many. Raises ShedError."""
-        now_s = time.monotonic()
-        done = [name for name, held in self._held.items() if held.task.done()]
-        old = [name for name in done if now_s - self._held[name].at_s > self._settings.later_keep_s]
-        spare = len(self._held) - len(old) - self._settings.max_later + 1
-        young = [name for name in done if name not in set(old)][: max(spare, 0)]
-        if spare > len(young):
-            raise ShedError(f"{self._settings.max_later} attributions are unfinished: fetch some, or ask again later")
-        for name in (*old, *young):
+        now_s, most, most_rows = time.monotonic(), self._settings.max_later, self._settings.max_later_rows
+        count, total = len(self._held) + 1, rows + sum(held.rows for held in self._held.values())
+        gone = []
+        for name, held in self._held.items():  # the oldest first
+            old = now_s - held.at_s > self._settings.later_keep_s
+            if held.task.done() and (old or count > most or total > most_rows):
+                gone.append(name)
+                count, total = count - 1, total - held.rows
+        if count > most or total > max(most_rows, rows):
+            raise ShedError(f"{count - 1} attributions are unfinished: ask again later")
+        for name in gone:
             del self._held[name]
         if self._place.shared and now_s - self._swept_s > self._settings.later_keep_s / 2:
             self._swept_s = now_s

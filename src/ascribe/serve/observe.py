@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 import msgspec
 
@@ -26,6 +26,8 @@ __all__ = ["Entry", "Log", "Watch", "current", "noted", "stage"]
 SHORT = 64  # characters kept of what a caller wrote
 FRAMES = 8
 
+P = ParamSpec("P")
+T = TypeVar("T")
 Call = TypeVar("Call", bound=Callable[..., Awaitable[Any]])
 
 
@@ -128,16 +130,25 @@ class Log:
                 self.event("request", **words, duration_ms=round(took_s * 1000, 3))
 
 
-@contextmanager
-def stage(name: str) -> Iterator[None]:
-    """A part of the request at hand, timed; also a decorator: `@stage("decode")`."""
-    held, start = _CURRENT.get(), time.perf_counter()
-    with tracing.span(name):
-        try:
-            yield
-        finally:
-            if held and held[1]:
-                held[1].staged(name, time.perf_counter() - start)
+def stage(name: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """For a function that is a part of requests: its time and its span go to the request at hand."""
+
+    def around(call: Callable[P, T]) -> Callable[P, T]:
+        @functools.wraps(call)
+        def timed(*args: P.args, **named: P.kwargs) -> T:
+            held, start = _CURRENT.get(), time.perf_counter()
+            try:
+                if tracing.here() is None:
+                    return call(*args, **named)
+                with tracing.span(name):
+                    return call(*args, **named)
+            finally:
+                if held and held[1]:
+                    held[1].staged(name, time.perf_counter() - start)
+
+        return timed
+
+    return around
 
 
 def noted(call: Call) -> Call:

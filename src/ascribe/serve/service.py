@@ -17,7 +17,7 @@ from ascribe.core.tiers import within
 from ascribe.core.words import listed
 from ascribe.serve import codec, kinds, work
 from ascribe.serve.auth import require, require_admin
-from ascribe.serve.batcher import Answered, Batcher, Kind, Meter
+from ascribe.serve.batcher import Answered, Batcher, Kind
 from ascribe.serve.callers import ANYBODY, Caller
 from ascribe.serve.cards import ModelCard, NodeCard, RolloutAnswer
 from ascribe.serve.faults import AbandonedError, DeadlineError, UnavailableError
@@ -31,6 +31,7 @@ from ascribe.serve.messages import (
     PredictionAsked,
     PredictionResponse,
 )
+from ascribe.serve.meter import Meter
 from ascribe.serve.observe import noted
 from ascribe.serve.rates import Rates
 from ascribe.serve.repertoire import ExplainersCard, explainers_of

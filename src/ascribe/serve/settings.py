@@ -41,8 +41,8 @@ class Settings(BaseSettings):
     none, of the variable OTEL_TRACES_EXPORTER.
     `jobs`: where jobs and late attributions lie, a URI that processes share (None: a folder of this process alone);
     `jobs_keep_s`, `later_keep_s`: how long after they ended; `jobs_lease_s`: silence of a process after which another
-    takes its job up; `max_jobs` may wait, of `max_job_rows` each; `max_later`
-    attributions may be under way or waiting to be fetched. `stream_chunks`: of one stream, answered at a time.
+    takes its job up; `max_jobs` may wait, of `max_job_rows` each; `max_later` attributions, of `max_later_rows` rows
+    together, may be under way or waiting to be fetched. `stream_chunks`: of one stream, answered at a time.
     """
 
     model_config = SettingsConfigDict(env_prefix="ASCRIBE_", frozen=True, extra="ignore", populate_by_name=True)
@@ -101,6 +101,7 @@ class Settings(BaseSettings):
     max_jobs: int = Field(64, ge=1)
     max_job_rows: int = Field(100_000, ge=1)
     max_later: int = Field(1024, ge=1)
+    max_later_rows: int = Field(65536, ge=1)
     later_keep_s: float = Field(600.0, gt=0)
     stream_chunks: int = Field(8, ge=1)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import TypeVar
 
 __all__ = ["answered"]
@@ -12,7 +12,7 @@ C = TypeVar("C")
 A = TypeVar("A")
 
 
-async def answered(chunks: AsyncIterator[C], answer: Callable[[C], Awaitable[A]], most: int) -> AsyncIterator[A]:
+async def answered(chunks: AsyncIterator[C], answer: Callable[[C], Awaitable[A]], most: int) -> AsyncGenerator[A, None]:
     """Answers in the order in which they become ready. No further chunk is read while `most` are read whose answers
     were not taken yet: a reader who is slow slows the sender down, and memory stays bounded. `answer` raises nothing
     but what ends the stream.

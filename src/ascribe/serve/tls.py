@@ -13,30 +13,52 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from ascribe.core.errors import ServiceError
+from ascribe.serve.audit import no_certificate
 from ascribe.serve.observe import Log
 from ascribe.serve.settings import Settings
 
 __all__ = ["Tls", "named", "opened"]
 
+NONE_SHOWN = "PEER_DID_NOT_RETURN_A_CERTIFICATE"
 SAN = x509.SubjectAlternativeName
+
+
+class _Handshake(ssl.SSLObject):
+    """Says why a client certificate was not taken; nobody else would."""
+
+    def do_handshake(self) -> None:
+        try:
+            super().do_handshake()
+        except ssl.SSLCertVerificationError as exc:
+            self.context.refused(exc.verify_message)  # type: ignore[attr-defined]
+            raise
+        except ssl.SSLError as exc:
+            if exc.reason == NONE_SHOWN:
+                self.context.refused("none was shown")  # type: ignore[attr-defined]
+            raise
+
+
+class _Context(ssl.SSLContext):
+    sslobject_class = _Handshake
+    refused: Callable[[str], None]
 
 
 class Tls:
     """Certificate and key as PEM, and the authority of clients where their certificates are required. Files that were
-    replaced are read again by the next handshake but one; `told` hears why they were not taken.
+    replaced are read again by the next handshake but one. The log hears why they were not taken, and of callers of the
+    HTTP door whose certificates are not good.
 
     Raises ServiceError for files that cannot be read or do not belong together.
     """
 
-    def __init__(
-        self, cert: Path, key: Path, client_ca: Path | None = None, told: Callable[[str], object] = lambda _: None
-    ) -> None:
-        self._cert, self._key, self._client_ca, self._told = cert, key, client_ca, told
+    def __init__(self, cert: Path, key: Path, client_ca: Path | None, log: Log) -> None:
+        self._cert, self._key, self._client_ca, self._log = cert, key, client_ca, log
         self.context()
 
     def context(self) -> ssl.SSLContext:
         """For HTTP: TLS 1.2 or newer."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context = _Context(ssl.PROTOCOL_TLS_SERVER)
+        context.refused = lambda why: no_certificate(self._log, why)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
         self._load(context)
@@ -75,7 +97,7 @@ class Tls:
         try:
             self._load(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
         except ServiceError as exc:
-            self._told(str(exc))
+            self._log.event("certificates_not_read", reason=str(exc))
             return False
         return True
 
@@ -108,12 +130,7 @@ def opened(settings: Settings, log: Log) -> Tls | None:
         if settings.client_ca:
             raise ServiceError("ASCRIBE_CLIENT_CA needs ASCRIBE_TLS_CERT and ASCRIBE_TLS_KEY: set them too")
         return None
-    return Tls(
-        settings.tls_cert,
-        settings.tls_key,
-        settings.client_ca,
-        lambda why: log.event("certificates_not_read", reason=why),
-    )
+    return Tls(settings.tls_cert, settings.tls_key, settings.client_ca, log)
 
 
 @lru_cache(maxsize=1024)

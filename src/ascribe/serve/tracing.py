@@ -88,6 +88,9 @@ def _otlp() -> Any:
 def server(name: str, carrier: Mapping[str, str], attributes: Mapping[str, Any]) -> Iterator[Span]:
     """The door's span, a child of what the caller's `traceparent` says. Whether it failed is for the
     door to say."""
+    if not carrier and isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
+        yield trace.INVALID_SPAN  # nobody records, and there is nothing to pass on
+        return
     parent = propagate.extract(carrier)
     with _tracer().start_as_current_span(name, parent, SpanKind.SERVER, attributes, **QUIET) as opened:
         yield opened
