@@ -62,9 +62,9 @@ def test_every_example_can_be_sent(served, told):
             if "example" in body:
                 at = path.replace("{model}", tiny.NAME).replace("{version}", served.version)
                 answer = served.http.request(verb, at, json=body["example"])
-                assert answer.status_code == 200, (path, answer.text)
+                assert answer.status_code == (202 if path == "/v1/jobs" else 200), (path, answer.text)
                 sent.append(path)
-    assert len(sent) == 7
+    assert len(sent) == 8
 
 
 def test_the_page_needs_nothing_from_elsewhere(served):

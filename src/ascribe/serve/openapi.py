@@ -33,7 +33,7 @@ ANY = {"type": "string", "format": "binary"}
 @dataclass(frozen=True)
 class Operation:
     """One verb of one path. `asks`, `answers`: names of schemas; `also`: a media type beside JSON, both ways; `query`:
-    names in the query string, texts all.
+    names in the query string, texts all; `later`: what is answered with 202, where it is not ready.
     """
 
     summary: str
@@ -41,6 +41,7 @@ class Operation:
     asks: str = ""
     also: str = ""
     query: tuple[str, ...] = ()
+    later: str = ""
     many: bool = False
     empty: bool = False
 
@@ -56,8 +57,21 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         arrow.MEDIA, HOW,
     ),
     ("POST", "/v1/predictions"): Operation(
-        "Predictions alone", "PredictionResponse", "PredictionBody", arrow.MEDIA, HOW
+        "Predictions alone, or explained later", "PredictionResponse", "PredictionBody", arrow.MEDIA, (*HOW, "explain")
     ),
+    ("GET", "/v1/attributions/{name}"): Operation(
+        "The attribution that a prediction promised", "LaterAttribution", query=("wait_s",), later="LaterAttribution"
+    ),
+    ("POST", "/v1/attributions:stream"): Operation("Lines of rows in, lines of answers out"),
+    ("POST", "/v1/jobs"): Operation(
+        "Have many rows explained in the background", "JobCard", "AttributionBody", later="JobCard"
+    ),
+    ("GET", "/v1/jobs/{job}"): Operation("How far a job is", "JobCard"),
+    ("DELETE", "/v1/jobs/{job}"): Operation("End a job that has not ended", "JobCard"),
+    ("GET", "/v1/jobs/{job}/result"): Operation(
+        "Answers of a finished job", "AttributionResponse", query=("offset", "limit"), later="JobCard"
+    ),
+    ("GET", "/v1/models/{model}/explainers"): Operation("What a model can be asked", "ExplainersCard"),
     ("POST", "/v1/energy"): Operation("Energy and proposal of hidden features", "EnergyResponse", "EnergyBody"),
     ("GET", "/v1/models"): Operation("Models that are served", "Models"),
     ("GET", "/v1/models/{model}"): Operation("What a model wants and offers", "ModelCard"),
@@ -129,7 +143,7 @@ def _operation(verb: str, path: str, known: Operation | None, card: ModelCard | 
         "tags": [path.split("/")[1].partition(".")[0]],
         "operationId": re.sub(r"\W+", "_", f"{verb.lower()}{path}"),
         "parameters": parameters,
-        "responses": {"200": _answer(words)} | _faults(),
+        "responses": {"200": _answer(words)} | _accepted(words) | _faults(),
     }
     if words.asks:
         content: dict[str, Any] = {JSON: {"schema": reference(words.asks)}}
@@ -156,6 +170,12 @@ def _answer(words: Operation) -> dict[str, Any]:
     if words.also:
         content[words.also] = {"schema": ANY}
     return {"description": "Answered", "content": content}
+
+
+def _accepted(words: Operation) -> dict[str, Any]:
+    if not words.later:
+        return {}
+    return {"202": {"description": "Not ready yet", "content": {JSON: {"schema": reference(words.later)}}}}
 
 
 def _faults() -> dict[str, Any]:

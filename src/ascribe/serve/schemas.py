@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from ascribe.serve import cards, oip
+from ascribe.serve import cards, job_messages, oip, repertoire
 from ascribe.serve import messages as said
 from ascribe.serve.kserve import InstancesBody
 from ascribe.serve.oip_rest import IndexAsked, InferBody
@@ -21,6 +21,7 @@ TEMPLATE = "#/components/schemas/{name}"
 MESSAGES = (
     said.FeatureVector, said.AttributionBody, said.AttributionResponse, said.PredictionBody, said.PredictionResponse,
     said.EnergyBody, said.EnergyResponse, cards.ModelCard, cards.NodeCard, cards.RolloutAnswer,
+    repertoire.ExplainersCard, job_messages.JobCard, job_messages.LaterAttribution, job_messages.ChunkAnswer,
     oip.Metadata, oip.Ready, oip.Index, InferBody, IndexAsked, InstancesBody,
 )  # fmt: skip
 TEXT, NUMBER, WHOLE, FLAG, NULL = ({"type": t} for t in ("string", "number", "integer", "boolean", "null"))
