@@ -372,3 +372,30 @@ def test_an_object_store_is_a_place_too(s3):
         await two.stop()
 
     asyncio.run(main())
+
+
+def test_odd_bytes_are_refused_or_become_statuses_and_never_a_fault_of_ours(server):
+    good = '{"id": "a", "values": [0.5, 2.0, 8.0]}'
+
+    def body(values: str, more: str = "") -> str:
+        return f'{{"feature_vector": [{{"values": {values}}}, {good}]{more}}}'
+
+    for text, wanted in (
+        (body("[0.5, 2.0, 8.0]", ', "labels": {"\\ud800": "x"}'), {400}),
+        (body('["\\ud800", 2, 8]'), {400}),
+        (body(f"[1{'0' * 400}, 2, 3]"), {202}),
+        (body(f"[1{'0' * 6000}, 2, 3]"), {202, 400}),
+        (body(f"{'[' * 500}1{']' * 500}"), {202, 400}),
+        (body("[1, 2, 3]", f', "seed": 1{"0" * 30}'), {400, 413}),
+    ):
+        sent = server.http.post("/v1/jobs", content=text, headers={"content-type": "application/json"})
+        assert sent.status_code in wanted, (text[:80], sent.text)
+        if sent.status_code == 202:
+            card = ended(server.http, sent.json()["id"])
+            assert card["state"] == "done", card
+            found = server.http.get(f"/v1/jobs/{card['id']}/result").json()["attributions"]
+            assert [one["status"] for one in found] == ["invalid", "ok"]
+    wrong = pb.AttributionRequest(feature_vector=[pb.FeatureVector(values=[0.5, 2, 8])], target_stderr=float("nan"))
+    with pytest.raises(grpc.RpcError) as caught:
+        server.stub.StartAttributionJob(wrong)
+    assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT

@@ -12,6 +12,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import Callable
+from math import isfinite
 
 import msgspec
 
@@ -63,6 +64,9 @@ class Jobs:
         caller = require(caller, "explain")
         codec.check_rows_limit(len(rows), self._settings.max_job_rows, "in a job")
         codec.check_options(asked, self._settings)
+        for name, number in (("target_stderr", asked.target_stderr), ("max_latency_ms", asked.max_latency_ms)):
+            if number is not None and not isfinite(number):  # a record could not keep it
+                raise InputError(f"{name} is {number}: use a finite number, or leave it out")
         self._version(asked)
         if len(await asyncio.to_thread(self._records.waiting)) >= self._settings.max_jobs:
             raise ShedError(f"{self._settings.max_jobs} jobs wait already: come again later", QUEUE_RETRY_S)

@@ -60,7 +60,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         arrow.MEDIA, HOW,
     ),
     ("POST", "/v1/predictions"): Operation(
-        "Predictions alone", "PredictionResponse", "PredictionBody", arrow.MEDIA, HOW
+        "Predictions alone, or explained later", "PredictionResponse", "PredictionBody", arrow.MEDIA, (*HOW, "explain")
     ),
     ("POST", "/v1/energy"): Operation("Energy and proposal of hidden features", "EnergyResponse", "EnergyBody"),
     ("GET", "/v1/attributions/{name}"): Operation(
