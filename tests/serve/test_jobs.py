@@ -150,12 +150,14 @@ def test_a_killed_process_leaves_its_job_to_the_next_which_does_not_begin_again(
         return process, httpx.Client(base_url=json.loads(process.stdout.readline())["http"], timeout=20)
 
     first, http = started()
-    body = {"feature_vector": vectors(900), "samples": 1024, "estimator": "exact"}
-    job = http.post("/v1/jobs", json=body).json()["id"]
-    while not (done := http.get(f"/v1/jobs/{job}").json()["done"]):
-        time.sleep(0.01)
-    first.send_signal(signal.SIGKILL)
-    first.wait()
+    try:
+        body = {"feature_vector": vectors(900), "samples": 1024, "estimator": "exact"}
+        job = http.post("/v1/jobs", json=body).json()["id"]
+        while not (done := http.get(f"/v1/jobs/{job}").json()["done"]):
+            time.sleep(0.01)
+    finally:
+        first.send_signal(signal.SIGKILL)
+        first.communicate()
     out = place / "out" / job / version
     written = {path.name: path.stat().st_mtime_ns for path in out.iterdir() if path.name.isdigit()}
     assert done and len(written) < 15

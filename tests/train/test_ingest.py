@@ -164,7 +164,7 @@ def test_a_reader_stops_when_asked_and_tells_its_lag(tmp_path):
         brokers.topic("raw_metrics", 2)
         producer = Producer({"bootstrap.servers": brokers.bootstrap})
         for i in range(100):
-            producer.produce("raw_metrics", line(i))
+            producer.produce("raw_metrics", line(i), partition=i % 2)
         producer.flush(30)
         lake = Lake(str(tmp_path / "lake"))
         with subprocess.Popen(
