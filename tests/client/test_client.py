@@ -376,7 +376,7 @@ def test_grpc_is_tried_again_only_where_it_is_safe(way):
     held = client_of(way, f"127.0.0.1:{port}", api_key="k", timeout=15)
     try:
         assert held.predict(tiny.ROW).model == "m" and busy.calls == 4
-        assert 0 < busy.left <= 15 and busy.metadata["x-api-key"] == "k"
+        assert 0 < busy.left < 15.5 and busy.metadata["x-api-key"] == "k"  # the wire rounds a deadline up
         with pytest.raises(TooLargeError):
             held.predict(tiny.ROW)
         assert busy.calls == 5
