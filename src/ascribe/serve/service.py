@@ -164,15 +164,11 @@ class Service:
         options, most = kinds.options_of(asked, self._settings), self._settings.max_budget
         model = lease.output(asked.output)
         kind, lowered_from = self._kind(model, asked, options, len(rows))
-        rows_in = await self.aside(len(rows) * CHECKED_BYTES, lambda: work.checked(model, rows))
-        checked_s = time.perf_counter() - start
-        found = await self._answered(self._explaining, kind, rows_in, caller, within_s)
-        timings = {"check": checked_s, "queue": found.waited_s, "explain": found.ran_s, "total": 0.0}
-        timings["total"] = time.perf_counter() - start
-        ms = {name: span * 1000 for name, span in timings.items()}
+        rows_in, found, ms = await self._computed(
+            "explain", self._explaining, kind, model, rows, caller, within_s, start
+        )
         answer = await self.aside(
-            len(rows) * WRITTEN_BYTES,
-            lambda: work.attributed(lease, asked, rows_in, found.value, ms, lowered_from),
+            len(rows) * WRITTEN_BYTES, lambda: work.attributed(lease, asked, rows_in, found, ms, lowered_from)
         )
         if self._shadow is not None:
             self._shadow.offer(slot, asked, rows, options, most, answer, self.busy)
@@ -192,15 +188,10 @@ class Service:
         lease = self._versions.lease(asked.model, asked.version, asked.labels)
         self._let_in(caller, rows)
         model = lease.output(asked.output)
-        rows_in = await self.aside(len(rows) * CHECKED_BYTES, lambda: work.checked(model, rows))
-        checked_s = time.perf_counter() - start
-        found = await self._answered(self._predicting, kinds.predicting(model), rows_in, caller, within_s)
-        timings = {"check": checked_s, "queue": found.waited_s, "predict": found.ran_s, "total": 0.0}
-        timings["total"] = time.perf_counter() - start
-        ms = {name: span * 1000 for name, span in timings.items()}
-        return await self.aside(
-            len(rows) * CHECKED_BYTES, lambda: work.predicted(lease, asked, rows_in, found.value, ms)
+        rows_in, found, ms = await self._computed(
+            "predict", self._predicting, kinds.predicting(model), model, rows, caller, within_s, start
         )
+        return await self.aside(len(rows) * CHECKED_BYTES, lambda: work.predicted(lease, asked, rows_in, found, ms))
 
     def _kind(self, model: Model, asked: AttributionAsked, options: Options, rows: int) -> tuple[Kind, str]:
         """The kind of batch, and the tier that was asked for where a crowded server takes a faster one."""
@@ -214,6 +205,18 @@ class Service:
             faster = kinds.lowered(model, tier, 1 if crowd < FULL else 2)
         kind = kinds.explaining(model, asked.method or work.METHOD, options, faster, self._settings.max_budget)
         return kind, (tier or "accurate") if faster != tier else ""
+
+    async def _computed(
+        self, what: str, batcher: Batcher, kind: Kind, model: Model, rows: list[Row], caller: Caller,
+        within_s: float | None, start: float,
+    ) -> tuple[Checked, Any, dict[str, float]]:  # fmt: skip
+        """Rows as they were checked, the batcher's answer for them, and milliseconds since `start` by their use."""
+        rows_in = await self.aside(len(rows) * CHECKED_BYTES, lambda: work.checked(model, rows))
+        checked_s = time.perf_counter() - start
+        found = await self._answered(batcher, kind, rows_in, caller, within_s)
+        total_s = time.perf_counter() - start
+        spans = {"check": checked_s, "queue": found.waited_s, what: found.ran_s, "total": total_s}
+        return rows_in, found.value, {name: span * 1000 for name, span in spans.items()}
 
     async def _answered(
         self, batcher: Batcher, kind: Kind, rows_in: Checked, caller: Caller, within_s: float | None
