@@ -92,6 +92,7 @@ class _Writer:
         self._waiting: queue.Queue[Batch | None] = queue.Queue(WAITING)
         self._failure: BaseException | None = None
         self._recent = Recent()
+        self._learnt: int | None = None  # version of the lake whose ids are known
         self._latest = Latest(lake.state, group)
         self._shards = lake.shards
         self.total = Ingested()
@@ -122,7 +123,9 @@ class _Writer:
         self._waiting.join()
         self.check()
         at = self._lake.position(stream)
-        self._recent.learn(self._lake.recent_ids(self._recent.size))
+        if (version := self._lake.version()) != self._learnt:  # once for all partitions that are taken up together
+            self._recent.learn(self._lake.recent_ids(self._recent.size))
+            self._learnt = version
         return at
 
     def _work(self) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 import polars as pl
 import pyarrow as pa
+from deltalake import DeltaTable
 
 from ascribe.bundle.selftest import checked
 from ascribe.bundle.state import State, beside
@@ -82,17 +83,13 @@ class Lake:
         Raises LakeError, InputError as `Table.read`.
         """
         held = self.rows.opened(version)
-        columns = [*KEYS, *(f.name for f in held.schema().fields if f.name not in RESERVED)]
-        frame = pl.from_arrow(thinned(held, newest_days(files_of(held), days), columns, most))
-        assert isinstance(frame, pl.DataFrame)
+        frame = _rows(held, newest_days(files_of(held), days), most)
         return frame.sort("node", "timestamp", "id").unique("id", keep="first", maintain_order=True).to_arrow()
 
     def newest(self, count: int, version: int | None = None) -> pl.DataFrame:
         """The last rows by time, keys first; only files of the days that hold them are read."""
         held = self.rows.opened(version)
-        columns = [*KEYS, *(f.name for f in held.schema().fields if f.name not in RESERVED)]
-        frame = pl.from_arrow(thinned(held, newest_days(files_of(held), least=count), columns))
-        assert isinstance(frame, pl.DataFrame)
+        frame = _rows(held, newest_days(files_of(held), least=count))
         return frame.top_k(count, by="timestamp").sort("timestamp", "id")
 
     def recent_ids(self, count: int) -> list[str]:
@@ -121,3 +118,11 @@ class Lake:
     def tables(self) -> Mapping[str, Table]:
         """All three, by what they hold."""
         return {"rows": self.rows, "quarantine": self.quarantine, "dead_letters": self.dead}
+
+
+def _rows(held: DeltaTable, files: pl.DataFrame, most: int | None = None) -> pl.DataFrame:
+    """Rows of some files, keys first, then features; what says where they lie is left out."""
+    columns = [*KEYS, *(f.name for f in held.schema().fields if f.name not in RESERVED)]
+    frame = pl.from_arrow(thinned(held, files, columns, most))
+    assert isinstance(frame, pl.DataFrame)
+    return frame

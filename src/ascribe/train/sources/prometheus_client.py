@@ -10,7 +10,6 @@ import urllib.parse
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -37,11 +36,6 @@ class _Series(msgspec.Struct):
     metric: dict[str, str]
     values: list[tuple[float, str]] = []
     value: tuple[float, str] | None = None
-
-
-class _Data(msgspec.Struct):
-    resultType: str  # noqa: N815 - the server's spelling
-    result: Any = None
 
 
 class _Answer(msgspec.Struct):
