@@ -98,7 +98,7 @@ REFUSED = [
     (stream(TABLE, compression="zstd"), {}, 400, "compressed"),
     (stream(TABLE, compression="lz4"), {}, 400, "compressed"),
     (stream(TABLE.append_column("node", pa.array(["a", "b", "c"]).dictionary_encode())), {}, 400, "dictionary"),
-    (stream(TABLE.append_column("node", pa.array(["a", "b", "c"]))), {}, 400, "'node' is string, not numbers"),
+    (stream(TABLE.append_column("node", pa.array(["a", "b", "c"]))), {}, 400, "'node' is 'string', not numbers"),
     (stream(TABLE.append_column("on", pa.array([True, False, True]))), {}, 400, "not numbers"),
     (stream(TABLE.append_column("id", pa.array([1, 2, 3]))), {}, 400, "ids are texts"),
     (stream(TABLE.append_column("busy", pa.array([1, 2, 3]))), {}, 400, "given twice"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["listed"]
+__all__ = ["listed", "quoted"]
 
 
 def listed(names: Sequence[str], most: int = 8) -> str:
@@ -15,3 +15,12 @@ def listed(names: Sequence[str], most: int = 8) -> str:
     """
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
+
+
+def quoted(text: object, most: int = 60) -> str:
+    """Somebody's text as it stands in a message: one line, short, whatever it holds.
+
+    >>> quoted("two\\nlines")
+    "'two\\\\nlines'"
+    """
+    return "'" + "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(text)[:most]) + "'"

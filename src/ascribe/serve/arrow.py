@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.ipc
 
 from ascribe.core.errors import InputError
+from ascribe.core.words import quoted
 from ascribe.serve import codec
 from ascribe.serve.messages import AttributionResponse, PredictionResponse
 from ascribe.serve.rows import Row, repeated
@@ -26,7 +27,6 @@ MEDIA = "application/vnd.apache.arrow.stream"
 ID, METER = "id", "measured_w"
 HEADER = 2  # Message.fbs: a message's field that holds its header
 LENGTH, COMPRESSION = 0, 3  # the same, of a record batch: its rows, its codec
-QUOTED = 60
 BROKEN = (pa.ArrowException, OSError, ValueError, KeyError, TypeError, struct.error)
 
 
@@ -60,7 +60,7 @@ def read(body: bytes, max_rows: int) -> Rows:
         first = (str(exc).splitlines() or ["no reason given"])[0].rstrip(".")
         raise InputError(f"the body is no Arrow IPC stream ({first[:200]}): is it complete?") from exc
     if again := repeated(names):
-        raise InputError(f"column '{again[0][:QUOTED]}' is given twice: give each column once")
+        raise InputError(f"column {quoted(again[0])} is given twice: give each column once")
     columns = {field.name: _column(field, pa.chunked_array([b[k] for b in batches])) for k, field in enumerate(schema)}
     ids = [text or "" for text in columns.pop(ID)] if ID in columns else [""] * count
     meter = columns.pop(METER) if METER in names else [None] * count
@@ -121,10 +121,10 @@ def _column(field: pa.Field, held: pa.ChunkedArray) -> list[Any]:
     kind = pa.types
     if field.name == ID:
         if not (kind.is_string(field.type) or kind.is_large_string(field.type)):
-            raise InputError(f"column id is {str(field.type)[:QUOTED]}: ids are texts")
+            raise InputError(f"column id is {quoted(field.type)}: ids are texts")
         return list(held.to_pylist())
     if not (kind.is_integer(field.type) or kind.is_floating(field.type)):
-        text = f"column '{field.name[:QUOTED]}' is {str(field.type)[:QUOTED]}, not numbers"
+        text = f"column {quoted(field.name)} is {quoted(field.type)}, not numbers"
         raise InputError(f"{text}: leave it out, or convert it")
     return list(held.cast(pa.float64(), safe=False).to_pylist())
 

@@ -20,6 +20,7 @@ import msgspec
 
 from ascribe.bundle.store import Store
 from ascribe.core.errors import Conflict, InputError, NotFound, RegistryError
+from ascribe.core.words import quoted
 from ascribe.serve.messages import AttributionResponse
 from ascribe.serve.rows import Row
 
@@ -94,7 +95,7 @@ class Records:
     def record(self, job: str) -> Record:
         """Raises NotFound."""
         if not ID.fullmatch(job):
-            raise NotFound(f"no job '{job[:64]}' here: an id is what the answer to the submission says")
+            raise NotFound(f"no job {quoted(job, 64)} here: an id is what the answer to the submission says")
         try:
             return msgspec.json.decode(self._store.read(f"record/{job}"), type=Record)
         except NotFound as exc:

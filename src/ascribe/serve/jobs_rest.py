@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from ascribe.core.errors import InputError
+from ascribe.core.words import quoted
 from ascribe.serve import codec
 from ascribe.serve.callers import current
 from ascribe.serve.faults import TooLargeError, UnsupportedError, problem_of
@@ -161,7 +162,7 @@ def _whole(request: Request, name: str) -> int:
     """A query parameter as a whole number, 0 where it is not given. Raises InputError."""
     text = request.query_params.get(name, "0")
     if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise InputError(f"{name} is '{text[:40]}': use a whole number, 0 or more")
+        raise InputError(f"{name} is {quoted(text, 40)}: use a whole number, 0 or more")
     return int(text)
 
 
@@ -173,5 +174,5 @@ def _seconds(request: Request) -> float:
     except ValueError:
         wait_s = -1.0
     if not wait_s >= 0:
-        raise InputError(f"wait_s is '{text[:40]}': use seconds, 0 or more")
+        raise InputError(f"wait_s is {quoted(text, 40)}: use seconds, 0 or more")
     return wait_s

@@ -22,6 +22,7 @@ from pathlib import Path
 import msgspec
 
 from ascribe.core.errors import ServiceError
+from ascribe.core.words import quoted
 from ascribe.serve.callers import SCOPES, Caller
 
 __all__ = ["Keys", "line", "new_key"]
@@ -120,13 +121,13 @@ def _read(path: Path) -> list[tuple[bytes, Caller]]:
 
 def _checked(entry: _Entry, where: str) -> tuple[bytes, Caller]:
     if not NAME.fullmatch(entry.name):
-        raise ServiceError(f"{where}: '{entry.name[:64]}' is no name: use letters, digits and . _ : @ / -")
+        raise ServiceError(f"{where}: {quoted(entry.name, 64)} is no name: use letters, digits and . _ : @ / -")
     if not DIGEST.fullmatch(entry.sha256):
         raise ServiceError(
             f"{where}: sha256 of '{entry.name}' is not 64 digits of 0-9 a-f: `ascribe keys new` prints it"
         )
     if unknown := [scope for scope in entry.scopes if scope not in SCOPES]:
-        raise ServiceError(f"{where}: '{unknown[0][:40]}' is no scope: use {', '.join(SCOPES)}")
+        raise ServiceError(f"{where}: {quoted(unknown[0], 40)} is no scope: use {', '.join(SCOPES)}")
     if entry.rate_per_s is not None and not entry.rate_per_s > 0:
         raise ServiceError(f"{where}: rate_per_s of '{entry.name}' is above 0, in rows a second")
     return bytes.fromhex(entry.sha256), Caller(entry.name, frozenset(entry.scopes), entry.rate_per_s)

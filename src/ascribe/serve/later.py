@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import msgspec
 
 from ascribe.core.errors import AscribeError, InputError, NotFound
+from ascribe.core.words import quoted
 from ascribe.serve.auth import require
 from ascribe.serve.callers import ANYBODY, Caller
 from ascribe.serve.faults import (
@@ -85,7 +86,7 @@ class Later:
             return await self._predict(asked, rows, caller, within_s)
         caller = require(caller, "explain")
         if asked.explain != LATER:
-            raise InputError(f"explain is '{asked.explain[:20]}': use '{LATER}', or leave it out")
+            raise InputError(f"explain is {quoted(asked.explain, 20)}: use '{LATER}', or leave it out")
         self._make_room(len(rows))
         answer = await self._predict(asked, rows, caller, within_s)
         answer.attribution_id = self._begin(asked, rows, caller, answer.request_id)

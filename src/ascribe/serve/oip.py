@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import msgspec
 
 from ascribe.core.errors import InputError, NotFound
-from ascribe.core.words import listed
+from ascribe.core.words import listed, quoted
 from ascribe.serve import codec
 from ascribe.serve.callers import ANYBODY, Caller, current
 from ascribe.serve.cards import ModelCard
@@ -116,7 +116,7 @@ def model(room: Room, name: str, version: str = "") -> ModelCard:
     """The card of the version that is served. Raises NotFound, UnavailableError."""
     card = room.card(name)
     if version and version != card.version:
-        raise NotFound(f"no version '{version[:60]}' of {card.name} here: this server serves {card.version}")
+        raise NotFound(f"no version {quoted(version)} of {card.name} here: this server serves {card.version}")
     return card
 
 
@@ -189,7 +189,7 @@ def understood(parameters: Mapping[str, Scalar]) -> Wish:
         elif name in FLAGS:
             found[name] = _flag(name, value)
         elif name not in PASSED_OVER:
-            raise InputError(f"unknown parameter '{name[:60]}': use {listed(KNOWN)}")
+            raise InputError(f"unknown parameter {quoted(name)}: use {listed(KNOWN)}")
     found.pop("binary_data_output", None)  # the door's business
     timeout, priority = found.pop("timeout", 0), found.pop("priority", 0)
     if not 0 <= timeout <= MOST_US:

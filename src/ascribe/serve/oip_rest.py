@@ -9,6 +9,7 @@ import msgspec
 from fastapi import FastAPI, Request, Response
 
 from ascribe.core.errors import InputError
+from ascribe.core.words import quoted
 from ascribe.serve import codec, kserve, oip
 from ascribe.serve.observe import Entry
 from ascribe.serve.service import Service
@@ -85,15 +86,15 @@ def decoded(body: bytes, header: str | None) -> tuple[InferBody, list[Tensor]]:
             raise InputError("this server reads no shared memory: send the data")
         if size is None:
             if not data:
-                raise InputError(f"tensor '{given.name[:60]}' has no data: send data, or binary_data_size")
+                raise InputError(f"tensor {quoted(given.name)} has no data: send data, or binary_data_size")
             tensors.append(from_json(given.name, given.datatype, given.shape, data))
             continue
         if header is None:
             raise InputError(f"binary_data_size without its header: {HINT}")
         if data:
-            raise InputError(f"tensor '{given.name[:60]}' has data and binary_data_size: send one of them")
+            raise InputError(f"tensor {quoted(given.name)} has data and binary_data_size: send one of them")
         if isinstance(size, bool) or not isinstance(size, int) or not 0 <= size <= len(rest):
-            raise InputError(f"tensor '{given.name[:60]}': binary_data_size is not within the {len(rest)} bytes left")
+            raise InputError(f"tensor {quoted(given.name)}: binary_data_size is not within the {len(rest)} bytes left")
         tensors.append(from_raw(given.name, given.datatype, given.shape, rest[:size]))
         rest = rest[size:]
     if len(rest):
@@ -141,7 +142,7 @@ def _binary(asked: InferBody) -> list[str]:
     for output in asked.outputs:
         for name, value in (output.parameters or {}).items():
             if name != "binary_data" or not isinstance(value, bool):
-                raise InputError(f"output '{output.name[:60]}': its only parameter is binary_data, true or false")
+                raise InputError(f"output {quoted(output.name)}: its only parameter is binary_data, true or false")
         if (output.parameters or {}).get("binary_data", all_of_them):
             names.append(output.name)
     return names

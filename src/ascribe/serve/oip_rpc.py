@@ -11,6 +11,7 @@ import grpc
 from grpc.aio import ServicerContext as Context
 
 from ascribe.core.errors import InputError
+from ascribe.core.words import quoted
 from ascribe.serve import codec, oip
 from ascribe.serve.faults import DeadlineError, problem_of
 from ascribe.serve.observe import Entry, Log
@@ -109,7 +110,7 @@ def _asked(request: pb.ModelInferRequest, request_id: str) -> oip.Asked:
     names = []
     for output in request.outputs:
         if others := sorted(set(output.parameters) - {"binary_data"}):
-            raise InputError(f"output '{output.name[:60]}' has no parameter '{others[0][:60]}': leave it out")
+            raise InputError(f"output {quoted(output.name)} has no parameter {quoted(others[0])}: leave it out")
         names.append(output.name)
     return oip.Asked(
         request.model_name, request.model_version, request_id, _parameters(request.parameters), _tensors(request), names
@@ -121,7 +122,7 @@ def _parameters(given: Mapping[str, pb.InferParameter]) -> dict[str, oip.Scalar]
     for name, parameter in given.items():
         kind = parameter.WhichOneof("parameter_choice")
         if kind is None:
-            raise InputError(f"parameter '{name[:60]}' has no value: set one, or leave it out")
+            raise InputError(f"parameter {quoted(name)} has no value: set one, or leave it out")
         found[name] = getattr(parameter, kind)
     return found
 
@@ -138,14 +139,16 @@ def _tensors(request: pb.ModelInferRequest) -> list[Tensor]:
             raise InputError("this server reads no shared memory: send the data")
         if blocks:
             if filled:
-                raise InputError(f"tensor '{given.name[:60]}' has contents beside raw_input_contents: send one of them")
+                raise InputError(
+                    f"tensor {quoted(given.name)} has contents beside raw_input_contents: send one of them"
+                )
             tensors.append(from_raw(given.name, given.datatype, list(given.shape), blocks[k]))
             continue
         if given.datatype == "FP16":
-            raise InputError(f"tensor '{given.name[:60]}' is FP16, which has no typed contents: send it raw, or FP32")
+            raise InputError(f"tensor {quoted(given.name)} is FP16, which has no typed contents: send it raw, or FP32")
         wanted = FIELDS.get(given.datatype, "")
         if given.datatype in DATATYPES and filled not in ([], [wanted]):
-            raise InputError(f"tensor '{given.name[:60]}' is {given.datatype}: fill {wanted}, not {filled[0]}")
+            raise InputError(f"tensor {quoted(given.name)} is {given.datatype}: fill {wanted}, not {filled[0]}")
         values = getattr(given.contents, wanted) if wanted else []
         tensors.append(from_values(given.name, given.datatype, list(given.shape), values))
     return tensors

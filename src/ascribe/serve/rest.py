@@ -15,6 +15,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
 from ascribe.core.errors import InputError
+from ascribe.core.words import quoted
 from ascribe.serve import arrow_rest, codec, jobs_rest, oip_rest, openapi
 from ascribe.serve.audit import audited
 from ascribe.serve.callers import current
@@ -266,7 +267,7 @@ async def _body(request: Request, settings: Settings, readable: Sequence[str]) -
     media = request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
     if media not in readable:
         reads = " or ".join(readable)
-        raise UnsupportedError(f"this server reads {reads}, not '{media[:60]}': send the header Content-Type: {reads}")
+        raise UnsupportedError(f"this server reads {reads}, not {quoted(media)}: send the header Content-Type: {reads}")
     encoding = request.headers.get("content-encoding", "")
     raw = await read_body(request.stream(), encoding, settings.max_body_bytes, settings.body_s)
     if media == JSON and TENSORS not in request.headers:

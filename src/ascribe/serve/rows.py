@@ -14,11 +14,9 @@ from typing import Any
 import numpy as np
 
 from ascribe.core.features import Feature
-from ascribe.core.words import listed
+from ascribe.core.words import listed, quoted
 
 __all__ = ["Checked", "Row", "check", "repeated"]
-
-QUOTED = 60  # characters of a caller's text in a reason
 
 
 @dataclass
@@ -144,12 +142,12 @@ def _check_units(units: Any, names: list[str], features: Sequence[Feature], orde
     wanted = {features[j].name: features[j].unit for j in order}
     for name, unit in stated.items():
         if name not in wanted:
-            raise _RowError(f"units names {_quoted(name)}, which is no feature of this model")
+            raise _RowError(f"units names {quoted(name)}, which is no feature of this model")
         if unit is None or unit == "":
             continue
         if unit != wanted[name]:
             want = f"in '{wanted[name]}'" if wanted[name] else "without a unit"
-            raise _RowError(f"{name} is in {_quoted(unit)}, this model wants it {want}: convert it")
+            raise _RowError(f"{name} is in {quoted(unit)}, this model wants it {want}: convert it")
 
 
 def _measured(value: Any, unit: str) -> float | None:
@@ -165,9 +163,5 @@ def _kind(value: Any) -> str:
     return words.get(type(value), "something else")
 
 
-def _quoted(text: Any) -> str:
-    return f"'{str(text)[:QUOTED]}'"
-
-
 def _names(names: Sequence[str]) -> str:
-    return listed([_quoted(name) for name in names])
+    return listed([quoted(name) for name in names])

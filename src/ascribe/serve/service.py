@@ -14,7 +14,7 @@ from ascribe.core.errors import InputError, NotFound
 from ascribe.core.explainers import Options
 from ascribe.core.model import Model
 from ascribe.core.tiers import within
-from ascribe.core.words import listed
+from ascribe.core.words import listed, quoted
 from ascribe.serve import codec, kinds, work
 from ascribe.serve.auth import require, require_admin
 from ascribe.serve.batcher import Answered, Batcher, Kind
@@ -135,7 +135,7 @@ class Service:
         """
         require_admin(caller, self._settings)
         if self._rollout is None or verb not in ADMIN:
-            raise NotFound(f"no admin call '{verb[:40]}': use {listed(ADMIN)}")
+            raise NotFound(f"no admin call {quoted(verb, 40)}: use {listed(ADMIN)}")
         slot = self._versions.slot(model)
         done = self._rollout.refresh(slot) if verb == "refresh" else self._rollout.rollback(slot)
         try:

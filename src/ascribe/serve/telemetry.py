@@ -8,6 +8,7 @@ from typing import Any
 
 from ascribe.bundle.state import State, beside
 from ascribe.core.errors import NotFound
+from ascribe.core.words import quoted
 from ascribe.serve.cards import NodeCard
 from ascribe.serve.rows import Row
 
@@ -31,7 +32,7 @@ class Telemetry:
         """The latest vector of a node. Raises NotFound."""
         held = self.state.find("nodes", name)
         if held is None:
-            raise NotFound(f"nothing was heard of node '{name[:128]}': GET /v1/nodes lists those that are known")
+            raise NotFound(f"nothing was heard of node {quoted(name, 128)}: GET /v1/nodes lists those that are known")
         age_s = time.time() - held["timestamp_us"] / 1e6
         return NodeCard(name, held["id"], held["timestamp_us"] // 1000, age_s, age_s > STALE_S, held["features"],
                         held["power_w"])  # fmt: skip

@@ -20,7 +20,7 @@ import msgspec
 import numpy as np
 
 from ascribe.core.errors import InputError
-from ascribe.core.words import listed
+from ascribe.core.words import listed, quoted
 from ascribe.serve.codec import UNREADABLE, check_rows_limit
 from ascribe.serve.faults import TooLargeError
 from ascribe.serve.messages import AttributionResponse, PredictionResponse
@@ -38,7 +38,6 @@ DATATYPES = {
 MATRIX = "x"
 OUTPUTS = ("prediction", "attribution", "base_value", "residual", "stderr", "status")
 PREDICTED = {"prediction", "status"}  # what a prediction alone has
-QUOTED = 60  # characters of a caller's text in a reason
 NESTED = re.compile(rb"\s*\[\s*\[")
 
 _floats = msgspec.json.Decoder(list[float])
@@ -61,7 +60,7 @@ def from_json(name: str, datatype: str, shape: Sequence[int], data: bytes) -> Te
     """`data`: JSON, flat or nested as `shape` says. Raises InputError."""
     _check(name, datatype, shape)
     if datatype == "FP16":
-        raise InputError(f"tensor {_quoted(name)} is FP16 in JSON: send FP16 as binary data, or FP32")
+        raise InputError(f"tensor {quoted(name)} is FP16 in JSON: send FP16 as binary data, or FP32")
     floating, nested = datatype.startswith("FP"), NESTED.match(data) is not None
     flat: list[Any] = []
     rows: list[list[Any]] = []
@@ -72,11 +71,11 @@ def from_json(name: str, datatype: str, shape: Sequence[int], data: bytes) -> Te
             flat = list((_floats if floating else _ints).decode(data))
     except UNREADABLE as exc:
         hint = "numbers only, in at most two levels; JSON has no NaN or Infinity"
-        raise InputError(f"data of tensor {_quoted(name)} cannot be read as {datatype}: {exc}; {hint}") from exc
+        raise InputError(f"data of tensor {quoted(name)} cannot be read as {datatype}: {exc}; {hint}") from exc
     if not nested:
         return from_values(name, datatype, shape, flat)
     if len(shape) != 2 or len(rows) != shape[0] or any(len(row) != shape[1] for row in rows):
-        raise InputError(f"data of tensor {_quoted(name)} is nested otherwise than its shape {list(shape)} says")
+        raise InputError(f"data of tensor {quoted(name)} is nested otherwise than its shape {list(shape)} says")
     return from_values(name, datatype, shape, [value for row in rows for value in row])
 
 
@@ -84,12 +83,12 @@ def from_values(name: str, datatype: str, shape: Sequence[int], values: Sequence
     """Row by row. Raises InputError for another number of values, or one that the datatype cannot hold."""
     expected = _check(name, datatype, shape)
     if len(values) != expected:
-        raise InputError(f"tensor {_quoted(name)} of shape {list(shape)} has {expected} elements, not {len(values)}")
+        raise InputError(f"tensor {quoted(name)} of shape {list(shape)} has {expected} elements, not {len(values)}")
     try:
         with np.errstate(over="ignore"):  # becomes infinite, which is the row's fault
             held = np.fromiter(values, DATATYPES[datatype], expected)
     except (OverflowError, ValueError, TypeError) as exc:
-        raise InputError(f"tensor {_quoted(name)} holds a number that is no {datatype}: send a wider type") from exc
+        raise InputError(f"tensor {quoted(name)} holds a number that is no {datatype}: send a wider type") from exc
     return Tensor(name, datatype, tuple(shape), held.astype(float).reshape(shape))
 
 
@@ -98,7 +97,7 @@ def from_raw(name: str, datatype: str, shape: Sequence[int], data: bytes | memor
     expected = _check(name, datatype, shape) * np.dtype(DATATYPES[datatype]).itemsize
     if len(data) != expected:
         text = f"of shape {list(shape)} and {datatype} has {expected} bytes, not {len(data)}"
-        raise InputError(f"tensor {_quoted(name)} {text}")
+        raise InputError(f"tensor {quoted(name)} {text}")
     held = np.frombuffer(data, DATATYPES[datatype])
     return Tensor(name, datatype, tuple(shape), held.astype(float).reshape(shape))
 
@@ -106,13 +105,13 @@ def from_raw(name: str, datatype: str, shape: Sequence[int], data: bytes | memor
 def _check(name: str, datatype: str, shape: Sequence[int]) -> int:
     """Elements of a shape that can be used. Raises InputError."""
     if datatype in ("BOOL", "BYTES"):
-        raise InputError(f"tensor {_quoted(name)} is {datatype}: features are numbers, send FP64, FP32 or integers")
+        raise InputError(f"tensor {quoted(name)} is {datatype}: features are numbers, send FP64, FP32 or integers")
     if datatype not in DATATYPES:
-        raise InputError(f"tensor {_quoted(name)} has datatype {_quoted(datatype)}: use {listed(list(DATATYPES))}")
+        raise InputError(f"tensor {quoted(name)} has datatype {quoted(datatype)}: use {listed(list(DATATYPES))}")
     if not 1 <= len(shape) <= 2:
-        raise InputError(f"tensor {_quoted(name)} has {len(shape)} axes: send [rows, features], or [rows] by feature")
+        raise InputError(f"tensor {quoted(name)} has {len(shape)} axes: send [rows, features], or [rows] by feature")
     if any(size < 0 or size >= 1 << 63 for size in shape):
-        raise InputError(f"tensor {_quoted(name)} has a size in its shape that no tensor has: sizes are 0 to 2^63 - 1")
+        raise InputError(f"tensor {quoted(name)} has a size in its shape that no tensor has: sizes are 0 to 2^63 - 1")
     return prod(shape)
 
 
@@ -126,14 +125,14 @@ def rows_of(tensors: Sequence[Tensor], max_rows: int) -> list[Row]:
         _check_rows(matrix.shape[0], max_rows)
         return [Row(values=values) for values in np.asarray(matrix.data).tolist()]
     if again := repeated(names):
-        raise InputError(f"tensor {_quoted(again[0])} is given twice: give each feature once")
+        raise InputError(f"tensor {quoted(again[0])} is given twice: give each feature once")
     b = tensors[0].shape[0]
     for tensor in tensors:
         if tensor.shape[1:] not in ((), (1,)):
             hint = f"a feature's tensor is [rows] or [rows, 1]; all features together are named '{MATRIX}'"
-            raise InputError(f"tensor {_quoted(tensor.name)} has shape {list(tensor.shape)}: {hint}")
+            raise InputError(f"tensor {quoted(tensor.name)} has shape {list(tensor.shape)}: {hint}")
         if tensor.shape[0] != b:
-            raise InputError(f"tensor {_quoted(tensor.name)} has {tensor.shape[0]} rows, {_quoted(names[0])} has {b}")
+            raise InputError(f"tensor {quoted(tensor.name)} has {tensor.shape[0]} rows, {quoted(names[0])} has {b}")
     _check_rows(b, max_rows)
     columns = np.column_stack([np.ravel(np.asarray(tensor.data)) for tensor in tensors])
     return [Row(names=names, values=values) for values in columns.tolist()]
@@ -152,9 +151,9 @@ def checked_outputs(names: Iterable[str]) -> tuple[str, ...]:
         raise TooLargeError(f"{len(asked)} outputs are asked for: there are {listed(OUTPUTS)}")
     for name in asked:
         if name not in OUTPUTS:
-            raise InputError(f"no output {_quoted(name)}: ask for {listed(OUTPUTS)}")
+            raise InputError(f"no output {quoted(name)}: ask for {listed(OUTPUTS)}")
         if asked.count(name) > 1:
-            raise InputError(f"output '{name}' is asked for twice: name each once")
+            raise InputError(f"output {quoted(name)} is asked for twice: name each once")
     return asked
 
 
@@ -209,7 +208,3 @@ def raw(tensor: Tensor) -> bytes:
         texts = [text.encode() for text in tensor.data]
         return b"".join(struct.pack("<I", len(text)) + text for text in texts)
     return tensor.data.astype(DATATYPES[tensor.datatype]).tobytes()
-
-
-def _quoted(text: str) -> str:
-    return f"'{text[:QUOTED]}'"

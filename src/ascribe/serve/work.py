@@ -15,7 +15,7 @@ from ascribe.core.errors import CapabilityError, InputError
 from ascribe.core.explainers import Options, available, explain
 from ascribe.core.features import out_of_range
 from ascribe.core.model import Model
-from ascribe.core.words import listed
+from ascribe.core.words import listed, quoted
 from ascribe.serve import codec
 from ascribe.serve.faults import InvalidRowsError, TooLargeError
 from ascribe.serve.messages import (
@@ -166,7 +166,7 @@ def _coalitions(observed: object, names: tuple[str, ...], rows: int, most: int) 
         if not isinstance(seen, list) or not all(isinstance(name, str) for name in seen):
             raise InputError("observed is a list of feature names, or a list of such lists")
         if unknown := [name for name in seen if name not in names]:
-            raise InputError(f"observed names '{unknown[0]}', which is no feature: use {listed(names)}")
+            raise InputError(f"observed names {quoted(unknown[0])}, which is no feature: use {listed(names)}")
         S[k] = [name in seen for name in names]
     return S
 
