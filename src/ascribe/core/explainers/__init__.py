@@ -13,7 +13,7 @@ from ascribe.core.explainers.compiled_shap import compiled_shap
 from ascribe.core.explainers.conditional_shap import conditional_shap
 from ascribe.core.explainers.kernel_shap import kernel_shap
 from ascribe.core.model import Model
-from ascribe.core.shapley import Options
+from ascribe.core.options import Options
 
 __all__ = ["EXPLAINERS", "Explainer", "Options", "available", "explain"]
 
@@ -55,7 +55,7 @@ def explain(
     """
     if method not in EXPLAINERS:
         raise InputError(f"unknown method '{method}': use one of {', '.join(EXPLAINERS)}")
-    explainer = EXPLAINERS[method]
+    model, explainer = model.settled(model.rows(X)), EXPLAINERS[method]
     if missing := explainer.needs - model.offers:
         can = ", ".join(available(model)) or "none"
         raise CapabilityError(
