@@ -80,7 +80,8 @@ class Attribution:
     `status`: see `STATUS`; rows that could not be answered hold NaN and say why in `reasons`. `data (b, n)`: the rows
     explained, in natural units, columns `columns`. `deviations`: the standard error's parts, for `contrast`. `layout`:
     what the columns are, where they are no table's. `segments (b, n)`: the number of the player that each column was
-    part of, where pixels or words were put together.
+    part of, where pixels or words were put together. `bases (b,)`: of each row where rows differ (a blurred image, the
+    intercept of a local model); `base_value` is then their mean.
     """
 
     values: Float[np.ndarray, "b p"]
@@ -97,13 +98,19 @@ class Attribution:
     deviations: Deviations | None = None
     layout: Layout | None = None
     segments: np.ndarray | None = None
+    bases: Float[np.ndarray, " b"] | None = None
 
     def __len__(self) -> int:
         return len(self.values)
 
     @property
+    def base(self) -> Float[np.ndarray, " b"]:
+        """The base value of each row."""
+        return np.full(len(self), float(self.base_value)) if self.bases is None else self.bases
+
+    @property
     def fraction(self) -> Float[np.ndarray, "b p"]:
-        """Share of the prediction: values / prediction. With base_value / prediction they sum to 1."""
+        """Share of the prediction: values / prediction. With base / prediction they sum to 1."""
         with np.errstate(divide="ignore", invalid="ignore"):
             return self.values / self.prediction[:, None]
 

@@ -87,6 +87,7 @@ def shapley(
         unit=model.unit,
         output=model.output,
         version=model.version,
+        space=model.space,
         gaps={"efficiency_gap": float(gap[np.isfinite(gap)].max(initial=0.0))},
     )
     return Attribution(

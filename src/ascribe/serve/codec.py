@@ -171,7 +171,7 @@ def _finite(value: Any) -> float | None:
 
 def attributions(answer: Attribution, checked: Checked) -> list[wire.Attribution]:
     """An answer's rows as messages; a reason of the checks goes before the engine's own."""
-    fraction = answer.fraction
+    fraction, base = answer.fraction, answer.base
     out = []
     for i, own in enumerate(checked.reasons):
         prediction = _finite(answer.prediction[i])
@@ -185,10 +185,10 @@ def attributions(answer: Attribution, checked: Checked) -> list[wire.Attribution
                 status=str(answer.status[i]),
                 reason=own or answer.reasons[i],
                 prediction=prediction,
-                base_value=float(answer.base_value) if answered else None,
+                base_value=float(base[i]) if answered else None,
                 attribution_shares=shares,
                 fraction=parts if whole else {},
-                base_fraction=answer.base_value / prediction if whole and prediction else None,
+                base_fraction=float(base[i]) / prediction if whole and prediction else None,
                 stderr=_kept(answer.features, answer.stderr[i]),
                 ess=_finite(answer.ess[i]),
                 measured_w=measured,
