@@ -12,6 +12,9 @@ from ascribe.core.explainers.amortized_shap import amortized_shap
 from ascribe.core.explainers.compiled_shap import compiled_shap
 from ascribe.core.explainers.conditional_shap import conditional_shap
 from ascribe.core.explainers.kernel_shap import kernel_shap
+from ascribe.core.explainers.lime import lime
+from ascribe.core.explainers.occlusion import occlusion
+from ascribe.core.explainers.permutation_shap import permutation_shap
 from ascribe.core.model import Model
 from ascribe.core.options import Options
 
@@ -23,23 +26,42 @@ Step = Callable[[], None]
 
 @dataclass(frozen=True)
 class Explainer:
-    """What an explainer needs of a model, and the function that answers rows (b, n)."""
+    """What an explainer needs of a model, and the function that answers rows (b, n).
+
+    `elsewhere`: what it needs of a model of images or texts, which have baselines of their own (None: the same).
+    `planned`: `options.estimator` chooses how it spends its budget.
+    """
 
     needs: frozenset[str]
     answer: Callable[[Model, np.ndarray, Options, Step | None], Attribution]
+    elsewhere: frozenset[str] | None = None
+    planned: bool = False
 
+    def lacks(self, model: Model, options: Options | None = None) -> frozenset[str]:
+        """What of its needs the model does not offer; a baseline that is named stands in for a background."""
+        table = model.layout.kind == "table" or self.elsewhere is None
+        needs = self.needs if table else self.elsewhere
+        given = options is not None and options.baseline is not None and self.elsewhere is not None
+        return (needs or frozenset()) - model.offers - (NO_BACKGROUND if given else frozenset())
+
+
+NO_BACKGROUND = frozenset({"background"})
+PREDICT = frozenset({"predict"})
 
 EXPLAINERS: dict[str, Explainer] = {
-    "conditional_shap": Explainer(frozenset({"predict", "conditional"}), conditional_shap),
-    "kernel_shap": Explainer(frozenset({"predict", "background"}), kernel_shap),
+    "conditional_shap": Explainer(frozenset({"predict", "conditional"}), conditional_shap, planned=True),
+    "kernel_shap": Explainer(PREDICT | NO_BACKGROUND, kernel_shap, PREDICT, planned=True),
     "amortized_shap": Explainer(frozenset({"predict", "amortized"}), amortized_shap),
     "compiled_shap": Explainer(frozenset({"compiled"}), compiled_shap),
+    "permutation_shap": Explainer(PREDICT | NO_BACKGROUND, permutation_shap, PREDICT),
+    "lime": Explainer(PREDICT | NO_BACKGROUND, lime, PREDICT),
+    "occlusion": Explainer(PREDICT | NO_BACKGROUND, occlusion, PREDICT),
 }
 
 
 def available(model: Model) -> tuple[str, ...]:
     """Explainers whose needs the model offers, in the table's order."""
-    return tuple(name for name, e in EXPLAINERS.items() if e.needs <= model.offers)
+    return tuple(name for name, e in EXPLAINERS.items() if not e.lacks(model))
 
 
 def explain(
@@ -56,7 +78,7 @@ def explain(
     if method not in EXPLAINERS:
         raise InputError(f"unknown method '{method}': use one of {', '.join(EXPLAINERS)}")
     model, explainer = model.settled(model.rows(X)), EXPLAINERS[method]
-    if missing := explainer.needs - model.offers:
+    if missing := explainer.lacks(model, options):
         can = ", ".join(available(model)) or "none"
         raise CapabilityError(
             f"{method} needs {', '.join(sorted(missing))}, which this model does not offer; it can be asked for: {can}"

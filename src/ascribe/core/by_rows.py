@@ -1,0 +1,91 @@
+"""An answer put together row by row, for explainers whose players or base value are each row's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from ascribe.core.arrays import Float, np
+from ascribe.core.attribution import Attribution, Info
+from ascribe.core.model import Model
+
+__all__ = ["One", "by_rows"]
+
+NOT_FINITE = "the model gave no finite number for this row or its completions"
+
+
+@dataclass(frozen=True, eq=False)
+class One:
+    """One row answered. `owner (n,)`: the player of each column, of an image or a text. `budget`: evaluations of the
+    model or coalitions, as the explainer counts. `status` other than ok says why in `reason`. `scores`: how well what
+    explains fits, where that is a question.
+    """
+
+    prediction: float
+    base: float
+    values: Float[np.ndarray, " p"]
+    stderr: Float[np.ndarray, " p"]
+    ess: float = np.inf
+    owner: np.ndarray | None = None
+    budget: int = 0
+    estimator: str = ""
+    status: str = "ok"
+    reason: str = ""
+    scores: Mapping[str, float] = field(default_factory=dict)
+
+
+def by_rows(
+    model: Model,
+    X: Float[np.ndarray, "b n"],
+    names: tuple[str, ...],
+    answer: Callable[[int], One],
+    info: Info,
+    step: Callable[[], None] | None,
+) -> Attribution:
+    """`answer` of every row that can be answered, by its number; `names`: of the columns of the answer. `info` is
+    completed with what was spent, the estimators and the efficiency gap; of each score the lowest is told.
+    """
+    b, p = len(X), len(names)
+    values, stderr = np.full((b, p), np.nan), np.full((b, p), np.nan)
+    prediction, ess, bases = np.full(b, np.nan), np.full(b, np.nan), np.full(b, np.nan)
+    status, reasons = model.check(X)
+    owner = np.full(X.shape, -1)
+    held: list[One] = []
+    seated = False
+    for i in np.flatnonzero(status != "invalid").tolist():
+        one = answer(i)
+        prediction[i], bases[i], ess[i] = one.prediction, one.base, one.ess
+        if one.status == "invalid":
+            status[i], reasons[i] = one.status, one.reason
+        elif not (np.isfinite(one.values).all() and np.isfinite(one.prediction) and np.isfinite(one.base)):
+            status[i], reasons[i] = "not_finite", NOT_FINITE
+            bases[i] = np.nan
+        else:
+            values[i], stderr[i] = one.values, one.stderr
+            held.append(one)
+            if status[i] == "ok":
+                status[i], reasons[i] = one.status, one.reason
+        if one.owner is not None:
+            owner[i], seated = one.owner, True
+        if step:
+            step()
+    told = bases[np.isfinite(bases)]
+    alike = bool(len(told) == 0 or (told == told[0]).all())
+    base = float(told[0] if alike else told.mean()) if len(told) else np.nan
+    gap = np.abs(prediction - bases - values.sum(axis=1))
+    scores = {name: min(one.scores[name] for one in held) for name in (held[0].scores if held else ())}
+    info = replace(
+        info,
+        budget=max((one.budget for one in held), default=0),
+        estimator="+".join(sorted({one.estimator for one in held})) or info.estimator,
+        unit=model.unit,
+        output=model.output,
+        version=model.version,
+        space=model.space,
+        gaps={"efficiency_gap": float(gap[np.isfinite(gap)].max(initial=0.0))} | scores,
+    )
+    layout = None if model.layout.kind == "table" else model.layout
+    return Attribution(
+        values, base, prediction, stderr, ess, status, tuple(reasons), names, X, info, model.names,
+        layout=layout, segments=owner if seated else None, bases=None if alike else bases,
+    )  # fmt: skip
