@@ -83,4 +83,7 @@ def explain(
         raise CapabilityError(
             f"{method} needs {', '.join(sorted(missing))}, which this model does not offer; it can be asked for: {can}"
         )
-    return explainer.answer(model, X, options or Options(), step)
+    options = options or Options()
+    if options.segments is not None and model.layout.kind == "table":
+        raise InputError("segments are of images and texts: give groups= to put features of a table together")
+    return explainer.answer(model, X, options, step)

@@ -4,9 +4,9 @@
 
 Windows of `patch.window` lie `patch.stride` apart: squares of an image, all channels of a pixel together; runs of
 words, or of columns of a table (by itself: single ones), or groups of features. The last window of a side is cut off
-at the edge. Each column has the
-whole effect of its windows: values are not shares, they do not add up to the prediction, and two inputs of which one
-is enough are worth nothing both.
+at the edge. Where segments are given they are hidden one by one, and a segment's value is spread over its columns; of
+windows each column has the whole effect. Values are not shares: they do not add up to the prediction, and of two inputs
+of which one is enough both are worth nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ascribe.core.features import players_of
 from ascribe.core.model import Model
 from ascribe.core.options import Options, Patch
 from ascribe.core.perturbations import asked
-from ascribe.core.players import NO_WORDS, segments_of
+from ascribe.core.players import NO_WORDS, seated
 from ascribe.core.reference import reference_row
 
 __all__ = ["occlusion"]
@@ -34,15 +34,17 @@ CELLS = 1 << 24  # hidden or not, numbers held at a time
 def occlusion(model: Model, X: np.ndarray, options: Options, step: Callable[[], None] | None) -> Attribution:
     """Hidden columns are the baseline's. Nothing is drawn, so standard errors are 0.
 
-    Raises InputError for a window or a stride below 1, a stride above the window, or segments.
+    Raises InputError for a stride below 1 or above the window, or for windows beside segments or groups.
     """
     X = model.rows(X)
-    if options.segments is not None:
-        raise InputError("occlusion hides windows: give window= and stride=, or ask kernel_shap or lime for segments")
     if options.groups and model.layout.kind != "table":
-        raise InputError(f"groups put features of a table together: give window= for a {model.layout.kind}")
+        raise InputError(f"groups put features of a table together: give segments= for a {model.layout.kind}")
+    whole = options.groups or options.segments is not None
+    if whole and options.patch != Patch():
+        raise InputError("a window lies on columns, groups and segments are hidden as they are: give one or the other")
     names = players_of(model.names, options.groups).names if options.groups else model.names
-    answer = (_groups if options.groups else _windows)(model, X, options)
+    kind = _groups if options.groups else _windows if options.segments is None else _segments
+    answer = kind(model, X, options)
     info = Info(
         method="occlusion", game="occlusion", value="baseline", estimator=ESTIMATOR, budget=0, samples=0,
         seed=options.seed, tier=options.tier or Info.tier,
@@ -53,8 +55,6 @@ def occlusion(model: Model, X: np.ndarray, options: Options, step: Callable[[], 
 def _groups(model: Model, X: np.ndarray, options: Options) -> Callable[[int], One]:
     assert model.predict is not None
     predict, n = model.predict, X.shape[1]
-    if options.patch != Patch():
-        raise InputError("a window lies on columns, groups are hidden as they are: give one or the other")
     member = players_of(model.names, options.groups).member
     held = np.vstack([np.zeros((1, n), bool), member, np.ones((1, n), bool)])
 
@@ -66,16 +66,34 @@ def _groups(model: Model, X: np.ndarray, options: Options) -> Callable[[int], On
     return answer
 
 
+def _segments(model: Model, X: np.ndarray, options: Options) -> Callable[[int], One]:
+    assert model.predict is not None
+    predict, n, seats = model.predict, X.shape[1], seated(model, options, X)
+
+    def answer(i: int) -> One:
+        segments, x, hidden = seats[i], X[i], reference_row(model, options, X[i])
+        p = segments.p
+        if not p:
+            return NO_WORDS
+        S = np.vstack([np.ones((1, p), bool), ~np.eye(p, dtype=bool), np.zeros((1, p), bool)])
+        f = asked(predict, len(S), n, lambda at: np.where(segments.features_of(S[at]), x, hidden))
+        values = segments.spread(f[0] - f[1:-1])
+        return One(f[0], f[-1], values, np.zeros(n), owner=segments.owner, budget=len(S), estimator=ESTIMATOR)
+
+    return answer
+
+
 def _windows(model: Model, X: np.ndarray, options: Options) -> Callable[[int], One]:
     assert model.predict is not None
     predict, layout, n = model.predict, model.layout, X.shape[1]
     shape = layout.shape if layout.kind == "image" else (n,)
+    seats = seated(model, options, X) if layout.kind == "text" else {}
     boxes = _boxes(layout.kind, shape, options.patch)
     step = max(1, CELLS // n)
 
     def answer(i: int) -> One:
         x, hidden = X[i], reference_row(model, options, X[i])
-        mine = segments_of(layout, options, X, i).owner >= 0 if layout.kind == "text" else np.ones(n, bool)
+        mine = seats[i].owner >= 0 if i in seats else np.ones(n, bool)
         if not mine.any():
             return NO_WORDS
         ends = asked(predict, 2, n, lambda at: np.stack([x, np.where(mine, hidden, x)])[at])
