@@ -29,33 +29,35 @@ class Explainer:
     """What an explainer needs of a model, and the function that answers rows (b, n).
 
     `elsewhere`: what it needs of a model of images or texts, which have baselines of their own (None: the same).
-    `planned`: `options.estimator` chooses how it spends its budget.
+    `baseline`: one that is named stands in for a background. `planned`: `options.estimator` chooses how it spends its
+    budget.
     """
 
     needs: frozenset[str]
     answer: Callable[[Model, np.ndarray, Options, Step | None], Attribution]
     elsewhere: frozenset[str] | None = None
+    baseline: bool = False
     planned: bool = False
 
     def lacks(self, model: Model, options: Options | None = None) -> frozenset[str]:
-        """What of its needs the model does not offer; a baseline that is named stands in for a background."""
-        table = model.layout.kind == "table" or self.elsewhere is None
-        needs = self.needs if table else self.elsewhere
-        given = options is not None and options.baseline is not None and self.elsewhere is not None
-        return (needs or frozenset()) - model.offers - (NO_BACKGROUND if given else frozenset())
+        """What of its needs the model does not offer."""
+        needs = self.needs if model.layout.kind == "table" or self.elsewhere is None else self.elsewhere
+        if self.baseline and options is not None and options.baseline is not None:
+            needs = needs - {"background"}
+        return needs - model.offers
 
 
-NO_BACKGROUND = frozenset({"background"})
 PREDICT = frozenset({"predict"})
+REFERENCE = PREDICT | {"background"}
 
 EXPLAINERS: dict[str, Explainer] = {
     "conditional_shap": Explainer(frozenset({"predict", "conditional"}), conditional_shap, planned=True),
-    "kernel_shap": Explainer(PREDICT | NO_BACKGROUND, kernel_shap, PREDICT, planned=True),
+    "kernel_shap": Explainer(REFERENCE, kernel_shap, PREDICT, baseline=True, planned=True),
     "amortized_shap": Explainer(frozenset({"predict", "amortized"}), amortized_shap),
     "compiled_shap": Explainer(frozenset({"compiled"}), compiled_shap),
-    "permutation_shap": Explainer(PREDICT | NO_BACKGROUND, permutation_shap, PREDICT),
-    "lime": Explainer(PREDICT | NO_BACKGROUND, lime, PREDICT),
-    "occlusion": Explainer(PREDICT | NO_BACKGROUND, occlusion, PREDICT),
+    "permutation_shap": Explainer(REFERENCE, permutation_shap, PREDICT, baseline=True),
+    "lime": Explainer(REFERENCE, lime, PREDICT),
+    "occlusion": Explainer(REFERENCE, occlusion, PREDICT, baseline=True),
 }
 
 
