@@ -17,7 +17,7 @@ from ascribe.core.arrays import Float, np
 __all__ = ["lab", "superpixels"]
 
 ROUNDS = 10
-COMPACTNESS = 10.0  # units of lab lightness (0 ... 100) that a step of one spacing weighs
+COMPACTNESS = 20.0  # units of lab lightness (0 ... 100) that a step of one spacing weighs
 SMOOTH = 0.7  # pixels, before clustering
 
 
