@@ -89,7 +89,9 @@ def test_captum_agrees_on_images(window, stride):
     theirs = captum.Occlusion(forward).attribute(
         x, (3, high, wide), strides=(3, min(stride, high), min(stride, wide)), baselines=127.5
     )
-    assert ours.values == pytest.approx(theirs.numpy().transpose(0, 2, 3, 1).reshape(2, -1), abs=1e-6)  # Captum gathers in single precision
+    assert ours.values == pytest.approx(
+        theirs.numpy().transpose(0, 2, 3, 1).reshape(2, -1), abs=1e-6
+    )  # Captum gathers in single precision
 
 
 @pytest.mark.parametrize(("window", "stride"), [(1, 1), (2, 1), (3, 2)], ids=str)

@@ -63,7 +63,10 @@ def as_json(message: Any) -> Any:
     return out
 
 
-@pytest.mark.parametrize("method", ["conditional_shap", "kernel_shap"])
+PERTURBED = ["permutation_shap", "lime", "occlusion"]
+
+
+@pytest.mark.parametrize("method", ["conditional_shap", "kernel_shap", *PERTURBED])
 @pytest.mark.parametrize("options", [{}, {"estimator": "permutation", "budget": 30, "samples": 48, "seed": 7}])
 def test_both_doors_give_the_same_bits(served, method, options):
     by_rest = rest(served, method=method, request_id="same", **options)
@@ -311,7 +314,7 @@ def test_models_and_server(served):
     assert served.http.get("/v1/models").json() == {"models": [tiny.NAME]}
     card = served.http.get(f"/v1/models/{tiny.NAME}").json()
     assert (card["version"], card["unit"], card["ready"]) == (served.version, "W", True)
-    assert card["explainers"] == ["conditional_shap", "kernel_shap"]
+    assert card["explainers"] == ["conditional_shap", "kernel_shap", *PERTURBED]
     assert card["offers"] == ["background", "conditional", "predict"]
     assert [f["unit"] for f in card["features"]] == ["1", "GHz", "1/s"]
     assert (card["features"][2]["low"], card["features"][2]["high"]) == (0, None)
@@ -346,7 +349,7 @@ def test_reflection_is_a_switch(served, plain):
 
 
 def test_a_model_without_an_energy_model(plain):
-    assert plain.http.get(f"/v1/models/{tiny.NAME}").json()["explainers"] == ["kernel_shap"]
+    assert plain.http.get(f"/v1/models/{tiny.NAME}").json()["explainers"] == ["kernel_shap", *PERTURBED]
     assert rest(plain, method="kernel_shap")["game"] == "marginal"
     for path, more in (("/v1/attributions", {}), ("/v1/energy", {"observed": ["busy"]})):
         answer = plain.http.post(path, json={"feature_vector": ROWS, **more})
