@@ -54,8 +54,8 @@ def lab(image: Float[np.ndarray, "h w c"]) -> Float[np.ndarray, "h w k"]:
     """CIE L*a*b* of sRGB pixels 0 ... 255, white D65; of an image with another number of channels, its numbers scaled
     to 0 ... 100.
 
-    >>> lab(np.full((1, 1, 3), 255.0)).round(1).tolist()
-    [[[100.0, 0.0, -0.0]]]
+    >>> (lab(np.full((1, 1, 3), 255.0)).round(1) + 0.0).tolist()
+    [[[100.0, 0.0, 0.0]]]
     """
     if image.shape[2] != 3:
         return image * (100 / 255)
