@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ascribe.core.contrast import contrast
 from ascribe.core.errors import BudgetError
 from ascribe.core.explainers import Options, explain
 from ascribe.core.features import Feature
@@ -39,7 +40,8 @@ def test_a_linear_model_in_closed_form():
     assert a.values[0] == pytest.approx(wanted, abs=1e-4)
     assert a.base_value == pytest.approx(1 + 2 * mean[0] - 5 * mean[1] + 3 * SHARE[1] + 0.5 * mean[3], abs=1e-4)
     assert a.info.gaps["efficiency_gap"] < 1e-4
-    assert a.info.gaps["local_r2"] > 1 - 1e-6
+    assert a.info.gaps["local_misfit"] < 1e-6
+    assert a.fit == pytest.approx([1.0])
     assert a.stderr.max() < 1e-4
     assert (a.info.game, a.info.value, a.info.budget, a.info.samples) == ("local linear", "background", 4096, 0)
 
@@ -50,7 +52,7 @@ def test_slopes_are_local():
     mean = BACKGROUND[:, 0].mean()
     slope = a.values[0, 0] / (10 - mean)
     assert slope == pytest.approx(20.0, abs=4 * a.stderr[0, 0] / (10 - mean) + 0.05)
-    assert 0.5 < a.info.gaps["local_r2"] < 1
+    assert 0 < a.info.gaps["local_misfit"] < 0.5
     assert a.info.gaps["efficiency_gap"] > 0.1
 
 
@@ -78,6 +80,18 @@ def test_standard_errors_cover_what_another_seed_would_say(budget):
     inside = np.abs(values - truth[:, :4]) <= 1.96 * stderr
     assert 0.9 < inside.mean() < 0.99
     assert (inside.mean(axis=0) > 0.85).all()
+
+
+def test_a_difference_of_rows_keeps_each_rows_own_base():
+    one, two = (explain(model_of(rough), X[[i]], "lime", Options(budget=100)) for i in range(2))
+    both = explain(model_of(rough), X, "lime", Options(budget=100))
+    assert both.base.tolist() == [one.base_value, two.base_value]
+    assert both.base_value == pytest.approx((one.base_value + two.base_value) / 2)
+    for c in (contrast(one, two), contrast(explain(model_of(rough), X[:1], "lime", Options(budget=100)), two)):
+        assert c.base == pytest.approx(np.array([two.base_value - one.base_value]))
+    c = contrast(one, both)
+    assert c.base == pytest.approx(both.base - one.base_value)
+    assert c.stderr[1] == pytest.approx(np.hypot(one.stderr[0], two.stderr[0]))
 
 
 def test_perturbations_are_the_law_that_is_told():
@@ -112,6 +126,12 @@ def test_the_budget_and_the_target():
     a = explain(model_of(rough), X, "lime", Options(budget=50, target_stderr=1e-6))
     assert a.status.tolist() == ["above_target"] * 2
     assert "at 50 perturbations" in a.reasons[0]
+    plain = explain(model_of(rough), X, "lime")
+    wanted = float(plain.stderr.max()) / 1.7
+    more = explain(model_of(rough), X, "lime", Options(target_stderr=wanted))
+    assert more.status.tolist() == ["ok"] * 2
+    assert 4096 < more.info.budget <= 16 * 4096
+    assert more.stderr.max() <= wanted
 
 
 def test_the_model_is_asked_a_part_at_a_time():

@@ -19,6 +19,7 @@ from ascribe.core.explainers.conditional_shap import conditional_game
 from ascribe.core.features import Feature
 from ascribe.core.model import Model
 from ascribe.core.reference import reference_game
+from ascribe.core.rows_of import cut, joined
 
 from .brute import by_orders, on
 
@@ -334,6 +335,24 @@ def test_the_answer_does_not_depend_on_the_callers_array(method):
     assert np.array_equal(answer.data, X)
     whole = explain(a_model(), np.array([[2, 1, 2, 3]]), method, FEW)  # integers are numbers too
     check_efficiency(whole)
+
+
+@every_explainer
+def test_cut_into_rows_and_joined_again(method):
+    """As a server does with the rows of several callers: each row keeps its own base, and its own gaps."""
+    whole = explain(a_model(), X, method, FEW)
+    parts = [cut(whole, 0, 1), cut(whole, 1, 3), cut(whole, 3, 4)]
+    for first, part in zip((0, 1, 3), parts, strict=True):
+        alone = explain(a_model(), X[first : first + len(part)], method, FEW)
+        assert part.base == pytest.approx(alone.base, rel=1e-12)
+        assert part.base_value == pytest.approx(alone.base_value, rel=1e-12)
+        assert dict(part.info.gaps) == pytest.approx(dict(alone.info.gaps), abs=1e-6)
+        check_efficiency(part)
+    again = joined(parts)
+    assert again.base.tolist() == whole.base.tolist()
+    assert again.base_value == whole.base_value
+    assert all(same_row(again, i, whole, i) for i in range(len(X)))
+    check_efficiency(again)
 
 
 def test_permutation_shap_is_the_game_of_kernel_shap_by_random_orders():

@@ -310,6 +310,17 @@ def test_request_ids(served):
     assert len(served.stub.GetAttribution(request()).request_id) == 32
 
 
+def test_a_local_model_has_a_base_of_each_row(served):
+    rows = [{"values": [0.4, 2.0, 30.0]}, {"values": [0.9, 1.0, 5.0]}]
+    one, two = rest(served, rows, method="lime", budget=200)["attributions"]
+    alone = rest(served, rows[1:], method="lime", budget=200)
+    assert two["base_value"] == alone["base_value"] == alone["attributions"][0]["base_value"]
+    for row in (one, two):
+        left = row["prediction"] - row["base_value"] - sum(row["attribution_shares"].values())
+        assert row["base_fraction"] == pytest.approx(row["base_value"] / row["prediction"])
+        assert abs(left) <= rest(served, rows, method="lime", budget=200)["efficiency_gap"] + 1e-9
+
+
 def test_models_and_server(served):
     assert served.http.get("/v1/models").json() == {"models": [tiny.NAME]}
     card = served.http.get(f"/v1/models/{tiny.NAME}").json()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from ascribe.core.arrays import Float, np
-from ascribe.core.attribution import Attribution, Info
+from ascribe.core.attribution import Attribution, Info, based
 from ascribe.core.model import Model
 
 __all__ = ["One", "by_rows"]
@@ -17,8 +17,8 @@ NOT_FINITE = "the model gave no finite number for this row or its completions"
 @dataclass(frozen=True, eq=False)
 class One:
     """One row answered. `owner (n,)`: the player of each column, of an image or a text. `budget`: evaluations of the
-    model or coalitions, as the explainer counts. `status` other than ok says why in `reason`. `scores`: how well what
-    explains fits, where that is a question.
+    model or coalitions, as the explainer counts. `status` other than ok says why in `reason`. `fit`: R2 of a
+    local model, where one is fitted.
     """
 
     prediction: float
@@ -31,7 +31,7 @@ class One:
     estimator: str = ""
     status: str = "ok"
     reason: str = ""
-    scores: Mapping[str, float] = field(default_factory=dict)
+    fit: float = np.nan
 
 
 def by_rows(
@@ -43,11 +43,11 @@ def by_rows(
     step: Callable[[], None] | None,
 ) -> Attribution:
     """`answer` of every row that can be answered, by its number; `names`: of the columns of the answer. `info` is
-    completed with what was spent, the estimators and the efficiency gap; of each score the lowest is told.
+    completed with what was spent, the estimators and the efficiency gap; the worst fit is told.
     """
     b, p = len(X), len(names)
     values, stderr = np.full((b, p), np.nan), np.full((b, p), np.nan)
-    prediction, ess, bases = np.full(b, np.nan), np.full(b, np.nan), np.full(b, np.nan)
+    prediction, ess, bases, fit = (np.full(b, np.nan) for _ in range(4))
     status, reasons = model.check(X)
     owner = np.full(X.shape, -1)
     held: list[One] = []
@@ -61,7 +61,7 @@ def by_rows(
             status[i], reasons[i] = "not_finite", NOT_FINITE
             bases[i] = np.nan
         else:
-            values[i], stderr[i] = one.values, one.stderr
+            values[i], stderr[i], fit[i] = one.values, one.stderr, one.fit
             held.append(one)
             if status[i] == "ok":
                 status[i], reasons[i] = one.status, one.reason
@@ -69,11 +69,8 @@ def by_rows(
             owner[i], seated = one.owner, True
         if step:
             step()
-    told = bases[np.isfinite(bases)]
-    alike = bool(len(told) == 0 or (told == told[0]).all())
-    base = float(told[0] if alike else told.mean()) if len(told) else np.nan
     gap = np.abs(prediction - bases - values.sum(axis=1))
-    scores = {name: min(one.scores[name] for one in held) for name in (held[0].scores if held else ())}
+    missed = {"local_misfit": float(1 - np.nanmin(fit))} if np.isfinite(fit).any() else {}
     info = replace(
         info,
         budget=max((one.budget for one in held), default=0),
@@ -82,10 +79,11 @@ def by_rows(
         output=model.output,
         version=model.version,
         space=model.space,
-        gaps={"efficiency_gap": float(gap[np.isfinite(gap)].max(initial=0.0))} | scores,
+        gaps={"efficiency_gap": float(gap[np.isfinite(gap)].max(initial=0.0))} | missed,
     )
     layout = None if model.layout.kind == "table" else model.layout
+    base_value, own = based(bases)
     return Attribution(
-        values, base, prediction, stderr, ess, status, tuple(reasons), names, X, info, model.names,
-        layout=layout, segments=owner if seated else None, bases=None if alike else bases,
+        values, base_value, prediction, stderr, ess, status, tuple(reasons), names, X, info, model.names,
+        layout=layout, segments=owner if seated else None, bases=own, fit=fit if missed else None,
     )  # fmt: skip

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from scipy.special import stdtrit
+
 from ascribe.core.arrays import Bool, Float, np
-from ascribe.core.attribution import Attribution, Info
+from ascribe.core.attribution import Attribution, Deviations, Info
 from ascribe.core.by_rows import One, by_rows
 from ascribe.core.errors import BudgetError
 from ascribe.core.features import Players
@@ -19,7 +21,7 @@ from ascribe.core.model import Model
 from ascribe.core.options import Options
 from ascribe.core.players import NO_WORDS, Segments, seated
 from ascribe.core.reference import reference_game
-from ascribe.core.shapley import answer_row, plan_of, remark, shapley
+from ascribe.core.shapley import Row, answer_row, plan_of, remark, shapley
 
 __all__ = ["SegmentGame", "shapley_by_reference"]
 
@@ -86,8 +88,9 @@ def shapley_by_reference(
         base = float(game.values(x, np.zeros((1, segments.p), bool)).v[0])
         row = answer_row(model, game, x, _players(segments.p), base, options)
         status, reason = remark(row, options.target_stderr)
+        stderr = segments.spread(row.stderr * _wider(row))
         return One(
-            row.prediction, base, segments.spread(row.phi), segments.spread(row.stderr), row.ess, segments.owner,
+            row.prediction, base, segments.spread(row.phi), stderr, row.ess, segments.owner,
             row.budget, row.estimator, status, reason,
         )  # fmt: skip
 
@@ -102,6 +105,12 @@ def shapley_by_reference(
         tier=options.tier or Info.tier,
     )
     return by_rows(model, X, model.names, answer, info, step)
+
+
+def _wider(row: Row) -> np.ndarray:
+    """Student's t over the normal quantile: the error's parts are not kept, so its degrees of freedom are in it."""
+    parts = Deviations(row.completions[None], row.coalitions[None])
+    return np.asarray(stdtrit(np.minimum(parts.freedom()[0], 1e6), 0.975) / stdtrit(1e6, 0.975))
 
 
 def _players(p: int) -> Players:

@@ -7,12 +7,14 @@
     image, text    value_j = beta_j: what a segment or a word adds while the others come and go
 
 base is g of the background's mean, or of nothing present: each row's own. base + sum of values = g(x), which is not
-f(x): `efficiency_gap` tells by how much it is missed, `local_r2` how much of f's movement near the row g follows.
+f(x): `efficiency_gap` tells by how much it is missed, `local_misfit` how much of f's movement near the row g does
+not follow, 1 - R2; each row's R2 is the answer's `fit`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from ascribe.core.arrays import np
 from ascribe.core.attribution import Attribution, Info
@@ -29,6 +31,7 @@ from ascribe.core.reference import reference_row
 __all__ = ["lime"]
 
 TABLE_BUDGET, BUDGET = 4096, 1024
+GROWN = 16  # times as many at most, where an error is asked for and no budget is named
 LEAST = 4  # perturbations for each player, where no budget is named
 ESTIMATOR = "weighted least squares"
 
@@ -55,42 +58,41 @@ def _table(model: Model, X: np.ndarray, options: Options) -> Answers:
     assert model.predict is not None and model.background is not None
     predict, n = model.predict, X.shape[1]
     players = players_of(model.names, options.groups)
-    m, member = _budget(options, n, TABLE_BUDGET), players.member.astype(float)
-    law = Table(model.features, np.asarray(model.background, dtype=float))
+    member, law = players.member.astype(float), Table(model.features, np.asarray(model.background, dtype=float))
+    _most(options, n, TABLE_BUDGET)  # refuses before any work
 
     def answer(i: int) -> One:
-        Z, R, apart, own = law.around(X[i], m, np.random.default_rng(options.seed))
-        f = asked(predict, m, n, lambda at: Z[at])
-        if not np.isfinite(f).all():
-            return _unanswered(f[0], len(member))
-        fit = local_fit(R, f, near(apart, TABLE_WIDTH * np.sqrt(n)))
-        return _one(options, f[0], fit, member @ (fit.slopes * own), _errors(member * own, fit), m)
+        def fitted(m: int) -> Fitted:
+            Z, R, apart, own = law.around(X[i], m, np.random.default_rng(options.seed))
+            f = asked(predict, m, n, lambda at: Z[at])
+            return f[0], _fit(R, f, near(apart, TABLE_WIDTH * np.sqrt(n))), member * own
+
+        return _grown(options, n, TABLE_BUDGET, fitted)
 
     return answer, players.names, "background"
 
 
 def _segments(model: Model, X: np.ndarray, options: Options) -> Answers:
     assert model.predict is not None
-    predict, layout, seats = model.predict, model.layout, seated(model, options, X)
-    most = max((s.p for s in seats.values()), default=0)
-    _budget(options, most, BUDGET)  # refuses before any work
+    predict, kind, seats = model.predict, model.layout.kind, seated(model, options, X)
+    _most(options, max((s.p for s in seats.values()), default=0), BUDGET)  # refuses before any work
 
     def answer(i: int) -> One:
         segments, x = seats[i], X[i]
         if not segments.p:
             return NO_WORDS
         hidden = _hidden(model, options, x, segments)
-        m = _budget(options, segments.p, BUDGET)
-        S = kept(layout.kind, segments.p, m, np.random.default_rng(options.seed))
-        f = asked(predict, m, len(x), lambda at: np.where(segments.features_of(S[at]), x, hidden))
-        if not np.isfinite(f).all():
-            return _unanswered(f[0], len(x), segments)
-        fit = local_fit(S.astype(float), f, near(1 - np.sqrt(S.mean(axis=1)), WIDTH))
-        stderr = segments.spread(_errors(np.eye(segments.p), fit))
-        return _one(options, f[0], fit, segments.spread(fit.slopes), stderr, m, segments)
 
-    value = "baseline" if layout.kind == "text" or options.baseline is not None else "mean colour"
-    return answer, model.names, value
+        def fitted(m: int) -> Fitted:
+            S = kept(kind, segments.p, m, np.random.default_rng(options.seed))
+            f = asked(predict, m, len(x), lambda at: np.where(segments.features_of(S[at]), x, hidden))
+            return f[0], _fit(S.astype(float), f, near(1 - np.sqrt(S.mean(axis=1)), WIDTH)), np.eye(segments.p)
+
+        one = _grown(options, segments.p, BUDGET, fitted)
+        values, stderr = segments.spread(one.values), segments.spread(one.stderr)
+        return replace(one, values=values, stderr=stderr, owner=segments.owner)
+
+    return answer, model.names, "baseline" if kind == "text" or options.baseline is not None else "mean colour"
 
 
 def _hidden(model: Model, options: Options, x: np.ndarray, segments: Segments) -> np.ndarray:
@@ -99,33 +101,38 @@ def _hidden(model: Model, options: Options, x: np.ndarray, segments: Segments) -
     return reference_row(model, options, x)
 
 
-def _budget(options: Options, p: int, usual: int) -> int:
+Fitted = tuple[float, LocalFit | None, np.ndarray]  # f(x), the fit, and what each player makes of its slopes (p, q)
+
+
+def _grown(options: Options, p: int, usual: int, fitted: Callable[[int], Fitted]) -> One:
+    """At the budget, or at doubled ones until the error asked for is reached."""
+    target, most = options.target_stderr, _most(options, p, usual)
+    m = most if target is None else min(most, max(usual, LEAST * p))
+    while True:
+        prediction, fit, M = fitted(m)
+        if fit is None:
+            nan = np.full(len(M), np.nan)
+            return One(prediction, np.nan, nan, nan, np.nan)
+        stderr = np.sqrt(np.maximum(np.einsum("pq,qr,pr->p", M, fit.covariance, M, optimize=True), 0.0))
+        missed = target is not None and not stderr.max() <= target
+        if not missed or m >= most:
+            break
+        m = min(2 * m, most)
+    reason = f"standard error {stderr.max():.3g} at {m} perturbations" if missed else ""
+    return One(
+        prediction, fit.intercept, M @ fit.slopes, stderr, fit.ess, None, m, ESTIMATOR,
+        "above_target" if missed else "ok", reason, fit.r2,
+    )  # fmt: skip
+
+
+def _most(options: Options, p: int, usual: int) -> int:
+    """Perturbations that may be spent on one row."""
     if options.budget is None:
-        return max(usual, LEAST * p)
+        return max(usual, LEAST * p) * (1 if options.target_stderr is None else GROWN)
     if options.budget < p + 2:
         raise BudgetError(f"lime needs a budget of at least {p + 2} perturbations for {p} players: {options.budget}")
     return options.budget
 
 
-def _errors(M: np.ndarray, fit: LocalFit) -> np.ndarray:
-    """Of M (p, q) times the slopes."""
-    return np.sqrt(np.maximum(np.einsum("pq,qr,pr->p", M, fit.covariance, M, optimize=True), 0.0))
-
-
-def _one(
-    options: Options, prediction: float, fit: LocalFit, values: np.ndarray, stderr: np.ndarray, m: int,
-    segments: Segments | None = None,
-) -> One:  # fmt: skip
-    missed = options.target_stderr is not None and not stderr.max() <= options.target_stderr
-    status, reason = (
-        ("above_target", f"standard error {stderr.max():.3g} at {m} perturbations") if missed else ("ok", "")
-    )
-    return One(
-        prediction, fit.intercept, values, stderr, fit.ess, None if segments is None else segments.owner, m, ESTIMATOR,
-        status, reason, {"local_r2": fit.r2},
-    )  # fmt: skip
-
-
-def _unanswered(prediction: float, p: int, segments: Segments | None = None) -> One:
-    nan = np.full(p, np.nan)
-    return One(prediction, np.nan, nan, nan, np.nan, None if segments is None else segments.owner)
+def _fit(R: np.ndarray, f: np.ndarray, w: np.ndarray) -> LocalFit | None:
+    return local_fit(R, f, w) if np.isfinite(f).all() else None
