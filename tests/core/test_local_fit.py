@@ -48,6 +48,14 @@ def test_a_column_that_does_not_move_has_no_slope():
     assert RIDGE < 1e-5
 
 
+@pytest.mark.filterwarnings("error")
+def test_nothing_moves():
+    fit = local_fit(np.ones((20, 3)), RNG.standard_normal(20), np.ones(20))
+    assert np.abs(fit.slopes).max() < 1e-6
+    assert np.isfinite(fit.covariance).all()
+    assert fit.r2 == pytest.approx(0.0, abs=1e-9)
+
+
 def test_a_function_that_does_not_move():
     fit = local_fit(R, np.full(60, 4.0), W)
     assert fit.intercept == pytest.approx(4.0)

@@ -16,6 +16,7 @@ from ascribe.core.arrays import Float, np
 
 __all__ = ["LocalFit", "local_fit"]
 
+LEAST = 1e-9  # of that diagonal: where no column moves at all
 RIDGE = 1e-6  # of the mean diagonal: against columns that do not move; it shrinks slopes by a millionth
 
 
@@ -44,7 +45,7 @@ def local_fit(R: Float[np.ndarray, "m q"], f: Float[np.ndarray, " m"], w: Float[
     centre, mean = w @ R, float(w @ f)
     C, y = R - centre, f - mean
     A = C.T @ (w[:, None] * C)
-    A = A + RIDGE * max(float(np.trace(A)) / max(len(A), 1), np.finfo(float).tiny) * np.eye(len(A))
+    A = A + RIDGE * max(float(np.trace(A)) / max(len(A), 1), LEAST) * np.eye(len(A))
     inverse = np.linalg.inv(A)
     slopes = inverse @ (C.T @ (w * y))
     e = y - C @ slopes
