@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from scipy.special import expit, softmax
 
-from ascribe.core.arrays import Bool, Float, np
+from ascribe.core.arrays import Float, np
 from ascribe.core.trees.record import Trees
 
-__all__ = ["goes_left", "linked", "margin", "predict", "prepared"]
+__all__ = ["ZERO", "by_category", "linked", "margin", "predict", "prepared"]
 
 ZERO = 1e-35
 AT_ONCE = 1 << 18  # pointers moved together: they stay in the cache
@@ -17,22 +17,6 @@ def prepared(trees: Trees, X: np.ndarray) -> np.ndarray:
     """Rows as the trees compare them, a row for each feature (n, b): float32 numbers, or double ones."""
     with np.errstate(over="ignore"):
         return np.ascontiguousarray(np.asarray(X).T, dtype=np.float32 if trees.single else np.float64)
-
-
-def goes_left(trees: Trees, nodes: np.ndarray, Z: np.ndarray) -> Bool[np.ndarray, "m b"]:
-    """Whether each row goes left at each of `nodes (m,)`, all of them splits; `Z (n, b)` from `prepared`."""
-    z = Z[trees.feature[nodes]]
-    at = _cut(trees.threshold[nodes], trees.comparison, Z.dtype)[:, None]
-    left = z < at if trees.comparison == "<" else z <= at
-    missing = np.isnan(Z).any(axis=1)[trees.feature[nodes]]
-    assert trees.zero_missing is not None
-    for i in np.flatnonzero(missing | trees.zero_missing[nodes]):
-        node = nodes[i]
-        gone = np.isnan(z[i]) | (np.abs(z[i]) <= ZERO if trees.zero_missing[node] else False)
-        left[i, gone] = trees.missing_left[node]
-    for i in np.flatnonzero(trees.categorical[nodes]):
-        left[i] = _by_category(trees, nodes[[i]], z[i])
-    return np.asarray(left)
 
 
 def _cut(threshold: np.ndarray, comparison: str, kind: np.dtype) -> np.ndarray:
@@ -48,7 +32,7 @@ def _cut(threshold: np.ndarray, comparison: str, kind: np.dtype) -> np.ndarray:
     return np.where(near > threshold, np.nextafter(near, np.float32(-np.inf)), near)
 
 
-def _by_category(trees: Trees, node: np.ndarray, z: np.ndarray) -> np.ndarray:
+def by_category(trees: Trees, node: np.ndarray, z: np.ndarray) -> np.ndarray:
     """`node` and `z` of one shape, or that broadcast: whether category z goes left at that categorical node."""
     assert trees.category_start is not None and trees.categories is not None and trees.other_left is not None
     first, count = trees.category_start[node], np.diff(trees.category_start)[node]
@@ -94,7 +78,7 @@ def _leaves(trees: Trees, Z: np.ndarray) -> np.ndarray:
             left = np.where(trees.zero_missing[here] & (np.abs(z) <= ZERO), trees.missing_left[here], left)
         if mixed:
             split = trees.categorical[here]
-            left[split] = _by_category(trees, here[split], z[split])
+            left[split] = by_category(trees, here[split], z[split])
         node[at] = below = np.where(left, trees.left[here], trees.right[here])
         at = at[trees.left[below] >= 0]
     return node.reshape(b, t)
