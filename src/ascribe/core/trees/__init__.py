@@ -10,5 +10,9 @@ values    Shapley values and interaction values of rows
 """
 
 from ascribe.core.trees.record import LINKS, SPACES, Trees
+from ascribe.core.trees.values import Interactions, Shares, interactions, interventional, path_dependent
+from ascribe.core.trees.walk import margin, predict
 
-__all__ = ["LINKS", "SPACES", "Trees"]
+__all__ = [
+    "LINKS", "SPACES", "Interactions", "Shares", "Trees", "interactions", "interventional", "margin", "path_dependent", "predict",
+]  # fmt: skip

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from ascribe.core.arrays import np
 from ascribe.core.trees.record import Trees
-from ascribe.core.trees.walk import by_category, prepared, ZERO
+from ascribe.core.trees.walk import ZERO, by_category, prepared
 
 __all__ = ["Codes", "codes_of"]
 

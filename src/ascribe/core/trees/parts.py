@@ -73,7 +73,8 @@ def paths_of(trees: Trees) -> Paths:
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """Parts of an ensemble, tree by tree: `first (t + 1,)` part of each tree, `bits (parts,)`.
+    """Parts of an ensemble, tree by tree: `first (t + 1,)` part of each tree, `bits (parts,)`, and `entry (parts + 1,)`
+    where each part's 2^bits outcomes begin.
 
     Tests of part g are `begin[g] .. begin[g + 1] - 1`: split number `test`, the bit is set if the row goes left there
     (`goes` true) or right; `weight`: 2^bit. `splits (t + 1,)`: the first split of each tree.
@@ -87,6 +88,7 @@ class Parts:
     first: np.ndarray
     splits: np.ndarray
     bits: np.ndarray
+    entry: np.ndarray
     begin: np.ndarray
     test: np.ndarray
     goes: np.ndarray
@@ -129,7 +131,7 @@ def parts_of(trees: Trees, bits: int = BITS) -> Parts:
     place[codes.split] = np.arange(len(codes.split))
     return Parts(
         codes, np.searchsorted(roots, trees.start), np.searchsorted(codes.split, trees.start), size[roots],
-        *_tests(paths, roots, own, part_of, rank, place), *_leaves(trees, paths, roots, part_of, rank),
+        np.concatenate([[0], np.cumsum(1 << size[roots])]), *_tests(paths, roots, own, part_of, rank, place), *_leaves(trees, paths, roots, part_of, rank),
     )  # fmt: skip
 
 

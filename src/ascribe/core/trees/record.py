@@ -20,7 +20,7 @@ SPACES = ("margin", "probability")
 class Trees:
     """`t` trees of `nodes` nodes in all, over the features named, for `k` outputs.
 
-        margin[:, output[i] : output[i] + w] += value[leaf of tree i],      from `base (k,)`;      prediction = link(margin)
+        margin = base + sum over trees i of value[leaf of tree i], from column output[i];      prediction = link(margin)
 
     Nodes of tree i are `start[i] .. start[i + 1] - 1`, its root first; a child comes after its parent. A leaf has
     `left = right = feature = -1`. At a node a row goes left where
@@ -28,7 +28,7 @@ class Trees:
         NaN                  missing_left
         a number             x < threshold (or <=: `comparison`), x rounded to float32 first if `single`;
                              |x| <= 1e-35 goes as NaN does where `zero_missing`
-        a category c         categories[category_start[node] + c], if the node has that many; other numbers: `other_left`
+        a category c         categories[category_start[node] + c], if the node has that many; else `other_left`
 
     A node with categories (`category_start[node + 1] > category_start[node]`) is categorical; x is cut to an integer.
     `value (nodes, w)`: of leaves, rates and weights of trees multiplied in; w is 1, or k for leaves that hold all
@@ -89,7 +89,7 @@ class Trees:
         return np.repeat(np.arange(len(self)), np.diff(self.start))
 
     def of_output(self, output: str | int = 0) -> Trees:
-        """Only what adds to one output's margin, as trees of that output alone. Raises InputError for an unknown name."""
+        """What adds to one output's margin, as trees of that output alone. Raises InputError for an unknown name."""
         if isinstance(output, str):
             if output not in self.outputs:
                 raise InputError(f"unknown output '{output}': use one of {', '.join(self.outputs)}")
@@ -101,7 +101,27 @@ class Trees:
         if self.value.shape[1] > 1:
             value = self.value[:, [output]]
             return replace(self, value=value, base=base, outputs=outputs, link=link)
-        return _some(self, np.flatnonzero(self.output == output), base=base, outputs=outputs, link=link)
+        return self.some(
+            np.flatnonzero(self.output == output), base=base, outputs=outputs, link=link,
+            output=np.zeros(int((self.output == output).sum()), int),
+        )  # fmt: skip
+
+    def some(self, kept: np.ndarray, **changes: Any) -> Trees:
+        """Trees `kept`, by number, alone; `changes` of other fields."""
+        assert self.category_start is not None and self.categories is not None
+        sizes = np.diff(self.start)
+        node = np.flatnonzero(np.isin(self.tree, kept))
+        moved = np.full(len(self.feature) + 1, -1)  # the last stands for -1
+        moved[node] = np.arange(len(node))
+        counts = np.diff(self.category_start)[node]
+        held = np.repeat(self.category_start[node] - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
+        new: dict[str, Any] = {name: getattr(self, name)[node] for name in BY_NODE}
+        new |= {
+            "start": np.concatenate([[0], np.cumsum(sizes[kept])]), "left": moved[self.left[node]],
+            "right": moved[self.right[node]], "output": self.output[kept], "categories": self.categories[held],
+            "category_start": np.concatenate([[0], np.cumsum(counts)]),
+        }  # fmt: skip
+        return replace(self, **(new | changes))
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Plain arrays for an npz; words are arrays of text.
@@ -130,6 +150,9 @@ KINDS = {
     "missing_left": bool, "value": np.float64, "cover": np.float64, "output": np.int64, "base": np.float64,
     "zero_missing": bool, "category_start": np.int64, "categories": bool, "other_left": bool,
 }  # fmt: skip
+
+
+BY_NODE = ("feature", "threshold", "missing_left", "value", "cover", "zero_missing", "other_left")
 
 
 def _length(name: str, nodes: int) -> int:
@@ -173,20 +196,3 @@ def _check(t: Trees) -> None:
 def _need(holds: bool | np.bool_, text: str) -> None:
     if not holds:
         raise InputError(f"these arrays are no trees: {text}")
-
-
-def _some(t: Trees, kept: np.ndarray, **changes: Any) -> Trees:
-    """The trees `kept` alone, adding to output 0."""
-    assert t.category_start is not None and t.categories is not None
-    sizes = np.diff(t.start)
-    node = np.flatnonzero(np.isin(t.tree, kept))
-    moved = np.full(len(t.feature) + 1, -1)  # the last stands for -1
-    moved[node] = np.arange(len(node))
-    counts = np.diff(t.category_start)[node]
-    held = np.repeat(t.category_start[node] - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
-    same = ("feature", "threshold", "missing_left", "value", "cover", "zero_missing", "other_left")
-    return replace(
-        t, start=np.concatenate([[0], np.cumsum(sizes[kept])]), left=moved[t.left[node]], right=moved[t.right[node]],
-        output=np.zeros(len(kept), int), category_start=np.concatenate([[0], np.cumsum(counts)]),
-        categories=t.categories[held], **{name: getattr(t, name)[node] for name in same}, **changes,
-    )  # fmt: skip
