@@ -20,7 +20,7 @@ class Feature:
 
     `low`, `high`: what is physically possible (a percentage ends at 100); a value outside is an error of the row.
     `seen_low`, `seen_high`: what the training rows covered; a value outside is answered, with status `out_of_domain`.
-    All in `unit`.
+    All in `unit`. `missing`: the model was trained with missing values of it, so that NaN is answered.
     """
 
     name: str
@@ -30,10 +30,12 @@ class Feature:
     group: str = ""
     seen_low: float = -inf
     seen_high: float = inf
+    missing: bool = False
 
     def to_json(self) -> dict[str, object]:
-        """Plain values; an infinite bound is null, since JSON has no infinity."""
-        return {k: None if isinstance(v, float) and not isfinite(v) else v for k, v in asdict(self).items()}
+        """Plain values; an infinite bound is null, since JSON has no infinity; `missing` is there where it is true."""
+        held = {k: None if isinstance(v, float) and not isfinite(v) else v for k, v in asdict(self).items()}
+        return held if self.missing else {k: v for k, v in held.items() if k != "missing"}
 
     @classmethod
     def from_json(cls, record: Mapping[str, object]) -> Feature:
@@ -47,9 +49,10 @@ def _ends(features: tuple[Feature, ...]) -> Float[np.ndarray, "4 n"]:
 
 
 def out_of_bounds(features: Sequence[Feature], X: Float[np.ndarray, "b n"]) -> Bool[np.ndarray, "b n"]:
-    """Where a value is not a number or is physically impossible."""
+    """Where a value is not a number, and may not be missing, or is physically impossible."""
     low, high = _ends(tuple(features))[:2]
-    return ~np.isfinite(X) | (low > X) | (high < X)
+    may_miss = np.array([f.missing for f in features], dtype=bool)
+    return np.where(np.isnan(X), ~may_miss, ~np.isfinite(X) | (low > X) | (high < X))
 
 
 def out_of_range(features: Sequence[Feature], X: Float[np.ndarray, "b n"]) -> Bool[np.ndarray, "b n"]:

@@ -15,10 +15,11 @@ from ascribe.core.control import Control
 from ascribe.core.features import Feature
 from ascribe.core.latency import Measured
 from ascribe.core.surrogate import Surrogate
+from ascribe.core.trees import Trees
 
 __all__ = ["Model"]
 
-CAPABILITIES = ("predict", "background", "conditional", "surrogate", "amortized", "compiled")
+CAPABILITIES = ("predict", "background", "conditional", "surrogate", "amortized", "compiled", "trees")
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +32,7 @@ class Model:
     completions, surrogate and stacked answers, `share (n+1,)` how much of a stack is the completions', by number of
     observed features. `control`: what of f a polynomial can follow, taken out of completions. `amortized`: Shapley
     values in one pass. `reading`: scales of this model's own games, for the estimator `learnt`. `compiled`:
-    explanations as graphs, by tier; `tiers`: what was measured of each tier.
+    explanations as graphs, by tier; `tiers`: what was measured of each tier. `trees`: the ensemble that `predict` is, before its link.
     """
 
     features: tuple[Feature, ...]
@@ -50,6 +51,7 @@ class Model:
     amortized: Amortized | None = None
     reading: Reading | None = None
     compiled: Mapping[str, Compiled] | None = None
+    trees: Trees | None = None
     tiers: Mapping[str, Measured] = field(default_factory=dict)
 
     @property

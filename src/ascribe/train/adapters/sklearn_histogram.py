@@ -39,7 +39,9 @@ def _columns(model: Any) -> tuple[np.ndarray, dict[int, np.ndarray]]:
             numbers = np.array([-1.0])
         numbers = numbers[~np.isnan(numbers)]
         if (numbers < 0).any() or (numbers != np.trunc(numbers)).any():
-            raise InputError(f"feature {order[j]} has categories that are no whole numbers from 0: encode it as such first")
+            raise InputError(
+                f"feature {order[j]} has categories that are no whole numbers from 0: encode it as such first"
+            )
         seen[j] = numbers.astype(int)
     return order, seen
 
