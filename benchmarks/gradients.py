@@ -20,7 +20,7 @@ import torch
 from captum.attr import IntegratedGradients
 from torch import Tensor, nn
 
-from ascribe.bundle.runtime import session
+from ascribe.bundle.sessions import session
 from ascribe.train.gradients import integrated_gradients_graph
 from ascribe.train.onnx_network import from_onnx
 from benchmarks.record import keep

@@ -13,9 +13,10 @@ import numpy as np
 from ascribe.bench import floor, milliseconds
 from ascribe.bundle import archive
 from ascribe.bundle.holdout import answerable, holdout
-from ascribe.bundle.runtime import compiled, load, session
+from ascribe.bundle.runtime import compiled, load
+from ascribe.bundle.sessions import session
 from ascribe.core import tiers
-from ascribe.core.shapley import Options
+from ascribe.core.options import Options
 from ascribe.train.compile import Wanted, told
 from benchmarks.latency.bundles import bundle_of, variant
 from benchmarks.latency.peers import peers, tree_peer

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,15 +11,13 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from ascribe.bundle.archive import Bundle, open_directory
-from ascribe.core import tiers
 from ascribe.core.attribution import Attribution
 from ascribe.core.conditional import Conditional, Gaussian, Independent
 from ascribe.core.contrast import contrast
 from ascribe.core.copula import GaussianCopula
 from ascribe.core.empirical import Empirical
-from ascribe.core.energy import Energy
-from ascribe.core.errors import CapabilityError, InputError, NotFound
-from ascribe.core.explainers import Options, available
+from ascribe.core.errors import InputError
+from ascribe.core.explainers import Options
 from ascribe.core.explainers import explain as _explain
 from ascribe.core.features import Feature
 from ascribe.core.judge import MseV
@@ -28,124 +25,13 @@ from ascribe.core.judge import mse_v as _mse_v
 from ascribe.core.model import Model
 from ascribe.core.regression import Regression
 from ascribe.frames import checked, columns, matrix, named, to_frame, to_shap
+from ascribe.opened import Groups, OpenModel, frozen, timed
 from ascribe.valued import training, valued
 
 __all__ = [
     "OpenModel", "columns", "contrast", "explain", "fit_conditional", "mse_v", "open", "open_bundle", "to_frame",
     "to_shap",
 ]  # fmt: skip
-
-Groups = Mapping[str, Sequence[str]]
-
-
-@dataclass(frozen=True, eq=False)
-class OpenModel:
-    """A bundle, opened. Rows may be an array (in the order of `features`), a polars or pandas frame, or Arrow; named
-    columns are taken by name, others ignored.
-    """
-
-    model: Model
-    bundle: Bundle
-
-    @property
-    def outputs(self) -> tuple[str, ...]:
-        """What can be predicted; the first is what this model predicts."""
-        return (self.bundle.manifest.target.name, *self.bundle.parts())
-
-    def output(self, target: str | None = None) -> OpenModel:
-        """The model of one target of `outputs` (None: the first), with features, tiers and unit of its own.
-
-        Raises NotFound naming what there is, BundleError.
-        """
-        if target in (None, self.outputs[0]):
-            return self
-        from ascribe.bundle.runtime import load
-
-        parts = self.bundle.parts()
-        if target not in parts:
-            raise NotFound(f"this bundle does not predict '{target}': it predicts {', '.join(self.outputs)}")
-        return OpenModel(replace(load(parts[target]), version=self.version), parts[target])
-
-    @property
-    def features(self) -> tuple[str, ...]:
-        """Names, in order."""
-        return self.model.names
-
-    @property
-    def schema(self) -> tuple[Feature, ...]:
-        """Name, unit, bounds and training range of each feature."""
-        return self.model.features
-
-    @property
-    def offers(self) -> frozenset[str]:
-        """Capabilities."""
-        return self.model.offers
-
-    @property
-    def explainers(self) -> tuple[str, ...]:
-        """Methods that `explain` accepts for this model."""
-        return available(self.model)
-
-    @property
-    def unit(self) -> str:
-        return self.model.unit
-
-    @property
-    def version(self) -> str:
-        return self.model.version
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Predictions (rows,) in `unit`; NaN for a row with a missing value."""
-        rows = matrix(X, self.features)[0]
-        assert self.model.predict is not None
-        found = np.asarray(self.model.predict(rows), dtype=float)
-        return np.where(np.isnan(rows).any(axis=1), np.nan, found)
-
-    def explain(
-        self,
-        X: Any,
-        method: str = "conditional_shap",
-        budget: int | None = None,
-        samples: int = 32,
-        seed: int = 0,
-        estimator: str = "auto",
-        groups: Groups | None = None,
-        step: Callable[[], None] | None = None,
-        value: str = "auto",
-        target_stderr: float | None = None,
-        tier: str | None = None,
-        max_latency_ms: float | None = None,
-    ) -> Attribution:
-        """Attributions of rows: `budget` coalitions (None: by the number of players), `samples` completions each.
-        `value` and `target_stderr`: see `ascribe.explain`; "auto" is the value that training judged best.
-
-        `tier`: fast, balanced, accurate or exact instead of a method; `max_latency_ms`: the most accurate tier that
-        was measured to answer so many rows in that time. With `target_stderr` and nothing else chosen, the cheapest
-        tier whose every standard error is below it answers.
-
-        Raises InputError, BudgetError, CapabilityError; a bad row is a status, not an error.
-        """
-        options = Options(estimator, budget, samples, seed, _frozen(groups), value, target_stderr)
-        rows = matrix(X, self.features)[0]
-        return _timed(lambda: tiers.explain(self.model, rows, method, options, tier, max_latency_ms, step))
-
-    @property
-    def tiers(self) -> tuple[str, ...]:
-        """Tiers that `explain` accepts for this model, fastest first."""
-        return tiers.offered(self.model)
-
-    def energy(self, X: Any, S: Any) -> Energy:
-        """g, log q, means and variances of rows (b, n) under coalitions S (m, n), True = observed.
-
-        Raises CapabilityError if the model has no energy model.
-        """
-        ask = getattr(self.model.conditional, "energy", None)
-        if ask is None:
-            raise CapabilityError("this model was bundled without an energy model: train it with `ascribe train`")
-        rows, coalitions = matrix(X, self.features)[0], np.atleast_2d(np.asarray(S, dtype=bool))
-        if coalitions.shape[1] != len(self.features):
-            raise InputError(f"coalitions must be (m, {len(self.features)}), got {coalitions.shape}")
-        return ask(rows, coalitions)
 
 
 def open(path_or_uri: str | Path, verify_key: str | Path | None = None) -> OpenModel:
@@ -209,13 +95,13 @@ def explain(
         if held is not None and held.shape[1] != rows.shape[1]:
             raise InputError(f"{what} has {held.shape[1]} columns, X has {rows.shape[1]}")
     asked = checked(predict)
-    options = Options(estimator, budget, samples, seed, _frozen(groups), value, target_stderr)
+    options = Options(estimator, budget, samples, seed, frozen(groups), value, target_stderr)
     base = None if reference is None else float(asked(reference).mean())
     model = Model(tuple(Feature(name) for name in names), asked, reference, conditional, base)
     if conditional is None:
-        return _timed(lambda: _explain(model, rows, "kernel_shap", options, step))
+        return timed(lambda: _explain(model, rows, "kernel_shap", options, step))
     whole = valued(model, options)
-    return _timed(lambda: _explain(whole, rows, "conditional_shap", options, step))
+    return timed(lambda: _explain(whole, rows, "conditional_shap", options, step))
 
 
 def mse_v(
@@ -265,13 +151,3 @@ LAWS: dict[str, Callable[[np.ndarray], Conditional]] = {  # independent points: 
     "empirical": Empirical.fit,
     "independent": Independent,
 }
-
-
-def _timed(ask: Callable[[], Attribution]) -> Attribution:
-    begin = time.perf_counter()
-    a = ask()
-    return replace(a, info=replace(a.info, timings={"explain": (time.perf_counter() - begin) * 1e3}))
-
-
-def _frozen(groups: Groups | None) -> dict[str, tuple[str, ...]] | None:
-    return None if groups is None else {name: tuple(members) for name, members in groups.items()}

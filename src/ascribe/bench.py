@@ -21,7 +21,8 @@ from ascribe.bundle.archive import Bundle
 from ascribe.bundle.holdout import answerable
 from ascribe.bundle.latency import BATCHES, timed
 from ascribe.bundle.manifest import Tier
-from ascribe.bundle.runtime import compiled, session
+from ascribe.bundle.runtime import compiled
+from ascribe.bundle.sessions import session
 from ascribe.console import err, out
 from ascribe.core.errors import InputError
 from ascribe.core.tiers import TIERS

@@ -10,10 +10,11 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 
-from ascribe.bundle import runtime
+from ascribe.bundle import runtime, sessions
 from ascribe.bundle.archive import Bundle, entry, open_directory, write
 from ascribe.bundle.manifest import Conditional, Manifest
-from ascribe.bundle.runtime import graph_predict, load, session
+from ascribe.bundle.runtime import graph_predict, load
+from ascribe.bundle.sessions import session
 from ascribe.core.errors import AscribeError, BundleError, TamperedError
 from ascribe.core.explainers import Options, available, explain
 
@@ -66,7 +67,7 @@ def test_no_parser_sees_bytes_before_their_hash_was_verified(tmp_path, monkeypat
         assert kwargs == {"allow_pickle": False}
         return read(io.BytesIO(file.getvalue()), *args, **kwargs)
 
-    monkeypatch.setattr(runtime.ort, "InferenceSession", spy_session)
+    monkeypatch.setattr(sessions.ort, "InferenceSession", spy_session)
     monkeypatch.setattr(runtime.np, "load", spy_load)
     with pytest.raises(TamperedError, match=f"{name} of .* is not what its manifest says"):
         load(bundle)
@@ -160,7 +161,7 @@ def test_sessions_do_not_grow_with_batches_that_vary():
 
 
 def test_sessions_take_the_cores_that_there_are(monkeypatch):
-    monkeypatch.setattr(runtime, "cores", lambda: 5)
+    monkeypatch.setattr(sessions, "cores", lambda: 5)
     assert session(predict_graph(World()), "here").get_session_options().intra_op_num_threads == 5
 
 
@@ -197,14 +198,14 @@ def test_cores_are_the_least_of_affinity_and_quota(monkeypatch, affinity, quota,
                 raise FileNotFoundError
             return quota
 
-    monkeypatch.setattr(runtime, "Path", Fake)
-    monkeypatch.setattr(runtime.os, "sched_getaffinity", lambda _: set(range(affinity)))
-    runtime.cores.cache_clear()
+    monkeypatch.setattr(sessions, "Path", Fake)
+    monkeypatch.setattr(sessions.os, "sched_getaffinity", lambda _: set(range(affinity)))
+    sessions.cores.cache_clear()
     try:
-        assert runtime.cores() == wanted
+        assert sessions.cores() == wanted
     finally:
         monkeypatch.undo()
-        runtime.cores.cache_clear()
+        sessions.cores.cache_clear()
 
 
 # the surrogate and the one-pass explainer

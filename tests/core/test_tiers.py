@@ -16,7 +16,7 @@ from ascribe.core.errors import BudgetError, CapabilityError, InputError
 from ascribe.core.features import Feature
 from ascribe.core.latency import Measured
 from ascribe.core.model import Model
-from ascribe.core.shapley import Options
+from ascribe.core.options import Options
 from ascribe.core.tiers import ACCURATE_BUDGET, ACCURATE_SAMPLES, TIERS, explain, offered, wished, within
 
 CENTRE = 3.0

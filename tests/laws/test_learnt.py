@@ -19,8 +19,9 @@ from ascribe.core.errors import CapabilityError
 from ascribe.core.estimators import ESTIMATORS, make_plan
 from ascribe.core.features import Feature, players_of
 from ascribe.core.model import Model
+from ascribe.core.options import Options
 from ascribe.core.plan import Plan
-from ascribe.core.shapley import LEARNT, Options, plan_of
+from ascribe.core.shapley import LEARNT, plan_of
 
 from .brute import by_orders, on, rough, smooth
 

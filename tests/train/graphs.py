@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper, parser
 
-from ascribe.bundle.runtime import session
+from ascribe.bundle.sessions import session
 from ascribe.core.mixture import Mixture
 from ascribe.train.compiled.sheet import Sheet
 

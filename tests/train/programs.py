@@ -7,15 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from ascribe.bundle.runtime import graph_predict, session, surrogate
+from ascribe.bundle.runtime import graph_predict, surrogate
+from ascribe.bundle.sessions import session
 from ascribe.core.control import Control
 from ascribe.core.energy import EmShap
 from ascribe.core.explainers.conditional_shap import conditional_game
 from ascribe.core.factor_mixture import FactorMixture
 from ascribe.core.features import Feature, players_of
 from ascribe.core.model import Model
+from ascribe.core.options import Options
 from ascribe.core.scaling import Scores, fit_scores
-from ascribe.core.shapley import Options, plan_of, shapley
+from ascribe.core.shapley import plan_of, shapley
 from ascribe.train.compiled.law import AnyProposal, FixedMixture
 from ascribe.train.compiled.program import Program, written
 from ascribe.train.compiled.values import Drawn

@@ -13,11 +13,12 @@ import onnxruntime as ort
 import pytest
 from onnx import helper, numpy_helper
 
-from ascribe.bundle import runtime
+from ascribe.bundle import runtime, sessions
 from ascribe.bundle.archive import Bundle, entry, open_directory, pack, unpack, write
 from ascribe.bundle.holdout import holdout
 from ascribe.bundle.manifest import digest
-from ascribe.bundle.runtime import compiled, load, session
+from ascribe.bundle.runtime import compiled, load
+from ascribe.bundle.sessions import session
 from ascribe.core.adjusted.learnt import Reading
 from ascribe.core.errors import BudgetError, BundleError, CapabilityError, InputError, TamperedError
 from ascribe.core.explainers import Options, explain
@@ -390,7 +391,7 @@ def test_a_byte_changed_is_seen_before_the_compiled_graph_is_opened(tmp_path, na
 
 def test_loading_opens_no_compiled_graph_until_it_is_asked(eleven, monkeypatch):
     opened = []
-    held = runtime.session
+    held = sessions.session
     monkeypatch.setattr(
         runtime, "session", lambda graph, *rest, **more: opened.append(len(graph)) or held(graph, *rest, **more)
     )

@@ -7,7 +7,7 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
-from ascribe.bundle.runtime import session
+from ascribe.bundle.sessions import session
 from ascribe.core.errors import BundleError
 from ascribe.train.compiled.sheet import Sheet
 from ascribe.train.export import OPSET

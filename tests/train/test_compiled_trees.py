@@ -10,7 +10,7 @@ import pytest
 import xgboost
 from onnx import TensorProto, helper
 
-from ascribe.bundle.runtime import session
+from ascribe.bundle.sessions import session
 from ascribe.train.compiled import check
 from ascribe.train.compiled.check import parity
 from ascribe.train.export_trees import booster_to_onnx

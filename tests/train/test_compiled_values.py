@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import pytest
 
-from ascribe.bundle.runtime import session
+from ascribe.bundle.sessions import session
 from ascribe.core.adjusted.learnt import Reading
 from ascribe.core.control import Control
 from ascribe.core.features import players_of

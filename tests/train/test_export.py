@@ -13,7 +13,8 @@ import xgboost
 from torch import nn
 
 from ascribe.bundle import runtime
-from ascribe.bundle.runtime import graph_predict, session
+from ascribe.bundle.runtime import graph_predict
+from ascribe.bundle.sessions import session
 from ascribe.core.errors import BundleError
 from ascribe.train import export
 from ascribe.train.conditional import _conditional_files

@@ -8,7 +8,7 @@ import torch
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 
-from ascribe.bundle.runtime import session
+from ascribe.bundle.sessions import session
 from ascribe.train.export import to_onnx
 from ascribe.train.factor_mixture import (
     FLOOR,

@@ -13,7 +13,7 @@ from captum.attr import IntegratedGradients
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from ascribe.bundle.runtime import session
+from ascribe.bundle.sessions import session
 from ascribe.core.errors import CapabilityError, InputError
 from ascribe.core.quadrature import RULES, quadrature
 from ascribe.train.gradient_operators import OPERATORS

@@ -18,7 +18,7 @@ import numpy as np
 from ascribe.bundle.gate_compare import Said
 from ascribe.core import tiers
 from ascribe.core.model import Model
-from ascribe.core.shapley import Options
+from ascribe.core.options import Options
 
 __all__ = ["SLOWER", "Pace", "paces", "told"]
 

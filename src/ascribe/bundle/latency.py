@@ -16,12 +16,13 @@ import numpy as np
 from ascribe.bundle.archive import PART, Bundle, entry, open_directory, write, write_manifest
 from ascribe.bundle.holdout import answerable
 from ascribe.bundle.manifest import Manifest, Tier
-from ascribe.bundle.runtime import cores, load
+from ascribe.bundle.runtime import load
+from ascribe.bundle.sessions import cores
 from ascribe.core import tiers
 from ascribe.core.arrays import evenly
 from ascribe.core.latency import Measured
 from ascribe.core.model import Model
-from ascribe.core.shapley import Options
+from ascribe.core.options import Options
 from ascribe.core.tiers import TIERS
 
 __all__ = ["BATCHES", "measure", "refreshed", "timed"]

@@ -15,6 +15,7 @@ __all__ = [
     "Amortized",
     "Conditional",
     "FileEntry",
+    "Layout",
     "Lineage",
     "Manifest",
     "Reading",
@@ -24,6 +25,9 @@ __all__ = [
 ]
 
 FORMAT = 1
+LATER = (
+    "amortized", "reading", "tiers", "machine", "labels", "outputs", "spaces", "layout", "preparation", "origin",
+)  # fmt: skip
 
 
 class FileEntry(msgspec.Struct, frozen=True):
@@ -96,6 +100,14 @@ class Tier(msgspec.Struct, frozen=True):
     latency_ms: dict[str, float] = {}
 
 
+class Layout(msgspec.Struct, frozen=True):
+    """What the columns of a row are, where they are no table's (`core.layout`); the words of a text have a role."""
+
+    kind: str
+    shape: list[int]
+    padding: int = 0
+
+
 class Lineage(msgspec.Struct, frozen=True):
     """Where the bundle comes from. `source`: of a lake, its version and that of its feature definitions."""
 
@@ -109,9 +121,14 @@ class Lineage(msgspec.Struct, frozen=True):
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """`roles` maps predict, proposal, energy, mixture, scores, background, holdout, control, surrogate, amortized, the
-    graphs of `tiers` and `part:<target>` (the manifest of another target's bundle) to file names; `files` holds their
-    hashes. `machine`: where latencies were measured. `labels`: what the model is for, such as a class of nodes.
+    """`roles` maps predict, proposal, energy, mixture, scores, background, holdout, control, surrogate, amortized,
+    gradient, embed, layers, attention, trees, words, the graphs of `tiers` and `part:<target>` (the manifest of another
+    target's bundle) to file names; `files` holds their hashes. `machine`: where latencies were measured. `labels`: what
+    the model is for, such as a class of nodes.
+
+    `outputs`: what `predict` gives a number for, in each of `spaces` (margin, probability), where it is more than the
+    target; `target.name` is the one explained unless asked, empty: the class predicted. `preparation`: from a file or a
+    sentence to a row (`bundle.preparation`). `origin`: of an adopted model, its format, file and library.
 
     `base_value`: mean of f over the training rows, in the target's unit. `example`: a row and its stored answer, asked
     again before a version is served. `scaling`: the statistics of the training part that the graphs hold.
@@ -135,6 +152,11 @@ class Manifest(msgspec.Struct, frozen=True):
     tiers: dict[str, Tier] = {}
     machine: str = ""
     labels: dict[str, str] = {}
+    outputs: list[str] = []
+    spaces: list[str] = []
+    layout: Layout | None = None
+    preparation: dict[str, Any] = {}
+    origin: dict[str, Any] = {}
 
     @property
     def feature_list(self) -> tuple[Feature, ...]:
@@ -151,7 +173,7 @@ class Manifest(msgspec.Struct, frozen=True):
         written are left out where they hold their defaults: an older bundle keeps its version.
         """
         held = msgspec.to_builtins(self)
-        for name in ("amortized", "reading", "tiers", "machine", "labels"):
+        for name in LATER:
             if not getattr(self, name):
                 del held[name]
         if not self.lineage.source:

@@ -1,20 +1,18 @@
-"""ONNX Runtime, opened here and nowhere else: from a bundle to a Model."""
+"""From a bundle to a Model."""
 
 from __future__ import annotations
 
 import io
-import os
 import threading
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
-import onnxruntime as ort
 
 from ascribe.bundle.archive import Bundle
+from ascribe.bundle.networks import Network, of_outputs
+from ascribe.bundle.sessions import cores, session, workers
 from ascribe.core.adjusted.learnt import Reading
 from ascribe.core.amortized import Amortized
 from ascribe.core.compiled import Compiled
@@ -23,61 +21,18 @@ from ascribe.core.control import Control
 from ascribe.core.energy import EmShap
 from ascribe.core.errors import BundleError
 from ascribe.core.latency import Measured
+from ascribe.core.layout import KINDS, Layout
 from ascribe.core.mixture import Mixture
 from ascribe.core.model import Model
 from ascribe.core.scaling import Scores
 from ascribe.core.stack import VALUES
 from ascribe.core.surrogate import Surrogate
 
-__all__ = ["amortized", "compiled", "cores", "emshap", "graph_predict", "load", "session", "surrogate"]
+__all__ = ["amortized", "compiled", "emshap", "example", "graph_predict", "load", "surrogate"]
 
 ROWS_AT_ONCE = 1 << 16  # bounds the activations of one call
 ONE_PASS_ROWS = 64  # of the one-pass graph that are worth a thread
 COALITIONS_AT_ONCE = 1 << 11  # of the surrogate: its activations stay in the cache
-
-
-@lru_cache(maxsize=1)
-def cores() -> int:
-    """Threads that this process may really use: the least of affinity and cgroup quota, at least 1."""
-    count = len(os.sched_getaffinity(0))
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-        if quota != "max":
-            count = min(count, int(quota) // int(period))
-    except (OSError, ValueError):
-        pass
-    return max(1, count)
-
-
-@lru_cache(maxsize=1)
-def _workers() -> ThreadPoolExecutor:
-    """Threads that a batch's rows are shared out to."""
-    return ThreadPoolExecutor(cores(), "rows")
-
-
-def session(
-    graph: bytes, origin: str, threads: int | None = None, beside: Mapping[str, bytes] | None = None
-) -> ort.InferenceSession:
-    """One session per graph and process; `run` releases the GIL. `beside`: files that the graph's weights lie in.
-
-    Threads follow the container, not the machine; no spinning; arena on and memory pattern off, since batches vary
-    (the other way round grows without bound).
-    """
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads or cores()
-    options.inter_op_num_threads = 1
-    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
-    options.enable_mem_pattern = False
-    options.log_severity_level = 3
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    if beside:
-        options.add_external_initializers_from_files_in_memory(
-            list(beside), list(beside.values()), [len(raw) for raw in beside.values()]
-        )
-    try:
-        return ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-    except Exception as exc:  # onnxruntime's exceptions share no base class
-        raise BundleError(f"{origin} holds a graph that ONNX Runtime refuses ({str(exc).splitlines()[0]})") from exc
 
 
 def graph_predict(graph: bytes, origin: str) -> Callable[[np.ndarray], np.ndarray]:
@@ -164,7 +119,7 @@ def compiled(bundle: Bundle, name: str, threads: int | None = None) -> Compiled:
         ask = opened()
         if len(parts) == 1:
             return dict(zip(names, ask(names, {"x": X}), strict=True))
-        found = list(_workers().map(lambda part: ask(names, {"x": part}), parts))
+        found = list(workers().map(lambda part: ask(names, {"x": part}), parts))
         return {name: np.concatenate(held) for name, held in zip(names, zip(*found, strict=True), strict=True)}
 
     return Compiled(
@@ -197,34 +152,14 @@ def load(bundle: Bundle) -> Model:
     Raises BundleError (TamperedError) if anything is not what the manifest says.
     """
     manifest, origin = bundle.manifest, bundle.origin
-    predict = graph_predict(bundle.read("predict"), origin)
     background = _array(bundle, "background", "background") if bundle.has("background") else None
-    conditional: Conditional | None = None
-    if manifest.conditional is not None:
-        if background is None:
-            raise BundleError(f"{origin} has a conditional but no background rows")
-        conditional = emshap(
-            bundle.read("proposal"),
-            bundle.read("energy") if bundle.has("energy") else None,
-            Scores(_array(bundle, "scores", "table")),
-            manifest.conditional.rank,
-            background,
-            manifest.conditional.weighting,
-            origin,
-        )
     features = manifest.feature_list
     _check_value(bundle, len(features))
-    x, stored = manifest.example.get("x", []), manifest.example.get("prediction", [])
-    if len(x) != len(features) or len(stored) != 1:
-        raise BundleError(f"{origin} stores no whole example to be asked again: train it again")
-    found = predict(np.array([x]))
-    if not np.allclose(found, stored, rtol=1e-4, atol=1e-4):
-        raise BundleError(f"{origin} predicts {found[0]:g} for its stored example, not {stored[0]:g}: do not serve it")
-    return Model(
+    model = Model(
         features=features,
-        predict=predict,
+        layout=_layout(bundle, len(features)),
         background=background,
-        conditional=conditional,
+        conditional=_conditional(bundle, background),
         surrogate=_surrogate(bundle),
         value=manifest.conditional.value if manifest.conditional is not None else "completions",
         share=np.array(manifest.conditional.share) if manifest.conditional and manifest.conditional.share else None,
@@ -240,6 +175,65 @@ def load(bundle: Bundle) -> Model:
         unit=manifest.target.unit,
         output=manifest.target.name,
         version=manifest.version(),
+    )
+    if manifest.outputs:
+        model = of_outputs(bundle, model)
+    else:
+        predict = graph_predict(bundle.read("predict"), origin)
+        model = replace(model, predict=predict, **Network(bundle).fields())
+    _ask_example(bundle, model)
+    return model
+
+
+def example(bundle: Bundle) -> np.ndarray:
+    """The row (1, n) whose answer the manifest stores: its own, or the first of the background where rows are long."""
+    x = bundle.manifest.example.get("x", [])
+    if not x and bundle.has("background"):
+        return np.asarray(_array(bundle, "background", "background")[:1], dtype=float)
+    return np.array([x], dtype=float)
+
+
+def _ask_example(bundle: Bundle, model: Model) -> None:
+    """Raises BundleError where the answer is not the one stored."""
+    x, stored = example(bundle), np.array(bundle.manifest.example.get("prediction", []), dtype=float)
+    if x.shape != (1, len(model.names)) or len(stored) != max(1, len(model.outputs)):
+        raise BundleError(f"{bundle.origin} stores no whole example to be asked again: train it again")
+    ask = model.scores or model.predict
+    assert ask is not None
+    found = np.asarray(ask(x)).reshape(-1)
+    if not np.allclose(found, stored, rtol=1e-4, atol=1e-4):
+        k = int(np.argmax(np.abs(found - stored)))
+        raise BundleError(
+            f"{bundle.origin} predicts {found[k]:g} for its stored example, not {stored[k]:g}: do not serve it"
+        )
+
+
+def _layout(bundle: Bundle, n: int) -> Layout:
+    told = bundle.manifest.layout
+    if told is None:
+        return Layout("table", (n,))
+    if told.kind not in KINDS or any(size < 1 for size in told.shape):
+        raise BundleError(f"{bundle.origin} has rows of an unknown kind ({told.kind} {told.shape}): import it again")
+    words: tuple[str, ...] = ()
+    if bundle.has("words"):
+        words = tuple(bundle.read("words").decode().split("\n"))
+    return Layout(told.kind, tuple(told.shape), told.padding, words)
+
+
+def _conditional(bundle: Bundle, background: np.ndarray | None) -> Conditional | None:
+    told = bundle.manifest.conditional
+    if told is None:
+        return None
+    if background is None:
+        raise BundleError(f"{bundle.origin} has a conditional but no background rows")
+    return emshap(
+        bundle.read("proposal"),
+        bundle.read("energy") if bundle.has("energy") else None,
+        Scores(_array(bundle, "scores", "table")),
+        told.rank,
+        background,
+        told.weighting,
+        bundle.origin,
     )
 
 

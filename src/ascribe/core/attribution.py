@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from scipy.stats import t as student
 
 from ascribe.core.arrays import Float, np
+from ascribe.core.layout import Layout
 
 __all__ = ["STATUS", "Attribution", "Deviations", "Info"]
 
@@ -23,7 +24,9 @@ STATUS = {
 
 @dataclass(frozen=True)
 class Info:
-    """How an attribution came about. `gaps` are in the output's unit, `timings` in milliseconds."""
+    """How an attribution came about. `gaps` are in the output's unit, `timings` in milliseconds. `space`: margin or
+    probability where a classifier is explained, empty where the output is a quantity in `unit`.
+    """
 
     method: str
     game: str
@@ -36,6 +39,7 @@ class Info:
     unit: str = ""
     output: str = "prediction"
     version: str = ""
+    space: str = ""
     gaps: Mapping[str, float] = field(default_factory=dict)
     timings: Mapping[str, float] = field(default_factory=dict)
 
@@ -74,7 +78,9 @@ class Attribution:
     `stderr` joins the noise of completions and of the choice of coalitions; the misfit of the model of p(x) is not in
     it. `ess (b,)`: smallest effective number of completions over the coalitions (infinite where none are drawn).
     `status`: see `STATUS`; rows that could not be answered hold NaN and say why in `reasons`. `data (b, n)`: the rows
-    explained, in natural units, columns `columns`. `deviations`: the standard error's parts, for `contrast`.
+    explained, in natural units, columns `columns`. `deviations`: the standard error's parts, for `contrast`. `layout`:
+    what the columns are, where they are no table's. `segments (b, n)`: the number of the player that each column was
+    part of, where pixels or words were put together.
     """
 
     values: Float[np.ndarray, "b p"]
@@ -89,6 +95,8 @@ class Attribution:
     info: Info
     columns: tuple[str, ...] = ()
     deviations: Deviations | None = None
+    layout: Layout | None = None
+    segments: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.values)

@@ -20,7 +20,8 @@ class Feature:
 
     `low`, `high`: what is physically possible (a percentage ends at 100); a value outside is an error of the row.
     `seen_low`, `seen_high`: what the training rows covered; a value outside is answered, with status `out_of_domain`.
-    All in `unit`. `missing`: the model was trained with missing values of it, so that NaN is answered.
+    All in `unit`. `missing`: NaN is a value like others, as trees take it. `categories`: the texts that the numbers 0,
+    1, ... stand for.
     """
 
     name: str
@@ -31,28 +32,36 @@ class Feature:
     seen_low: float = -inf
     seen_high: float = inf
     missing: bool = False
+    categories: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, object]:
-        """Plain values; an infinite bound is null, since JSON has no infinity; `missing` is there where it is true."""
+        """Plain values; an infinite bound is null, since JSON has no infinity. What only some features have is left
+        out where they have it not: an older description keeps its bytes.
+        """
         held = {k: None if isinstance(v, float) and not isfinite(v) else v for k, v in asdict(self).items()}
-        return held if self.missing else {k: v for k, v in held.items() if k != "missing"}
+        return {k: v for k, v in held.items() if v or k not in ("missing", "categories")}
 
     @classmethod
     def from_json(cls, record: Mapping[str, object]) -> Feature:
-        return cls(**{k: v for k, v in record.items() if v is not None})  # type: ignore[arg-type]
+        held = {k: tuple(v) if isinstance(v, list) else v for k, v in record.items() if v is not None}
+        return cls(**held)  # type: ignore[arg-type]
 
 
 @lru_cache(maxsize=32)  # asked for every call
 def _ends(features: tuple[Feature, ...]) -> Float[np.ndarray, "4 n"]:
     """low, high, seen_low, seen_high."""
-    return np.array([(f.low, f.high, f.seen_low, f.seen_high) for f in features]).T
+    return np.array([(f.low, f.high, f.seen_low, f.seen_high) for f in features]).reshape(-1, 4).T
+
+
+@lru_cache(maxsize=32)
+def _missing(features: tuple[Feature, ...]) -> Bool[np.ndarray, " n"]:
+    return np.array([f.missing for f in features], dtype=bool)
 
 
 def out_of_bounds(features: Sequence[Feature], X: Float[np.ndarray, "b n"]) -> Bool[np.ndarray, "b n"]:
-    """Where a value is not a number, and may not be missing, or is physically impossible."""
+    """Where a value is not a number or is physically impossible."""
     low, high = _ends(tuple(features))[:2]
-    may_miss = np.array([f.missing for f in features], dtype=bool)
-    return np.where(np.isnan(X), ~may_miss, ~np.isfinite(X) | (low > X) | (high < X))
+    return ~(np.isfinite(X) | (np.isnan(X) & _missing(tuple(features)))) | (low > X) | (high < X)
 
 
 def out_of_range(features: Sequence[Feature], X: Float[np.ndarray, "b n"]) -> Bool[np.ndarray, "b n"]:

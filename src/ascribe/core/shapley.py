@@ -15,40 +15,18 @@ from ascribe.core.adjusted import MOST, read
 from ascribe.core.adjusted.learnt import learnt
 from ascribe.core.arrays import np
 from ascribe.core.attribution import Attribution, Deviations, Info
-from ascribe.core.errors import CapabilityError, InputError
+from ascribe.core.errors import CapabilityError
 from ascribe.core.estimators import make_plan
-from ascribe.core.features import Players, as_rows, check_rows, players_of
+from ascribe.core.features import Players, players_of
 from ascribe.core.games import Game
 from ascribe.core.model import Model
+from ascribe.core.options import Options
 from ascribe.core.plan import Plan
 
-__all__ = ["LEARNT", "MOST_BUDGET", "MOST_SAMPLES", "Options", "plan_of", "shapley"]
+__all__ = ["LEARNT", "MOST_BUDGET", "MOST_SAMPLES", "plan_of", "shapley"]
 
 LEARNT = "learnt"
 FIRST_BUDGET, MOST_BUDGET, MOST_SAMPLES = 256, MOST, 4096  # of the search for a standard error
-
-
-@dataclass(frozen=True)
-class Options:
-    """What a caller may choose. `budget` coalitions (None: by the number of players), `samples` completions each.
-
-    `value`: completions, surrogate, stacked, or auto (as the model was judged). `target_stderr`, in the output's unit:
-    coalitions and completions are doubled, whichever errs more, until no player's standard error is above it; `budget`
-    is then the most coalitions spent. `tier`: the name that the answer bears, and the graph of a compiled one.
-    """
-
-    estimator: str = "auto"
-    budget: int | None = None
-    samples: int = 64
-    seed: int = 0
-    groups: Mapping[str, tuple[str, ...]] | None = None
-    value: str = "auto"
-    target_stderr: float | None = None
-    tier: str = ""
-
-    def __post_init__(self) -> None:
-        if self.target_stderr is not None and not self.target_stderr > 0:
-            raise InputError(f"target_stderr is a positive number in the output's unit, not {self.target_stderr}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,13 +52,13 @@ def shapley(
     model: Model, game: Game, X: np.ndarray, method: str, options: Options, step: Callable[[], None] | None = None
 ) -> Attribution:
     """Shapley values of every row that can be answered; the others hold NaN, a status and a reason."""
-    X = as_rows(model.features, X)
+    X = model.rows(X)
     players = players_of(model.names, options.groups)
     plan_of(model, players, options, options.budget)  # refuses before any work
     b, p = len(X), len(players.names)
     values, stderr = np.full((b, p), np.nan), np.full((b, p), np.nan)
     prediction, ess = np.full(b, np.nan), np.full(b, np.nan)
-    status, reasons = check_rows(model.features, X)
+    status, reasons = model.check(X)
     base = game.base_value
     found: dict[int, _Row] = {}
     for i in np.flatnonzero(status != "invalid").tolist():

@@ -17,7 +17,7 @@ from ascribe.core.attribution import Attribution
 from ascribe.core.errors import BudgetError, CapabilityError, InputError
 from ascribe.core.estimators import MAX_EXACT_PLAYERS
 from ascribe.core.model import Model
-from ascribe.core.shapley import Options
+from ascribe.core.options import Options
 
 __all__ = ["ACCURATE_BUDGET", "TIERS", "explain", "offered", "wished", "within"]
 

@@ -17,7 +17,7 @@ import grpc
 import uvicorn
 
 from ascribe.bundle.registry import Registry
-from ascribe.bundle.runtime import cores
+from ascribe.bundle.sessions import cores
 from ascribe.core.errors import InputError, ServiceError
 from ascribe.serve import auth, memory, oip_rpc, porch_grpc, porch_http, rest, rpc, tls
 from ascribe.serve.address import Address, bind, parse, probe

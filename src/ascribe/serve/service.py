@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Any, TypeVar
 
-from ascribe.bundle.runtime import cores
+from ascribe.bundle.sessions import cores
 from ascribe.core.errors import InputError, NotFound
 from ascribe.core.explainers import Options
 from ascribe.core.model import Model

@@ -8,9 +8,8 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from ascribe.bundle.archive import Bundle
 from ascribe.bundle.registry import Event, Registry, split_model
-from ascribe.bundle.runtime import load
+from ascribe.bundle.runtime import example, load
 from ascribe.core.errors import InputError, NotFound
 from ascribe.core.model import Model
 from ascribe.core.words import listed
@@ -63,13 +62,9 @@ def fetch(registry: Registry, name: str, channel: str, event: Event) -> Lease:
     bundle = registry.fetch(name, event.version, event.sha256)
     parts = bundle.parts()
     models = {output: load(part) for output, part in parts.items()}
-    examples = {output: _example(part) for output, part in parts.items()}
+    examples = {output: example(part) for output, part in parts.items()}
     labels = dict(bundle.manifest.labels)
-    return Lease(name, channel, event.version, event.sha256, load(bundle), _example(bundle), models, examples, labels)
-
-
-def _example(bundle: Bundle) -> np.ndarray:
-    return np.array([bundle.manifest.example["x"]])
+    return Lease(name, channel, event.version, event.sha256, load(bundle), example(bundle), models, examples, labels)
 
 
 def now() -> str:

@@ -31,7 +31,8 @@ from ascribe.core.explainers.conditional_shap import conditional_game
 from ascribe.core.factor_mixture import FactorMixture
 from ascribe.core.features import players_of
 from ascribe.core.model import Model
-from ascribe.core.shapley import LEARNT, Options, plan_of
+from ascribe.core.options import Options
+from ascribe.core.shapley import LEARNT, plan_of
 from ascribe.train.compiled.check import parity
 from ascribe.train.compiled.choice import Wanted, chosen_law, chosen_size, chosen_value
 from ascribe.train.compiled.law import AnyProposal, FixedMixture, Law

@@ -13,7 +13,7 @@ import onnx
 import torch
 from torch import nn
 
-from ascribe.bundle.runtime import session
+from ascribe.bundle.sessions import session
 from ascribe.core.errors import BundleError
 
 __all__ = ["OPSET", "check_parity", "finish", "quiet", "to_onnx"]

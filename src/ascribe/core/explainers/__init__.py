@@ -15,7 +15,7 @@ from ascribe.core.explainers.kernel_shap import kernel_shap
 from ascribe.core.explainers.tree_shap import tree_shap
 from ascribe.core.explainers.tree_shap_interventional import tree_shap_interventional
 from ascribe.core.model import Model
-from ascribe.core.shapley import Options
+from ascribe.core.options import Options
 
 __all__ = ["EXPLAINERS", "Explainer", "Options", "available", "explain"]
 
@@ -59,7 +59,7 @@ def explain(
     """
     if method not in EXPLAINERS:
         raise InputError(f"unknown method '{method}': use one of {', '.join(EXPLAINERS)}")
-    explainer = EXPLAINERS[method]
+    model, explainer = model.settled(model.rows(X)), EXPLAINERS[method]
     if missing := explainer.needs - model.offers:
         can = ", ".join(available(model)) or "none"
         raise CapabilityError(

@@ -12,9 +12,8 @@ from ascribe.core.amortized import efficient, in_chunks
 from ascribe.core.arrays import np
 from ascribe.core.attribution import Attribution, Info
 from ascribe.core.errors import InputError
-from ascribe.core.features import as_rows, check_rows
 from ascribe.core.model import Model
-from ascribe.core.shapley import Options
+from ascribe.core.options import Options
 
 __all__ = ["amortized_shap"]
 
@@ -24,13 +23,13 @@ def amortized_shap(model: Model, X: np.ndarray, options: Options, step: Callable
     single features are what was learnt.
     """
     assert model.predict is not None and model.amortized is not None
-    X = as_rows(model.features, X)
+    X = model.rows(X)
     b, n = X.shape
     if options.groups:
         raise InputError("amortized_shap learnt single features: ask conditional_shap for groups")
     held = model.amortized
     values, prediction = np.full((b, n), np.nan), np.full(b, np.nan)
-    status, reasons = check_rows(model.features, X)
+    status, reasons = model.check(X)
     at = np.flatnonzero(status != "invalid")
     if len(at):
         prediction[at] = in_chunks(model.predict, X[at])

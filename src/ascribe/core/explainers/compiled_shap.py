@@ -12,10 +12,9 @@ from ascribe.core.arrays import np
 from ascribe.core.attribution import Attribution, Info
 from ascribe.core.compiled import in_blocks
 from ascribe.core.errors import CapabilityError, InputError
-from ascribe.core.features import as_rows, check_rows
 from ascribe.core.games import FALLBACK
 from ascribe.core.model import Model
-from ascribe.core.shapley import Options
+from ascribe.core.options import Options
 
 __all__ = ["compiled_shap"]
 
@@ -28,7 +27,7 @@ def compiled_shap(model: Model, X: np.ndarray, options: Options, step: Callable[
     graph.
     """
     assert model.compiled is not None
-    X = as_rows(model.features, X)
+    X = model.rows(X)
     b, n = X.shape
     if options.groups:
         raise InputError("a compiled explanation has single features: ask tier 'accurate' for groups")
@@ -38,7 +37,7 @@ def compiled_shap(model: Model, X: np.ndarray, options: Options, step: Callable[
     held = model.compiled[tier]
     values, stderr = np.full((b, n), np.nan), np.full((b, n), np.nan)
     prediction, ess = np.full(b, np.nan), np.full(b, np.nan)
-    status, reasons = check_rows(model.features, X)
+    status, reasons = model.check(X)
     at = np.flatnonzero(status != "invalid")
     if len(at):
         found = in_blocks(held.run, X[at].astype(np.float32))

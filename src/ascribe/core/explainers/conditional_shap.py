@@ -12,7 +12,8 @@ from ascribe.core.attribution import Attribution
 from ascribe.core.errors import CapabilityError, InputError
 from ascribe.core.games import ConditionalGame
 from ascribe.core.model import Model
-from ascribe.core.shapley import Options, shapley
+from ascribe.core.options import Options
+from ascribe.core.shapley import shapley
 from ascribe.core.stack import VALUES
 
 __all__ = ["conditional_game", "conditional_shap"]

@@ -12,7 +12,8 @@ from ascribe.core.arrays import np
 from ascribe.core.attribution import Attribution
 from ascribe.core.games import MarginalGame
 from ascribe.core.model import Model
-from ascribe.core.shapley import Options, shapley
+from ascribe.core.options import Options
+from ascribe.core.shapley import shapley
 
 __all__ = ["kernel_shap", "marginal_game"]
 

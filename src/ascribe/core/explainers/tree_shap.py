@@ -1,4 +1,4 @@
-"""TreeSHAP, path-dependent: exact Shapley values of the game that the trees' own cover defines; no background is needed.
+"""TreeSHAP, path-dependent: exact values of the game that the trees' own cover defines; no background.
 
 v(S) follows both branches, weighted by cover, at every split on a feature outside S: what xgboost's `pred_contribs` and
 LightGBM's `pred_contrib` answer. The values are of the margin: log-odds of a classifier.
@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 from ascribe.core.arrays import np
 from ascribe.core.attribution import Attribution
 from ascribe.core.model import Model
-from ascribe.core.shapley import Options
+from ascribe.core.options import Options
 from ascribe.core.trees.answering import attributed, kept
 from ascribe.core.trees.values import Shares, path_dependent
 

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 from ascribe.core.arrays import np
 from ascribe.core.attribution import Attribution
 from ascribe.core.model import Model
-from ascribe.core.shapley import Options
+from ascribe.core.options import Options
 from ascribe.core.trees.answering import attributed, kept
 from ascribe.core.trees.values import Shares, interventional
 

@@ -8,9 +8,8 @@ from weakref import WeakKeyDictionary
 from ascribe.core.arrays import np
 from ascribe.core.attribution import Attribution, Info
 from ascribe.core.errors import InputError
-from ascribe.core.features import as_rows, check_rows
 from ascribe.core.model import Model
-from ascribe.core.shapley import Options
+from ascribe.core.options import Options
 from ascribe.core.trees.record import Trees
 from ascribe.core.trees.values import Shares
 from ascribe.core.trees.walk import margin
@@ -31,14 +30,18 @@ def attributed(
 ) -> Attribution:
     """Exact values of the margin: of what the trees sum to, before a link. `prediction` and `base_value` are margins.
 
-    Estimator, value, budget, samples and target of `options` have no say. Raises InputError for a wrong shape, or groups.
+    Estimator, value, budget, samples and target of `options` have no say. Raises InputError for a wrong shape, groups,
+    or a model that is asked in the space of probabilities where trees sum to margins.
     """
-    X = as_rows(model.features, X)
+    X = model.rows(X)
     b, n = X.shape
     if options.groups:
         raise InputError(f"{method} answers single features: ask kernel_shap or conditional_shap for groups")
+    link = shares.trees.link
+    if model.space == "probability" and link != "identity":
+        raise InputError(f"{method} explains margins: choose space 'margin', or ask kernel_shap")
     values, stderr, prediction = np.full((b, n), np.nan), np.full((b, n), np.nan), np.full(b, np.nan)
-    status, reasons = check_rows(model.features, X)
+    status, reasons = model.check(X)
     at = np.flatnonzero(status != "invalid")
     values[at], stderr[at], prediction[at] = shares(X[at]), 0.0, margin(shares.trees, X[at])[:, 0]
     if step:
@@ -54,9 +57,10 @@ def attributed(
         samples=0 if shares.background is None else len(shares.background),
         seed=options.seed,
         tier="exact",
-        unit=model.unit if shares.trees.link == "identity" else MARGINS[shares.trees.link],
+        unit=MARGINS.get(link, model.unit),
         output=model.output,
         version=model.version,
+        space=model.space or ("margin" if link in MARGINS else ""),
         gaps={"efficiency_gap": float(gap.max(initial=0.0))},
     )
     return Attribution(
@@ -73,10 +77,10 @@ def kept(store: WeakKeyDictionary[Model, Shares], model: Model, made: Made) -> S
     outputs and the model names none of them.
     """
     assert model.trees is not None
-    if len(model.trees.features) != len(model.features):
-        raise InputError(f"the trees have {len(model.trees.features)} features, the model {len(model.features)}")
     found = store.get(model)
     if found is None:
-        only = len(model.trees.outputs) == 1
-        store[model] = found = made(model.trees if only else model.trees.of_output(model.output))
+        trees, n = model.trees, len(model.names)
+        if len(trees.features) != n:
+            raise InputError(f"the trees have {len(trees.features)} features, the model {n}: read the model again")
+        store[model] = found = made(trees if len(trees.outputs) == 1 else trees.of_output(model.output))
     return found

@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 from onnx.utils import Extractor
 
-from ascribe.bundle.runtime import session
+from ascribe.bundle.sessions import session
 from ascribe.core.errors import BundleError
 
 __all__ = ["Cut", "cut"]

@@ -12,11 +12,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ascribe.bundle.runtime import session
+from ascribe.bundle.sessions import session
 from ascribe.core.energy import Drawn, EmShap
 from ascribe.core.explainers.conditional_shap import conditional_game
 from ascribe.core.model import Model
-from ascribe.core.shapley import Options, shapley
+from ascribe.core.options import Options
+from ascribe.core.shapley import shapley
 
 __all__ = ["Parity", "parity"]
 

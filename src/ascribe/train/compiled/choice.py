@@ -14,7 +14,7 @@ from ascribe.core.explainers.conditional_shap import conditional_game
 from ascribe.core.factor_mixture import FactorMixture
 from ascribe.core.judge import game_error
 from ascribe.core.model import Model
-from ascribe.core.shapley import Options
+from ascribe.core.options import Options
 from ascribe.core.stack import VALUES
 from ascribe.core.tiers import ACCURATE_BUDGET, ACCURATE_SAMPLES
 

@@ -27,7 +27,7 @@ from ascribe.core.drifted import Drift, Shift, Thresholds, shifts, verdict
 from ascribe.core.errors import InputError, RegistryError, SchemaError
 from ascribe.core.features import out_of_bounds
 from ascribe.core.model import Model
-from ascribe.core.shapley import Options
+from ascribe.core.options import Options
 from ascribe.core.words import listed
 from ascribe.train.runs.snapshot import GROUP, TARGET, TIME
 

@@ -1,0 +1,151 @@
+"""Graphs of a network or of a classifier, by the output that is explained. Tensor names: `docs/onnx.md`.
+
+    predict     x (b, n)                     -> margin (b, k), probability (b, k): one of them, or both
+    gradient    z (b, d), x, weight (b, w)   -> value (b,), gradient (b, d)      value = sum_j weight_j output_j
+    embed       x                            -> point (b, d)                     where words are embedded; else z = x
+    layers      x, weight                    -> maps:NAME, slope:NAME (b, c, h, w)
+    attention   x                            -> weights:NAME (b, heads, q, k)
+
+`weight` chooses an output: its columns are those of all margins, then of all probabilities, as far as there are any; a
+model of one output has none. All numbers are float32; rows are flat and in natural units (pixels 0 ... 255, word
+numbers). A graph is opened once, whatever output is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from ascribe.bundle.archive import Bundle
+from ascribe.bundle.sessions import session
+from ascribe.core.errors import BundleError
+from ascribe.core.gradient import Gradient
+from ascribe.core.inside import Attention, Layers, Maps
+from ascribe.core.model import PREDICTED, Model
+
+__all__ = ["Graph", "Network", "of_outputs"]
+
+NUMBERS_AT_ONCE = 1 << 24  # of the rows of one call
+SPACES = ("margin", "probability")
+MAPS, SLOPE, WEIGHTS = "maps:", "slope:", "weights:"
+
+
+class Graph:
+    """An opened graph. Raises BundleError where it lacks one of the outputs `wanted`."""
+
+    def __init__(self, graph: bytes, origin: str, wanted: Sequence[str] = ()) -> None:
+        self._session = session(graph, origin)
+        self.outputs = [o.name for o in self._session.get_outputs()]
+        self._inputs = {i.name for i in self._session.get_inputs()}
+        if missing := [name for name in wanted if name not in self.outputs]:
+            raise BundleError(f"a graph of {origin} has no output '{missing[0]}': import or train the model again")
+
+    def __call__(self, outputs: Sequence[str], **inputs: np.ndarray | None) -> list[np.ndarray]:
+        """Outputs as float64 for the rows of `inputs`, in parts that fit; what the graph does not take is left out."""
+        given = {name: held for name, held in inputs.items() if name in self._inputs and held is not None}
+        rows, width = max(held.shape for held in given.values())
+        step = max(1, NUMBERS_AT_ONCE // max(1, width))
+        parts = [
+            self._session.run(list(outputs), {k: v[at : at + step].astype(np.float32) for k, v in given.items()})
+            for at in range(0, max(1, rows), step)
+        ]
+        return [np.concatenate(found).astype(float) for found in zip(*parts, strict=True)]
+
+
+@dataclass(frozen=True)
+class _Outputs:
+    """What a classifier gives: `names` in each of `spaces`."""
+
+    names: tuple[str, ...]
+    spaces: tuple[str, ...]
+
+    def weight(self, output: str, space: str) -> np.ndarray:
+        """(w,): one at the output's column."""
+        held = np.zeros(len(self.names) * len(self.spaces), np.float32)
+        held[self.spaces.index(space) * len(self.names) + self.names.index(output)] = 1
+        return held
+
+
+class Network:
+    """What a bundle holds of a network's inside."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._extra = int(bundle.manifest.origin.get("extra", 0))
+
+        def opened(role: str, *wanted: str) -> Graph | None:
+            return Graph(bundle.read(role), bundle.origin, wanted) if bundle.has(role) else None
+
+        self._gradient = opened("gradient", "value", "gradient")
+        self._embed = opened("embed", "point")
+        self._layers, self._attention = opened("layers"), opened("attention")
+
+    def fields(self, weight: np.ndarray | None = None) -> dict[str, Any]:
+        """As fields of a Model; slopes are those of the output that `weight (w,)` chooses."""
+        found = {
+            "gradient": self._gradient and _gradient(self._gradient, self._embed, weight),
+            "layers": self._layers and _layers(self._layers, weight),
+            "attention": self._attention and _attention(self._attention, self._extra),
+        }
+        return {name: held for name, held in found.items() if held is not None}
+
+
+def of_outputs(bundle: Bundle, model: Model) -> Model:
+    """A classifier's model of its manifest's target in the first space; `choose` gives the other outputs and spaces.
+
+    Raises BundleError where the manifest and the graphs disagree.
+    """
+    told, origin = bundle.manifest, bundle.origin
+    held = _Outputs(tuple(told.outputs), tuple(told.spaces))
+    if not held.spaces or not set(held.spaces) <= set(SPACES) or len(set(held.names)) < len(held.names):
+        raise BundleError(f"{origin} names its outputs twice, or no space of them: import the model again")
+    if told.target.name not in (PREDICTED, *held.names):
+        raise BundleError(f"{origin} explains '{told.target.name}', which is none of its outputs: import it again")
+    graph, network = Graph(bundle.read("predict"), origin, held.spaces), Network(bundle)
+
+    @lru_cache(maxsize=64)
+    def select(output: str, space: str) -> Model:
+        at = None if output == PREDICTED else held.names.index(output)
+
+        def scores(X: np.ndarray) -> np.ndarray:
+            return graph([space], x=X)[0]
+
+        def predict(X: np.ndarray) -> np.ndarray:
+            return scores(X).max(axis=1) if at is None else scores(X)[:, at]
+
+        weight = held.weight(held.names[at or 0], space)  # of no class yet: what it offers counts
+        return replace(
+            model, outputs=held.names, spaces=held.spaces, output=output, space=space, select=select, base_value=None,
+            scores=scores, predict=predict, **network.fields(weight),
+        )  # fmt: skip
+
+    return select(told.target.name, held.spaces[0])
+
+
+def _gradient(graph: Graph, embed: Graph | None, weight: np.ndarray | None) -> Gradient:
+    def slope(Z: np.ndarray, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        f, g = graph(["value", "gradient"], z=Z, x=X, weight=_each(weight, len(Z)))
+        return f.reshape(-1), g.reshape(len(g), -1)
+
+    return Gradient(slope, None if embed is None else lambda X: embed(["point"], x=X)[0])
+
+
+def _layers(graph: Graph, weight: np.ndarray | None) -> Layers:
+    names = tuple(name.removeprefix(MAPS) for name in graph.outputs if name.startswith(MAPS))
+
+    def at(X: np.ndarray, name: str) -> Maps:
+        return Maps(*graph([MAPS + name, SLOPE + name], x=X, weight=_each(weight, len(X))))
+
+    return Layers(names, at)
+
+
+def _attention(graph: Graph, extra: int) -> Attention:
+    names = [name for name in graph.outputs if name.startswith(WEIGHTS)]
+    return Attention(lambda X: graph(names, x=X), tuple(name.removeprefix(WEIGHTS) for name in names), extra)
+
+
+def _each(weight: np.ndarray | None, rows: int) -> np.ndarray | None:
+    return None if weight is None else np.broadcast_to(weight, (rows, len(weight)))
