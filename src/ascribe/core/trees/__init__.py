@@ -14,5 +14,6 @@ from ascribe.core.trees.values import Interactions, Shares, interactions, interv
 from ascribe.core.trees.walk import margin, predict
 
 __all__ = [
-    "LINKS", "SPACES", "Interactions", "Shares", "Trees", "interactions", "interventional", "margin", "path_dependent", "predict",
+    "LINKS", "SPACES", "Interactions", "Shares", "Trees", "interactions", "interventional", "margin", "path_dependent",
+    "predict",
 ]  # fmt: skip

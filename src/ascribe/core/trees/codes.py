@@ -19,8 +19,8 @@ __all__ = ["Codes", "codes_of"]
 
 @dataclass(frozen=True, eq=False)
 class Codes:
-    """`thresholds`: of each feature, rising. `line (splits,)`, `cut (splits,)`: what each split reads and compares with;
-    `split (splits,)`: its node.
+    """`thresholds`: of each feature, rising. By split: its node `split`, the `line` that it reads and the `cut` that it
+    compares with; `by_set`: it goes by category.
     """
 
     trees: Trees
@@ -28,7 +28,7 @@ class Codes:
     thresholds: tuple[np.ndarray, ...]
     line: np.ndarray
     cut: np.ndarray
-    sorted: np.ndarray
+    by_set: np.ndarray
 
     def of(self, X: np.ndarray) -> np.ndarray:
         """Codes of rows `X (b, n)`: (lines, b); line = feature + n (missing goes left) + 2 n (zero is missing)."""
@@ -36,9 +36,8 @@ class Codes:
         n, kind = len(Z), self.cut.dtype
         lines = 4 if self.trees.zero_missing is not None and self.trees.zero_missing.any() else 2
         codes = np.empty((lines * n, Z.shape[1]), kind)
-        side = "right" if self.trees.comparison == "<" else "left"
         for j, (z, at) in enumerate(zip(Z, self.thresholds, strict=True)):
-            found = np.searchsorted(at, z, side).astype(kind)
+            found = np.searchsorted(at, z, "right" if self.trees.comparison == "<" else "left").astype(kind)
             for zero in range(lines // 2):
                 gone = np.isnan(z) | (np.abs(z) <= ZERO) if zero else np.isnan(z)
                 codes[2 * zero * n + j] = np.where(gone, np.iinfo(kind).max, found)
@@ -48,7 +47,7 @@ class Codes:
     def lefts(self, codes: np.ndarray, X: np.ndarray, first: int, last: int) -> np.ndarray:
         """Whether rows go left at splits `first .. last - 1` (splits, b); `codes` of the rows `X`."""
         left = codes[self.line[first:last]] < self.cut[first:last, None]
-        for i in np.flatnonzero(self.sorted[first:last]).tolist():
+        for i in np.flatnonzero(self.by_set[first:last]).tolist():
             node = self.split[first + i]
             left[i] = by_category(self.trees, node[None], prepared(self.trees, X[:, [self.trees.feature[node]]])[0])
         return np.asarray(left)

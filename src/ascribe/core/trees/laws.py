@@ -2,7 +2,7 @@
 
 A leaf of value c with features j = 1..D is a game of its own:
 
-    v(S) = c E_r prod_j (a_j if j in S else r_j),        a_j, r_j in {0, 1}: do the row and the background meet j's tests
+    v(S) = c E_r prod_j (a_j if j in S else r_j),     a_j, r_j in {0, 1}: do the row and the background meet j's tests
 
 Interventional, the law of r is counted over background rows; path-dependent, its r_j are independent with the ratios of
 cover on the way as means. Either is a vector p over the 2^D patterns of failing features. The values are integrals of

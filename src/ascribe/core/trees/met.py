@@ -1,4 +1,4 @@
-"""Interventional Shapley values of deep trees: at each leaf, every pattern of rows meets every pattern of the background.
+"""Interventional Shapley values of deep trees: at each leaf, patterns of rows meet patterns of the background.
 
 Rows and background rows are told apart, at a leaf of D features, only by which of them fail. Of a row that fails B and
 a background row that fails A, the leaf is worth c where A is taken from the row and B is not, so that

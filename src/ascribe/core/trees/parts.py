@@ -131,7 +131,8 @@ def parts_of(trees: Trees, bits: int = BITS) -> Parts:
     place[codes.split] = np.arange(len(codes.split))
     return Parts(
         codes, np.searchsorted(roots, trees.start), np.searchsorted(codes.split, trees.start), size[roots],
-        np.concatenate([[0], np.cumsum(1 << size[roots])]), *_tests(paths, roots, own, part_of, rank, place), *_leaves(trees, paths, roots, part_of, rank),
+        np.concatenate([[0], np.cumsum(1 << size[roots])]), *_tests(paths, roots, own, part_of, rank, place),
+        *_leaves(trees, paths, roots, part_of, rank),
     )  # fmt: skip
 
 

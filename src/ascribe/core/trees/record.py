@@ -142,7 +142,7 @@ class Trees:
         held = {name: arrays[name] for name in names}
         words = {name: tuple(held.pop(name).tolist()) for name in ("features", "outputs")}
         single = {name: held.pop(name).item() for name in ("comparison", "single", "link", "space")}
-        return cls(**held, **words, **single)
+        return cls(**held, **words, **single)  # type: ignore[arg-type]
 
 
 KINDS = {

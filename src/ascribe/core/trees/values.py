@@ -33,7 +33,9 @@ Share = Callable[[Callable[[np.ndarray], np.ndarray], Iterable[np.ndarray]], Ite
 
 @dataclass(frozen=True, eq=False)
 class _Block:
-    """Trees tabled together: `columns` of features or pairs, features `used`, `cells` of their table if kept, `law` of the background."""
+    """Trees tabled together: `columns` of features or pairs, of the features `used`; `cells`: their table, if it is
+    kept; `law`: of the background, by outcome of parts.
+    """
 
     parts: Parts
     value: np.ndarray

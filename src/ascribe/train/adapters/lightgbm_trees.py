@@ -1,5 +1,7 @@
 """LightGBM -> `Trees`, from the text of a model: no LightGBM is needed to read one.
 
+Leaves of random forests are averaged, as LightGBM's predictions are; its raw scores and `pred_contrib` are their sums.
+
 LightGBM goes left where x <= threshold in double precision, and where a node's set holds the category. Missing values:
 taken for 0 at nodes of type none, sent with the zeros at nodes of type zero, sent on their own at nodes of type nan.
 `cover` is the number of rows, as its `pred_contrib` weighs branches.
@@ -34,12 +36,12 @@ def lightgbm_trees(model: Any) -> Trees:
     Raises InputError for linear leaves, objectives without a link known here, and text that is no model.
     """
     head, blocks = _blocks(model if isinstance(model, str) else _text(model))
-    each, k = int(head["num_tree_per_iteration"]), int(head["num_tree_per_iteration"])
-    link = _link(head.get("objective", "custom"))
+    each = k = int(head["num_tree_per_iteration"])  # one tree for each output in turn
     share = each / len(blocks) if "average_output" in head and blocks else 1.0
     parts = [_part(block, i % each, share) for i, block in enumerate(blocks)]
     return joined(
-        parts, features=tuple(head["feature_names"].split()), base=np.zeros(k), comparison="<=", single=False, link=link,
+        parts, features=tuple(head["feature_names"].split()), base=np.zeros(k), comparison="<=", single=False,
+        link=_link(head.get("objective", "custom")),
         outputs=("prediction",) if k == 1 else tuple(f"class {i}" for i in range(k)),
     )  # fmt: skip
 

@@ -39,7 +39,9 @@ def _columns(model: Any) -> tuple[np.ndarray, dict[int, np.ndarray]]:
             numbers = np.array([-1.0])
         numbers = numbers[~np.isnan(numbers)]
         if (numbers < 0).any() or (numbers != np.trunc(numbers)).any():
-            raise InputError(f"feature {order[j]} has categories that are no whole numbers from 0: encode it as such first")
+            raise InputError(
+                f"feature {order[j]} has categories that are no whole numbers from 0: encode it as such first"
+            )
         seen[j] = numbers.astype(int)
     return order, seen
 
@@ -58,6 +60,7 @@ def _part(tree: Any, order: np.ndarray, seen: dict[int, np.ndarray], output: int
         sets[i][categories] = bits[: len(categories)]
     left, right = (np.where(leaf, -1, nodes[side].astype(int)) for side in ("left", "right"))
     return Part(
-        np.where(leaf, -1, order[nodes["feature_idx"]]), np.where(leaf | by_set, 0.0, nodes["num_threshold"]), left, right,
-        missing_left, nodes["value"][:, None].astype(float), nodes["count"].astype(float), output, sets, missing_left,
+        np.where(leaf, -1, order[nodes["feature_idx"]]), np.where(leaf | by_set, 0.0, nodes["num_threshold"]),
+        left, right, missing_left, nodes["value"][:, None].astype(float), nodes["count"].astype(float), output, sets,
+        missing_left,
     )  # fmt: skip

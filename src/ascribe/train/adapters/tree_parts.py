@@ -15,8 +15,8 @@ __all__ = ["Part", "joined"]
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """One tree: arrays by node, root 0, children numbered within the tree and -1 at leaves; in any order, and with nodes
-    that nothing leads to. `sets`: at categorical nodes, whether category c goes left, c = 0, 1, ...
+    """One tree: arrays by node, root 0, children numbered within the tree and -1 at leaves; in any order, maybe with
+    nodes that nothing leads to. `sets`: at categorical nodes, whether category c goes left, c = 0, 1, ...
     """
 
     feature: np.ndarray

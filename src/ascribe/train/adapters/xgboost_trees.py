@@ -1,8 +1,8 @@
 """xgboost -> `Trees`: boosters of trees (gbtree, dart), with categorical splits, missing values and several classes.
 
 xgboost goes left where x < threshold in float32; a category goes right if the node's set holds it; what no set could
-hold goes left. `cover` is the sum of hessians, as its `pred_contribs` weighs branches. `base_score` is kept by xgboost as a
-prediction and used as a margin.
+hold goes left. `cover` is the sum of hessians, as its `pred_contribs` weighs branches. xgboost keeps `base_score` as a
+prediction and uses it as a margin.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LINK = {
 
 
 def xgboost_trees(model: Any) -> Trees:
-    """A `Booster`, or a fitted `XGBRegressor`, `XGBClassifier` or `XGBRanker` (up to its best iteration, as it predicts).
+    """A `Booster`, or a fitted `XGBRegressor`, `XGBClassifier` or `XGBRanker` (to its best iteration).
 
     Raises InputError for linear boosters, leaves that hold several outputs, and objectives without a link known here.
     """
