@@ -7,8 +7,8 @@
     attention   x                            -> weights:NAME (b, heads, q, k)
 
 `weight` chooses an output: its columns are those of all margins, then of all probabilities, as far as there are any; a
-model of one output has none. All numbers are float32, or double where a graph takes that; rows are flat and in natural units (pixels 0 ... 255, word
-numbers). A graph is opened once, whatever output is asked for.
+model of one output has none. Numbers are float32, or double where a graph takes that; rows are flat and in natural units
+(pixels 0 ... 255, word numbers). A graph is opened once, whatever output is asked for.
 
 Trees that no graph can say (sets of categories) are asked themselves, where there is no `predict`.
 """
@@ -31,7 +31,7 @@ from ascribe.core.model import PREDICTED, Model
 from ascribe.core.trees import margin
 from ascribe.core.trees import predict as of_trees
 
-__all__ = ["Graph", "Network", "of_one", "of_outputs"]
+__all__ = ["Graph", "Network", "of_outputs"]
 
 NUMBERS_AT_ONCE = 1 << 24  # of the rows of one call
 SPACES = ("margin", "probability")
@@ -128,18 +128,6 @@ def of_outputs(bundle: Bundle, model: Model) -> Model:
         )  # fmt: skip
 
     return select(told.target.name, held.spaces[0])
-
-
-def of_one(bundle: Bundle, model: Model) -> Model:
-    """The model of a bundle with one output, from its graph or from its trees."""
-    if not bundle.has("predict"):
-        trees = model.trees
-        if trees is None or len(trees.outputs) != 1:
-            raise BundleError(f"{bundle.origin} holds nothing that predicts: import or train the model again")
-        return replace(model, predict=lambda X: of_trees(trees, X)[:, 0])
-    graph = Graph(bundle.read("predict"), bundle.origin, ["prediction"])
-    fields = Network(bundle).fields()
-    return replace(model, predict=lambda X: graph(["prediction"], x=X)[0].reshape(-1), **fields)
 
 
 def _asked(bundle: Bundle, model: Model, held: _Outputs) -> Callable[[str, np.ndarray], np.ndarray]:

@@ -1,9 +1,9 @@
 """From a file or a sentence to a row: what the manifest's `preparation` says.
 
-image    {"resize": r}                                          the shorter side becomes r pixels (bilinear), the middle
-                                                                height x width is cut out, colours become RGB or grey
-text     {"start": word, "unknown": word, "pattern": regex}     lower case; the words that the pattern finds, after
-                                                                `start`, numbered; cut at the length, filled with padding
+image    {"resize": r}                                         the shorter side becomes r pixels (bilinear), the
+                                                               middle height x width is cut out, colours RGB or grey
+text     {"start": word, "unknown": word, "pattern": regex}    lower case; the words that the pattern finds, after
+                                                               `start`, numbered; cut at the length, padded
 
 Numbers stay what they are: pixels 0 ... 255 and word numbers. Scaling is inside the graphs.
 """
