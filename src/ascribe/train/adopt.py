@@ -26,6 +26,7 @@ from ascribe.train.adapters.adopted import Adopted, Asked
 from ascribe.train.adopted_rows import held_rows, kept_rows, labelled_rows, scored
 from ascribe.train.background import ranged
 from ascribe.train.conditional import npz
+from ascribe.train.insides import insides
 from ascribe.train.parity import same
 from ascribe.train.units import describe, read_units
 from ascribe.train.watch import Watcher
@@ -81,6 +82,12 @@ def adopt(options: AdoptOptions, watch: Watcher | None = None) -> Report:
     parity = _compared(found, X[at], told)
     name = _explained(found, asked)
     files = _files(found, X[at])
+    step(0.6, "gradients, maps and attention")
+    if found.graph is not None and found.trees is None:
+        more, notes = insides(found.graph, found.spaces, found.layout, X[at])
+        files |= more
+        for text in notes:
+            watch.note(text)
     holdout, why = labelled_rows(asked, X, good, found.outputs) if found.layout.kind == "table" else (None, "")
     if why:
         watch.note(why)

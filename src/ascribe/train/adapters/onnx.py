@@ -6,6 +6,7 @@ that, margins. Where a file only gives what a last Softmax or Sigmoid makes, its
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from ascribe.train.flat_rows import fed, flat_graph
 
 __all__ = ["of_model", "read"]
 
+Library = Callable[[Mapping[str, np.ndarray]], Mapping[str, np.ndarray]]
 OLDEST = 13
 LOOKED_AT = 32  # rows on which outputs are recognised
 
@@ -41,8 +43,12 @@ def read(path: Path, asked: Asked) -> Adopted:
     return of_model(model, asked, str(path))
 
 
-def of_model(model: onnx.ModelProto, asked: Asked, what: str, kind: str = "onnx") -> Adopted:
-    """A model in memory; `what` names it in messages."""
+def of_model(
+    model: onnx.ModelProto, asked: Asked, what: str, kind: str = "onnx", library: Library | None = None
+) -> Adopted:
+    """A model in memory; `what` names it in messages. `library`: inputs -> outputs, by name, as another library than
+    ONNX Runtime gives them: what the bundle is compared with.
+    """
     model = _newer(model, what)
     held, freed = _freed(model)
     model = exposed(model)
@@ -56,8 +62,10 @@ def of_model(model: onnx.ModelProto, asked: Asked, what: str, kind: str = "onnx"
 
     def original(X: np.ndarray) -> dict[str, np.ndarray]:
         parts = [X[i : i + 1] for i in range(len(X))] if freed else [X]
-        answers = [run(tensors, fed(into.feeds, part)) for part in parts]
-        return dict(zip(tensors, (np.concatenate(found) for found in zip(*answers, strict=True)), strict=True))
+        given = [fed(into.feeds, part) for part in parts]
+        answers = [run(tensors, inputs) for inputs in given]
+        told = dict(zip(tensors, (np.concatenate(found) for found in zip(*answers, strict=True)), strict=True))
+        return told | dict(library(given[0])) if library else told
 
     rows = into.rows(asked)
     try:
