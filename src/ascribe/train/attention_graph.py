@@ -29,8 +29,8 @@ SUM = 1e-4
 
 def exposed_attention(predict: bytes, example: np.ndarray) -> bytes | None:
     """`predict` (input `x`) with outputs `weights:NAME (rows, heads, q, k)` instead of its own; None where it has no
-    softmax between two products. `example (rows, n)`: at least two rows, on which shapes are seen and sums checked. NAME
-    is that of the node, its letters, digits and dots.
+    softmax between two products. `example (rows, n)`: at least two rows, on which shapes are seen and sums checked.
+    NAME is that of the node, its letters, digits and dots.
     """
     model = onnx.load_from_string(predict)
     if not (nodes := _softmaxes(model.graph)):
@@ -47,8 +47,7 @@ def exposed_attention(predict: bytes, example: np.ndarray) -> bytes | None:
     graph = model.graph
     if made:
         graph.initializer.extend(
-            [numpy_helper.from_array(np.array(held, np.int64), f"attention_{name}") for name, held in
-             {"0": [0], "1": [1], "3": [3], "any": [-1]}.items()]
+            numpy_helper.from_array(np.array([end], np.int64), f"attention_{end}") for end in (1, 3)
         )  # fmt: skip
     graph.node.extend(made)
     graph.node.extend(helper.make_node("Identity", [value], [f"weights:{name}"]) for name, value in outputs.items())

@@ -2,10 +2,10 @@
 
     value(z, x, weight) = sum_j weight_j f_j            (rows,)
 
-f is a network of flat rows: `forward(x (rows, n) float32, natural units) -> (rows,)` or `(rows, w)`, the w numbers being
-those of all margins, then of all probabilities, as far as it gives them. So one graph serves every output in every
-space. Where an embedding is named, z (rows, length x d) stands in for what it gives, and x is what else the network
-does with the words.
+f is a network of flat rows: `forward(x (rows, n) float32, natural units) -> (rows,)` or `(rows, w)`, the w numbers
+being those of all margins, then of all probabilities, as far as it gives them. So one graph serves every output in
+every space. Where an embedding is named, z (rows, length x d) stands in for what it gives, and x is what else the
+network does with the words.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from ascribe.core.errors import InputError

@@ -36,8 +36,8 @@ def gradient_graphs(
 ) -> dict[str, bytes]:
     """Graphs of the roles `gradient` and, where an embedding is named, `embed`.
 
-    `example (rows, n)`: at least two rows, float32, also of word numbers. `embedding`: name of the nn.Embedding in whose
-    vectors the slope is taken. The network is left as it is.
+    `example (rows, n)`: at least two rows, float32, also of word numbers. `embedding`: name of the nn.Embedding in
+    whose vectors the slope is taken. The network is left as it is.
 
     Raises InputError for an example or a name that does not fit, CapabilityError for an operator without ONNX form (it
     is named), BundleError where a graph differs from autograd.
