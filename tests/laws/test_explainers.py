@@ -22,6 +22,7 @@ from ascribe.core.reference import reference_game
 from ascribe.core.rows_of import cut, joined
 
 from .brute import by_orders, on
+from .test_inside_explainers import NEEDS as INSIDE
 
 NAMES = ("load", "clock", "heat", "idle")
 BACKGROUND = np.random.default_rng(0).standard_normal((40, 4)) @ np.array(
@@ -81,7 +82,7 @@ def check_efficiency(answer: Attribution) -> None:
     within = {"compiled_shap": 1e-5}.get(answer.info.method, 1e-9)
     answered = ~np.isin(answer.status, ["invalid", "not_finite"])
     assert answered.any()
-    gap = np.abs(answer.values.sum(axis=1) - (answer.prediction - answer.base))[answered]
+    gap = np.abs(answer.values.sum(axis=1) - (answer.prediction - answer.bases))[answered]
     if answer.info.method in LOCAL:
         assert answer.info.gaps["efficiency_gap"] == pytest.approx(gap.max(), abs=1e-9)
         return
@@ -111,18 +112,19 @@ GAMES = {  # of those that play one by a plan that is named
 }
 LOCAL = ("lime", "occlusion")  # values near the row: no shares of the prediction
 DRAWN = (*GAMES, "permutation_shap", "lime")  # by a seed
-every_explainer = pytest.mark.parametrize("method", EXPLAINERS)
+SHAPLEY = ("conditional_shap", "kernel_shap", "amortized_shap", "compiled_shap", "permutation_shap")
+HERE = (*SHAPLEY, *LOCAL)
+TREES = ("tree_shap", "tree_shap_interventional")  # of models that offer trees: they have laws of their own
+every_explainer = pytest.mark.parametrize("method", HERE)
 every_game = pytest.mark.parametrize("method", GAMES)
 
 
 def test_the_table_holds_what_these_laws_know():
-    assert tuple(EXPLAINERS) == (
-        "conditional_shap", "kernel_shap", "amortized_shap", "compiled_shap", "permutation_shap", "lime", "occlusion",
-    )  # fmt: skip
+    assert set(EXPLAINERS) == set(HERE) | set(INSIDE) | set(TREES)
     assert set(GAMES) == {name for name, row in EXPLAINERS.items() if row.planned}
     assert EXPLAINERS["compiled_shap"].needs == {"compiled"}
     assert all(isinstance(row, Explainer) and row.needs and callable(row.answer) for row in EXPLAINERS.values())
-    assert available(a_model()) == tuple(EXPLAINERS)
+    assert set(available(a_model())) == set(HERE)
 
 
 @every_explainer
@@ -344,12 +346,12 @@ def test_cut_into_rows_and_joined_again(method):
     parts = [cut(whole, 0, 1), cut(whole, 1, 3), cut(whole, 3, 4)]
     for first, part in zip((0, 1, 3), parts, strict=True):
         alone = explain(a_model(), X[first : first + len(part)], method, FEW)
-        assert part.base == pytest.approx(alone.base, rel=1e-12)
+        assert part.bases == pytest.approx(alone.bases, rel=1e-12)
         assert part.base_value == pytest.approx(alone.base_value, rel=1e-12)
         assert dict(part.info.gaps) == pytest.approx(dict(alone.info.gaps), abs=1e-6)
         check_efficiency(part)
     again = joined(parts)
-    assert again.base.tolist() == whole.base.tolist()
+    assert again.bases.tolist() == whole.bases.tolist()
     assert again.base_value == whole.base_value
     assert all(same_row(again, i, whole, i) for i in range(len(X)))
     check_efficiency(again)
@@ -370,7 +372,7 @@ def test_share_of_the_prediction():
 
 
 def test_the_answer_says_which_game_it_played():
-    kinds = {method: explain(a_model(), X, method, FEW).info for method in EXPLAINERS}
+    kinds = {method: explain(a_model(), X, method, FEW).info for method in HERE}
     assert {method: info.game for method, info in kinds.items()} == {
         "conditional_shap": "conditional",
         "kernel_shap": "marginal",

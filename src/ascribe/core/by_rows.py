@@ -85,5 +85,5 @@ def by_rows(
     base_value, own = based(bases)
     return Attribution(
         values, base_value, prediction, stderr, ess, status, tuple(reasons), names, X, info, model.names,
-        layout=layout, segments=owner if seated else None, bases=own, fit=fit if missed else None,
+        layout=layout, segments=owner if seated else None, base_values=own, fit=fit if missed else None,
     )  # fmt: skip

@@ -171,7 +171,7 @@ def _finite(value: Any) -> float | None:
 
 def attributions(answer: Attribution, checked: Checked) -> list[wire.Attribution]:
     """An answer's rows as messages; a reason of the checks goes before the engine's own."""
-    fraction, base = answer.fraction, answer.base
+    fraction, base = answer.fraction, answer.bases
     out = []
     for i, own in enumerate(checked.reasons):
         prediction = _finite(answer.prediction[i])
