@@ -31,6 +31,10 @@ class Feature:
     seen_low: float = -inf
     seen_high: float = inf
 
+    def __hash__(self) -> int:
+        """Of the name alone: every call looks its features up, and a text remembers its hash."""
+        return hash(self.name)
+
     def to_json(self) -> dict[str, object]:
         """Plain values; an infinite bound is null, since JSON has no infinity."""
         return {k: None if isinstance(v, float) and not isfinite(v) else v for k, v in asdict(self).items()}

@@ -124,6 +124,7 @@ async def serve(
             await service.warm(*leases)
             while not web.started and not web_task.done():
                 await asyncio.sleep(STARTED_S)
+            memory.set_apart()
             await words.say(True)
             took = round((time.perf_counter() - start) * 1000)
             _say_ready(log, leases, at, took)
