@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -54,7 +55,8 @@ def _filled(names: Sequence[str], numbers: list[list[float]]) -> list[bytes]:
 @lru_cache(maxsize=8)
 def _blank(names: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Bytes of the maps with some numbers, and where the bytes of each number are."""
-    entries = [pb.Attribution(**{of: {name: 1.0}}).SerializeToString() for of in MAPS for name in names]
+    fields_of: list[dict[str, Any]] = [{of: {name: 1.0}} for of in MAPS for name in names]
+    entries = [pb.Attribution(**one).SerializeToString() for one in fields_of]
     ends = np.cumsum([len(entry) for entry in entries])
     return np.frombuffer(b"".join(entries), np.uint8), (ends[:, None] + np.arange(-NUMBER, 0)).ravel()
 

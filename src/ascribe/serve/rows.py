@@ -95,13 +95,10 @@ def _easy(rows: Sequence[Row], features: Sequence[Feature], X: np.ndarray) -> se
         found = np.array(values, float)
     except OverflowError:  # a whole number beyond any float
         return set()
-    good = ~out_of_bounds(features, found).any(axis=1)
-    if good.all():
-        X[tried] = found
-        return set(tried)
-    kept = [i for i, fine in zip(tried, good.tolist(), strict=True) if fine]
+    good = ~np.asarray(out_of_bounds(features, found).any(axis=1))
+    kept = np.array(tried)[good]
     X[kept] = found[good]
-    return set(kept)
+    return set(kept.tolist())
 
 
 def _ordered(row: Row, features: Sequence[Feature], position: dict[str, int]) -> list[float]:
