@@ -65,11 +65,13 @@ async def serve(
     ready: Callable[[Addresses], None] | None = None,
     write: Callable[[bytes], object] | None = None,
     shadow: str | None = None,
+    alone: bool = False,
 ) -> None:
     """Serve `NAME[@CHANNEL]` of a registry, one or several, over HTTP and gRPC until `stop` is set, then drain.
 
     Both ports are bound before anything is loaded. `ready` is called once both doors answer; `write` takes log lines
-    (standard output by default); `shadow` names the channel whose versions are compared with those that answer. Raises
+    (standard output by default); `shadow` names the channel whose versions are compared with those that answer;
+    `alone`: the process is this server's, which may settle its memory. Raises
     ServiceError for an address that cannot be had, InputError for no model, NotFound, BundleError.
     """
     start = time.perf_counter()
@@ -124,7 +126,8 @@ async def serve(
             await service.warm(*leases)
             while not web.started and not web_task.done():
                 await asyncio.sleep(STARTED_S)
-            memory.set_apart()
+            if alone:
+                memory.set_apart()
             await words.say(True)
             took = round((time.perf_counter() - start) * 1000)
             _say_ready(log, leases, at, took)
@@ -179,7 +182,7 @@ def run(
         for sig in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(sig, stop.set)
         with closing(Lines()) as lines:
-            await serve(registry, model, http, grpc, settings, stop, write=lines, shadow=shadow)
+            await serve(registry, model, http, grpc, settings, stop, write=lines, shadow=shadow, alone=True)
 
     asyncio.run(main())
 
