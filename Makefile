@@ -57,7 +57,7 @@ bench-lake: setup  ## rows a second into the lake; exactly once through faults a
 	$(BIN)/python -m benchmarks.exactly_once $(QUICK)
 	$(BIN)/python -m benchmarks.sizing
 
-bench-serve: setup  ## open-loop load on both doors; a million rows through random batches; some minutes (QUICK=--quick: less)
+bench-serve: setup  ## load on both doors, every tier, beside other servers; a million rows through random batches; half an hour (QUICK=--quick: less)
 	$(BIN)/python -m benchmarks.serve $(QUICK)
 	$(BIN)/python -m benchmarks.batching $(QUICK)
 

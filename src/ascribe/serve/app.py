@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from ascribe.bundle.sessions import cores
 from ascribe.core.errors import InputError, ServiceError
 from ascribe.serve import auth, memory, oip_rpc, porch_grpc, porch_http, rest, rpc, tls
 from ascribe.serve.address import Address, bind, parse, probe
+from ascribe.serve.lines import Lines, to_stdout
 from ascribe.serve.live import Sampled
 from ascribe.serve.longer import Longer, longer
 from ascribe.serve.observe import Log
@@ -65,18 +65,20 @@ async def serve(
     ready: Callable[[Addresses], None] | None = None,
     write: Callable[[bytes], object] | None = None,
     shadow: str | None = None,
+    alone: bool = False,
 ) -> None:
     """Serve `NAME[@CHANNEL]` of a registry, one or several, over HTTP and gRPC until `stop` is set, then drain.
 
     Both ports are bound before anything is loaded. `ready` is called once both doors answer; `write` takes log lines
-    (standard output by default); `shadow` names the channel whose versions are compared with those that answer. Raises
+    (standard output by default); `shadow` names the channel whose versions are compared with those that answer;
+    `alone`: the process is this server's, which may settle its memory. Raises
     ServiceError for an address that cannot be had, InputError for no model, NotFound, BundleError.
     """
     start = time.perf_counter()
     settings = settings or from_environment()
     stop = stop or asyncio.Event()
     versions = Versions(specs(model))
-    seen = Observed(settings, versions, write or _to_stdout)
+    seen = Observed(settings, versions, write or to_stdout)
     log = seen.log
     auth.check_reach((parse(http, "--http").host, parse(grpc_address, "--grpc").host), settings)
     known, secured = auth.opened(settings, log), tls.opened(settings, log)
@@ -124,6 +126,8 @@ async def serve(
             await service.warm(*leases)
             while not web.started and not web_task.done():
                 await asyncio.sleep(STARTED_S)
+            if alone:
+                memory.set_apart()
             await words.say(True)
             took = round((time.perf_counter() - start) * 1000)
             _say_ready(log, leases, at, took)
@@ -177,7 +181,8 @@ def run(
         loop = asyncio.get_running_loop()
         for sig in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(sig, stop.set)
-        await serve(registry, model, http, grpc, settings, stop, shadow=shadow)
+        with closing(Lines()) as lines:
+            await serve(registry, model, http, grpc, settings, stop, write=lines, shadow=shadow, alone=True)
 
     asyncio.run(main())
 
@@ -282,10 +287,3 @@ def _say_ready(log: Log, leases: Sequence[Lease], at: Addresses, took_ms: int) -
 def _import_ahead() -> None:
     """Half a second of imports that the first explanation needs, while the bundle is read."""
     import scipy.stats  # noqa: F401
-
-
-def _to_stdout(line: bytes) -> None:
-    """Whoever reads the log may go away; the answers go on."""
-    with suppress(OSError, ValueError):
-        sys.stdout.buffer.write(line)
-        sys.stdout.buffer.flush()

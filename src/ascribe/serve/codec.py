@@ -164,6 +164,13 @@ def _kept(names: Sequence[str], numbers: np.ndarray) -> dict[str, float]:
     return {name: number for name, number in zip(names, numbers.tolist(), strict=True) if isfinite(number)}
 
 
+def _kept_rows(names: Sequence[str], numbers: np.ndarray) -> list[dict[str, float]]:
+    """`_kept` of each row (b, n), most of which lack nothing."""
+    whole = np.isfinite(numbers).all(axis=1).tolist()
+    rows = numbers.tolist()
+    return [dict(zip(names, row, strict=True)) if whole[i] else _kept(names, numbers[i]) for i, row in enumerate(rows)]
+
+
 def _finite(value: Any) -> float | None:
     number = float(value)
     return number if isfinite(number) else None
@@ -171,25 +178,28 @@ def _finite(value: Any) -> float | None:
 
 def attributions(answer: Attribution, checked: Checked) -> list[wire.Attribution]:
     """An answer's rows as messages; a reason of the checks goes before the engine's own."""
-    fraction = answer.fraction
+    values, fraction, stderr = (
+        _kept_rows(answer.features, numbers) for numbers in (answer.values, answer.fraction, answer.stderr)
+    )
+    statuses = answer.status.tolist()
     out = []
     for i, own in enumerate(checked.reasons):
         prediction = _finite(answer.prediction[i])
-        shares = _kept(answer.features, answer.values[i])
+        shares = values[i]
         answered, measured = bool(shares), checked.measured_w[i]
-        parts = _kept(answer.features, fraction[i])
+        parts = fraction[i]
         whole = answered and prediction is not None and len(parts) == len(shares)
         out.append(
             wire.Attribution(
                 id=checked.ids[i],
-                status=str(answer.status[i]),
+                status=str(statuses[i]),
                 reason=own or answer.reasons[i],
                 prediction=prediction,
                 base_value=float(answer.base_value) if answered else None,
                 attribution_shares=shares,
                 fraction=parts if whole else {},
                 base_fraction=answer.base_value / prediction if whole and prediction else None,
-                stderr=_kept(answer.features, answer.stderr[i]),
+                stderr=stderr[i],
                 ess=_finite(answer.ess[i]),
                 measured_w=measured,
                 unexplained_w=measured - prediction if measured is not None and prediction is not None else None,

@@ -1,4 +1,7 @@
-"""A gRPC message that is no message is the caller's fault: INVALID_ARGUMENT, where the library would say UNKNOWN."""
+"""A gRPC message that is no message is the caller's fault: INVALID_ARGUMENT, where the library would say UNKNOWN.
+
+The other way round, an answer that a door has written as bytes goes out as it is.
+"""
 
 from __future__ import annotations
 
@@ -48,13 +51,16 @@ class Readable(grpc.aio.ServerInterceptor):
     def _reading(self, handler: grpc.RpcMethodHandler, verb: str) -> grpc.RpcMethodHandler:
         if handler.unary_unary is None or handler.request_deserializer is None:
             return handler
-        read, answer = handler.request_deserializer, handler.unary_unary
+        read, answer, write = handler.request_deserializer, handler.unary_unary, handler.response_serializer
 
         def reading(raw: bytes) -> Any:
             try:
                 return read(raw)
             except DecodeError as exc:
                 return _Broken(str(exc))
+
+        def writing(found: Any) -> Any:
+            return found if isinstance(found, bytes) or write is None else write(found)
 
         async def answered(request: Any, context: Context) -> Any:
             if not isinstance(request, _Broken):
@@ -65,4 +71,4 @@ class Readable(grpc.aio.ServerInterceptor):
                 entry.failed(problem, exc)
             return await context.abort_with_status(status_of(problem, entry))
 
-        return grpc.unary_unary_rpc_method_handler(answered, reading, handler.response_serializer)
+        return grpc.unary_unary_rpc_method_handler(answered, reading, writing)
