@@ -87,6 +87,9 @@ class Service:
     def ready(self) -> bool:
         return self._warm and not self._draining
 
+    def draining(self) -> bool:
+        return self._draining
+
     def drain(self) -> None:
         """Not ready any more; requests are still answered."""
         self._draining = True
