@@ -1,6 +1,6 @@
 """A plain HTTP/1.1 client for load: it keeps connections, tries nothing twice, and costs the generator little.
 
-The connection that was used last is used next, so that those beyond need go idle and are closed here after `IDLE_S`. A
+The connection that was used last is used next, so that those beyond need go idle and are closed here after `idle_s`. A
 connection whose answer says `Connection: close`, or that the other side has closed, is not used again. What was sent on
 a connection that ends before its answer is a failure, and said to be one.
 """
@@ -13,8 +13,6 @@ from dataclasses import dataclass
 
 __all__ = ["Answer", "KeptAlive"]
 
-IDLE_S = 5.0  # as long as other clients keep a connection
-
 
 @dataclass(frozen=True)
 class Answer:
@@ -26,7 +24,8 @@ class Answer:
 class KeptAlive:
     """Connections to one HOST:PORT. `opened`: how many there were."""
 
-    def __init__(self, at: str) -> None:
+    def __init__(self, at: str, idle_s: float) -> None:
+        self._idle_s = idle_s
         self._host, _, port = at.rpartition(":")
         self._port = int(port)
         self._idle: list[tuple[float, asyncio.StreamReader, asyncio.StreamWriter]] = []
@@ -56,7 +55,7 @@ class KeptAlive:
             writer.transport.abort()
 
     def _kept(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
-        while self._idle and time.monotonic() - self._idle[0][0] > IDLE_S:
+        while self._idle and time.monotonic() - self._idle[0][0] > self._idle_s:
             self._idle.pop(0)[2].close()
         while self._idle:
             _, reader, writer = self._idle.pop()

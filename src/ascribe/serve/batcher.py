@@ -23,6 +23,7 @@ import numpy as np
 from ascribe.serve import tracing
 from ascribe.serve.faults import AbandonedError, DeadlineError, ShedError
 from ascribe.serve.meter import Meter, NoMeter
+from ascribe.serve.pace import Pace
 
 __all__ = ["Answered", "Batcher", "Kind"]
 
@@ -77,6 +78,10 @@ class _Ticket:
     def waiting(self) -> int:
         return len(self.X) - self.taken
 
+    @property
+    def answered(self) -> bool:
+        return self.done.done() and not self.done.cancelled() and self.done.exception() is None
+
 
 @dataclass(frozen=True, eq=False)
 class _Piece:
@@ -103,18 +108,24 @@ class Batcher:
         self._slots, self._quantum, self._meter, self._clock = slots, quantum, meter or NoMeter(), clock
         self._callers: OrderedDict[str, deque[_Ticket]] = OrderedDict()  # whose turn it is stands first
         self._tasks: set[asyncio.Task[None]] = set()
+        self._pace = Pace()
         self.rows_waiting = 0
         self.seconds_waiting = 0.0
 
     async def submit(self, kind: Kind, X: np.ndarray, caller: str = "", deadline: float | None = None) -> Answered:
-        """The answer for rows X (b, n). Raises ShedError where too many rows wait, DeadlineError where the time is up
-        before all of them were handed over, and what the engine raises for these rows.
+        """The answer for rows X (b, n). Raises ShedError where too many rows wait, or so many that the answer would come
+        after the deadline; DeadlineError where the time is up before all of them were handed over; and what the engine
+        raises for these rows.
         """
-        if self.rows_waiting and (self.rows_waiting + len(X) > self._max_rows or self.wait_s() > self._max_wait_s):
-            self._meter.shed("queue")
-            told = f"{self.rows_waiting} rows wait, about {self.wait_s():.1f} s"
-            raise ShedError(f"{told}: come again later, or ask a faster tier", self.retry_s())
-        ticket = _Ticket(kind, X, caller, deadline, asyncio.get_running_loop().create_future(), self._clock())
+        now, expected_s = self._clock(), 0.0
+        if self.rows_waiting:
+            expected_s = self._expected_s(len(X) * kind.row_s, caller)
+            full = self.rows_waiting + len(X) > self._max_rows or self.wait_s() > self._max_wait_s
+            if full or (deadline is not None and now + self._pace.ratio * expected_s > deadline):
+                self._meter.shed("queue")
+                told = f"{self.rows_waiting} rows wait, about {self.wait_s():.1f} s"
+                raise ShedError(f"{told}: come again later, or ask a faster tier", self.retry_s())
+        ticket = _Ticket(kind, X, caller, deadline, asyncio.get_running_loop().create_future(), now)
         ticket.left = len(X)
         self._callers.setdefault(caller, deque()).append(ticket)
         self._count(len(X), kind)
@@ -124,10 +135,21 @@ class Batcher:
             return Answered(value, ticket.waited_s, ticket.ran_s)
         finally:
             self._forget(ticket)
+            ended = self._clock()
+            if expected_s and (ticket.answered or (deadline is not None and ended >= deadline)):
+                self._pace.learn(expected_s, ended - now)
 
     def wait_s(self) -> float:
-        """Seconds until a row that came now would run, about."""
-        return self.seconds_waiting / self._slots
+        """Seconds until a row that came now would run, nearly always less."""
+        return self._pace.ratio * self.seconds_waiting / self._slots
+
+    def _expected_s(self, own_s: float, caller: str) -> float:
+        """Seconds until rows that take `own_s` would be answered, by latencies alone. Since callers take turns, a
+        caller waits for no more of each other one's than it has itself.
+        """
+        mine_s = own_s + sum(ticket.waiting * ticket.kind.row_s for ticket in self._callers.get(caller, ()))
+        others = len(self._callers.keys() - {caller})
+        return min(self.seconds_waiting + own_s, mine_s * (1 + others)) / self._slots
 
     def requests_waiting(self) -> int:
         """Requests that have rows to be handed over."""
