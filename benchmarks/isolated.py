@@ -107,7 +107,7 @@ async def compared(at: dict[str, str], rounds: int, seconds: float, rate: float 
     ratio of the medians of p99.
     """
     blocks: dict[str, dict[str, list[dict[str, float]]]] = {name: {"calm": [], "saturated": []} for name in at}
-    explained = {name: 0.0 for name in at}
+    explained = dict.fromkeys(at, 0.0)
     channels = {name: grpc.aio.insecure_channel(where) for name, where in at.items()}
     floods = {name: Flood(where) for name, where in at.items()}
     for flood in floods.values():

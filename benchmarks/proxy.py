@@ -1,8 +1,8 @@
 """A small balancer of connections that honours readiness, for tests of restarts.
 
 It looks at nothing that passes (layer 4), so HTTP/1.1 and gRPC are the same to it. Every `LOOK_S` it asks each replica
-`GET /v2/health/ready`; a new connection goes to one that is ready, in turn. "Not ready" counts at once, silence
-the fifth time. A connection lives until one of its ends closes it: nobody is cut off because a replica stopped being ready.
+`GET /v2/health/ready`; a new connection goes to one that is ready, in turn. "Not ready" counts at once, silence the
+fifth time. A connection lives until one of its ends closes it: nobody is cut off because a replica stopped being ready.
 Nothing is tried twice.
 """
 

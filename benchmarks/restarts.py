@@ -3,12 +3,12 @@
     python -m benchmarks.restarts [--restarts 20] [--quick]          a restart is of both replicas, one after the other
 
 Two replicas are processes of their own behind `benchmarks/proxy.py`. Calls leave at a constant rate, whether or not
-earlier ones are answered; each is made once: neither client tries again what failed. The HTTP client keeps
-connections, but no idle one for longer than half a drain (a connection that nobody uses cannot be told that it ends, and
-a request may be on its way while it does); the gRPC one is a channel with its default settings, so a call that no server has seen (HTTP/2's last stream id
-of a GOAWAY) goes to the next connection, which is its library's business and no second try. A replica is told to
-end (SIGTERM), says "not ready" for `ASCRIBE_DRAIN_S` while it answers on, ends what is in flight, exits, and is started
-again; the other one follows once the proxy sees this one ready.
+earlier ones are answered; each is made once: neither client tries again what failed. The HTTP client keeps connections,
+but no idle one for longer than half a drain (a connection that nobody uses cannot be told that it ends, and a request
+may be on its way while it does). The gRPC client is a channel with its default settings: a call that no server has seen
+(above the last stream of a GOAWAY) goes to the next connection, which is its library's business and no second try. A
+replica is told to end (SIGTERM), says "not ready" for `ASCRIBE_DRAIN_S` while it answers on, ends what is in flight,
+exits, and is started again; the other one follows once the proxy sees this one ready.
 """
 
 from __future__ import annotations

@@ -26,6 +26,7 @@ from ascribe.serve.live import Sampled
 from ascribe.serve.longer import Longer, longer
 from ascribe.serve.observe import Log
 from ascribe.serve.observed import Observed
+from ascribe.serve.priority import give_way
 from ascribe.serve.rates import Rates
 from ascribe.serve.readable import Readable
 from ascribe.serve.rollout import Rollout
@@ -94,7 +95,7 @@ async def serve(
     threading.Thread(target=_import_ahead, daemon=True).start()
     with (
         bind(parse(http, "--http"), "--http", settings.workers > 1) as listener,
-        ThreadPoolExecutor(int(__import__("os").environ.get("X_THREADS", cores())), "explain", initializer=_xn) as pool,
+        ThreadPoolExecutor(settings.explain_threads or cores(), "explain", give_way) as pool,
         ThreadPoolExecutor(1, "predict") as predictors,
     ):
         rates = Rates(settings.rate_per_s, settings.burst_s, settings.workers)
@@ -108,7 +109,7 @@ async def serve(
         web = _Http(
             uvicorn.Config(
                 porch_http.Porch(
-                    seen.around(inner, parse(http, "--http").host), known, settings, log, service.draining
+                    seen.around(inner, parse(http, "--http").host), known, settings, log, lambda: service.draining
                 ),
                 http=porch_http.connection(settings),
                 ws="none",
@@ -290,10 +291,3 @@ def _to_stdout(line: bytes) -> None:
     with suppress(OSError, ValueError):
         sys.stdout.buffer.write(line)
         sys.stdout.buffer.flush()
-
-
-import os
-def _xn():
-    n=int(os.environ.get("X_NICE","0"))
-    if n: os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), n)
-if os.environ.get("X_SWITCH"): sys.setswitchinterval(float(os.environ["X_SWITCH"]))
