@@ -114,8 +114,8 @@ class Batcher:
 
     async def submit(self, kind: Kind, X: np.ndarray, caller: str = "", deadline: float | None = None) -> Answered:
         """The answer for rows X (b, n). Raises ShedError where too many rows wait, or so many that the answer would
-        come after the deadline; DeadlineError where the time is up before all of them were handed over; and what the engine
-        raises for these rows.
+        come after the deadline; DeadlineError where the time is up before all of them were handed over; and what the
+        engine raises for these rows.
         """
         now, expected_s = self._clock(), 0.0
         if self.rows_waiting:
