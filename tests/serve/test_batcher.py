@@ -67,6 +67,7 @@ def with_batcher(work: Callable[[Batcher], Any], slots: int = 2, max_rows: int =
             await asyncio.wait_for(batcher.idle(), 10)
             assert batcher.rows_waiting == 0
             assert not batcher._callers
+            assert not batcher._own_s
             return found
 
     return asyncio.run(main())

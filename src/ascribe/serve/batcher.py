@@ -28,7 +28,7 @@ from ascribe.serve.pace import Pace
 __all__ = ["Answered", "Batcher", "Kind"]
 
 BYTES = 8  # a number
-LEAST_RETRY_S, MOST_RETRY_S = 0.05, 30.0
+LEAST_RETRY_S, MOST_RETRY_S, LITTLE_S = 0.05, 30.0, 1e-9
 Step = Callable[[], None]
 
 
@@ -108,14 +108,13 @@ class Batcher:
         self._slots, self._quantum, self._meter, self._clock = slots, quantum, meter or NoMeter(), clock
         self._callers: OrderedDict[str, deque[_Ticket]] = OrderedDict()  # whose turn it is stands first
         self._tasks: set[asyncio.Task[None]] = set()
-        self._pace = Pace()
+        self._pace, self._own_s = Pace(), dict[str, float]()  # seconds of each caller's rows that wait
         self.rows_waiting = 0
         self.seconds_waiting = 0.0
 
     async def submit(self, kind: Kind, X: np.ndarray, caller: str = "", deadline: float | None = None) -> Answered:
-        """The answer for rows X (b, n). Raises ShedError where too many rows wait, or so many that the answer would
-        come after the deadline; DeadlineError where the time is up before all of them were handed over; and what the
-        engine raises for these rows.
+        """The answer for rows X (b, n). Raises ShedError where too many wait, or the answer would come after the deadline;
+        DeadlineError where the time is up before all were handed over; and what the engine raises for these rows.
         """
         now, expected_s = self._clock(), 0.0
         if self.rows_waiting:
@@ -128,7 +127,7 @@ class Batcher:
         ticket = _Ticket(kind, X, caller, deadline, asyncio.get_running_loop().create_future(), now)
         ticket.left = len(X)
         self._callers.setdefault(caller, deque()).append(ticket)
-        self._count(len(X), kind)
+        self._count(len(X), ticket)
         self._pump()
         try:
             value = await ticket.done
@@ -147,9 +146,8 @@ class Batcher:
         """Seconds until rows that take `own_s` would be answered, by latencies alone. Since callers take turns, a
         caller waits for no more of each other one's than it has itself.
         """
-        mine_s = own_s + sum(ticket.waiting * ticket.kind.row_s for ticket in self._callers.get(caller, ()))
-        others = len(self._callers.keys() - {caller})
-        return min(self.seconds_waiting + own_s, mine_s * (1 + others)) / self._slots
+        turns = len(self._callers) + (caller not in self._callers)
+        return min(self.seconds_waiting + own_s, (self._own_s.get(caller, 0.0) + own_s) * turns) / self._slots
 
     def requests_waiting(self) -> int:
         """Requests that have rows to be handed over."""
@@ -169,15 +167,19 @@ class Batcher:
             await asyncio.gather(*self._tasks, return_exceptions=True)
             await asyncio.sleep(0)
 
-    def _count(self, rows: int, kind: Kind) -> None:
+    def _count(self, rows: int, ticket: _Ticket) -> None:
         self.rows_waiting += rows
-        self.seconds_waiting = max(0.0, self.seconds_waiting + rows * kind.row_s) if self.rows_waiting else 0.0
+        seconds, caller = rows * ticket.kind.row_s, ticket.caller
+        self.seconds_waiting = max(0.0, self.seconds_waiting + seconds) if self.rows_waiting else 0.0
+        self._own_s[caller] = self._own_s.get(caller, 0.0) + seconds
+        if not self.rows_waiting or self._own_s[caller] < LITTLE_S:
+            del self._own_s[caller]
         self._meter.queued(self.rows_waiting)
 
     def _forget(self, ticket: _Ticket) -> None:
         """Rows that were not handed over, where the caller has left or has its answer."""
         if ticket.waiting:
-            self._count(-ticket.waiting, ticket.kind)
+            self._count(-ticket.waiting, ticket)
             ticket.taken = len(ticket.X)
         queue = self._callers.get(ticket.caller)
         if queue is not None and ticket in queue:
@@ -205,7 +207,7 @@ class Batcher:
             pieces.append(_Piece(ticket, ticket.taken, ticket.taken + count, rows))
             ticket.taken += count
             rows += count
-            self._count(-count, kind)
+            self._count(-count, ticket)
             self._turn(ticket)
             ticket = self._next(kind) if kind.most and rows < most else None
         return pieces
