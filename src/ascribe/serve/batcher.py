@@ -113,7 +113,7 @@ class Batcher:
         self.seconds_waiting = 0.0
 
     async def submit(self, kind: Kind, X: np.ndarray, caller: str = "", deadline: float | None = None) -> Answered:
-        """The answer for rows X (b, n). Raises ShedError where too many wait or the answer would come after the deadline,
+        """Answers rows X (b, n). Raises ShedError where too many wait or an answer would come after the deadline,
         DeadlineError where the time is up before all were handed over, and what the engine raises for these rows.
         """
         now, expected_s = self._clock(), 0.0
