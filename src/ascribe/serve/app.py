@@ -20,11 +20,13 @@ from ascribe.bundle.sessions import cores
 from ascribe.core.errors import InputError, ServiceError
 from ascribe.serve import auth, memory, oip_rpc, porch_grpc, porch_http, rest, rpc, tls
 from ascribe.serve.address import Address, bind, parse, probe
+from ascribe.serve.leaving import connection_age_ms, leave
 from ascribe.serve.lines import Lines, to_stdout
 from ascribe.serve.live import Sampled
 from ascribe.serve.longer import Longer, longer
 from ascribe.serve.observe import Log
 from ascribe.serve.observed import Observed
+from ascribe.serve.priority import give_way
 from ascribe.serve.rates import Rates
 from ascribe.serve.readable import Readable
 from ascribe.serve.rollout import Rollout
@@ -37,6 +39,9 @@ from ascribe.serve.versions import Lease, Slot, Versions, specs
 __all__ = ["Addresses", "run", "running", "serve"]
 
 STARTED_S = 0.005  # between looks whether uvicorn is up
+KEEP_ALIVE_S = (
+    75  # that a connection may idle: longer than clients and balancers keep one, so that it is they who close
+)
 
 
 @dataclass(frozen=True)
@@ -92,7 +97,7 @@ async def serve(
     threading.Thread(target=_import_ahead, daemon=True).start()
     with (
         bind(parse(http, "--http"), "--http", settings.workers > 1) as listener,
-        ThreadPoolExecutor(settings.explain_threads or cores(), "explain") as pool,
+        ThreadPoolExecutor(settings.explain_threads or cores(), "explain", give_way) as pool,
         ThreadPoolExecutor(1, "predict") as predictors,
     ):
         rates = Rates(settings.rate_per_s, settings.burst_s, settings.workers)
@@ -105,7 +110,9 @@ async def serve(
         inner = rest.door(service, settings, log, held)
         web = _Http(
             uvicorn.Config(
-                porch_http.Porch(seen.around(inner, parse(http, "--http").host), known, settings, log),
+                porch_http.Porch(
+                    seen.around(inner, parse(http, "--http").host), known, settings, log, lambda: service.draining
+                ),
                 http=porch_http.connection(settings),
                 ws="none",
                 h11_max_incomplete_event_size=settings.max_header_bytes,
@@ -113,6 +120,7 @@ async def serve(
                 log_config=None,
                 access_log=False,
                 lifespan="off",
+                timeout_keep_alive=KEEP_ALIVE_S,
                 timeout_graceful_shutdown=max(1, round(settings.grace_s)),
                 server_header=False,
             )
@@ -144,18 +152,11 @@ async def serve(
             await asyncio.wait((asked, web_task), return_when=asyncio.FIRST_COMPLETED)
             log.event("draining")
         finally:
-            service.drain()
-            await held.jobs.stop()
             for thread in (rollout, beside, sampled):
                 if thread:
                     thread.stop()
-            await words.say(False)
-            if versions.loaded and stop.is_set():
-                await asyncio.sleep(settings.drain_s)
-            await rpc_server.stop(settings.grace_s)
-            web.should_exit = True
-            await web_task
-            await held.stop()
+            answered = versions.loaded and stop.is_set()
+            await leave(service, words, held, rpc_server, web, web_task, settings, settings.drain_s if answered else 0)
             pool.shutdown(wait=False, cancel_futures=True)
             for thread in (rollout, beside, sampled):
                 if thread:
@@ -252,6 +253,7 @@ def _grpc_server(
             ("grpc.max_receive_message_length", settings.max_body_bytes),
             ("grpc.max_send_message_length", -1),
             ("grpc.server_handshake_timeout_ms", round(settings.header_s * 1000)),
+            *(("grpc.max_connection_age_ms", age) for age in connection_age_ms(settings)),
         ],
     )
     rpc.attach(server, rpc.Door(service, settings, seen.log, held), words, settings.reflection)

@@ -23,11 +23,12 @@ import numpy as np
 from ascribe.serve import tracing
 from ascribe.serve.faults import AbandonedError, DeadlineError, ShedError
 from ascribe.serve.meter import Meter, NoMeter
+from ascribe.serve.pace import Pace
 
 __all__ = ["Answered", "Batcher", "Kind"]
 
 BYTES = 8  # a number
-LEAST_RETRY_S, MOST_RETRY_S = 0.05, 30.0
+LEAST_RETRY_S, MOST_RETRY_S, LITTLE_S = 0.05, 30.0, 1e-9
 Step = Callable[[], None]
 
 
@@ -77,6 +78,10 @@ class _Ticket:
     def waiting(self) -> int:
         return len(self.X) - self.taken
 
+    @property
+    def answered(self) -> bool:
+        return self.done.done() and not self.done.cancelled() and self.done.exception() is None
+
 
 @dataclass(frozen=True, eq=False)
 class _Piece:
@@ -103,31 +108,46 @@ class Batcher:
         self._slots, self._quantum, self._meter, self._clock = slots, quantum, meter or NoMeter(), clock
         self._callers: OrderedDict[str, deque[_Ticket]] = OrderedDict()  # whose turn it is stands first
         self._tasks: set[asyncio.Task[None]] = set()
+        self._pace, self._own_s = Pace(), dict[str, float]()  # seconds of each caller's rows that wait
         self.rows_waiting = 0
         self.seconds_waiting = 0.0
 
     async def submit(self, kind: Kind, X: np.ndarray, caller: str = "", deadline: float | None = None) -> Answered:
-        """The answer for rows X (b, n). Raises ShedError where too many rows wait, DeadlineError where the time is up
-        before all of them were handed over, and what the engine raises for these rows.
+        """Answers rows X (b, n). Raises ShedError where too many wait or an answer would come after the deadline,
+        DeadlineError where the time is up before all were handed over, and what the engine raises for these rows.
         """
-        if self.rows_waiting and (self.rows_waiting + len(X) > self._max_rows or self.wait_s() > self._max_wait_s):
-            self._meter.shed("queue")
-            told = f"{self.rows_waiting} rows wait, about {self.wait_s():.1f} s"
-            raise ShedError(f"{told}: come again later, or ask a faster tier", self.retry_s())
-        ticket = _Ticket(kind, X, caller, deadline, asyncio.get_running_loop().create_future(), self._clock())
+        now, expected_s = self._clock(), 0.0
+        if self.rows_waiting:
+            expected_s = self._expected_s(len(X) * kind.row_s, caller)
+            full = self.rows_waiting + len(X) > self._max_rows or self.wait_s() > self._max_wait_s
+            if full or (deadline is not None and now + self._pace.ratio * expected_s > deadline):
+                self._meter.shed("queue")
+                told = f"{self.rows_waiting} rows wait, about {self.wait_s():.1f} s"
+                raise ShedError(f"{told}: come again later, or ask a faster tier", self.retry_s())
+        ticket = _Ticket(kind, X, caller, deadline, asyncio.get_running_loop().create_future(), now)
         ticket.left = len(X)
         self._callers.setdefault(caller, deque()).append(ticket)
-        self._count(len(X), kind)
+        self._count(len(X), ticket)
         self._pump()
         try:
             value = await ticket.done
             return Answered(value, ticket.waited_s, ticket.ran_s)
         finally:
             self._forget(ticket)
+            ended = self._clock()
+            if expected_s and (ticket.answered or (deadline is not None and ended >= deadline)):
+                self._pace.learn(expected_s, ended - now)
 
     def wait_s(self) -> float:
-        """Seconds until a row that came now would run, about."""
-        return self.seconds_waiting / self._slots
+        """Seconds until a row that came now would run, nearly always less."""
+        return self._pace.ratio * self.seconds_waiting / self._slots
+
+    def _expected_s(self, own_s: float, caller: str) -> float:
+        """Seconds until rows that take `own_s` would be answered, by latencies alone. Since callers take turns, a
+        caller waits for no more of each other one's than it has itself.
+        """
+        turns = len(self._callers) + (caller not in self._callers)
+        return min(self.seconds_waiting + own_s, (self._own_s.get(caller, 0.0) + own_s) * turns) / self._slots
 
     def requests_waiting(self) -> int:
         """Requests that have rows to be handed over."""
@@ -147,15 +167,19 @@ class Batcher:
             await asyncio.gather(*self._tasks, return_exceptions=True)
             await asyncio.sleep(0)
 
-    def _count(self, rows: int, kind: Kind) -> None:
+    def _count(self, rows: int, ticket: _Ticket) -> None:
         self.rows_waiting += rows
-        self.seconds_waiting = max(0.0, self.seconds_waiting + rows * kind.row_s) if self.rows_waiting else 0.0
+        seconds, caller = rows * ticket.kind.row_s, ticket.caller
+        self.seconds_waiting = max(0.0, self.seconds_waiting + seconds) if self.rows_waiting else 0.0
+        self._own_s[caller] = self._own_s.get(caller, 0.0) + seconds
+        if not self.rows_waiting or self._own_s[caller] < LITTLE_S:
+            del self._own_s[caller]
         self._meter.queued(self.rows_waiting)
 
     def _forget(self, ticket: _Ticket) -> None:
         """Rows that were not handed over, where the caller has left or has its answer."""
         if ticket.waiting:
-            self._count(-ticket.waiting, ticket.kind)
+            self._count(-ticket.waiting, ticket)
             ticket.taken = len(ticket.X)
         queue = self._callers.get(ticket.caller)
         if queue is not None and ticket in queue:
@@ -183,7 +207,7 @@ class Batcher:
             pieces.append(_Piece(ticket, ticket.taken, ticket.taken + count, rows))
             ticket.taken += count
             rows += count
-            self._count(-count, kind)
+            self._count(-count, ticket)
             self._turn(ticket)
             ticket = self._next(kind) if kind.most and rows < most else None
         return pieces

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import h11
 from starlette.requests import Request
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ascribe.serve.audit import turned_away
@@ -27,13 +28,16 @@ FULL = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0
 
 
 class Porch:
-    """An application in front of another: nothing of a body is read before its sender is known."""
+    """An application in front of another: nothing of a body is read before its sender is known. While the server is
+    `leaving`, each answer is the last one of its connection.
+    """
 
-    def __init__(self, app: ASGIApp, auth: Auth, settings: Settings, log: Log) -> None:
-        self._app, self._auth, self._settings, self._log = app, auth, settings, log
+    def __init__(self, app: ASGIApp, auth: Auth, settings: Settings, log: Log, leaving: Callable[[], bool]) -> None:
+        self._app, self._auth, self._settings, self._log, self._leaving = app, auth, settings, log, leaving
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
+            send = self._last(send)
             headers, limits = scope["headers"], self._settings
             try:
                 check_headers(headers, limits.max_headers, limits.max_header_bytes)
@@ -43,6 +47,16 @@ class Porch:
                 await self._refuse(exc, Request(scope))(scope, receive, send)
                 return
         await self._app(scope, receive, send)
+
+    def _last(self, send: Send) -> Send:
+        """Asked when an answer begins, not when its request came."""
+
+        async def sent(message: Message) -> None:
+            if message["type"] == "http.response.start" and self._leaving():
+                message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
+            await send(message)
+
+        return sent
 
     def _refuse(self, exc: Exception, request: Request) -> ASGIApp:
         problem = problem_of(exc)

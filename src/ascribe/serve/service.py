@@ -79,17 +79,17 @@ class Service:
         self._predicting = Batcher(predictors or pool, 1, PREDICTED_ROWS, BATCH_BYTES, 1024)
         self._running = 0
         self._warm = False
-        self._draining = False
+        self.draining = False
 
     def live(self) -> bool:
         return True
 
     def ready(self) -> bool:
-        return self._warm and not self._draining
+        return self._warm and not self.draining
 
     def drain(self) -> None:
         """Not ready any more; requests are still answered."""
-        self._draining = True
+        self.draining = True
 
     async def warm(self, *leases: Lease) -> None:
         """Explain each bundle's own row once by every explainer and ask its energy, then serve those versions."""

@@ -18,10 +18,11 @@ MIB = 1 << 20
 class Settings(BaseSettings):
     """`ASCRIBE_<NAME>` in the environment, upper case: `ASCRIBE_MAX_ROWS=100`.
 
-    Limits hold for one request. `budget`: coalitions where a request names none (None: the engine decides by the
-    number of players); `samples`: completions per coalition. `timeout_s`: the longest a request may take;
-    `drain_s`: how long a stopping server keeps answering while it already says "not ready"; `grace_s`: how long calls
-    in flight may then go on. `explain_threads`: explanations at a time (None: the cores that the process may use).
+    Limits hold for one request. `budget`: coalitions where a request names none (None: the engine decides by the number
+    of players); `samples`: completions per coalition. `timeout_s`: the longest a request may take; `drain_s`: how long
+    a stopping server keeps answering while it already says "not ready", and twice the age of a gRPC connection;
+    `grace_s`: how long calls in flight may then go on. `explain_threads`: explanations at a time (None: the cores that
+    the process may use).
     `verify_key`: a public key's file; a version that it did not sign is not loaded.
     `poll_s`: how often a channel is asked whether it moved, give or take a fifth. `admin_token`: what admin calls must
     bear (None or empty: there are no admin calls). `shadow_share`: of live requests that a candidate explains too.
