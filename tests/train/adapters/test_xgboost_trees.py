@@ -27,7 +27,7 @@ def check(booster: xgboost.Booster, data: xgboost.DMatrix, X: np.ndarray) -> Tre
     trees, k = xgboost_trees(booster), len(booster.predict(data, output_margin=True).reshape(len(X), -1)[0])
     assert np.abs(margin(trees, X) - booster.predict(data, output_margin=True).reshape(len(X), k)).max() < 1e-5
     assert predict(trees, X) == pytest.approx(booster.predict(data).reshape(len(X), k), rel=1e-5, abs=1e-5)
-    theirs = booster.predict(data.slice(np.arange(150)), pred_contribs=True).reshape(150, k, -1)
+    theirs = booster.predict(data.slice(np.arange(150), allow_groups=True), pred_contribs=True).reshape(150, k, -1)
     for j in range(k):
         shares = path_dependent(trees.of_output(j))
         assert np.abs(shares(X[FEW]) - theirs[:, j, :-1]).max() < 1e-4
@@ -46,7 +46,7 @@ def test_tables_with_missing_values(table):
     ours = interventional(trees, background)
     assert np.abs(ours(X[FEW]) - theirs.shap_values(X[FEW], check_additivity=False)).max() < 1e-4
     assert ours.base_value == pytest.approx(theirs.expected_value, abs=1e-4)
-    own = booster.predict(data.slice(np.arange(150)), pred_interactions=True)[:, :-1, :-1]
+    own = booster.predict(data.slice(np.arange(150), allow_groups=True), pred_interactions=True)[:, :-1, :-1]
     assert np.abs(interactions(trees)(X[FEW]) - own).max() < 1e-4
 
 
