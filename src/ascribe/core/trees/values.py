@@ -121,7 +121,7 @@ def path_dependent(trees: Trees) -> Shares:
 
 
 def interventional(trees: Trees, background: np.ndarray) -> Shares:
-    """The marginal game over all of `background (rows, n)`; for one output. Raises InputError for a background that is none."""
+    """The marginal game over all of `background (rows, n)`; for one output. Raises InputError without rows."""
     return _shares(_alone(trees), _rows_of(trees, background), pairs=False)
 
 
