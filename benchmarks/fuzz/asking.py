@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPResponse
@@ -21,11 +22,12 @@ from benchmarks.fuzz.grpc_inputs import Called
 from benchmarks.fuzz.http_inputs import Sent
 from benchmarks.fuzz.socket_inputs import Steps
 
-__all__ = ["HANG_S", "Asker", "Outcome"]
+__all__ = ["AGAIN", "HANG_S", "Asker", "Outcome"]
 
 HANG_S = 10.0
 LISTEN_S = 0.1  # for an answer to what may be half a request, until our side is closed
 OURS = (grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN, grpc.StatusCode.DATA_LOSS)
+AGAIN = "again"  # answered at the second try, once the gRPC server had stood up again
 DETAILS = "grpc-status-details-bin"
 HONEST = {503: "unavailable", 504: "deadline"}
 
@@ -54,7 +56,15 @@ class Asker(threading.local):
         if isinstance(given, Called):
             return self._called(given)
         host, _, port = self._grpc_at.rpartition(":")
-        return _spoken(given, (host, int(port)) if grpc_port else self._http_at, grpc_port)
+        at = (host, int(port)) if grpc_port else self._http_at
+        try:
+            return _spoken(given, at, grpc_port)
+        except ConnectionRefusedError:
+            if not grpc_port:
+                raise
+            time.sleep(1.0)
+            _spoken(given, at, grpc_port)
+            return Outcome(AGAIN)
 
     def http(self, given: Sent) -> tuple[HTTPResponse, bytes]:
         """Raises OSError, HTTPException."""
@@ -96,18 +106,26 @@ class Asker(threading.local):
         fault = _judged(answer.status, body)
         return Outcome(str(answer.status), fault)
 
-    def _called(self, given: Called) -> Outcome:
+    def _called(self, given: Called, again: bool = False) -> Outcome:
+        """`again`: wait until the server listens; where its gRPC side fell, it stands up within a moment."""
         try:
-            made = self._multi(given)(iter(given.messages) if given.asks_many else given.messages[0], timeout=HANG_S
-                                      if given.within_s is None else given.within_s)  # fmt: skip
+            made = self._multi(given)(
+                iter(given.messages) if given.asks_many else given.messages[0],
+                timeout=HANG_S if given.within_s is None else given.within_s,
+                compression=grpc.Compression.Gzip if given.packed else None,
+                wait_for_ready=again,
+            )
             if given.tells_many:
                 for _ in zip(range(given.take), made, strict=False):
                     pass
                 made.cancel()
-            return Outcome("OK")
+            return Outcome(AGAIN if again else "OK")
         except grpc.RpcError as exc:
             code: grpc.StatusCode = exc.code()
             fault = ""
+            if code is grpc.StatusCode.UNAVAILABLE and DETAILS not in dict(exc.trailing_metadata() or ()) and not again:
+                second = self._called(given, again=True)
+                return Outcome(second.status if second.fault else AGAIN, second.fault)
             if code in OURS:
                 fault = f"{code.name}: {exc.details()}"
             elif code is grpc.StatusCode.DEADLINE_EXCEEDED and given.within_s is None:

@@ -68,6 +68,6 @@ def _grpc(asker: Asker) -> Any:
         "/attribution.v1.AttributionService/GetAttribution",
         pb.AttributionRequest.SerializeToString, pb.AttributionResponse.FromString,
     )  # fmt: skip
-    answer = call(GRPC, timeout=HANG_S)
+    answer = call(GRPC, timeout=HANG_S, wait_for_ready=True)
     answer.ClearField("timings_ms")
     return str(answer)

@@ -44,13 +44,14 @@ GOOD: dict[str, Message] = {  # by the name of the request's type
     "HealthCheckRequest": health_pb2.HealthCheckRequest(service=""),
     "ServerReflectionRequest": reflection_pb2.ServerReflectionRequest(list_services=""),
 }
+BOMB = b"\xa2\x06\x80\x80\x80\x02" + bytes(4 << 20)  # a field 100 of 4 MiB, which gzip makes small
 BUSY = ("GetAttribution", "GetPrediction", "GetEnergy", "ModelInfer", "StreamAttributions", "StartAttributionJob")
 
 
 @dataclass(frozen=True)
 class Called:
     """One call. `messages`: as bytes, one or (from a streaming caller) several; `take`: answers read before it is
-    cancelled; `within_s`: its deadline.
+    cancelled; `within_s`: its deadline; `packed`: sent as gzip.
     """
 
     verb: str
@@ -59,6 +60,7 @@ class Called:
     tells_many: bool
     take: int = 64
     within_s: float | None = None
+    packed: bool = False
 
 
 def hostile(rng: random.Random) -> Called:
@@ -71,11 +73,15 @@ def broken(rng: random.Random) -> Called:
     """Bytes that cannot, on verbs that exist or do not."""
     verb = _verb(rng)
     raw = _twisted(rng, VERBS[verb]).SerializeToString()
-    parts = [rng.choice((damaged(rng, raw), damaged(rng, raw), rng.randbytes(rng.randrange(60)), b"\xff" * 9, _nested(rng)))]
+    parts = [
+        rng.choice((damaged(rng, raw), damaged(rng, raw), rng.randbytes(rng.randrange(60)), b"\xff" * 9, _nested(rng)))
+    ]
     parts += [raw] * rng.randrange(3)
     rng.shuffle(parts)
     if rng.random() < 0.05:
-        return Called(rng.choice(("/attribution.v1.AttributionService/No", "/No/No", "/")), tuple(parts[:1]), False, False)
+        return Called(
+            rng.choice(("/attribution.v1.AttributionService/No", "/No/No", "/")), tuple(parts[:1]), False, False
+        )
     return _call(rng, verb, parts)
 
 
@@ -91,12 +97,16 @@ def _call(rng: random.Random, verb: str, parts: list[bytes]) -> Called:
         parts = parts[:1]
     take = 1 if verb.endswith("/Watch") else rng.choice((64, 64, 64, 1, 0))  # a watch never ends by itself
     within_s = rng.choice((0.0, 0.0005, 0.002)) if rng.random() < 0.03 else None
-    return Called(verb, tuple(parts), method.client_streaming, method.server_streaming, take, within_s)
+    if packed := rng.random() < 0.1:
+        parts = [BOMB if rng.random() < 0.2 else part for part in parts]
+    return Called(verb, tuple(parts), method.client_streaming, method.server_streaming, take, within_s, packed)
 
 
 def _nested(rng: random.Random) -> bytes:
     """Groups in groups, or lengths that promise too much."""
-    return rng.choice((b"\x0b" * 5000, b"\x0a\xff\xff\xff\xff\x0f", b"\x0a\xff\xff\xff\xff\xff\xff\xff\xff\x7f", b"\0", b"\x08"))
+    return rng.choice(
+        (b"\x0b" * 5000, b"\x0a\xff\xff\xff\xff\x0f", b"\x0a\xff\xff\xff\xff\xff\xff\xff\xff\x7f", b"\0", b"\x08")
+    )
 
 
 def _twisted(rng: random.Random, method: MethodDescriptor) -> Message:

@@ -22,7 +22,20 @@ JSON, BINARY, LINES = "application/json", "application/octet-stream", "applicati
 ARROW = "application/vnd.apache.arrow.stream"
 LENGTH = "Inference-Header-Content-Length"
 DATATYPES = ("FP64", "FP32", "FP16", "INT8", "INT64", "UINT64", "BOOL", "BYTES", "BF16", "fp64", "")
-SHAPES = ([1, 3], [3], [], [0, 3], [1, 0], [-1, 3], [2**62, 4], [2**63, 1], [2**64, 3], [1, 1, 3], [10**30, 3], [1] * 99)
+SHAPES = (
+    [1, 3],
+    [3],
+    [],
+    [0, 3],
+    [1, 0],
+    [-1, 3],
+    [2**62, 4],
+    [2**63, 1],
+    [2**64, 3],
+    [1, 1, 3],
+    [10**30, 3],
+    [1] * 99,
+)
 BOMB = gzip.compress(b" " * (8 << 20))
 ROW: dict[str, Any] = {"id": "a", "names": ["busy", "ghz", "misses"], "values": [0.5, 4.0, 20.0], "measured_w": 110.0,
                        "units": ["ratio", "Hz", "count/s"]}  # fmt: skip
@@ -35,7 +48,9 @@ ASKS: dict[str, dict[str, Any]] = {
     },
     "/v1/predictions": {"feature_vector": [ROW], **HOW, "explain": "", "target_stderr": 1.0, "groups": {}},
     "/v1/energy": {"feature_vector": [ROW], "observed": [["busy"], []], "model": "m", "request_id": "r"},
-    "/v1/models/m:predict": {"instances": [[0.5, 4.0, 20.0], {"busy": 0.4, "ghz": 3.9, "misses": 19}], "parameters": {}},
+    "/v1/models/m:predict": {
+        "instances": [[0.5, 4.0, 20.0], {"busy": 0.4, "ghz": 3.9, "misses": 19}], "parameters": {},
+    },
     "/v1/models/m:explain": {"instances": [[0.5, 4.0, 20.0]], "parameters": {"tier": "fast", "seed": 1, "timeout": 9}},
     "/v2/repository/index": {"ready": True},
 }  # fmt: skip
@@ -94,7 +109,20 @@ def infer(rng: random.Random) -> Sent:
                 tensor.pop("data", None)
     raw = dumped(rng, tree)
     if tail or rng.random() < 0.2:
-        lies = ("-1", "0", "1", "", "+5", "1e3", "0x10", "٣", str(10**30), str(len(raw) + len(tail) + 1), "5, 5", "9" * 13)
+        lies = (
+            "-1",
+            "0",
+            "1",
+            "",
+            "+5",
+            "1e3",
+            "0x10",
+            "٣",
+            str(10**30),
+            str(len(raw) + len(tail) + 1),
+            "5, 5",
+            "9" * 13,
+        )
         headers[LENGTH] = str(len(raw)) if rng.random() < 0.6 else rng.choice(lies)
     if LENGTH in headers:
         headers[LENGTH] = headers[LENGTH].encode("utf-8").decode("latin-1")
@@ -146,7 +174,9 @@ def packed(rng: random.Random) -> Sent:
         BOMB, BOMB[: rng.randrange(len(BOMB))], damaged(rng, BOMB), gzip.compress(BOMB), whole + whole, whole + b"\0",
         whole[: rng.randrange(len(whole))], damaged(rng, whole), zlib.compress(raw), raw, b"", whole,
     ))  # fmt: skip
-    encoding = rng.choice(("gzip", "gzip", "gzip", "x-gzip", "GZIP ", "deflate", "br", "zstd", "identity", "gzip, gzip", ""))
+    encoding = rng.choice(
+        ("gzip", "gzip", "gzip", "x-gzip", "GZIP ", "deflate", "br", "zstd", "identity", "gzip, gzip", "")
+    )
     return Sent("POST", rng.choice(list(ASKS)), {"Content-Type": JSON, "Content-Encoding": encoding}, body)
 
 
@@ -165,7 +195,9 @@ def jobs(rng: random.Random) -> Sent:
     tree = {k: v for k, v in whole.items() if k in LEAN or rng.random() < 0.2}
     if kind == 3:
         lines = [dumped(rng, mutated(rng, {**tree, "index": 0})) for _ in range(rng.randrange(5))]
-        return Sent("POST", "/v1/attributions:stream", {"Content-Type": LINES}, rng.choice((b"\n", b"\r\n", b"")).join(lines))
+        return Sent(
+            "POST", "/v1/attributions:stream", {"Content-Type": LINES}, rng.choice((b"\n", b"\r\n", b"")).join(lines)
+        )
     return Sent("POST", "/v1/jobs", {"Content-Type": JSON}, dumped(rng, mutated(rng, tree)))
 
 
@@ -174,15 +206,18 @@ def paths(rng: random.Random) -> Sent:
     text = lambda: quote(well_formed(str(scalar(rng)))[:300], safe=rng.choice(("", "/:@%"))) or "x"  # noqa: E731
     path = rng.choice((
         f"/v1/models/{text()}", f"/v1/models/{text()}/explainers", f"/v1/nodes/{text()}",
-        f"/v1/nodes/{text()}/attribution?tier={text()}&model={text()}", f"/v2/models/{text()}", f"/v2/models/{text()}/ready",
+        f"/v1/nodes/{text()}/attribution?tier={text()}&model={text()}", f"/v2/models/{text()}/ready",
+        f"/v2/models/{text()}",
         f"/v2/models/m/versions/{text()}", f"/v2/models/{text()}/infer", f"/v1/models/{text()}:{text()}",
         f"/v1/{text()}", f"/{text()}", "/v1/status", "/v1/nodes", "/openapi.json", "/docs", "/metrics", "/debug", "/v2",
         f"/v1/attributions?{text()}={text()}", "/v1/models", "/v2/health/ready",
     ))  # fmt: skip
-    method = rng.choice(("GET", "GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE", "BREW"))
+    method = rng.choice((*["GET"] * 12, *["POST"] * 4, "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE", "BREW"))
     headers = {} if rng.random() < 0.5 else {"X-Request-Id": quote(text())[:200]}
     if rng.random() < 0.4:
-        headers["Content-Type"] = rng.choice((JSON, ARROW, LINES, BINARY, "text/xml", "application/json; charset=utf-16"))
+        headers["Content-Type"] = rng.choice(
+            (JSON, ARROW, LINES, BINARY, "text/xml", "application/json; charset=utf-16")
+        )
     return Sent(method, path, headers, dumped(rng, junk(rng)) if method in ("POST", "PUT") else b"")
 
 

@@ -10,10 +10,10 @@ from typing import Any
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from schemathesis import GenerationMode
-
 from schemathesis.specs.openapi import checks
 
 from benchmarks.fuzz.asking import HANG_S
+from benchmarks.fuzz.server import NAME
 
 __all__ = ["drive"]
 
@@ -38,36 +38,44 @@ def drive(http: str, cases: int, number: int) -> dict[str, Any]:
     """
     document = schemathesis.openapi.from_url(f"{http}/openapi.json")
     operations = [found.ok() for found in document.get_all_operations()]
-    each = max(1, cases // (len(MODES) * len(operations)))
     statuses: dict[str, Counter[str]] = {}
     failures: dict[str, str] = {}
     asked = 0
     for operation in operations:
         modes = MODES if JSON in {body.media_type for body in operation.body} else MODES[:1]  # a text cannot be wrong
+        knowns = ({}, {"model": NAME}) if "{model}" in operation.path else ({},)  # to nowhere, and to the model
+        each = max(2, cases // (len(operations) * len(modes) * len(knowns)))
         for mode in modes:
 
             def check(case: Any, label: str = operation.label, mode: Any = mode) -> None:
                 nonlocal asked
                 asked += 1
-                answer = case.call(timeout=HANG_S, headers={"Authorization": "Bearer fuzz"})
-                statuses.setdefault(label, Counter())[str(answer.status_code)] += 1
                 try:
+                    answer = case.call(timeout=HANG_S, headers={"Authorization": "Bearer fuzz"})
+                    statuses.setdefault(label, Counter())[str(answer.status_code)] += 1
                     case.validate_response(answer, checks=CHECKS)
                     honest = answer.status_code < 500 or answer.json()["code"] == HONEST.get(answer.status_code)
                     assert honest, f"{answer.status_code}"
-                except Exception as exc:  # whatever kind a check raises
+                except Exception as exc:  # whatever kind a check raises; a server that hangs up, or hangs
                     failures.setdefault(f"{label} {mode.value} {_short(exc)}", case.as_curl_command()[:600])
 
-            _run(operation, mode, check, each * len(MODES) // len(modes), number)
+            for known in knowns:
+                _run(operation, mode, known, check, each, number)
     return {"cases": asked, "operations": len(operations), "statuses": statuses, "failures": failures}
 
 
-def _run(operation: Any, mode: GenerationMode, check: Any, each: int, number: int) -> None:
+def _run(operation: Any, mode: GenerationMode, known: dict[str, str], check: Any, each: int, number: int) -> None:
     quiet = settings(
-        max_examples=each, database=None, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
+        max_examples=each,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
     )
-    body = given(case=operation.as_strategy(generation_mode=mode))(lambda case: check(case))
-    seed(random.Random(f"{operation.label}/{mode}/{number}").getrandbits(32))(quiet(body))()
+    asked = given(case=operation.as_strategy(generation_mode=mode, path_parameters=known or None))(
+        lambda case: check(case)
+    )
+    seed(random.Random(f"{operation.label}/{mode}/{known}/{number}").getrandbits(32))(quiet(asked))()
 
 
 def _short(exc: BaseException) -> str:

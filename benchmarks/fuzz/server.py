@@ -1,4 +1,4 @@
-"""The server under test: `ascribe serve` as a process of its own, with limits that are soon reached; its memory, its log."""
+"""The server under test: `ascribe serve` as a process of its own, with limits soon reached; its memory, its log."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ascribe.bundle.archive import open_directory
@@ -16,7 +16,7 @@ from ascribe.bundle.registry import Registry
 from ascribe.train.compile import Wanted, compile_bundle
 from tests.bundle import made
 
-__all__ = ["Server", "served"]
+__all__ = ["NAME", "Server", "served", "told_wrong"]
 
 NAME, AT = "m", "2026-11-01T00:00:00Z"
 # Small limits: each is met often, and what may be kept (jobs, later attributions) is full before memory is measured.
@@ -26,11 +26,14 @@ LIMITS = {
     "TIMEOUT_S": 5, "ADMIN_TOKEN": "fuzz", "DEBUG_PAGE": 1, "METRICS": 1,
 }  # fmt: skip
 WRONG = ("Traceback", "Exception", "exception", "Fatal", "Segmentation", "Assertion", "never retrieved")
+FELL = ("_server_main_loop", "UnicodeDecodeError")  # grpcio's own words of that fall
 STOPPED_S = 30.0
 
 
 class Server:
-    """A running one. `wrong`: lines of its log that tell of a fault of ours."""
+    """A running one. `wrong`: lines of its log that tell of a fault of ours; `again`: times that its gRPC server fell,
+    by a path that is no UTF-8, and stood up again (see `ascribe.serve.standing`).
+    """
 
     def __init__(self, registry: str) -> None:
         command = [sys.executable, "-m", "ascribe", "serve", "--registry", registry, "--model", NAME]
@@ -40,7 +43,7 @@ class Server:
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={**os.environ, **settings},
         )  # fmt: skip
         self.wrong: list[str] = []
-        self.lines = 0
+        self.again = 0
         self.at = self._until_ready()
         threading.Thread(target=self._read, daemon=True).start()
 
@@ -51,7 +54,8 @@ class Server:
         """VmRSS of the process and of its children."""
         pids = [str(self.process.pid)]
         for task in Path(f"/proc/{self.process.pid}/task").iterdir():
-            pids += (task / "children").read_text().split()
+            with suppress(FileNotFoundError):  # the thread has ended
+                pids += (task / "children").read_text().split()
         return sum(_rss_bytes(pid) for pid in pids)
 
     def stop(self) -> int:
@@ -68,22 +72,32 @@ class Server:
 
     def _read(self) -> None:
         assert self.process.stdout is not None
-        trace = False
-        for line in self.process.stdout:
-            self.lines += 1
-            text = line.decode("utf-8", "replace").rstrip()
-            if text.startswith("{"):
-                said = json.loads(text)
-                if said.get("code") == "internal" or "cause" in said:
-                    self.wrong.append(f"{said['event']} {said.get('verb', '')}: {said.get('cause', said)}")
-            elif trace and text.startswith(" "):
-                self.wrong[-1] += f" | {text.strip()}"
+        for text in told_wrong(line.decode("utf-8", "replace").rstrip() for line in self.process.stdout):
+            if all(word in text for word in FELL):
                 continue
-            elif trace:
-                self.wrong[-1] += f" | {text.strip()}"
-            elif any(word in text for word in WRONG):
+            if text.startswith("grpc_again"):
+                self.again += 1
+            else:
                 self.wrong.append(text)
-            trace = "Traceback" in text
+
+
+def told_wrong(lines: Iterator[str]) -> Iterator[str]:
+    """What a log tells of faults: requests that ended as `internal`, tracebacks, whatever else says exception."""
+    trace = ""
+    for line in lines:
+        if trace:
+            trace += f" | {line.strip()}"
+            if not line.startswith((" ", "future:", "Traceback")):
+                yield trace
+                trace = ""
+        elif line.startswith("{"):
+            said = json.loads(line)
+            if said.get("code") == "internal" or "cause" in said:
+                yield f"{said['event']} {said.get('verb', '')}: {said.get('cause', said)}"
+        elif line.startswith(("Traceback", "Task exception")):
+            trace = line
+        elif any(word in line for word in WRONG):
+            yield line
 
 
 def _rss_bytes(pid: str) -> int:

@@ -1,8 +1,8 @@
 """So many inputs of all families, in rounds, with canaries between and memory looked at after each round.
 
 Memory. After a warm-up (the first `WARM` of the inputs, in which caches, pools and everything with a limit fill up) the
-resident set is fitted by a line, bytes against inputs. A leak keeps at least one object of a request for each input: its
-log entry, scope or exception, 500 bytes or more. So the slope, less two of its standard errors, must be below
+resident set is fitted by a line, bytes against inputs. A leak keeps at least one object of a request for each input:
+its log entry, scope or exception, 500 bytes or more. So the slope, less two of its standard errors, must be below
 `SLOPE_BYTES`; with too few inputs for a line, growth after the warm-up must be below `GROWTH_BYTES`.
 """
 
@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.fuzz import grpc_inputs, http_inputs, socket_inputs
-from benchmarks.fuzz.asking import Asker, Outcome
+from benchmarks.fuzz.asking import AGAIN, Asker, Outcome
 from benchmarks.fuzz.canaries import Canaries
 from benchmarks.fuzz.server import Server
 
@@ -57,6 +57,7 @@ class Told:
     rss: list[tuple[int, int]] = field(default_factory=list)
     seconds: float = 0.0
     canaries: int = 0
+    grpc_again: int = 0
 
     @property
     def failed(self) -> int:
@@ -99,7 +100,9 @@ def soak(server: Server, inputs: int, seed: int, say: Any = lambda _: None) -> T
             for line in server.wrong[seen:]:
                 told.fail(f"log: {line}", numbers=[first, min(first + ROUND, inputs)], seed=seed)
             if not server.alive():
-                told.fail(f"the server ended with {server.process.returncode}", numbers=[first, first + ROUND], seed=seed)
+                told.fail(
+                    f"the server ended with {server.process.returncode}", numbers=[first, first + ROUND], seed=seed
+                )
                 break
             told.rss.append((told.inputs, server.rss_bytes()))
             say(f"{told.inputs} inputs, {told.failed} failures, RSS {told.rss[-1][1] / 1e6:.0f} MB")
@@ -107,6 +110,9 @@ def soak(server: Server, inputs: int, seed: int, say: Any = lambda _: None) -> T
     told.canaries = canaries.asked
     for text in canaries.died:
         told.fail(f"a canary changed: {text}", seed=seed)
+    told.grpc_again = server.again
+    if sum(counts[AGAIN] for counts in told.statuses.values()) and not server.again:
+        told.fail("a gRPC connection broke off, though the server did not fall", seed=seed)
     if reason := leak(told.rss):
         told.fail(reason, seed=seed)
     return told
