@@ -98,6 +98,8 @@ def told_wrong(lines: Iterator[str]) -> Iterator[str]:
             trace = line
         elif any(word in line for word in WRONG):
             yield line
+    if trace:  # the log ended in the middle of it, as that of a process that died
+        yield trace
 
 
 def _rss_bytes(pid: str) -> int:
