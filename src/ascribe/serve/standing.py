@@ -1,9 +1,10 @@
 """A gRPC server that stands up again.
 
 grpcio decodes the path of each call in the very loop that takes calls up, so that one path that is no UTF-8 ends the
-loop, and with it the listener (seen in 1.85.1). Nothing of ours runs before that. Whoever connects in the moment before
-another server listens is refused, and tries again. Under load the fall itself is not safe: after some dozens of them the
-process ended (a segmentation fault of the library), so this is a crutch, and whoever runs the server must start it again.
+loop, and with it the listener (seen in 1.85.1). Nothing of ours runs before that. Whoever connects in the moment
+before another server listens is refused, and tries again. Under load the fall itself is not safe: after some dozens
+of them the process ended (a segmentation fault of the library), so this is a crutch, and whoever runs the server must
+start it again.
 """
 
 from __future__ import annotations
