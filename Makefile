@@ -5,7 +5,7 @@ JOBS ?= auto
 STAMP := .venv/.setup-stamp
 NODE_STAMP := tests/portability/node_modules/.setup-stamp
 
-.PHONY: setup demo test check bench bench-accuracy bench-latency bench-swaps bench-lake bench-serve bench-restarts soak proto clean
+.PHONY: setup demo test check bench bench-accuracy bench-latency bench-swaps bench-lake bench-serve bench-restarts bench-fuzz soak proto clean
 
 setup: $(STAMP)
 
@@ -66,7 +66,10 @@ bench-serve: setup  ## load on both doors, every tier, beside other servers; a m
 	$(BIN)/python -m benchmarks.serve $(QUICK)
 	$(BIN)/python -m benchmarks.batching $(QUICK)
 
-soak: bench bench-accuracy bench-latency bench-swaps bench-lake bench-serve bench-restarts  ## what is measured at full size only
+bench-fuzz: setup  ## 100,000 malformed inputs and Schemathesis against a server; a quarter of an hour (QUICK=--quick: less)
+	$(BIN)/python -m benchmarks.fuzz $(QUICK)
+
+soak: bench bench-accuracy bench-latency bench-swaps bench-lake bench-serve bench-restarts bench-fuzz  ## what is measured at full size only
 
 proto: setup  ## the wire's Python from proto/
 	$(BIN)/python -m grpc_tools.protoc --proto_path=ascribe/serve/wire=proto/attribution/v1 --python_out=src --pyi_out=src --grpc_python_out=src ascribe/serve/wire/attribution.proto

@@ -102,6 +102,9 @@ def test_what_cannot_be_a_job_is_refused_at_once(server):
         ({"feature_vector": vectors(1), "output": "other"}, 404),
         ({"feature_vector": vectors(1), "budget": 1}, 400),
         ({"feature_vector": vectors(1), "request_id": "a b"}, 400),
+        ({"feature_vector": vectors(1), "target_stderr": -1.0}, 400),
+        ({"feature_vector": vectors(1), "target_stderr": 0}, 400),
+        ({"feature_vector": vectors(1), "max_latency_ms": -1}, 400),
     ):
         assert server.http.post("/v1/jobs", json=body).status_code == status, body
     for path in ("0" * 32, "..%2F..%2Fetc", "x" * 300):

@@ -33,6 +33,7 @@ from ascribe.serve.rollout import Rollout
 from ascribe.serve.service import Service
 from ascribe.serve.settings import Settings, from_environment
 from ascribe.serve.shadow import Shadow
+from ascribe.serve.standing import Standing
 from ascribe.serve.telemetry import Telemetry
 from ascribe.serve.versions import Lease, Slot, Versions, specs
 
@@ -103,10 +104,11 @@ async def serve(
         rates = Rates(settings.rate_per_s, settings.burst_s, settings.workers)
         service = Service(versions, settings, pool, rollout, beside, telemetry, sampled, predictors, seen.meter, rates)
         words, held = rpc.Health(), longer(service, settings, log)
-        rpc_server, rpc_at = _grpc_server(
-            parse(grpc_address, "--grpc"), service, settings, seen, words, held, known, secured
-        )
-        at = Addresses(f"{'https' if secured else 'http'}://{Address(*listener.getsockname()[:2])}", str(rpc_at))
+        rpc_server = Standing(
+            lambda address: _grpc_server(address, service, settings, seen, words, held, known, secured),
+            parse(grpc_address, "--grpc"), settings.timeout_s, log,
+        )  # fmt: skip
+        at = Addresses(f"{'https' if secured else 'http'}://{Address(*listener.getsockname()[:2])}", str(rpc_server.at))
         inner = rest.door(service, settings, log, held)
         web = _Http(
             uvicorn.Config(

@@ -157,6 +157,12 @@ def check_options(asked: wire.AttributionAsked, limits: Settings) -> None:
             raise InputError(f"{name} is {value}: it is at least {least}")
         if value is not None and value > most:
             raise TooLargeError(f"{name} is {value}: the limit of this server is {most}")
+    for wish, unit, number in (
+        ("target_stderr", "in the output's unit", asked.target_stderr),
+        ("max_latency_ms", "of milliseconds", asked.max_latency_ms),
+    ):
+        if number is not None and not number > 0:
+            raise InputError(f"{wish} is a positive number {unit}, not {number}")
 
 
 def _kept(names: Sequence[str], numbers: np.ndarray) -> dict[str, float]:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import msgspec
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from ascribe.core.errors import InputError
 from ascribe.core.words import quoted
@@ -263,13 +264,18 @@ def _own_id(given: str | None, entry: Entry) -> str:
 
 
 async def _body(request: Request, settings: Settings, readable: Sequence[str]) -> bytes:
-    """The body, counted before anybody parses it. Raises as `limits.read_body` and `limits.check_depth`."""
+    """The body, counted before anybody parses it. Raises as `limits.read_body` and `limits.check_depth`;
+    AbandonedError where the caller hangs up meanwhile.
+    """
     media = request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
     if media not in readable:
         reads = " or ".join(readable)
         raise UnsupportedError(f"this server reads {reads}, not {quoted(media)}: send the header Content-Type: {reads}")
     encoding = request.headers.get("content-encoding", "")
-    raw = await read_body(request.stream(), encoding, settings.max_body_bytes, settings.body_s)
+    try:
+        raw = await read_body(request.stream(), encoding, settings.max_body_bytes, settings.body_s)
+    except ClientDisconnect as exc:
+        raise AbandonedError("the caller hung up before its body was there") from exc
     if media == JSON and TENSORS not in request.headers:
         if len(raw) > LARGE_BYTES:
             await asyncio.to_thread(check_depth, raw, settings.max_depth)
