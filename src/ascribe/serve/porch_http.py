@@ -1,4 +1,5 @@
-"""Before the HTTP door: who comes, with how many headers, over which connection. All routes but the two of health."""
+"""Before the HTTP door: who comes, with how many headers, over which connection. All routes but the two of health,
+and the metrics where the settings open them."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ascribe.serve.audit import turned_away
-from ascribe.serve.auth import Auth
+from ascribe.serve.auth import Auth, require_watcher
 from ascribe.serve.callers import entered
 from ascribe.serve.faults import UnknownCallerError, problem_of
 from ascribe.serve.limits import check_headers
@@ -23,6 +24,8 @@ from ascribe.serve.tls import named
 __all__ = ["OPEN", "Porch", "connection"]
 
 OPEN = ("/v2/health/live", "/v2/health/ready")
+METRICS = "/metrics"
+WATCHED = (METRICS, "/debug")  # what is told of everybody's requests
 FULL = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
@@ -31,14 +34,18 @@ class Porch:
 
     def __init__(self, app: ASGIApp, auth: Auth, settings: Settings, log: Log) -> None:
         self._app, self._auth, self._settings, self._log = app, auth, settings, log
+        self._open = (*OPEN, METRICS) if settings.metrics_open else OPEN
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             headers, limits = scope["headers"], self._settings
             try:
                 check_headers(headers, limits.max_headers, limits.max_header_bytes)
-                if scope["path"] not in OPEN:
-                    entered(await self._auth.identify(_by_name(headers), scope["state"].get("peer", "")))
+                if scope["path"] not in self._open:
+                    peer = scope.get("state", {}).get("peer", "")
+                    entered(caller := await self._auth.identify(_by_name(headers), peer))
+                    if scope["path"] in WATCHED:
+                        require_watcher(caller)
             except Exception as exc:
                 await self._refuse(exc, Request(scope))(scope, receive, send)
                 return
