@@ -6,6 +6,7 @@ One job of each caller at a time, side by side: a caller whose rate is used up, 
 from __future__ import annotations
 
 import asyncio
+import functools
 import random
 import time
 import uuid
@@ -117,7 +118,7 @@ class Runner:
                 continue
             busy.add(caller)
             task = self._at[job] = asyncio.create_task(self._worked(job))
-            task.add_done_callback(lambda _, job=job: self._gone(job))
+            task.add_done_callback(functools.partial(self._gone, job))
 
     async def _caller(self, job: str) -> str:
         """Whose job it is, looked up once; empty where its record cannot be read, which then ends it."""
@@ -126,7 +127,7 @@ class Runner:
                 self._callers[job] = (await asyncio.to_thread(self._records.record, job)).caller
         return self._callers.get(job, "")
 
-    def _gone(self, job: str) -> None:
+    def _gone(self, job: str, task: asyncio.Task[None]) -> None:
         self._at.pop(job, None)
         self._wake.set()
 

@@ -129,7 +129,7 @@ class Later:
         wanted = AttributionAsked(
             model=asked.model, version=asked.version, labels=asked.labels, output=asked.output, tier=asked.tier,
             target_stderr=asked.target_stderr, max_latency_ms=asked.max_latency_ms, groups=asked.groups,
-            request_id=request_id,
+            request_id=request_id, priority=asked.priority,
         )  # fmt: skip
         task = asyncio.create_task(self._made(name, wanted, rows, caller))
         self._held[name] = Asked(caller.name, len(rows), time.monotonic(), task)
