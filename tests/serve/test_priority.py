@@ -50,7 +50,7 @@ def by_rest(asked: Doors, priority: int) -> float:
 )
 def test_an_urgent_request_is_answered_before_those_that_wait(asked, ask):
     with ThreadPoolExecutor(8) as pool:
-        usual = [pool.submit(infer, asked, 100) for _ in range(6)]
+        usual = [pool.submit(infer, asked, 40) for _ in range(6)]
         time.sleep(0.1)
         low, urgent = pool.submit(ask, asked, 3), pool.submit(ask, asked, 1)
         assert urgent.result() < min(one.result() for one in usual)
