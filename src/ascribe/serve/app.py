@@ -199,7 +199,7 @@ def _grpc_server(
         ],
     )
     rpc.attach(server, rpc.Door(service, settings, log, house.held), words, settings.reflection)
-    oip_rpc.attach(server, oip_rpc.Door(service, settings, log))
+    oip_rpc.attach(server, oip_rpc.Door(service, settings, log, house.seen.view))
     if settings.workers == 1:
         probe(address, "--grpc")
     try:

@@ -38,7 +38,7 @@ class Kind:
     """What rows must have in common to be answered by one call. `key`: equal for such rows, and only for them; `run`:
     a call of the engine for rows X (b, n), `step` raises once nobody waits any more; `cut`, `join`: rows out of an
     answer, pieces in order into one. `most`: rows of a call; 0: a request is never cut or joined with others. `row_s`:
-    seconds that a row takes, about.
+    seconds that a row takes, about; `of`: the model, for who counts.
     """
 
     key: Hashable
@@ -47,6 +47,7 @@ class Kind:
     join: Callable[[Sequence[Any]], Any]
     most: int
     row_s: float = 0.0
+    of: object = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -257,6 +258,7 @@ class Batcher:
             return
         ran = self._clock() - began
         self._meter.batch(len(X), began - min(p.ticket.came for p in pieces), ran)
+        self._meter.computed(kind.of, len(X), ran)
         whole = len(pieces) == 1 and pieces[0].end - pieces[0].first == len(pieces[0].ticket.X)
         for piece in pieces:
             size, ticket = piece.end - piece.first, piece.ticket

@@ -69,7 +69,7 @@ class House:
 
     def app(self, host: str) -> porch_http.Porch:
         """The HTTP door with everything before it. `host`: where it listens."""
-        inner = rest.door(self.service, self.settings, self.log, self.held)
+        inner = rest.door(self.service, self.settings, self.log, self.held, self.seen.view)
         return porch_http.Porch(self.seen.around(inner, host), self.known, self.settings, self.log)
 
     async def load(self) -> list[Lease]:

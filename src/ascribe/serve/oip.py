@@ -25,7 +25,7 @@ __all__ = [
 ]  # fmt: skip
 
 NAME = "ascribe"
-EXTENSIONS = ("attribution", "binary_tensor_data", "parameters", "schedule_policy")
+EXTENSIONS = ("attribution", "binary_tensor_data", "parameters", "schedule_policy", "statistics")
 PLATFORM = "onnx_onnxv1"
 MOST_US = 1 << 53  # of a timeout: beyond, a double is not exact
 MOST_PRIORITY = (1 << 32) - 1

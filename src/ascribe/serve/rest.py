@@ -26,6 +26,7 @@ from ascribe.serve.messages import AttributionAsked
 from ascribe.serve.observe import Entry, Log
 from ascribe.serve.service import Service
 from ascribe.serve.settings import Settings
+from ascribe.serve.snapshots import Snapshot
 
 __all__ = ["door", "refusal"]
 
@@ -38,8 +39,7 @@ LARGE_BYTES = 1 << 18  # bodies above are looked through on a thread
 TENSORS = "inference-header-content-length"  # JSON with bytes behind it
 
 T = TypeVar("T")
-
-
+Counted = Callable[[], Snapshot]
 Told = Callable[[Any], tuple[int, dict[str, str]]]  # status and headers of an answer
 
 
@@ -47,8 +47,10 @@ def _plain(answer: Any) -> tuple[int, dict[str, str]]:
     return 200, {}
 
 
-def door(service: Service, settings: Settings, log: Log, longer: Longer | None = None) -> FastAPI:
-    """The app with its routes; everything is asked of `service`, and of `longer` what outlives a request."""
+def door(
+    service: Service, settings: Settings, log: Log, longer: Longer | None = None, counted: Counted = dict
+) -> FastAPI:
+    """The app; everything is asked of `service`, of `longer` what outlives a request, of `counted` what was counted."""
     app = FastAPI(
         title="Ascribe", version=version("ascribe"), docs_url=None, redoc_url=None, openapi_url=None, telemetry=QUIET,
         redirect_slashes=False,
@@ -130,7 +132,7 @@ def door(service: Service, settings: Settings, log: Log, longer: Longer | None =
 
     if longer:
         jobs_rest.add_to(app, service, longer, settings, log, answered, looked_up, _own_id)
-    oip_rest.add(app, service, settings, answered, _got)
+    oip_rest.add(app, service, settings, answered, _got, looked_up, counted)
     openapi.add(app, service, _got)
 
     @app.get("/v1/models")

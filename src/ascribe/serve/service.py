@@ -31,7 +31,7 @@ from ascribe.serve.messages import (
     PredictionAsked,
     PredictionResponse,
 )
-from ascribe.serve.meter import Meter
+from ascribe.serve.meter import Calls, Meter
 from ascribe.serve.observe import noted
 from ascribe.serve.rates import Rates
 from ascribe.serve.repertoire import ExplainersCard, explainers_of
@@ -76,7 +76,7 @@ class Service:
         self._threads = settings.explain_threads or cores()
         limits = (settings.max_queue_rows, BATCH_BYTES)
         self._explaining = Batcher(pool, self._threads, *limits, max_wait_s=settings.max_wait_s, meter=meter)
-        self._predicting = Batcher(predictors or pool, 1, PREDICTED_ROWS, BATCH_BYTES, 1024)
+        self._predicting = Batcher(predictors or pool, 1, PREDICTED_ROWS, BATCH_BYTES, 1024, meter=Calls(meter))
         self._running = 0
         self._warm = False
         self._draining = False
