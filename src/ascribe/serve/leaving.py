@@ -12,13 +12,12 @@ from __future__ import annotations
 
 import asyncio
 
-import grpc
 import uvicorn
 
 from ascribe.serve import rpc
-from ascribe.serve.longer import Longer
-from ascribe.serve.service import Service
+from ascribe.serve.house import House
 from ascribe.serve.settings import Settings
+from ascribe.serve.standing import Standing
 
 __all__ = ["connection_age_ms", "leave"]
 
@@ -33,15 +32,14 @@ def connection_age_ms(settings: Settings) -> list[int]:
 
 
 async def leave(
-    service: Service, words: rpc.Health, held: Longer, rpc_server: grpc.aio.Server, web: uvicorn.Server,
-    web_task: asyncio.Task[None], settings: Settings, drain_s: float,
+    house: House, words: rpc.Health, rpc_server: Standing, web: uvicorn.Server, web_task: asyncio.Task[None],
+    drain_s: float,
 ) -> None:  # fmt: skip
     """Returns when both doors are closed: after `drain_s` seconds, and at most `grace_s` for what then runs. Jobs are
     handed over at once.
     """
-    service.drain()
     await words.say(False)
-    await asyncio.gather(held.jobs.stop(), asyncio.sleep(drain_s))
+    await asyncio.gather(house.quiet(), asyncio.sleep(drain_s))
     web.should_exit = True
-    await asyncio.gather(rpc_server.stop(settings.grace_s), web_task)
-    await held.stop()
+    await asyncio.gather(rpc_server.stop(house.settings.grace_s), web_task)
+    await house.close()

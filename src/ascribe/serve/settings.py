@@ -37,9 +37,9 @@ class Settings(BaseSettings):
     second of each caller without a rate of its own, `burst_s`: seconds' worth of them at once. `max_connections`,
     `header_s`, `max_header_bytes`: of HTTP; `body_s`: until a body is all there.
     `log_share`: of the requests that went well, which are logged. `metrics`: whether GET /metrics is on the HTTP door
-    (None: where that is on loopback); `metrics_http`: its own HOST:PORT instead; `metrics_dir`: where processes of one
-    server leave their counts for each other. `debug_page`: GET /debug beside it. `traces_exporter`: otlp, console or
-    none, of the variable OTEL_TRACES_EXPORTER.
+    (None: where that is on loopback); `metrics_open`: it asks nobody who they are; `metrics_http`: its own HOST:PORT
+    instead; `metrics_dir`: where processes of one server leave their counts for each other. `debug_page`: GET /debug
+    beside it. `traces_exporter`: otlp, console or none, of the variable OTEL_TRACES_EXPORTER.
     `jobs`: where jobs and late attributions lie, a URI that processes share (None: a folder of this process alone);
     `jobs_keep_s`, `later_keep_s`: how long after they ended; `jobs_lease_s`: silence of a process after which another
     takes its job up; `max_jobs` may wait, of `max_job_rows` each; `max_later` attributions, of `max_later_rows` rows
@@ -92,6 +92,7 @@ class Settings(BaseSettings):
     body_s: float = Field(30.0, gt=0)
     log_share: float = Field(1.0, ge=0, le=1)
     metrics: bool | None = None
+    metrics_open: bool = False
     metrics_http: str | None = None
     metrics_dir: Path | None = None
     debug_page: bool = False
