@@ -41,3 +41,23 @@ def test_large_memory_goes_back_when_it_is_freed_once_that_is_settled():
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="needs glibc")
 def test_freed_memory_is_given_back():
     assert memory.trim()
+
+
+def test_a_model_that_is_set_apart_is_freed_without_the_collector(tmp_path):
+    program = f"""
+import gc, weakref
+from pathlib import Path
+from ascribe.bundle.archive import open_directory
+from ascribe.bundle.runtime import load
+from ascribe.serve import memory
+from tests.bundle import made
+made.made(Path({str(tmp_path / "bundle")!r}))
+model = load(open_directory(Path({str(tmp_path / "bundle")!r})))
+held = weakref.ref(model.predict), weakref.ref(model)
+memory.set_apart()
+assert gc.get_freeze_count() > 10_000
+del model
+print(*[ref() is None for ref in held])
+"""
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert told.split() == ["True", "True"]

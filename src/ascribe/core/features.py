@@ -36,6 +36,10 @@ class Feature:
     missing: bool = False
     categories: tuple[str, ...] = ()
 
+    def __hash__(self) -> int:
+        """Of the name alone: every call looks its features up, and a text remembers its hash."""
+        return hash(self.name)
+
     def to_json(self) -> dict[str, object]:
         """Plain values; an infinite bound is null, since JSON has no infinity. What only some features have is left
         out where they have it not: an older description keeps its bytes.

@@ -157,11 +157,24 @@ def check_options(asked: wire.AttributionAsked, limits: Settings) -> None:
             raise InputError(f"{name} is {value}: it is at least {least}")
         if value is not None and value > most:
             raise TooLargeError(f"{name} is {value}: the limit of this server is {most}")
+    for wish, unit, number in (
+        ("target_stderr", "in the output's unit", asked.target_stderr),
+        ("max_latency_ms", "of milliseconds", asked.max_latency_ms),
+    ):
+        if number is not None and not number > 0:
+            raise InputError(f"{wish} is a positive number {unit}, not {number}")
 
 
 def _kept(names: Sequence[str], numbers: np.ndarray) -> dict[str, float]:
     """{name: number} of the numbers that exist."""
     return {name: number for name, number in zip(names, numbers.tolist(), strict=True) if isfinite(number)}
+
+
+def _kept_rows(names: Sequence[str], numbers: np.ndarray) -> list[dict[str, float]]:
+    """`_kept` of each row (b, n), most of which lack nothing."""
+    whole = np.isfinite(numbers).all(axis=1).tolist()
+    rows = numbers.tolist()
+    return [dict(zip(names, row, strict=True)) if whole[i] else _kept(names, numbers[i]) for i, row in enumerate(rows)]
 
 
 def _finite(value: Any) -> float | None:
@@ -171,25 +184,28 @@ def _finite(value: Any) -> float | None:
 
 def attributions(answer: Attribution, checked: Checked) -> list[wire.Attribution]:
     """An answer's rows as messages; a reason of the checks goes before the engine's own."""
-    fraction, base = answer.fraction, answer.bases
+    values, fraction, stderr = (
+        _kept_rows(answer.features, numbers) for numbers in (answer.values, answer.fraction, answer.stderr)
+    )
+    statuses, base = answer.status.tolist(), answer.bases.tolist()
     out = []
     for i, own in enumerate(checked.reasons):
         prediction = _finite(answer.prediction[i])
-        shares = _kept(answer.features, answer.values[i])
+        shares = values[i]
         answered, measured = bool(shares), checked.measured_w[i]
-        parts = _kept(answer.features, fraction[i])
+        parts = fraction[i]
         whole = answered and prediction is not None and len(parts) == len(shares)
         out.append(
             wire.Attribution(
                 id=checked.ids[i],
-                status=str(answer.status[i]),
+                status=str(statuses[i]),
                 reason=own or answer.reasons[i],
                 prediction=prediction,
-                base_value=float(base[i]) if answered else None,
+                base_value=base[i] if answered else None,
                 attribution_shares=shares,
                 fraction=parts if whole else {},
-                base_fraction=float(base[i]) / prediction if whole and prediction else None,
-                stderr=_kept(answer.features, answer.stderr[i]),
+                base_fraction=base[i] / prediction if whole and prediction else None,
+                stderr=stderr[i],
                 ess=_finite(answer.ess[i]),
                 measured_w=measured,
                 unexplained_w=measured - prediction if measured is not None and prediction is not None else None,

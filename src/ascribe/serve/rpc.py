@@ -17,7 +17,7 @@ from grpc_reflection.v1alpha import reflection
 from grpc_status import rpc_status
 
 from ascribe.core.errors import InputError
-from ascribe.serve import codec
+from ascribe.serve import codec, packed
 from ascribe.serve import messages as said
 from ascribe.serve import rpc_messages as convert
 from ascribe.serve.callers import current
@@ -39,12 +39,14 @@ ROW_BYTES = 500  # about, of one row's answer
 
 
 class Door(LongVerbs):
-    """Messages to the service and back; `longer`: what outlives a request."""
+    """Messages to the service and back; `longer`: what outlives a request. An answer that is bytes already goes out
+    through `Readable`.
+    """
 
     def __init__(self, service: Service, settings: Settings, log: Log, longer: Longer | None = None) -> None:
         self._service, self._settings, self._log, self._longer = service, settings, log, longer
 
-    async def GetAttribution(self, request: pb.AttributionRequest, context: Context) -> pb.AttributionResponse:  # noqa: N802
+    async def GetAttribution(self, request: pb.AttributionRequest, context: Context) -> bytes:  # noqa: N802
         return await self._answered("attribution", request, context, self._attribute)
 
     async def GetPrediction(self, request: pb.PredictionRequest, context: Context) -> pb.PredictionResponse:  # noqa: N802
@@ -77,14 +79,14 @@ class Door(LongVerbs):
                 entry.failed(problem, exc)
         return await context.abort_with_status(status_of(problem, entry))
 
-    async def _attribute(self, entry: Entry, request: pb.AttributionRequest) -> pb.AttributionResponse:
+    async def _attribute(self, entry: Entry, request: pb.AttributionRequest) -> bytes:
         entry.method = request.method[:64]
         size = len(request.feature_vector) * ROW_BYTES
         rows = await self._service.aside(size, lambda: convert.rows(request.feature_vector))
         asked = convert.asked(request, entry.request_id)
         answer = await self._service.attribute(asked, rows, current(), entry.left_s)
         entry.asked(len(rows), answer.model, answer.version, answer.method)
-        return await self._service.aside(size, lambda: convert.attributions(answer))
+        return await self._service.aside(size, lambda: packed.attributions(answer))
 
     async def _predict(self, entry: Entry, request: pb.PredictionRequest) -> pb.PredictionResponse:
         size = len(request.feature_vector) * ROW_BYTES
@@ -95,6 +97,7 @@ class Door(LongVerbs):
             target_stderr=request.target_stderr if request.HasField("target_stderr") else None,
             max_latency_ms=request.max_latency_ms if request.HasField("max_latency_ms") else None,
             groups={name: list(group.names) for name, group in request.groups.items()},
+            priority=request.priority,
         )  # fmt: skip
         answer = await (self._longer.later if self._longer else self._service).predict(
             asked, rows, current(), entry.left_s

@@ -10,7 +10,7 @@ from ascribe.serve.observe import stage
 from ascribe.serve.rows import Row
 from ascribe.serve.wire import attribution_pb2 as pb
 
-__all__ = ["asked", "attributions", "energies", "job", "predictions", "rows"]
+__all__ = ["asked", "attributions", "energies", "fields", "job", "predictions", "rows"]
 
 
 def asked(request: pb.AttributionRequest, request_id: str) -> said.AttributionAsked:
@@ -32,6 +32,7 @@ def asked(request: pb.AttributionRequest, request_id: str) -> said.AttributionAs
         labels=dict(request.labels),
         output=request.output,
         allow_lower_tier=request.allow_lower_tier,
+        priority=request.priority,
     )
 
 
@@ -50,33 +51,33 @@ def rows(vectors: Any) -> list[Row]:
     ]
 
 
-def _fields(struct: Any, *but: str) -> dict[str, Any]:
+def fields(struct: Any, *but: str) -> dict[str, Any]:
     """A struct's fields under the same names in the message; what is None stays absent."""
     return {f: v for f in struct.__struct_fields__ if f not in but and (v := getattr(struct, f)) is not None}
 
 
 @stage("encode")
 def attributions(answer: said.AttributionResponse) -> pb.AttributionResponse:
-    rows = [pb.Attribution(**_fields(row)) for row in answer.attributions]
-    return pb.AttributionResponse(**_fields(answer, "attributions"), attributions=rows)
+    rows = [pb.Attribution(**fields(row)) for row in answer.attributions]
+    return pb.AttributionResponse(**fields(answer, "attributions"), attributions=rows)
 
 
 @stage("encode")
 def predictions(answer: said.PredictionResponse) -> pb.PredictionResponse:
-    rows = [pb.Prediction(**_fields(row)) for row in answer.predictions]
-    return pb.PredictionResponse(**_fields(answer, "predictions"), predictions=rows)
+    rows = [pb.Prediction(**fields(row)) for row in answer.predictions]
+    return pb.PredictionResponse(**fields(answer, "predictions"), predictions=rows)
 
 
 @stage("encode")
 def energies(answer: said.EnergyResponse) -> pb.EnergyResponse:
     rows = [
-        (pb.RowEnergy(**_fields(row, "coalitions")), [pb.CoalitionEnergy(**_fields(c)) for c in row.coalitions])
+        (pb.RowEnergy(**fields(row, "coalitions")), [pb.CoalitionEnergy(**fields(c)) for c in row.coalitions])
         for row in answer.energies
     ]
     for row, coalitions in rows:
         row.coalitions.extend(coalitions)
-    return pb.EnergyResponse(**_fields(answer, "energies"), energies=[row for row, _ in rows])
+    return pb.EnergyResponse(**fields(answer, "energies"), energies=[row for row, _ in rows])
 
 
 def job(card: JobCard) -> pb.AttributionJob:
-    return pb.AttributionJob(**_fields(card))
+    return pb.AttributionJob(**fields(card))

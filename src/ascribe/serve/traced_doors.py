@@ -73,44 +73,58 @@ def traced(app: Asgi) -> Asgi:
 
 
 class TracedCalls(grpc.aio.ServerInterceptor):
-    """A span for each unary call, named by its method."""
+    """A span for each unary call, named by its method. The outermost: how a method is wrapped, also by those further
+    in, is found out once.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, grpc.RpcMethodHandler] = {}  # methods that are served, so few
 
     async def intercept_service(self, continuation: Any, details: Any) -> Any:
-        handler = await continuation(details)
-        name = details.method
-        if handler is None or handler.unary_unary is None or name.startswith(UNTRACED_CALLS):
-            return handler
-        call, carrier = handler.unary_unary, {n: v for n, v in details.invocation_metadata if n in TRACE}
-        attributes = {"rpc.system.name": "grpc", "rpc.method": name.removeprefix("/")}
+        held = self._known.get(details.method)
+        if held is None:
+            handler = await continuation(details)
+            if handler is None:
+                return None
+            held = self._known[details.method] = _traced_call(details.method, handler)
+        return held
 
-        async def door(request: Any, context: Any) -> Any:
-            start, code = time.perf_counter(), "CANCELLED"
-            with tracing.server(name.removeprefix("/"), carrier, attributes) as span:
-                if said := _response():
-                    context.set_trailing_metadata((("traceresponse", said),))
-                try:
-                    answer = await call(request, context)
-                    code = "OK"
-                    return answer
-                except Exception:
-                    code = _code(context)
-                    raise
-                finally:
-                    found = attributes | {"rpc.response.status_code": code}
-                    span.set_attributes(found)
-                    if code in (
-                        "INTERNAL",
-                        "UNKNOWN",
-                        "UNAVAILABLE",
-                        "DEADLINE_EXCEEDED",
-                        "DATA_LOSS",
-                        "UNIMPLEMENTED",
-                    ):
-                        span.set_status(Status(StatusCode.ERROR))
-                        found["error.type"] = code
-                    tracing.rpc_recorded(time.perf_counter() - start, found)
 
-        return grpc.unary_unary_rpc_method_handler(door, handler.request_deserializer, handler.response_serializer)
+def _traced_call(name: str, handler: Any) -> Any:
+    if handler.unary_unary is None or name.startswith(UNTRACED_CALLS):
+        return handler
+    call = handler.unary_unary
+    attributes = {"rpc.system.name": "grpc", "rpc.method": name.removeprefix("/")}
+
+    async def door(request: Any, context: Any) -> Any:
+        start, code = time.perf_counter(), "CANCELLED"
+        carrier = {n: v for n, v in context.invocation_metadata() or () if n in TRACE}
+        with tracing.server(name.removeprefix("/"), carrier, attributes) as span:
+            if said := _response():
+                context.set_trailing_metadata((("traceresponse", said),))
+            try:
+                answer = await call(request, context)
+                code = "OK"
+                return answer
+            except Exception:
+                code = _code(context)
+                raise
+            finally:
+                found = attributes | {"rpc.response.status_code": code}
+                span.set_attributes(found)
+                if code in (
+                    "INTERNAL",
+                    "UNKNOWN",
+                    "UNAVAILABLE",
+                    "DEADLINE_EXCEEDED",
+                    "DATA_LOSS",
+                    "UNIMPLEMENTED",
+                ):
+                    span.set_status(Status(StatusCode.ERROR))
+                    found["error.type"] = code
+                tracing.rpc_recorded(time.perf_counter() - start, found)
+
+    return grpc.unary_unary_rpc_method_handler(door, handler.request_deserializer, handler.response_serializer)
 
 
 def _code(context: Any) -> str:
