@@ -87,7 +87,10 @@ def test_an_answer_has_the_shape_of_the_row(method, kind):
         method, "points", "cat", "7", "margin",
     )  # fmt: skip
     gap = np.abs(a.values.sum(axis=1) - (a.prediction - a.bases))
-    assert a.info.gaps["efficiency_gap"] == pytest.approx(gap.max(), abs=1e-12)
+    if method == "occlusion" and kind == "image":
+        assert not a.additive
+    else:
+        assert a.info.gaps["efficiency_gap"] == pytest.approx(gap.max(), abs=1e-12)
     if method in ADDITIVE:
         assert gap.max() < 1e-12
         assert a.info.game == "baseline"
@@ -147,7 +150,7 @@ def test_progress_and_no_rows(method, kind):
         model_of(kind), np.empty((0, model_of(kind).layout.n)), method, replace(few(kind, method), segments=None)
     )
     assert len(none) == 0
-    assert none.info.gaps["efficiency_gap"] == 0
+    assert none.info.gaps.get("efficiency_gap", 0) == 0
 
 
 @every
