@@ -36,10 +36,11 @@ check: setup  ## format, lint, types, import walls, shapes, doctests
 	$(BIN)/python -m pytest -q -p no:cacheprovider --doctest-modules src/ascribe --ignore=src/ascribe/serve/wire --ignore=src/ascribe/train/wire
 	$(BIN)/python -m pytest -q -p no:cacheprovider tests/test_walls.py
 
-bench: setup  ## accuracy against exact samplers, both servers' telemetry, gradients against Captum; results in benchmarks/results
+bench: setup  ## accuracy against exact samplers, both servers' telemetry, gradients against Captum, trees beside xgboost, LightGBM, shap and woodelf; results in benchmarks/results
 	$(BIN)/python -m benchmarks.gaussian
 	$(BIN)/python -m benchmarks.power
 	$(BIN)/python -m benchmarks.gradients
+	$(BIN)/python -m benchmarks.trees $(QUICK)
 	test -d runs/demo/bundle || $(BIN)/ascribe demo --once --quick
 	$(BIN)/python -m benchmarks.start
 

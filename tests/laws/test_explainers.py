@@ -19,6 +19,8 @@ from ascribe.core.explainers.conditional_shap import conditional_game
 from ascribe.core.explainers.kernel_shap import marginal_game
 from ascribe.core.features import Feature
 from ascribe.core.model import Model
+from ascribe.core.trees import Trees
+from ascribe.core.trees import predict as predict_trees
 
 from .brute import by_orders, on
 
@@ -64,11 +66,32 @@ def compiled_of(f: Callable[[np.ndarray], np.ndarray]) -> dict[str, Compiled]:
     return {"balanced": Compiled(graph(f), BASE, "completions", "learnt", 14, 16, 3, {"parity": 1e-6})}
 
 
+def forest() -> Trees:
+    """Two trees over all four features, thresholds on no row; the second repeats a feature on a way."""
+    split = [0, 1, 3, -1, -1, -1, -1, 2, 0, 0, -1, -1, -1, -1]
+    threshold = [0.2, -0.1, 0.05, 0, 0, 0, 0, 0.31, -0.4, 1.1, 0, 0, 0, 0]
+    left = [1, 3, 5, -1, -1, -1, -1, 8, 10, 12, -1, -1, -1, -1]
+    right = [2, 4, 6, -1, -1, -1, -1, 9, 11, 13, -1, -1, -1, -1]
+    value = [0, 0, 0, 1.5, -2.0, 0.7, 3.1, 0, 0, 0, -1.0, 2.2, 0.4, -3.3]
+    cover = [40, 22, 18, 10, 12, 7, 11, 40, 25, 15, 9, 16, 8, 7]
+    return Trees(
+        NAMES, [0, 7, 14], split, threshold, left, right, [True] * 14, np.array(value)[:, None], cover, [0, 0], [5.0],
+    )  # fmt: skip
+
+
+FOREST = forest()
+
+
+def of_trees(rows: np.ndarray) -> np.ndarray:
+    return predict_trees(FOREST, rows)[:, 0]
+
+
 def a_model(**changes: object) -> Model:
     features = tuple(Feature(name, "W", low=-50.0, high=50.0, seen_low=-10.0, seen_high=10.0) for name in NAMES)
     whole = Model(
         features, predict, BACKGROUND, Gaussian.fit(BACKGROUND), unit="W", output="power", version="7",
         amortized=ONE_PASS, reading=READING, compiled=compiled_of(changes.get("predict") or predict),
+        trees=FOREST,
     )  # fmt: skip
     return replace(whole, **changes)
 
@@ -99,14 +122,18 @@ def alike(one: Attribution, i: int, two: Attribution, j: int) -> bool:
     return all(np.allclose(getattr(one, field)[i], getattr(two, field)[j], rtol=0, atol=within) for field in FIELDS)
 
 
+TREES = ("tree_shap", "tree_shap_interventional")  # they explain the model's trees, whatever it predicts
 GAMES = {"conditional_shap": conditional_game, "kernel_shap": marginal_game}  # those that play one at run time
 every_explainer = pytest.mark.parametrize("method", EXPLAINERS)
 every_game = pytest.mark.parametrize("method", GAMES)
 
 
 def test_the_table_holds_what_these_laws_know():
-    assert tuple(EXPLAINERS) == ("conditional_shap", "kernel_shap", "amortized_shap", "compiled_shap")
-    assert set(GAMES) == set(EXPLAINERS) - {"amortized_shap", "compiled_shap"}
+    assert tuple(EXPLAINERS) == (
+        "conditional_shap", "kernel_shap", "amortized_shap", "compiled_shap", "tree_shap", "tree_shap_interventional",
+    )  # fmt: skip
+    assert set(GAMES) == set(EXPLAINERS) - {"amortized_shap", "compiled_shap", *TREES}
+    assert EXPLAINERS["tree_shap"].needs == {"trees"}
     assert EXPLAINERS["compiled_shap"].needs == {"compiled"}
     assert all(isinstance(row, Explainer) and row.needs and callable(row.answer) for row in EXPLAINERS.values())
     assert available(a_model()) == tuple(EXPLAINERS)
@@ -149,7 +176,8 @@ def test_efficiency(method, estimator, budget):
     answer = explain(a_model(), X, method, Options(estimator, budget, samples=16))
     check_efficiency(answer)
     assert answer.values.shape == answer.stderr.shape == (4, 4)
-    wanted = predict(X) if method != "compiled_shap" else predict(X).astype(np.float32)
+    wanted = of_trees(X) if method in TREES else predict(X)
+    wanted = wanted.astype(np.float32) if method == "compiled_shap" else wanted
     assert answer.prediction == pytest.approx(wanted, abs=1e-6 if method == "compiled_shap" else 0)
     assert answer.status.tolist() == ["ok"] * 4
     assert answer.reasons == ("",) * 4
@@ -158,7 +186,9 @@ def test_efficiency(method, estimator, budget):
     assert (answer.info.method, answer.info.output, answer.info.unit, answer.info.version) == (
         method, "power", "W", "7",
     )  # fmt: skip
-    told = {"amortized_shap": (0,), "compiled_shap": (14,)}.get(method, range(9, 17))  # a graph keeps its own plan
+    told = {"amortized_shap": (0,), "compiled_shap": (14,), **dict.fromkeys(TREES, (0,))}.get(
+        method, range(9, 17)
+    )  # a graph keeps its own plan
     assert answer.info.budget in told
 
 
@@ -227,7 +257,7 @@ def test_a_row_outside_the_training_range_is_answered_and_marked(method):
     check_efficiency(answer)
 
 
-@every_explainer
+@pytest.mark.parametrize("method", [method for method in EXPLAINERS if method not in TREES])  # leaves are finite
 def test_a_model_that_gives_no_number_for_a_row_fails_that_row_only(method):
     def moody(rows):
         return np.where(rows[:, 0] == X[1, 0], np.nan, predict(rows))
@@ -337,6 +367,8 @@ def test_the_answer_says_which_game_it_played():
         "kernel_shap": "marginal",
         "amortized_shap": "conditional",
         "compiled_shap": "conditional",
+        "tree_shap": "path-dependent",
+        "tree_shap_interventional": "marginal",
     }
     assert kinds["conditional_shap"].value == "completions"
     assert kinds["conditional_shap"].samples == 16
@@ -354,6 +386,41 @@ def test_the_one_pass_explainer_says_what_it_is_worth():
     assert answer.values == pytest.approx(learnt(X) + rest[:, None] / 4, abs=1e-6)
     with pytest.raises(InputError, match="amortized_shap learnt single features: ask conditional_shap for groups"):
         explain(a_model(), X, "amortized_shap", replace(FEW, groups={"two": NAMES[:2]}))
+
+
+def test_trees_play_the_marginal_game_that_the_kernel_plays():
+    model = a_model(predict=of_trees)
+    trees = explain(model, X, "tree_shap_interventional", FEW)
+    kernel = explain(model, X, "kernel_shap", Options("exact"))
+    assert trees.values == pytest.approx(kernel.values, abs=1e-12)
+    assert trees.base_value == pytest.approx(kernel.base_value, abs=1e-12)
+    assert trees.stderr.tolist() == [[0.0] * 4] * 4
+    assert trees.info.samples == len(BACKGROUND)
+    assert np.abs(trees.values - explain(model, X, "tree_shap", FEW).values).max() > 0.1  # another game
+
+
+@pytest.mark.parametrize("method", TREES)
+def test_trees_refuse_groups_and_the_space_they_do_not_sum_in(method):
+    with pytest.raises(InputError, match=f"{method} answers single features: ask kernel_shap or conditional_shap"):
+        explain(a_model(), X, method, replace(FEW, groups={"two": NAMES[:2]}))
+    model = a_model(trees=replace(FOREST, link="logistic"))
+    answer = explain(model, X, method, FEW)
+    assert (answer.info.unit, answer.info.space) == ("log-odds", "margin")
+    with pytest.raises(InputError, match=f"{method} explains margins: choose space 'margin'"):
+        explain(replace(model, space="probability"), X, method, FEW)
+
+
+@pytest.mark.parametrize("method", TREES)
+def test_trees_answer_rows_with_missing_values_where_the_features_allow_them(method):
+    rows = X.copy()
+    rows[1, 0] = np.nan
+    features = tuple(replace(f, missing=f.name == "load") for f in a_model().features)
+    answer = explain(a_model(features=features), rows, method, FEW)
+    assert answer.status.tolist() == ["ok"] * 4
+    assert answer.prediction == pytest.approx(of_trees(rows))
+    check_efficiency(answer)
+    rows[2, 1] = np.nan
+    assert explain(a_model(features=features), rows, method, FEW).status.tolist() == ["ok", "ok", "invalid", "ok"]
 
 
 def test_on_reads_values_by_members():

@@ -12,6 +12,8 @@ from ascribe.core.explainers.amortized_shap import amortized_shap
 from ascribe.core.explainers.compiled_shap import compiled_shap
 from ascribe.core.explainers.conditional_shap import conditional_shap
 from ascribe.core.explainers.kernel_shap import kernel_shap
+from ascribe.core.explainers.tree_shap import tree_shap
+from ascribe.core.explainers.tree_shap_interventional import tree_shap_interventional
 from ascribe.core.model import Model
 from ascribe.core.options import Options
 
@@ -34,6 +36,8 @@ EXPLAINERS: dict[str, Explainer] = {
     "kernel_shap": Explainer(frozenset({"predict", "background"}), kernel_shap),
     "amortized_shap": Explainer(frozenset({"predict", "amortized"}), amortized_shap),
     "compiled_shap": Explainer(frozenset({"compiled"}), compiled_shap),
+    "tree_shap": Explainer(frozenset({"trees"}), tree_shap),
+    "tree_shap_interventional": Explainer(frozenset({"trees", "background"}), tree_shap_interventional),
 }
 
 

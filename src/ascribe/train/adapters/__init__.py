@@ -1,0 +1,1 @@
+"""Adapters: models of other libraries, read into what Ascribe serves. One file a library and format."""
