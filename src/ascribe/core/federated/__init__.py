@@ -1,0 +1,23 @@
+"""Models that several parties hold together: each has columns of the same rows, its own thresholds or weights.
+
+structure   the shape of the trees, which all parties share, and its digest
+splits      one party's own splits: one bit for each and row
+leaves      what only the guest has: weights, links
+table       rows of numbers and texts; the context of a call
+records     Ask, Reply, Routes, Linear: all that parties say to one another
+pipeline    components in order: `local_inference` everywhere, `merge_remote_inference` on the guest
+party       what a host and a guest do with a request
+scoring     a whole request in one process, hosts as functions
+"""
+
+from ascribe.core.federated.merged import Answer
+from ascribe.core.federated.party import Local, Party, answer, ask, local, merge
+from ascribe.core.federated.pipeline import Pipeline, Step
+from ascribe.core.federated.records import Ask, HostCall, Linear, Part, Reply, Routes, pack, unpack
+from ascribe.core.federated.scoring import score
+from ascribe.core.federated.table import Context, Table
+
+__all__ = [
+    "Answer", "Ask", "Context", "HostCall", "Linear", "Local", "Part", "Party", "Pipeline", "Reply", "Routes", "Step",
+    "Table", "answer", "ask", "local", "merge", "pack", "score", "unpack",
+]  # fmt: skip
