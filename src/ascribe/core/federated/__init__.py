@@ -19,11 +19,11 @@ from ascribe.core.federated.party import Local, Party, answer, ask, local, merge
 from ascribe.core.federated.pipeline import Pipeline, Step
 from ascribe.core.federated.publishing import Ledger, Policy, published
 from ascribe.core.federated.records import Ask, HostCall, Linear, Part, Reply, Routes, pack, unpack
-from ascribe.core.federated.scoring import score
+from ascribe.core.federated.scoring import as_model, score
 from ascribe.core.federated.table import Context, Table
 
 __all__ = [
     "Answer", "Ask", "Context", "Explainer", "HostCall", "Ledger", "Linear", "Local", "Part", "Party", "Pipeline",
-    "Policy", "Reply", "Routes", "Step", "Table", "answer", "ask", "column_of_splits", "local", "merge", "pack",
+    "Policy", "Reply", "Routes", "Step", "Table", "answer", "as_model", "ask", "column_of_splits", "local", "merge", "pack",
     "published", "score", "unpack", "with_cover",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Attributions on the guest, each host one player, from the replies that the scores were made of; nobody is asked again."""
+"""Attributions on the guest, each host one player, from the replies that made the scores; nobody is asked again."""
 
 from __future__ import annotations
 

@@ -30,7 +30,8 @@ def linear_model(meta: fate.LRModelMeta, param: fate.LRModelParam, party: str, p
     known = {name for m in models for name in m.weight}
     header = [name for m in models for name in m.header if name in known]
     columns = tuple(dict.fromkeys([*header, *sorted(known)]))
-    weight = np.array([[dict(m.weight).get(c, 0.0) for m in models] for c in columns])
+    held = [dict(m.weight) for m in models]
+    weight = np.array([[w.get(c, 0.0) for w in held] for c in columns])
     return LinearModel(
         party, tuple(parties), columns, weight.reshape(len(columns), len(models)),
         np.array([m.intercept for m in models]), labels,

@@ -102,6 +102,7 @@ def _splits(
     if len(set(mapping.values())) < len(mapping):
         raise InputError("two columns of the model have one name: fetch the model again")
     names: dict[str, int] = {}
+    directions = [dict(tree.missing_dir_maskdict) for tree in param.trees]
     feature, threshold, missing_left = [], [], []
     for n in structure.splits_of(party):
         i = int(structure.tree[n])
@@ -114,14 +115,14 @@ def _splits(
             raise InputError(f"split {j} of tree {i} is on column {node.fid}, which has no name: fetch the model again")
         feature.append(names.setdefault(mapping[node.fid], len(names)))
         threshold.append(tree.split_maskdict[j])
-        stored = dict(tree.missing_dir_maskdict).get(j, 1)
+        stored = directions[i].get(j, 1)
         missing_left.append(stored != 1 if semantics.zero_is_left else stored == -1)
     order = sorted(names, key=lambda name: min(f for f, held in mapping.items() if held == name))
     place = np.array([order.index(name) for name in names], dtype=int)
     flags = [(held.use_missing, held.zero_as_missing) for held in (meta, meta.tree_meta)]
     both = all(any(flag) for flag in zip(*flags, strict=True))
     return Splits(
-        tuple(order), place[feature] if feature else np.zeros(0, int), np.array(threshold), np.array(missing_left, bool),
+        tuple(order), place[np.array(feature, dtype=int)], np.array(threshold), np.array(missing_left, dtype=bool),
         semantics.epsilon(party.partition(":")[0]), absent_zero=semantics.honour_flags and not both,
         zero_missing=np.full(len(feature), semantics.honour_flags and both),
     )  # fmt: skip
