@@ -10,7 +10,16 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from ascribe import cli_bundle, cli_explainers, cli_keys, cli_lake, cli_models, cli_pipeline, cli_registry
+from ascribe import (
+    cli_bundle,
+    cli_explainers,
+    cli_federated,
+    cli_keys,
+    cli_lake,
+    cli_models,
+    cli_pipeline,
+    cli_registry,
+)
 from ascribe.cli_options import (
     Budget,
     Groups,
@@ -50,6 +59,7 @@ app.command("import")(cli_models.import_model)
 app.add_typer(cli_registry.registry, name="registry")
 app.add_typer(cli_pipeline.app, name="pipeline")
 app.add_typer(cli_keys.keys, name="keys")
+app.add_typer(cli_federated.federated, name="federated")
 
 
 @app.command()

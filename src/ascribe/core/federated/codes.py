@@ -1,4 +1,4 @@
-"""Return codes of a row or a request, numbered as in FATE-Serving; a host's code reaches a client with a 2 before it."""
+"""Return codes of a row or a request, numbered as in FATE-Serving; a client sees a host's code with a 2 before it."""
 
 from __future__ import annotations
 

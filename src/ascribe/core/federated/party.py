@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import sha256
 
 from ascribe.core.arrays import np
 from ascribe.core.errors import InputError, NotFound
@@ -48,9 +50,10 @@ class Party:
         """Full names of the hosts that a guest asks."""
         return self.pipeline.last[1].hosts if self.role == "guest" else ()
 
-    @property
+    @cached_property
     def digest(self) -> str:
-        return self.pipeline.digest
+        """The same in all halves of one model, and in no other model's."""
+        return sha256(f"{self.model}\n{self.pipeline.digest}".encode()).hexdigest()
 
     def host_named(self, name: str) -> str:
         """A host's full name, from that or from what follows the role. Raises NotFound."""

@@ -18,7 +18,7 @@ __all__ = ["Ask", "HostCall", "Linear", "Part", "Reply", "Routes", "pack", "unpa
 
 @dataclass(frozen=True)
 class Ask:
-    """`model`: the host's bundle, by version or name; `digest`: `Pipeline.digest`, which both halves of one model
+    """`model`: the host's bundle, by version or name; `digest`: `Party.digest`, which both halves of one model
     share; `ids (b,)`: what the host looks its own columns up by, a row each. `columns`: ask for the parts of single
     columns; answered only by a host that agreed.
     """

@@ -49,7 +49,7 @@ class LinearModel:
     @property
     def identity(self) -> str:
         """The same at all parties of one model."""
-        return f"linear {len(self.intercept)} {'|'.join(sorted(self.parties))}"
+        return f"linear {len(self.intercept)}"
 
     @property
     def merges(self) -> bool:

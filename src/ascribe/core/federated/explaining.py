@@ -1,0 +1,125 @@
+"""Attributions on the guest, each host one player, from the replies that made the scores; nobody is asked again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from ascribe.core.arrays import np
+from ascribe.core.attribution import Attribution, Info
+from ascribe.core.errors import InputError
+from ascribe.core.federated.components.boosted_trees import BoostedTrees
+from ascribe.core.federated.components.linear import LinearModel
+from ascribe.core.federated.cover import counted
+from ascribe.core.federated.linear_values import linear_values
+from ascribe.core.federated.merged import Answer
+from ascribe.core.federated.party import Party
+from ascribe.core.federated.pipeline import Pipeline, Step
+from ascribe.core.federated.players import TreePlayers, tree_players
+from ascribe.core.federated.tree_values import TreeValues, tree_values
+
+__all__ = ["Explainer", "column_of_splits", "with_cover"]
+
+UNITS = {"logistic": "log-odds", "softmax": "log-odds", "exp": "log"}
+
+
+@dataclass(frozen=True, eq=False)
+class Explainer:
+    """What is prepared once for a guest; call it with an answer for its attribution.
+
+    `names`: what hosts are called, by full name. `columns`: by host that agreed, the column of each of its splits. Of a
+    linear model, `reference (n,)` and `references`: see `linear_values`.
+    """
+
+    guest: Party
+    names: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    reference: np.ndarray | None = None
+    references: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    @cached_property
+    def players(self) -> TreePlayers:
+        return tree_players(self._trees, self.names, self.columns)
+
+    @cached_property
+    def values(self) -> TreeValues:
+        """Raises InputError where the model has no cover."""
+        trees, held = self._trees, self.players
+        assert trees.leaves is not None
+        return tree_values(trees.structure, trees.leaves, held.player, len(held.names))
+
+    @property
+    def _trees(self) -> BoostedTrees:
+        component = self.guest.pipeline.last[1]
+        if not isinstance(component, BoostedTrees) or component.leaves is None:
+            raise InputError(f"{self.guest.name} holds no leaves: only the guest of a model of trees explains it so")
+        return component
+
+    def __call__(self, answer: Answer, output: str | int = 0) -> Attribution:
+        """Exact Shapley values of the margin of one output, by name or number; rows without an answer are `invalid`.
+
+        Raises InputError for an unknown output.
+        """
+        component, k = self.guest.pipeline.last[1], _number(answer, output)
+        if isinstance(component, LinearModel):
+            names, base, values = linear_values(component, answer, self.names, self.reference, self.references)
+            game, unit, told = "reference", "log-odds", "linear"
+        else:
+            assert self._trees.leaves is not None and answer.left is not None
+            names, base, values = self.players.names, self.values.base_value, self.values(answer.left)
+            game, told = "path-dependent", f"cover: {self._trees.leaves.cover_source}"
+            unit = UNITS.get(self._trees.leaves.link, "")
+        failed = answer.code != 0
+        phi = np.where(failed[:, None], np.nan, values[:, k])
+        gap = np.abs(answer.margin[:, k] - base[k] - phi.sum(axis=1))[~failed]
+        info = Info(
+            method="federated_shap", game=game, value=told, estimator="exact", budget=0, samples=0, seed=0,
+            tier="exact", unit=unit, output=answer.labels[k] if answer.labels else "prediction",
+            version=self.guest.model, space="margin" if unit else "",
+            gaps={"efficiency_gap": float(gap.max(initial=0.0))},
+        )  # fmt: skip
+        reasons = tuple(
+            f"{text} ({code})" if code else "" for text, code in zip(answer.reasons, answer.code, strict=True)
+        )
+        return Attribution(
+            phi, float(base[k]), answer.margin[:, k], np.where(failed[:, None], np.nan, 0.0 * phi),
+            np.where(failed, np.nan, np.inf), np.where(failed, "invalid", "ok").astype("<U13"), reasons, names,
+            answer.data, info, answer.columns,
+        )  # fmt: skip
+
+
+def with_cover(guest: Party, background: Answer) -> Party:
+    """The guest with the cover that answered background rows give: one exchange, once, for rows that nobody asked
+    about. Raises InputError where none was answered.
+    """
+    name, trees = guest.pipeline.last
+    if not isinstance(trees, BoostedTrees) or trees.leaves is None or background.left is None:
+        raise InputError("only trees have a cover: explain a linear model with a reference")
+    good = background.left[background.code == 0]
+    cover = counted(trees.structure, good)
+    leaves = replace(trees.leaves, cover=cover, cover_source=f"counted on {len(good)} background rows")
+    made = replace(trees, leaves=leaves)
+    steps = tuple(Step(s.name, made, s.source) if s.name == name else s for s in guest.pipeline.steps)
+    return replace(guest, pipeline=Pipeline(steps))
+
+
+def column_of_splits(host: Party) -> dict[str, tuple[str, ...]]:
+    """By component, the column of each own split: what a host tells once, at binding, if it agreed to.
+
+    Raises InputError where it did not.
+    """
+    if not host.shares_columns:
+        raise InputError(f"{host.name} did not agree to tell its columns: set shares_columns in its bundle")
+    held = host.pipeline.reporters.items()
+    return {n: tuple(c.columns[f] for f in c.splits.feature) for n, c in held if isinstance(c, BoostedTrees)}
+
+
+def _number(answer: Answer, output: str | int) -> int:
+    if isinstance(output, str):
+        if output not in answer.labels:
+            raise InputError(f"unknown output '{output}': use one of {', '.join(answer.labels) or '0'}")
+        return answer.labels.index(output)
+    if not 0 <= output < answer.margin.shape[1]:
+        raise InputError(f"output {output} is not there: the model has {answer.margin.shape[1]}")
+    return output
