@@ -141,14 +141,18 @@ def boosted(world: World, party: str) -> tuple[bytes, bytes]:
     meta += b(5, b(1, world.objective)) + i(9, world.use_missing) + i(10, world.zero_as_missing)
     meta += b(13, world.strategy)
     counts = leaf_counts(world) if world.counts else [{} for _ in world.trees]
-    param = i(1, len(world.trees)) + b"".join(b(2, tree_message(t, party, c)) for t, c in zip(world.trees, counts))
+    param = i(1, len(world.trees)) + b"".join(
+        b(2, tree_message(t, party, c)) for t, c in zip(world.trees, counts, strict=True)
+    )
     if guest:
         param += ds(3, world.init) + i(6, world.classes) + b"".join(b(7, label) for label in world.labels)
     param += i(5, world.dim) + m(9, dict(enumerate(world.columns[party])), i, b)
     return meta, param + b"".join(b(11, p) for p in world.plan)
 
 
-def component(module: str, source: str = "args.eval", alias: str | None = "model", name: str = "", path: str = "") -> dict:
+def component(
+    module: str, source: str = "args.eval", alias: str | None = "model", name: str = "", path: str = ""
+) -> dict:
     held = {"module": module, "CodePath": path or module, "input": {"data": {"data": [source]}}}
     if alias:
         held["input"]["model"] = [f"pipeline.{name}.{alias}"]
@@ -190,7 +194,9 @@ def goes_left(world: World, node: Node, row: Mapping[str, float], rule: str) -> 
     """The rules of the table, one by one. `rule`: serving-2.1, serving-2.0, fate-1.4, fate-1.5 or fate-1.7."""
     x = row.get(world.columns[node.site][node.fid])
     host = node.site.startswith("host")
-    eps = {"serving-2.1": 1e-8, "serving-2.0": 1e-20, "fate-1.4": 0.0, "fate-1.7": 1e-8}.get(rule, 0.0 if host else 1e-8)
+    eps = {"serving-2.1": 1e-8, "serving-2.0": 1e-20, "fate-1.4": 0.0, "fate-1.7": 1e-8}.get(
+        rule, 0.0 if host else 1e-8
+    )
     serving = rule.startswith("serving")
     gone = x is None or math.isnan(x)
     if not serving and world.use_missing and world.zero_as_missing:
@@ -229,6 +235,6 @@ def random_rows(count: int, seed: int, gaps: float = 0.2) -> list[dict[str, floa
     names = [c for columns in COLUMNS.values() for c in columns]
     out = []
     for _ in range(count):
-        values = {c: round(float(v), 1) for c, v in zip(names, rng.normal(size=len(names)))}
+        values = {c: round(float(v), 1) for c, v in zip(names, rng.normal(size=len(names)), strict=True)}
         out.append({c: v for c, v in values.items() if rng.random() > gaps})
     return out

@@ -95,7 +95,9 @@ def test_ties_by_epsilon(semantics, column):
         for case in tie["cases"]:
             mine, theirs = dict(table("guest")[tie["id"]]), dict(table("host")[tie["id"]])
             (mine if tie["side"] == "guest" else theirs)[tie["feature"]] = case["value"]
-            found = ask(party("secureboost", "guest", semantics), party("secureboost", "host", semantics), [mine], [theirs])
+            found = ask(
+                party("secureboost", "guest", semantics), party("secureboost", "host", semantics), [mine], [theirs]
+            )
             assert found.margin[0, 0] == pytest.approx(case[column], abs=1e-10)
 
 
