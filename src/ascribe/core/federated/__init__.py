@@ -24,6 +24,6 @@ from ascribe.core.federated.table import Context, Table
 
 __all__ = [
     "Answer", "Ask", "Context", "Explainer", "HostCall", "Ledger", "Linear", "Local", "Part", "Party", "Pipeline",
-    "Policy", "Reply", "Routes", "Step", "Table", "answer", "as_model", "ask", "column_of_splits", "local", "merge", "pack",
-    "published", "score", "unpack", "with_cover",
+    "Policy", "Reply", "Routes", "Step", "Table", "answer", "as_model", "ask", "column_of_splits", "local", "merge",
+    "pack", "published", "score", "unpack", "with_cover",
 ]  # fmt: skip

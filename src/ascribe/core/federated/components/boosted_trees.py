@@ -52,8 +52,9 @@ class BoostedTrees:
 
     @property
     def hosts(self) -> tuple[str, ...]:
-        """The parties to ask."""
-        return tuple(p for p in self.structure.parties if p != self.party and len(self.structure.splits_of(p)))
+        """The parties to ask, by name."""
+        others = sorted(set(self.structure.parties) - {self.party})
+        return tuple(p for p in others if len(self.structure.splits_of(p)))
 
     def width(self, party: str) -> int:
         """How many bits a party's reply has for each row."""

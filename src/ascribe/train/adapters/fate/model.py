@@ -163,11 +163,13 @@ def _roles(held: fate.Pipeline) -> dict[str, list[str]]:
     """Parties by role, as the file tells them in one place or another."""
     for raw in (held.roles, held.train_runtime_conf):
         try:
-            told = json.loads(raw) if raw else {}
+            told = json.loads(raw)
             told = told.get("role", told)
-            return {role: [str(i) for i in told[role]] for role in ROLES if role in told}
+            found = {role: [str(i) for i in told[role]] for role in ROLES if role in told}
         except (ValueError, TypeError, AttributeError, RecursionError):
             continue
+        if found:
+            return found
     return {}
 
 
