@@ -60,7 +60,7 @@ class HostRoom:
         """Raises NotFound where a guest asks for another model."""
         if digest != self.host.digest:
             raise NotFound(
-                f"{self.host.name} holds another model (digest {self.host.digest[:12]}, asked {digest[:12] or 'none'}): "
+                f"{self.host.name} holds another model (digest {self.host.digest[:12]}, not {digest[:12] or 'none'}): "
                 "load the two halves of one model"
             )
 
@@ -72,7 +72,7 @@ class HostRoom:
         return {n: tuple(c.columns[f] for f in c.splits.feature) for n, c in held if isinstance(c, BoostedTrees)}
 
     async def answer(self, asked: Ask, caller: Caller, left_s: float | None) -> Reply:
-        """One bit for each own split and row, or the linear part. A place of features that fails is a code of every row.
+        """One bit for each own split and row, or the linear part. A place of features that fails: a code of every row.
 
         Raises NotFound for another model, ForbiddenError, ShedError, UnavailableError while it leaves, DeadlineError.
         """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -19,8 +20,8 @@ class PartySettings(BaseSettings):
     in); `max_rows`: ids of one call; `id_budget`: different ids that a guest may ask in `id_window_s` seconds (None:
     any); `source_s`: the longest that its features may take.
     Of a guest: `timeout_s`: the longest that an exchange may take, `connect_s`: a connection; `again`: how often a
-    question is asked again that a host has refused before it did anything; `ca`, `cert`, `key`: whom it trusts to be a
-    host, and its own certificate for them.
+    question is asked again that a host has refused before it did anything; `form`: of routes, where the host writes it
+    (bitmap or json); `ca`, `cert`, `key`: whom it trusts to be a host, and its own certificate for them.
     """
 
     model_config = SettingsConfigDict(env_prefix="ASCRIBE_PARTY_", frozen=True, extra="ignore")
@@ -33,6 +34,7 @@ class PartySettings(BaseSettings):
     timeout_s: float = Field(3.0, gt=0)
     connect_s: float = Field(1.0, gt=0)
     again: int = Field(2, ge=0, le=10)
+    form: Literal["bitmap", "json"] = "bitmap"
     ca: Path | None = None
     cert: Path | None = None
     key: Path | None = None

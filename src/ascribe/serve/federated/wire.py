@@ -137,7 +137,9 @@ def _part(guest: Party, host: str, part: Any, rows: int) -> Part:
 
 
 def _routes(trees: BoostedTrees, host: str, held: Any, rows: int, k: int) -> Routes:
-    _need(held.splits == k, f"{host} answered for {held.splits} splits, the model has {k}: load two halves of one model")
+    _need(
+        held.splits == k, f"{host} answered for {held.splits} splits, the model has {k}: load two halves of one model"
+    )
     if held.json:
         _need(not held.bits, f"{host} sent routes in two forms")
         return read_routes(trees.structure, host, held.json, rows)

@@ -42,7 +42,7 @@ SOURCES: dict[str, Callable[[str, Sequence[str], float], Features]] = {
 
 
 def open_features(place: str, columns: Sequence[str], timeout_s: float) -> Features:
-    """A file (CSV, Parquet, Arrow) with a column `id`, `sqlite:///FILE#TABLE` or another URL of SQLAlchemy with a table,
+    """A file (CSV, Parquet, Arrow) with a column `id`, `sqlite:///FILE#TABLE` or any URL of SQLAlchemy with a table,
     `https://...` or `redis://HOST:PORT/DB#PREFIX`. `columns`: those that the model wants (empty: all there are).
 
     Raises InputError, SourceError, MissingExtra.
@@ -55,4 +55,6 @@ def open_features(place: str, columns: Sequence[str], timeout_s: float) -> Featu
         return SOURCES[kind](place, columns, timeout_s)
     if "#" in place:
         return SqlFeatures(place, columns, timeout_s)
-    raise InputError(f"'{kind}://' is no place of features known here: name a file, {', '.join(SOURCES)} or SQL URL#TABLE")
+    raise InputError(
+        f"'{kind}://' is no place of features known here: name a file, {', '.join(SOURCES)} or SQL URL#TABLE"
+    )

@@ -29,9 +29,10 @@ class SqlFeatures:
     def __init__(self, place: str, columns: Sequence[str], timeout_s: float) -> None:
         url, _, table = place.partition("#")
         if not NAME.fullmatch(table):
-            raise InputError(f"'{_shown(url)}' names no table: write URL#TABLE, such as sqlite:///features.db#applicants")
+            raise InputError(f"'{_shown(url)}' names no table: write URL#TABLE, as sqlite:///features.db#people")
         named = ", ".join(_quoted(name) for name in (ID, *columns)) if columns else "*"
-        self._ask_for = f"SELECT {named} FROM {'.'.join(map(_quoted, table.split('.')))} WHERE CAST({_quoted(ID)} AS {{}}) IN ({{}})"
+        source = ".".join(map(_quoted, table.split(".")))
+        self._ask_for = f"SELECT {named} FROM {source} WHERE CAST({_quoted(ID)} AS {{}}) IN ({{}})"
         self._shown = _shown(url)
         self._close: Callable[[], None] = lambda: None
         self._text, self._mark, self._ask = self._opened(url, timeout_s)
