@@ -41,12 +41,16 @@ def own_changes(guest: Party, answer: Answer, row: int, margin: float, output: i
         return _linear(component, answer, row, margin - now, output)
     assert isinstance(component, BoostedTrees) and component.leaves is not None and answer.left is not None
     splits, found = component.splits, []
-    x, cut = answer.data[row], splits.threshold + splits.epsilon
+    x, cut, sizes = answer.data[row], splits.threshold + splits.epsilon, np.diff(splits.category_start)
     own = component.structure.splits_of(component.party)
     for j, name in enumerate(component.columns):
-        edges = np.unique(cut[splits.feature == j])
+        mine = splits.feature == j
+        edges = np.unique(cut[mine & np.isfinite(cut) & (sizes == 0)])
         kind = np.float32 if splits.single else np.float64
-        values = np.unique(np.concatenate([_below(edges, kind), _above(edges, kind)]))
+        named = np.arange(int(sizes[mine].max(initial=0)))  # categories that a split of the column knows
+        values = np.unique(np.concatenate([_below(edges, kind), _above(edges, kind), named]))
+        if not len(values):
+            continue
         rows = np.repeat(x[None], len(values), axis=0)
         rows[:, j] = values
         left = np.repeat(answer.left[[row]], len(values), axis=0)
@@ -56,7 +60,7 @@ def own_changes(guest: Party, answer: Answer, row: int, margin: float, output: i
         if len(across):
             away = np.abs(values[across] - (x[j] if np.isfinite(x[j]) else 0.0))
             best = across[np.argmin(away)]
-            spread = float(np.ptp(edges)) or 1.0
+            spread = float(np.ptp(values)) or 1.0
             found.append((float(away.min()) / spread, Change(name, float(values[best]), float(made[best]))))
     return tuple(change for _, change in sorted(found, key=lambda pair: pair[0]))
 

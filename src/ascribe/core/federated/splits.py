@@ -52,9 +52,7 @@ class Splits:
             )
         _need(len(set(self.columns)) == len(self.columns), "a column is named twice")
         _need(bool(((self.feature >= 0) & (self.feature < len(self.columns))).all()), "a split names an unknown column")
-        _need(
-            bool(np.isfinite(self.threshold).all()) and np.isfinite(self.epsilon), "a threshold is not a finite number"
-        )
+        _need(not np.isnan(self.threshold).any() and np.isfinite(self.epsilon), "a threshold is not a number")
         ends = self.category_start
         _need(ends[0] == 0 and ends[-1] == len(self.categories) and bool((np.diff(ends) >= 0).all()),
               "category_start must rise from 0 to the number of categories")  # fmt: skip
@@ -64,22 +62,23 @@ class Splits:
 
     def bits(self, X: Float[np.ndarray, "b n"]) -> Bool[np.ndarray, "b k"]:
         """True = left, at every split, on a row's path or not; X in the order of `columns`."""
-        out = np.empty((len(X), len(self)), bool)
+        out = np.empty((len(self), len(X)), bool)  # split by split: each is one stretch of memory
         with np.errstate(over="ignore"):
-            Z = X.astype(np.float32) if self.single else np.asarray(X, dtype=np.float64)
-        cut, sized = self.threshold + self.epsilon, np.diff(self.category_start) > 0
+            Z = np.asarray(X).T.astype(np.float32 if self.single else np.float64)
+        cut, sized = (self.threshold + self.epsilon)[:, None], np.diff(self.category_start) > 0
         for j in range(len(self.columns)):
             at = np.flatnonzero((self.feature == j) & ~sized)
-            z = Z[:, [j]]
+            z = Z[[j]]
             gone = np.isnan(z)
             if self.absent_zero:
                 z, gone = np.where(gone, z.dtype.type(0), z), np.zeros_like(gone)
-            out[:, at] = np.where(
-                gone | (self.zero_missing[at] & (np.abs(z) <= TINY)), self.missing_left[at], z <= cut[at]
-            )
+            left = z <= cut[at]
+            if self.zero_missing[at].any():
+                gone = gone | (self.zero_missing[at][:, None] & (np.abs(z) <= TINY))
+            out[at] = np.where(gone, self.missing_left[at][:, None], left) if gone.any() else left
         for i in np.flatnonzero(sized):
-            out[:, i] = self._by_category(int(i), X[:, self.feature[i]])
-        return out
+            out[i] = self._by_category(int(i), X[:, self.feature[i]])
+        return out.T
 
     def defaulted(self, X: Float[np.ndarray, "b n"]) -> np.ndarray:
         """How many splits of each row are decided without a value (b,)."""

@@ -9,7 +9,7 @@ and o_q = 1 where all of them agree with the row, else 0 (a host with several no
 
 o is one of 2^k patterns: what a leaf gives each of its players is a table, made once. Leaves of many players have none:
 the integral, a polynomial in t below degree k, is taken by Gauss-Legendre points, exactly. A row then costs one pass
-down the nodes and a look-up a leaf; memory of a table: 8 k 2^k bytes a leaf.
+down the nodes and k look-ups a leaf; memory of a table: 8 k 2^k bytes a leaf.
 """
 
 from __future__ import annotations
@@ -29,32 +29,42 @@ __all__ = ["TreeValues", "tree_values"]
 TABLED = 10  # most players of a leaf that has a table
 MOST = 1 << 26  # numbers in all tables: 512 MB; leaves beyond it are integrated
 MOST_PLAYERS = 62  # of one path: patterns are bits of an integer
-ROWS = 1 << 22  # nodes x rows at once
+ENTRIES = 1 << 22  # nodes x rows at once
 
 
 @dataclass(frozen=True, eq=False)
 class _Group:
-    """Leaves (l,) of k players each: `table (l, 2^k, k)` by pattern of players that disagree, or None; `z (l, k)`.
-    `spread (l * k, K * p)`: value of a leaf, to its outputs and players.
+    """Leaves (l,) of k players each: `table (k, l * 2^k)` by pattern of players that disagree, or None; `z (l, k)`.
+    `spread`: for each slot (K * p, l), a leaf's value to its outputs and the player in that slot.
     """
 
     leaf: np.ndarray
     z: np.ndarray
     table: np.ndarray | None
-    spread: csr_array
+    spread: tuple[csr_array, ...]
 
-    def unit(self, failing: np.ndarray) -> np.ndarray:
-        """Values for a leaf of value 1 (b, l, k), from patterns (b, l)."""
-        if self.table is not None:
-            return self.table[np.arange(len(self.leaf))[None], failing]
+    def add(self, failing: np.ndarray, out: np.ndarray) -> None:
+        """What the leaves give, from patterns (l, b), added to (K * p, b)."""
         k = self.z.shape[1]
-        agrees = ((failing[:, :, None] >> np.arange(k)) & 1) == 0
-        o, z = agrees.astype(float), self.z[None]
-        out = np.zeros(o.shape)
+        if self.table is None:
+            unit = self._integrated(failing)
+            for q in range(k):
+                out += self.spread[q] @ unit[:, :, q]
+            return
+        at = failing.astype(np.int64) + (np.arange(len(self.leaf)) << k)[:, None]
+        for q in range(k):
+            out += self.spread[q] @ np.take(self.table[q], at)
+
+    def _integrated(self, failing: np.ndarray) -> np.ndarray:
+        """Values for leaves of value 1 (l, b, k)."""
+        k = self.z.shape[1]
+        o = (((failing[:, :, None] >> np.arange(k)) & 1) == 0).astype(float)
+        z = self.z[:, None]
+        out, one = np.zeros(o.shape), np.ones((*o.shape[:2], 1))
         for t, w in zip(*points(max(k - 1, 0)), strict=True):
             each = t * o + (1 - t) * z
-            before = np.cumprod(np.concatenate([np.ones((*each.shape[:2], 1)), each[:, :, :-1]], axis=2), axis=2)
-            after = np.cumprod(np.concatenate([np.ones((*each.shape[:2], 1)), each[:, :, :0:-1]], axis=2), axis=2)
+            before = np.cumprod(np.concatenate([one, each[:, :, :-1]], axis=2), axis=2)
+            after = np.cumprod(np.concatenate([one, each[:, :, :0:-1]], axis=2), axis=2)
             out += w * before * after[:, :, ::-1]
         return out * (o - z)
 
@@ -72,23 +82,26 @@ class TreeValues:
     def __call__(self, left: Bool[np.ndarray, "b nodes"]) -> Float[np.ndarray, "b k p"]:
         """In the margin's unit; sums to margin - base_value."""
         out = np.zeros((len(left), len(self.base_value) * self.players))
-        step = max(1, ROWS // max(left.shape[1], 1))
+        step = max(1, ENTRIES // max(left.shape[1], 1))
         for i in range(0, len(left), step):
-            failing = self._failing(left[i : i + step])
+            failing = self._failing(np.ascontiguousarray(left[i : i + step].T))
+            held = np.zeros((out.shape[1], failing.shape[1]))
             for group in self.groups:
-                unit = group.unit(failing[:, group.leaf]).reshape(len(failing), -1)
-                out[i : i + step] += (group.spread.T @ unit.T).T
+                group.add(failing[group.leaf], held)
+            out[i : i + step] = held.T
         return out.reshape(len(left), len(self.base_value), self.players)
 
     def _failing(self, left: np.ndarray) -> np.ndarray:
-        """For each node, the players on its path that disagree with it (b, nodes), as bits by slot."""
-        s = self.structure
-        out = np.zeros(left.shape, np.int64)
+        """For each node and row (nodes, b), the players on the path that disagree with the row, as bits by slot."""
+        s, most = self.structure, int(self.slot.max(initial=0))
+        kind = np.uint16 if most < 16 else np.int64
+        out = np.zeros(left.shape, kind)
         for level in s.levels[:-1]:
             n = level[~s.leaf[level]]
-            bit = np.left_shift(1, self.slot[n])
-            out[:, s.left[n]] = out[:, n] | np.where(left[:, n], 0, bit)
-            out[:, s.right[n]] = out[:, n] | np.where(left[:, n], bit, 0)
+            bit = np.left_shift(1, self.slot[n]).astype(kind)[:, None]
+            above, went = out[n], left[n] * bit
+            out[s.left[n]] = above | (went ^ bit)
+            out[s.right[n]] = above | went
         return out
 
 
@@ -119,7 +132,7 @@ def tree_values(structure: Structure, leaves: Leaves, player: np.ndarray, player
         table = None
         if k <= TABLED and len(leaf) * k * 2**k <= left:
             left -= len(leaf) * int(k) * 2 ** int(k)
-            table = np.ascontiguousarray(shares(independent(z), int(k)).transpose(0, 2, 1))
+            table = np.ascontiguousarray(shares(independent(z), int(k)).transpose(1, 0, 2)).reshape(int(k), -1)
         groups.append(_Group(leaf, z, table, _spread(leaf, paths, value, output, len(base), players)))
     return TreeValues(structure, slot, tuple(groups), base, players)
 
@@ -145,14 +158,14 @@ def _paths(
 
 def _spread(
     leaf: np.ndarray, paths: list[tuple[int, ...]], value: np.ndarray, output: np.ndarray, outputs: int, players: int
-) -> csr_array:
+) -> tuple[csr_array, ...]:
     owners = np.array([paths[n] for n in leaf])  # (l, k)
-    k = owners.shape[1]
-    rows = np.arange(len(leaf) * k)
-    if value.shape[1] > 1:
-        columns = np.concatenate([c * players + owners.ravel() for c in range(outputs)])
-        held = np.concatenate([np.repeat(value[:, c], k) for c in range(outputs)])
-        rows = np.tile(rows, outputs)
-    else:
-        columns, held = (output[:, None] * players + owners).ravel(), np.repeat(value[:, 0], k)
-    return csr_array((held, (rows, columns)), shape=(len(leaf) * k, outputs * players))
+    column, found = np.arange(len(leaf)), []
+    for owner in owners.T:
+        if value.shape[1] > 1:
+            rows = np.concatenate([c * players + owner for c in range(outputs)])
+            held, columns = value.T.ravel(), np.tile(column, outputs)
+        else:
+            rows, held, columns = output * players + owner, value[:, 0], column
+        found.append(csr_array((held, (rows, columns)), shape=(outputs * players, len(leaf))))
+    return tuple(found)

@@ -72,8 +72,8 @@ class BoostedTrees:
         missing or lacks a split fails alone.
         """
         assert self.leaves is not None and isinstance(local, Routes)
-        left = np.zeros((context.rows, len(self.structure.owner)), bool)
-        left[:, self.structure.splits_of(self.party)] = local.bits
+        left = np.zeros((len(self.structure.owner), context.rows), bool)
+        left[self.structure.splits_of(self.party)] = local.bits.T
         for host in self.hosts:
             part = remote.get(host)
             if not isinstance(part, Routes) or part.bits.shape != (context.rows, self.width(host)):
@@ -81,11 +81,11 @@ class BoostedTrees:
                 continue
             if part.known is not None:
                 context.fail(np.flatnonzero(~part.known), WRONG_ANSWER, f"the answer of {host} lacks a split")
-            left[:, self.structure.splits_of(host)] = part.bits
-        leaf = reached(self.structure, left)
+            left[self.structure.splits_of(host)] = part.bits.T
+        leaf = reached(self.structure, left.T)
         margin = self.leaves.margin(leaf)
         margin[context.code != 0] = np.nan
         return Answer(
             "", context.code, tuple(context.reasons), margin, linked(self.leaves.link, margin), self.leaves.labels,
-            (), np.zeros((context.rows, 0)), left, leaf,
+            (), np.zeros((context.rows, 0)), left.T, leaf,
         )  # fmt: skip

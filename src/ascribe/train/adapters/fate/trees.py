@@ -11,6 +11,7 @@ from ascribe.core.federated.leaves import Leaves
 from ascribe.core.federated.splits import Splits
 from ascribe.core.federated.structure import Structure
 from ascribe.core.words import quoted
+from ascribe.train.adapters.fate.messages import finite
 from ascribe.train.adapters.fate.semantics import Semantics
 from ascribe.train.wire import fate_pb2 as fate
 
@@ -114,7 +115,7 @@ def _splits(
         if node.fid not in mapping:
             raise InputError(f"split {j} of tree {i} is on column {node.fid}, which has no name: fetch the model again")
         feature.append(names.setdefault(mapping[node.fid], len(names)))
-        threshold.append(tree.split_maskdict[j])
+        threshold.append(finite(tree.split_maskdict[j], f"the threshold of split {j} of tree {i}"))
         stored = directions[i].get(j, 1)
         missing_left.append(stored != 1 if semantics.zero_is_left else stored == -1)
     order = sorted(names, key=lambda name: min(f for f, held in mapping.items() if held == name))
