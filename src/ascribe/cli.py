@@ -17,6 +17,7 @@ from ascribe import (
     cli_keys,
     cli_lake,
     cli_models,
+    cli_parties,
     cli_pipeline,
     cli_registry,
 )
@@ -59,6 +60,7 @@ app.command("import")(cli_models.import_model)
 app.add_typer(cli_registry.registry, name="registry")
 app.add_typer(cli_pipeline.app, name="pipeline")
 app.add_typer(cli_keys.keys, name="keys")
+cli_parties.add_to(cli_federated.federated)
 app.add_typer(cli_federated.federated, name="federated")
 
 
