@@ -120,9 +120,8 @@ def score(
     if policy == "fail" and not found.answered:
         raise InputError(f"no row is answered: {'; '.join(found.told) or found.columns['warnings'][0]}")  # type: ignore[index]
     write_parquet(found.columns, output)
-    err.print(
-        f"{found.answered} of {found.rows} rows, {found.exchanges} exchange{'s' * (found.exchanges != 1)} with each host -> {output}"
-    )
+    asked = "one exchange" if found.exchanges == 1 else f"{found.exchanges} exchanges"
+    err.print(f"{found.answered} of {found.rows} rows, {asked} with each host -> {output}", highlight=False)
 
 
 def _addresses(hosts: list[str]) -> dict[str, str]:

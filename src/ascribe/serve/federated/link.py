@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
@@ -71,7 +72,7 @@ class Link:
         raw = await self._called("Describe", asked, time.monotonic() + limit_s, limit_s)
         try:
             told = pb.DescribeResponse.FromString(raw)
-        except ValueError as exc:
+        except DecodeError as exc:
             raise Unanswered(WRONG_ANSWER, f"{self.host} does not speak this protocol: check its address") from exc
         if told.party != self.host or told.digest != self._guest.digest:
             raise Unanswered(of_host(104), f"{self.address} is not {self.host} with the other half: check the address")

@@ -100,7 +100,7 @@ def _columns(ids: list[str], found: list[Scored], k: int, explain: bool, inputs:
         values = {name: np.concatenate([e.values[:, j] for e in held]) for j, name in enumerate(held[0].features)}
         if set(found[0].answer.columns) <= set(inputs):  # a column that no split uses has a part of 0
             nothing = np.where(np.isnan(np.concatenate([e.prediction for e in held])), np.nan, 0.0)
-            values = {**{name: nothing for name in inputs}, **values}
+            values = dict.fromkeys(inputs, nothing) | values
         if taken := [name for name in values if name in out or name == "warnings"]:
             raise InputError(f"column '{taken[0]}' of the guest is called as one of the answer: rename it")
         out |= values
