@@ -136,8 +136,10 @@ def test_a_file_that_cannot_be_used_is_refused_at_the_start(text, why, tmp_path)
 
 
 def test_places_that_cannot_be_are_refused():
-    for place, why in (("ftp://a/b", "no place of features"), ("sqlite:///f.db", "names no table"), ("none.csv", "no file"),
-                       ("sqlite:///f.db#a;drop", "names no table")):  # fmt: skip
+    for place, why in (
+        ("ftp://a/b", "no place of features"), ("none.csv", "no file"),
+        ("sqlite:///f.db", "names no table"), ("sqlite:///f.db#a;drop", "names no table"),
+    ):  # fmt: skip
         with pytest.raises(InputError, match=why):
             open_features(place, ("a",), 1.0)
 

@@ -29,17 +29,22 @@ class FileFeatures:
             twice = next(name for i, name in enumerate(ids) if self._at[name] != i)
             raise InputError(f"{place} has the id '{twice}' twice: give each row once")
         wanted = set(columns) or set(rows.columns)
-        self._columns = {name: held for name, held in rows.columns.items() if name in wanted}
+        self._columns = {name: _and_nothing(held) for name, held in rows.columns.items() if name in wanted}
         if columns and not self._columns:
             raise InputError(f"{place} has no column of the model, which wants {', '.join(list(columns)[:5])} ...")
 
     def find(self, ids: Sequence[str]) -> tuple[Table, np.ndarray]:
-        at = np.array([self._at.get(name, -1) for name in ids], np.int64)
+        at = np.array([self._at.get(name, -1) for name in ids], np.int64)  # -1: the row of nothing
         found = at >= 0
         return Table(len(ids), {name: held[at] for name, held in self._columns.items()}), found
 
     def close(self) -> None:
         pass
+
+
+def _and_nothing(held: np.ndarray) -> np.ndarray:
+    """A column with one absent value behind it, for ids that are not there."""
+    return np.append(held, np.array([np.nan if held.dtype.kind == "f" else None], held.dtype))
 
 
 def read_rows(path: Path) -> tuple[list[str], Table]:
