@@ -74,8 +74,10 @@ def forest() -> Trees:
     right = [2, 4, 6, -1, -1, -1, -1, 9, 11, 13, -1, -1, -1, -1]
     value = [0, 0, 0, 1.5, -2.0, 0.7, 3.1, 0, 0, 0, -1.0, 2.2, 0.4, -3.3]
     cover = [40, 22, 18, 10, 12, 7, 11, 40, 25, 15, 9, 16, 8, 7]
+    nodes = {"feature": split, "threshold": threshold, "left": left, "right": right, "cover": cover}
     return Trees(
-        NAMES, [0, 7, 14], split, threshold, left, right, [True] * 14, np.array(value)[:, None], cover, [0, 0], [5.0],
+        NAMES, np.array([0, 7, 14]), missing_left=np.full(14, True), value=np.array(value)[:, None],
+        output=np.array([0, 0]), base=np.array([5.0]), **{name: np.array(held) for name, held in nodes.items()},
     )  # fmt: skip
 
 

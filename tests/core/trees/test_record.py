@@ -20,7 +20,7 @@ def stump(**changes: object) -> Trees:
         "right": [2, -1, -1], "missing_left": [True, False, False], "value": [[0], [1.0], [2.0]],
         "cover": [5, 2, 3], "output": [0], "base": [10.0],
     }  # fmt: skip
-    return Trees(**(held | changes))
+    return Trees(**{k: np.array(v) if isinstance(v, list) else v for k, v in (held | changes).items()})
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_missing_zero_and_infinite_values():
     assert margin(stump(), X)[:, 0].tolist() == [11, 11, 11, 11, 12, 11]
     right = stump(missing_left=[False] * 3)
     assert margin(right, X)[:, 0].tolist() == [12, 11, 11, 11, 12, 11]
-    zero = replace(right, zero_missing=[True, False, False])
+    zero = replace(right, zero_missing=np.array([True, False, False]))
     assert margin(zero, X)[:, 0].tolist() == [12, 12, 12, 12, 12, 11]
 
 
@@ -115,8 +115,12 @@ def test_one_output_of_several():
     """Trees that add to one output each, and leaves that hold them all, are told apart by output alike."""
     one = random_trees(3, t=4)
     X = random_rows(3, 20)
-    each = replace(one, outputs=("no", "yes"), base=[0.5, -0.5], output=[0, 1, 1, 0], link="softmax")
-    both = replace(one, outputs=("no", "yes"), base=[0.5, -0.5], value=one.value * [[1.0, -2.0]], space="probability")
+    each = replace(
+        one, outputs=("no", "yes"), base=np.array([0.5, -0.5]), output=np.array([0, 1, 1, 0]), link="softmax"
+    )
+    both = replace(
+        one, outputs=("no", "yes"), base=np.array([0.5, -0.5]), value=one.value * [[1.0, -2.0]], space="probability"
+    )
     for trees in (each, both):
         whole = margin(trees, X)
         for k, name in enumerate(trees.outputs):

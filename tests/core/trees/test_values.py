@@ -115,7 +115,8 @@ def test_efficiency_and_features_that_no_tree_splits(game):
 @games
 def test_a_tree_without_splits_and_no_rows(game):
     leaf = {"feature": [-1], "threshold": [0], "left": [-1], "right": [-1], "missing_left": [0], "cover": [3]}
-    trees = Trees(("a", "b"), [0, 1], value=[[2.0]], output=[0], base=[0.5], **leaf)
+    leaf |= {"start": [0, 1], "value": [[2.0]], "output": [0], "base": [0.5]}
+    trees = Trees(("a", "b"), **{name: np.array(held) for name, held in leaf.items()})
     shares = prepared(game, trees, np.zeros((1, 2)))
     assert shares.base_value == 2.5
     assert shares(np.ones((3, 2))).tolist() == [[0.0, 0.0]] * 3
@@ -144,6 +145,6 @@ def test_what_is_no_background_or_not_one_output_is_refused():
             interventional(trees, wrong)
     with pytest.raises(InputError, match=r"rows must be \(rows, 5\)"):
         path_dependent(trees)(np.zeros((2, 4)))
-    two = values.replace(trees, outputs=("no", "yes"), base=[0.0, 1.0])
+    two = values.replace(trees, outputs=("no", "yes"), base=np.array([0.0, 1.0]))
     with pytest.raises(InputError, match="choose one output with of_output: no, yes"):
         path_dependent(two)

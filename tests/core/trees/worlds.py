@@ -41,8 +41,9 @@ def random_trees(seed: int, n: int = 5, t: int = 3, depth: int = 4, comparison: 
     columns = {name: np.array([node[name] for node in nodes]) for name in nodes[0] if name not in ("sets", "value")}
     sets = [node["sets"] for node in nodes]
     return Trees(
-        tuple(f"x{i}" for i in range(n)), start, value=np.array([[node["value"]] for node in nodes]),
-        output=[0] * t, base=[0.3], comparison=comparison, categories=np.concatenate([np.zeros(0), *sets]).astype(bool),
+        tuple(f"x{i}" for i in range(n)), np.array(start), value=np.array([[node["value"]] for node in nodes]),
+        output=np.zeros(t, int), base=np.array([0.3]), comparison=comparison,
+        categories=np.concatenate([np.zeros(0), *sets]).astype(bool),
         category_start=np.concatenate([[0], np.cumsum([len(s) for s in sets])]).astype(int), **columns,
     )  # fmt: skip
 

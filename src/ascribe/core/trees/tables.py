@@ -30,7 +30,7 @@ def read_bits(parts: Parts, X: np.ndarray) -> Iterator[tuple[int, int, np.ndarra
     kind = np.dtype(np.uint8 if parts.bits.max(initial=0) <= 8 else np.uint16)
     step = max(1, CELLS // (UNIT * max(len(X), 1)))
     for first, last in zip(ends[:-1:step], [*ends[step::step], ends[-1]], strict=False):
-        s0, s1 = parts.splits[first], parts.splits[last]
+        s0, s1 = int(parts.splits[first]), int(parts.splits[last])
         left = parts.codes.lefts(codes, X, s0, s1)
         both = np.concatenate([~left, left]).view(np.uint8).astype(kind, copy=False)
         p = np.arange(parts.first[first], parts.first[last])
