@@ -145,7 +145,7 @@ def test_pipelines_that_are_none():
 def test_a_hosts_half_does_not_merge():
     held = HOST.pipeline.local_inference(Context("host:2", 1), Table.of_rows([{}]))
     with pytest.raises(InputError, match="only the guest merges"):
-        HOST.pipeline.merge_remote_inference(Context("host:2", 1), held, {}, Table.of_rows([{}]))
+        HOST.pipeline.merge_remote_inference(Context("host:2", 1), held, {})
 
 
 @pytest.mark.parametrize(
