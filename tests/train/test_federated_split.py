@@ -52,8 +52,9 @@ def breast() -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
 
     mine, theirs = read("guest"), read("host")
     names = (*(f"g{i}" for i in range(10)), *(f"h{i}" for i in range(20)))
-    X = [[float(a[f"x{i}"]) for i in range(10)] + [float(b[f"x{i}"]) for i in range(20)] for a, b in zip(mine, theirs)]
-    return names, np.array(X), np.array([float(row["y"]) for row in mine])
+    X = np.array([[float(row[f"x{i}"]) for i in range(10)] for row in mine])
+    Z = np.array([[float(row[f"x{i}"]) for i in range(20)] for row in theirs])
+    return names, np.hstack([X, Z]), np.array([float(row["y"]) for row in mine])
 
 
 TABLES = {"adult": adult(), "breast": breast()}

@@ -137,8 +137,15 @@ class Proxy:
     """Between guest and host; `there`, `back`: bytes of each connection, one way and the other."""
 
     at: str = ""
+    loop: Any = None
     there: list[bytearray] = field(default_factory=list)
     back: list[bytearray] = field(default_factory=list)
+    ends: list[asyncio.StreamWriter] = field(default_factory=list)
+
+    def cut(self) -> None:
+        """All connections break at once; from any thread."""
+        for writer in self.ends:
+            self.loop.call_soon_threadsafe(writer.transport.abort)
 
     def payloads(self, way: str) -> list[bytes]:
         """What DATA frames carry, by stream, over all connections: whole gRPC messages with their five bytes."""
@@ -195,9 +202,11 @@ def proxied(target: str, delay_s: float = 0.0) -> Iterator[Proxy]:
         except OSError:
             writer.close()
             return
+        proxy.ends += (writer, far_writer)
         await asyncio.gather(carry(reader, far_writer, there, 0.0), carry(far_reader, writer, back, delay_s))
 
     with looped() as loop:
+        proxy.loop = loop.loop
         server = loop.run(asyncio.start_server(accept, "127.0.0.1", 0))
         proxy.at = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
         try:

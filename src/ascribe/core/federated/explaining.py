@@ -12,6 +12,7 @@ from ascribe.core.errors import InputError
 from ascribe.core.federated.components.boosted_trees import BoostedTrees
 from ascribe.core.federated.components.linear import LinearModel
 from ascribe.core.federated.cover import counted
+from ascribe.core.federated.leaves import linked
 from ascribe.core.federated.linear_values import linear_values
 from ascribe.core.federated.merged import Answer
 from ascribe.core.federated.party import Party
@@ -19,7 +20,7 @@ from ascribe.core.federated.pipeline import Pipeline, Step
 from ascribe.core.federated.players import TreePlayers, tree_players
 from ascribe.core.federated.tree_values import TreeValues, tree_values
 
-__all__ = ["Explainer", "column_of_splits", "with_cover"]
+__all__ = ["Explainer", "column_of_splits", "score_of", "with_cover"]
 
 UNITS = {"logistic": "log-odds", "softmax": "log-odds", "exp": "log"}
 
@@ -87,6 +88,13 @@ class Explainer:
             np.where(failed, np.nan, np.inf), np.where(failed, "invalid", "ok").astype("<U13"), reasons, names,
             answer.data, info, answer.columns,
         )  # fmt: skip
+
+
+def score_of(guest: Party, margin: np.ndarray) -> np.ndarray:
+    """Scores of margins (b, K), such as rounded ones, by the model's own link."""
+    component = guest.pipeline.last[1]
+    leaves = component.leaves if isinstance(component, BoostedTrees) else None
+    return linked("logistic" if leaves is None else leaves.link, margin)
 
 
 def with_cover(guest: Party, background: Answer) -> Party:

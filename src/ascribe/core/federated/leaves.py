@@ -95,6 +95,6 @@ def linked(link: str, margin: Float[np.ndarray, "b k"]) -> Float[np.ndarray, "b 
     return np.exp(margin) if link == "exp" else margin
 
 
-def _need(holds: bool, text: str) -> None:
+def _need(holds: bool | np.bool_, text: str) -> None:
     if not holds:
         raise InputError(f"these weights cannot be used: {text}")

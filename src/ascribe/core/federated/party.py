@@ -125,6 +125,7 @@ def merge(guest: Party, held: Local, replies: Mapping[str, Reply]) -> Answer:
     """
     context = Context(guest.name, len(held.rows))
     context.code, context.reasons = held.context.code.copy(), list(held.context.reasons)
+    context.data = held.context.data
     remote, defaulted = {}, {guest.name: held.context.defaulted}
     for host in guest.hosts:
         reply = replies.get(host)
@@ -141,5 +142,5 @@ def merge(guest: Party, held: Local, replies: Mapping[str, Reply]) -> Answer:
             remote[host] = reply.parts
             if reply.defaulted is not None:
                 defaulted[host] = reply.defaulted
-    merged = guest.pipeline.merge_remote_inference(context, held.parts, remote, held.rows)
+    merged = guest.pipeline.merge_remote_inference(context, held.parts, remote)
     return Answer(**{**vars(merged), "defaulted": defaulted})

@@ -94,19 +94,14 @@ class Pipeline:
         return {name: component.local_inference(context, fed) for name, component, fed in self._fed(context, rows)}
 
     def merge_remote_inference(
-        self, context: Context, local: Mapping[str, Part], remote: Mapping[str, Mapping[str, Part]], rows: Table
+        self, context: Context, local: Mapping[str, Part], remote: Mapping[str, Mapping[str, Part]]
     ) -> Answer:
-        """Second phase, guest only; `remote`: each host's results by its full name. `rows` are the guest's own, for the
-        values of its columns in the answer.
-        """
+        """Second phase, guest only; `remote`: each host's results by its full name."""
         name, component = self.last
         if not component.merges:
             raise InputError(f"'{name}' is a host's half: only the guest merges")
         theirs = {party: parts[name] for party, parts in remote.items() if name in parts}
-        answer = component.merge_remote_inference(context, local[name], theirs)
-        fed = next(table for n, _, table in self._fed(Context(context.party, len(rows)), rows) if n == name)
-        data = fed.matrix(component.columns, Context(context.party, len(rows)))
-        return replace(answer, component=name, columns=component.columns, data=data)
+        return replace(component.merge_remote_inference(context, local[name], theirs), component=name)
 
     def _fed(self, context: Context, rows: Table) -> Iterator[tuple[str, Reporter, Table]]:
         """What reports, with the rows that reach it; only what leads to such a component is run."""

@@ -65,7 +65,7 @@ def _cut(trees: Trees) -> np.ndarray:
     held = trees.threshold.copy()
     kind: type = np.float32 if trees.single else np.float64
     if trees.comparison == "<":  # x < c is x <= the number before the smallest one that is not below c
-        near = held.astype(kind)
+        near: np.ndarray = held.astype(kind)
         near = np.where(near < held, np.nextafter(near, kind(np.inf)), near)
         held = np.nextafter(near, kind(-np.inf)).astype(float)
     return held

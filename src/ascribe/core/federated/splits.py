@@ -64,7 +64,7 @@ class Splits:
         """True = left, at every split, on a row's path or not; X in the order of `columns`."""
         out = np.empty((len(self), len(X)), bool)  # split by split: each is one stretch of memory
         with np.errstate(over="ignore"):
-            Z = np.asarray(X).T.astype(np.float32 if self.single else np.float64)
+            Z: np.ndarray = np.asarray(X).T.astype(np.float32 if self.single else np.float64)
         cut, sized = (self.threshold + self.epsilon)[:, None], np.diff(self.category_start) > 0
         for j in range(len(self.columns)):
             at = np.flatnonzero((self.feature == j) & ~sized)

@@ -101,6 +101,6 @@ class Structure:
         return hashed.hexdigest()
 
 
-def _need(holds: bool, text: str) -> None:
+def _need(holds: bool | np.bool_, text: str) -> None:
     if not holds:
         raise InputError(f"these are no trees of several parties: {text}")

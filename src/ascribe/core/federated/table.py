@@ -20,7 +20,8 @@ class Context:
     """One call on its way through a pipeline: at which party, for how many rows, and what became of each.
 
     `code (rows,)`: 0 or the first code that the row met, with its reason; `defaulted (rows,)`: splits or columns of
-    the model that had no value.
+    the model that had no value, of `wanted (rows,)` in all; `data (rows, n)`: the columns that reached the last
+    component that reports.
     """
 
     party: str
@@ -29,10 +30,12 @@ class Context:
     reasons: list[str] = field(init=False)
     defaulted: np.ndarray = field(init=False)
     wanted: np.ndarray = field(init=False)
+    data: np.ndarray = field(init=False)
 
     def __post_init__(self) -> None:
         self.code, self.reasons = np.full(self.rows, OK), [""] * self.rows
         self.defaulted, self.wanted = np.zeros(self.rows, np.int64), np.zeros(self.rows, np.int64)
+        self.data = np.zeros((self.rows, 0))
 
     def fail(self, rows: Iterable[int], code: int, reason: str) -> None:
         """These rows are not answered; the others are."""
@@ -84,8 +87,11 @@ class Table:
             return np.full(self.length, np.nan)
         if held.dtype != object:
             return np.asarray(held, dtype=float)
+        values = held.tolist()
+        if {type(value) for value in values} <= {int, float}:
+            return np.array(values, dtype=float)
         out = np.full(self.length, np.nan)
-        for i, value in enumerate(held):
+        for i, value in enumerate(values):
             if value is None or (isinstance(value, str) and not value.strip()):
                 continue
             if isinstance(value, bool | int | float | np.number | np.bool_) or (

@@ -27,9 +27,10 @@ from ascribe.core.trees.laws import independent, points, shares
 __all__ = ["TreeValues", "tree_values"]
 
 TABLED = 10  # most players of a leaf that has a table
-MOST = 1 << 26  # numbers in all tables: 512 MB; leaves beyond it are integrated
+MOST = 1 << 24  # numbers in all tables: 128 MB; leaves beyond it are integrated
 MOST_PLAYERS = 62  # of one path: patterns are bits of an integer
 ENTRIES = 1 << 22  # nodes x rows at once
+INTEGRATED = 1 << 20  # leaves x rows x players at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,9 +48,11 @@ class _Group:
         """What the leaves give, from patterns (l, b), added to (K * p, b)."""
         k = self.z.shape[1]
         if self.table is None:
-            unit = self._integrated(failing)
-            for q in range(k):
-                out += self.spread[q] @ unit[:, :, q]
+            step = max(1, INTEGRATED // max(k * len(self.leaf), 1))
+            for i in range(0, failing.shape[1], step):
+                unit = self._integrated(failing[:, i : i + step])
+                for q in range(k):
+                    out[:, i : i + step] += self.spread[q] @ unit[:, :, q]
             return
         at = failing.astype(np.int64) + (np.arange(len(self.leaf)) << k)[:, None]
         for q in range(k):

@@ -143,7 +143,7 @@ def test_margin_steps_and_interval(scored):
 def test_the_weights_of_splits_give_the_counts_of_the_first_tree_away():
     held = trees()
     size = int(held.structure.start[1])
-    found = from_weights(held.structure, held.leaves.value[:size, 0] / 0.1, 569, 0.1)
+    found = from_weights(held.structure, held.leaves.value[:size, 0] / 0.1, 569.0, 0.1)
     wanted = expected("secureboost", "expected_shapley")["node_counts_tree0"]
     assert found[:size] == pytest.approx([wanted[str(n)] for n in range(size)], abs=1e-6)
 

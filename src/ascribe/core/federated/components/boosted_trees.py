@@ -63,6 +63,7 @@ class BoostedTrees:
     def local_inference(self, context: Context, rows: Table) -> Routes:
         """The way at every own split, on a row's path or not."""
         X = rows.matrix(self.splits.columns, context)
+        context.data = X
         context.defaulted += self.splits.defaulted(X)
         context.wanted += len(self.splits)
         return Routes(self.splits.bits(X))
@@ -87,5 +88,5 @@ class BoostedTrees:
         margin[context.code != 0] = np.nan
         return Answer(
             "", context.code, tuple(context.reasons), margin, linked(self.leaves.link, margin), self.leaves.labels,
-            (), np.zeros((context.rows, 0)), left.T, leaf,
+            self.columns, context.data, left.T, leaf,
         )  # fmt: skip

@@ -70,6 +70,7 @@ class LinearModel:
     def local_inference(self, context: Context, rows: Table) -> Linear:
         """The party's own part, also by column (`answer` takes the columns out of what a host sends)."""
         X = rows.matrix(self.columns, context)
+        context.data = X
         context.defaulted += np.isnan(X).sum(axis=1)
         context.wanted += len(self.columns)
         terms = self.terms(X)
@@ -95,6 +96,6 @@ class LinearModel:
         margin = np.sum(list(sums.values()), axis=0)
         margin[context.code != 0] = np.nan
         return Answer(
-            "", context.code, tuple(context.reasons), margin, linked("logistic", margin), self.labels, (),
-            np.zeros((context.rows, 0)), sums=sums, terms=terms, term_columns=columns,
+            "", context.code, tuple(context.reasons), margin, linked("logistic", margin), self.labels, self.columns,
+            context.data, sums=sums, terms=terms, term_columns=columns,
         )  # fmt: skip
