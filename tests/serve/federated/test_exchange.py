@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import re
 import struct
-import subprocess
-import sys
-from contextlib import contextmanager
 
 import numpy as np
 import pyarrow as pa
@@ -23,78 +19,8 @@ from ascribe.serve.federated.settings import PartySettings
 from ascribe.serve.wire import party_pb2 as pb
 from tests.train.adapters.fate import made, real
 
-from .servers import Rows, bundled, crooked, hosting, looped, proxied
-from .worlds import BANK, GUEST_CSV, HOST_CSV, ids, mine, pair, scores, three
-
-
-@contextmanager
-def command(*words: str):
-    """`ascribe federated ...` as a process of its own; yields its first `ready` line, and stops it politely."""
-    done = subprocess.Popen(
-        [sys.executable, "-m", "ascribe", "federated", *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        for line in done.stdout:
-            if '"event":"ready"' in line:
-                break
-        else:
-            raise AssertionError(done.stderr.read())
-        yield line
-        done.terminate()
-        assert done.wait(20) == 0
-    finally:
-        done.kill()
-        done.stdout.close()
-        done.stderr.close()
-
-
-def address(line: str) -> str:
-    return re.search(r'"grpc":"([^"]+)"', line)[1]
-
-
-@pytest.fixture(scope="module")
-def folders(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("pair")
-    guest, host = pair()
-    return [bundled(guest, folder / "guest").origin, bundled(host, folder / "host").origin]
-
-
-def test_the_commands_reproduce_the_recorded_scores_and_values(folders, tmp_path):
-    guest, host = folders
-    out = tmp_path / "out.parquet"
-    with command("host", "--bundle", host, "--features", str(HOST_CSV), "--listen", "127.0.0.1:0") as line:
-        done = subprocess.run(
-            [sys.executable, "-m", "ascribe", "federated", "score", "--guest", guest, "--features", str(GUEST_CSV),
-             "--host", f"bank={address(line)}", "--explain", "--background", str(GUEST_CSV), "-o", str(out)],
-            capture_output=True, text=True, timeout=60,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        assert "569 of 569 rows, one exchange" in done.stderr
-    table = pyarrow.parquet.read_table(out)
-    assert table.column_names == [
-        "id",
-        "margin",
-        "score",
-        "base_value",
-        *(f"x{i}" for i in range(10)),
-        "bank",
-        "warnings",
-    ]
-    held = {name: table[name].to_pylist() for name in table.column_names}
-    assert held["id"] == ids()
-    recorded = np.array([scores()[name] for name in held["id"]])
-    np.testing.assert_allclose(np.c_[held["margin"], held["score"]], recorded, rtol=0, atol=1e-9)
-    parts = np.c_[tuple(held[name] for name in table.column_names[4:-1])]
-    np.testing.assert_allclose(held["base_value"] + parts.sum(axis=1), held["margin"], atol=1e-9)
-    shapley = real.expected("secureboost", "expected_shapley")["ids"]
-    assert len(shapley) == 12
-    for who, row in shapley.items():
-        at = held["id"].index(who)
-        for name, value in row["shapley"].items():
-            assert held["bank" if name == "HOST" else name][at] == pytest.approx(value, abs=1e-9)
+from .servers import Rows, crooked, hosting, looped, proxied
+from .worlds import BANK, ids, mine, pair, scores, three
 
 
 def test_a_thousand_rows_are_one_exchange_of_a_bit_each(tmp_path):
