@@ -14,6 +14,8 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 
+from ascribe.cli import app
+from ascribe.core.errors import InputError
 from tests.journey import ROOT
 from tests.train.adapters.fate import real
 
@@ -55,22 +57,15 @@ def place(line: str, door: str = "grpc") -> str:
     return re.search(rf'"{door}":"([^"]+)"', line)[1]
 
 
-def test_the_walk_of_the_page(tmp_path):
-    for role in ("host", "guest"):
-        lines = [
-            line
-            for line in PAGE.splitlines()
-            if line.endswith(f"--role {role} --out {'bank' if role == 'host' else 'shop'}")
-        ]
-        (line,) = lines
-        subprocess.run(at_home(line.split()[1:]), cwd=tmp_path, check=True, capture_output=True, timeout=60)
+def test_the_walk_of_the_page(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    for role, out in (("host", "bank"), ("guest", "shop")):
+        (line,) = [line for line in PAGE.splitlines() if line.endswith(f"--role {role} --out {out}")]
+        here(line.split()[1:])
     with server(at_home(written("host --bundle bank --features"), listen="127.0.0.1:0"), tmp_path) as bank:
         bank_at = f"bank={place(bank)}"
-        done = subprocess.run(
-            at_home(written("score"), host=bank_at), cwd=tmp_path, capture_output=True, text=True, timeout=60
-        )
-        assert done.returncode == 0, done.stderr
-        assert "569 of 569 rows, one exchange with each host" in done.stderr
+        here(written("score"), host=bank_at)
+        assert "569 of 569 rows, one exchange with each host" in capfd.readouterr().err
         shop = at_home(written("guest"), host=bank_at, http="127.0.0.1:0", grpc="127.0.0.1:0")
         with server(shop, tmp_path) as ready:
             asked = {"feature_vector": [{"id": "133", "values": dict(real.table("guest")["133"])}]}
@@ -79,6 +74,11 @@ def test_the_walk_of_the_page(tmp_path):
     (told,) = found["attributions"]
     assert told["attribution_shares"]["bank"] == pytest.approx(0.31893876, abs=1e-8)
     assert told["prediction"] == pytest.approx(scores()["133"][0], abs=1e-9)
+
+
+def here(arguments: list[str], **changes: str) -> None:
+    """The command in this process: it starts sooner."""
+    app(at_home(arguments, **changes)[3:], standalone_mode=False)
 
 
 def recorded(path) -> None:
@@ -100,11 +100,11 @@ def recorded(path) -> None:
             assert held["bank" if name == "HOST" else name][at] == pytest.approx(value, abs=1e-9)
 
 
-def test_a_host_that_is_not_there_is_one_line_and_no_file(tmp_path):
+def test_a_host_that_is_not_there_is_one_line_and_no_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     line = next(line for line in PAGE.splitlines() if line.endswith("--role guest --out shop"))
-    subprocess.run(at_home(line.split()[1:]), cwd=tmp_path, check=True, capture_output=True, timeout=60)
-    asked = [word for word in at_home(written("score"), host="bank=127.0.0.1:1") if word != "--explain"]
-    done = subprocess.run(asked, cwd=tmp_path, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 2
-    assert "policy fail: host:10000 at 127.0.0.1:1 cannot be reached" in done.stderr
+    here(line.split()[1:])
+    with pytest.raises(InputError, match=r"policy fail: host:10000 at 127\.0\.0\.1:1 cannot be reached") as caught:
+        here([word for word in written("score") if word != "--explain"], host="bank=127.0.0.1:1")
+    assert "\n" not in str(caught.value)
     assert not (tmp_path / "scores.parquet").exists()
