@@ -118,7 +118,7 @@ def score(
     for line in found.told:
         err.print(f"policy {policy}: {line}", highlight=False)
     if policy == "fail" and not found.answered:
-        raise InputError(f"no row is answered: {'; '.join(found.told) or found.columns['warnings'][0]}")  # type: ignore[index]
+        raise InputError(f"no row is answered, policy fail: {'; '.join(found.told) or found.columns['warnings'][0]}")  # type: ignore[index]
     write_parquet(found.columns, output)
     asked = "one exchange" if found.exchanges == 1 else f"{found.exchanges} exchanges"
     err.print(f"{found.answered} of {found.rows} rows, {asked} with each host -> {output}", highlight=False)
