@@ -12,6 +12,7 @@ import pytest
 
 from ascribe.bundle.archive import entry, open_directory, pack, unpack, write
 from ascribe.bundle.federated import open_party, write_party
+from ascribe.bundle.runtime import load
 from ascribe.core.errors import BundleError, TamperedError
 from ascribe.core.federated import Party, Pipeline, Step, Table
 from ascribe.core.federated.components import (
@@ -166,3 +167,10 @@ def test_another_bundle_is_no_half(tmp_path):
     other = replace(bundle, manifest=msgspec.structs.replace(bundle.manifest, family="power_mlp"))
     with pytest.raises(BundleError, match="is no half of a federated model"):
         open_party(other)
+
+
+def test_a_half_is_no_model_by_itself(tmp_path):
+    bundle = write_party(tmp_path / "b", guest(), CREATED, "0")
+    assert bundle.manifest.target.unit == "log-odds"
+    with pytest.raises(BundleError, match="is one party's half of a model: its scores need its hosts"):
+        load(bundle)
