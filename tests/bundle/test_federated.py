@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 from dataclasses import replace
 
 import msgspec
@@ -12,6 +14,7 @@ import pytest
 
 from ascribe.bundle.archive import entry, open_directory, pack, unpack, write
 from ascribe.bundle.federated import open_party, write_party
+from ascribe.bundle.runtime import load
 from ascribe.core.errors import BundleError, TamperedError
 from ascribe.core.federated import Party, Pipeline, Step, Table
 from ascribe.core.federated.components import (
@@ -166,3 +169,25 @@ def test_another_bundle_is_no_half(tmp_path):
     other = replace(bundle, manifest=msgspec.structs.replace(bundle.manifest, family="power_mlp"))
     with pytest.raises(BundleError, match="is no half of a federated model"):
         open_party(other)
+
+
+def test_a_half_is_no_model_by_itself(tmp_path):
+    bundle = write_party(tmp_path / "b", guest(), CREATED, "0")
+    assert bundle.manifest.target.unit == "log-odds"
+    with pytest.raises(BundleError, match="is one party's half of a model: its scores need its hosts"):
+        load(bundle)
+
+
+def test_opening_a_half_loads_nothing_of_fate_or_of_training(tmp_path):
+    write_party(tmp_path / "b", guest(), CREATED, "0")
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom ascribe.bundle.archive import open_directory\n"
+        "from ascribe.bundle.federated import open_party\n"
+        f"print(open_party(open_directory(Path({str(tmp_path / 'b')!r}))).name)\n"
+        "print(*sorted({m.partition('.')[0] for m in sys.modules}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    name, modules = done.stdout.splitlines()
+    assert name == "guest:1"
+    assert "numpy" in modules.split()
+    assert not {"google", "xgboost", "lightgbm", "torch", "onnxruntime", "polars", "grpc"} & set(modules.split())

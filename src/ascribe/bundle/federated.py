@@ -14,6 +14,7 @@ from ascribe.bundle.manifest import FORMAT, Lineage, Manifest, Target
 from ascribe.core.arrays import np
 from ascribe.core.errors import BundleError, InputError
 from ascribe.core.features import Feature
+from ascribe.core.federated.explaining import UNITS
 from ascribe.core.federated.party import Party
 from ascribe.core.federated.pipeline import Pipeline, Step
 
@@ -40,7 +41,7 @@ def write_party(directory: Path, party: Party, created: str, code_version: str) 
     info = {str(k): v for k, v in party.info.items()}
     manifest = Manifest(
         FORMAT, created, FAMILY, [Feature(name, missing=True).to_json() for name in party.inputs],
-        Target("score", "log-odds"), {"party": "party.json", "arrays": "arrays.npz"},
+        Target("margin", _unit(party)), {"party": "party.json", "arrays": "arrays.npz"},
         {name: entry(raw) for name, raw in files.items()}, 0.0, {},
         Lineage(str(info.get("file", "")), "", code_version, 0, {}, {}), {}, {},
         labels={"role": party.role, "party": party.name}, origin=info,
@@ -76,6 +77,14 @@ def open_party(bundle: Bundle, role: str | None = None) -> Party:
     if role is not None and party.role != role:
         raise BundleError(f"{bundle.origin} is the half of {party.name}: a {role}'s is needed")
     return party
+
+
+def _unit(party: Party) -> str:
+    """Of the margin, which the guest's values sum to; empty at a host."""
+    leaves = getattr(party.pipeline.last[1], "leaves", None)
+    if party.role != "guest":
+        return ""
+    return "log-odds" if leaves is None else UNITS.get(leaves.link, "")
 
 
 def _arrays(raw: bytes) -> dict[str, np.ndarray]:

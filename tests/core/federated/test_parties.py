@@ -6,13 +6,14 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ascribe.core.errors import CapabilityError, InputError, NotFound
 from ascribe.core.explainers import EXPLAINERS, available, explain
 from ascribe.core.federated import (
     Ask,
+    Explainer,
     Party,
     Pipeline,
     Reply,
@@ -172,3 +173,32 @@ def test_the_digest_sees_owners_and_children():
     assert len({Structure(**c).digest for c in changed}) == 4
     turned = Structure(PARTIES[::-1], START, np.array([0, 1, -1, -1, -1]), LEFT, RIGHT)
     assert turned.digest == SHAPE.digest
+
+
+@example(["\u0661", "1_0", "0x1", "1e", "1.5", None])
+@given(st.lists(st.one_of(
+    st.none(), st.integers(-(2**70), 2**70), st.floats(), st.booleans(), st.text(max_size=4),
+    st.sampled_from(["1.5", " 2 ", "1e3", "-.5", "5.", "1_0", "\u0661", "nan", "Infinity", "", "0x1", "1e", "+1"]),
+), max_size=8))  # fmt: skip
+def test_numbers_are_read_one_by_one_as_together(values):
+    """A column's texts and numbers: what a value becomes does not depend on the others, and only plain numbers pass."""
+    context = Context("guest:1", len(values))
+    found = Table.of_rows([{"x": v} for v in values]).numbers("x", context) if values else np.zeros(0)
+    for i, value in enumerate(values):
+        alone = Context("guest:1", 1)
+        one = Table.of_rows([{"x": value}]).numbers("x", alone)
+        assert one[:1].tobytes() == found[i : i + 1].tobytes()
+        assert alone.code[0] == context.code[i]
+        if value in ("1_0", "\u0661", "0x1", "1e"):
+            assert context.code[i] == 102
+        if value in ("1.5", " 2 ", "1e3", "-.5", "5.", "+1"):
+            assert found[i] == float(value)
+        if value in (None, "", "nan"):
+            assert np.isnan(found[i])
+            assert context.code[i] == 0
+
+
+def test_no_rows_are_answered_with_none():
+    found = score(GUEST, Table.of_rows([]), [], {"2": Counting()})
+    assert found.margin.shape == (0, 1)
+    assert Explainer(GUEST)(found).values.shape == (0, 2)

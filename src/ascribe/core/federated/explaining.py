@@ -11,7 +11,7 @@ from ascribe.core.attribution import Attribution, Info
 from ascribe.core.errors import InputError
 from ascribe.core.federated.components.boosted_trees import BoostedTrees
 from ascribe.core.federated.components.linear import LinearModel
-from ascribe.core.federated.cover import counted
+from ascribe.core.federated.cover import counted, summed
 from ascribe.core.federated.leaves import linked
 from ascribe.core.federated.linear_values import linear_values
 from ascribe.core.federated.merged import Answer
@@ -20,7 +20,7 @@ from ascribe.core.federated.pipeline import Pipeline, Step
 from ascribe.core.federated.players import TreePlayers, tree_players
 from ascribe.core.federated.tree_values import TreeValues, tree_values
 
-__all__ = ["Explainer", "column_of_splits", "score_of", "with_cover"]
+__all__ = ["Explainer", "column_of_splits", "score_of", "with_counts", "with_cover"]
 
 UNITS = {"logistic": "log-odds", "softmax": "log-odds", "exp": "log"}
 
@@ -101,13 +101,41 @@ def with_cover(guest: Party, background: Answer) -> Party:
     """The guest with the cover that answered background rows give: one exchange, once, for rows that nobody asked
     about. Raises InputError where none was answered.
     """
-    name, trees = guest.pipeline.last
-    if not isinstance(trees, BoostedTrees) or trees.leaves is None or background.left is None:
-        raise InputError("only trees have a cover: explain a linear model with a reference")
+    trees = _with_leaves(guest)
+    if background.left is None:
+        raise InputError("the background was answered by another model: ask this one")
     good = background.left[background.code == 0]
-    cover = counted(trees.structure, good)
-    leaves = replace(trees.leaves, cover=cover, cover_source=f"counted on {len(good)} background rows")
-    made = replace(trees, leaves=leaves)
+    return _covered(guest, trees, counted(trees.structure, good), f"counted on {len(good)} background rows")
+
+
+def with_counts(guest: Party, counts: Sequence[Mapping[int, float]]) -> Party:
+    """The guest with training rows of each leaf that its owner knows: a mapping of leaf -> rows for each tree.
+
+    Raises InputError where a leaf has no count, or something that is no leaf has one.
+    """
+    trees = _with_leaves(guest)
+    structure, held = trees.structure, np.zeros(len(trees.structure.owner))
+    for i in range(len(structure)):
+        first, end = int(structure.start[i]), int(structure.start[i + 1])
+        wanted = set((np.flatnonzero(structure.leaf[first:end])).tolist())
+        given = {int(n): float(c) for n, c in counts[i].items()} if i < len(counts) else {}
+        if set(given) != wanted or len(counts) != len(structure):
+            raise InputError(f"counts of tree {i} are not those of its {len(wanted)} leaves: give rows for every leaf")
+        held[[first + n for n in given]] = list(given.values())
+    return _covered(guest, trees, summed(structure, held), "counts that were given")
+
+
+def _with_leaves(guest: Party) -> BoostedTrees:
+    trees = guest.pipeline.last[1]
+    if not isinstance(trees, BoostedTrees) or trees.leaves is None:
+        raise InputError("only a guest's trees have a cover: explain a linear model with a reference")
+    return trees
+
+
+def _covered(guest: Party, trees: BoostedTrees, cover: np.ndarray, source: str) -> Party:
+    assert trees.leaves is not None
+    made = replace(trees, leaves=replace(trees.leaves, cover=cover, cover_source=source))
+    name = guest.pipeline.last[0]
     steps = tuple(Step(s.name, made, s.source) if s.name == name else s for s in guest.pipeline.steps)
     return replace(guest, pipeline=Pipeline(steps))
 

@@ -12,7 +12,9 @@ from ascribe.core.words import quoted
 
 __all__ = ["Context", "Table"]
 
-NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*([eE][+-]?\d+)?|\.\d+([eE][+-]?\d+)?|inf(inity)?|nan)\s*", re.IGNORECASE)
+NUMBER = re.compile(
+    r"\s*[+-]?(\d+\.?\d*([eE][+-]?\d+)?|\.\d+([eE][+-]?\d+)?|inf(inity)?|nan)\s*", re.IGNORECASE | re.ASCII
+)
 
 
 @dataclass(eq=False)
@@ -88,8 +90,8 @@ class Table:
         if held.dtype != object:
             return np.asarray(held, dtype=float)
         values = held.tolist()
-        if {type(value) for value in values} <= {int, float}:
-            return np.array(values, dtype=float)
+        if (quick := _quick(values)) is not None:
+            return quick
         out = np.full(self.length, np.nan)
         for i, value in enumerate(values):
             if value is None or (isinstance(value, str) and not value.strip()):
@@ -118,3 +120,16 @@ class Table:
         for i, value in enumerate(held.tolist()):
             out[i] = None if value is None or value != value else str(value)
         return out
+
+
+def _quick(values: list[object]) -> np.ndarray | None:
+    """Numbers and texts of numbers all at once; None where one of them needs a closer look."""
+    if not {type(value) for value in values} <= {int, float, str}:
+        return None
+    text = "".join(value for value in values if isinstance(value, str))
+    if not text.isascii() or "_" in text:  # Python reads more than the plain numbers of a file
+        return None
+    try:
+        return np.array([float(value) for value in values])  # type: ignore[arg-type]
+    except (ValueError, OverflowError):
+        return None

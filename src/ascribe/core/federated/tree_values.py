@@ -113,7 +113,7 @@ def tree_values(structure: Structure, leaves: Leaves, player: np.ndarray, player
     cover = leaves.cover
     if cover is None:
         raise InputError(
-            "the model has no leaf counts: give background rows to be counted (`with_cover`), or counts by leaf"
+            "the model has no leaf counts: give background rows to be counted (`with_cover`), or counts (`with_counts`)"
         )
     slot, paths, ratios = _paths(structure, cover, player)
     sizes = np.array([len(paths[n]) for n in np.flatnonzero(structure.leaf)], dtype=int)

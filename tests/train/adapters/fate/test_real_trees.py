@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from ascribe.core.federated import Explainer, Table, answer, with_cover
+from ascribe.core.federated import Explainer, Table, answer, with_counts, with_cover
 from ascribe.core.federated import ask as asked_of
-from ascribe.core.federated.cover import from_weights, summed
+from ascribe.core.federated.cover import from_weights
 from ascribe.core.federated.fate_routes import heard, told
 from ascribe.core.federated.free import interval, steps
 from ascribe.core.federated.players import tree_players
@@ -153,14 +153,19 @@ def test_without_cover_it_says_what_to_do(scored):
         Explainer(party("secureboost", "guest"))(scored)
 
 
-def test_cover_by_hand():
-    """Counts of leaves that the file's users know add up to 569 in every tree."""
-    structure = trees().structure
-    count = np.zeros(len(structure.owner))
-    for t, counts in expected("secureboost", "expected_shapley")["leaf_counts"].items():
-        for n, c in counts.items():
-            count[structure.start[int(t)] + int(n)] = c
-    assert summed(structure, count)[structure.start[:-1]].tolist() == [569.0] * 5
+def test_counts_that_are_given_give_the_same_values(scored):
+    held = expected("secureboost", "expected_shapley")["leaf_counts"]
+    counts = [{int(n): c for n, c in held[str(t)].items()} for t in range(5)]
+    guest = party("secureboost", "guest")
+    given, found = with_counts(guest, counts), with_cover(guest, scored)
+    assert Explainer(given)(scored).values.tobytes() == Explainer(found)(scored).values.tobytes()
+    assert given.pipeline.last[1].leaves.cover[trees().structure.start[:-1]].tolist() == [569.0] * 5
+    assert Explainer(given)(scored).info.value == "cover: counts that were given"
+    for wrong in (counts[:4], [*counts, {}], [{**counts[0], 0: 1}, *counts[1:]], [{}, *counts[1:]]):
+        with pytest.raises(ValueError, match="give rows for every leaf"):
+            with_counts(guest, wrong)
+    with pytest.raises(ValueError, match="only a guest's trees"):
+        with_counts(party("secureboost", "host"), counts)
 
 
 def test_the_hosts_half_holds_no_weight():

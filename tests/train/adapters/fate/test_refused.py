@@ -379,3 +379,54 @@ def test_strip_leaves_the_weights_of_splits_out(tmp_path):
     left = np.zeros((1, len(leaf)), bool)
     with pytest.raises(InputError, match="were left out"):
         steps(other.structure, other.leaves, np.zeros(len(leaf), int), 1, left)
+
+
+JUNK = (None, 1, -1, 1e300, "x", "", [], {}, True, "NaN", [1], {"a": 1}, 2**40, -(2**70), "1e999")
+
+
+def places(held: object, at: tuple = ()) -> list[tuple]:
+    """Every place in a JSON value."""
+    inside = held.items() if isinstance(held, dict) else enumerate(held) if isinstance(held, list) else ()
+    return [at, *(place for k, below in inside for place in places(below, (*at, k)))]
+
+
+def with_junk(whole: object, rng: np.random.Generator) -> object:
+    held, found = json.loads(json.dumps(whole)), places(whole)
+    place, junk = found[int(rng.integers(len(found)))], JUNK[int(rng.integers(len(JUNK)))]
+    if not place:
+        return junk
+    at = held
+    for k in place[:-1]:
+        at = at[k]
+    at[place[-1]] = junk
+    return held
+
+
+@pytest.mark.parametrize("what", ["twin", "dsl", "zip"])
+def test_values_of_another_kind_anywhere_and_damaged_archives(what, tmp_path):
+    rng = np.random.default_rng(len(what))
+    files = trees_files(World([random_tree(rng, 3, (GUEST, HOST)) for _ in range(3)]), GUEST)
+    folder = export(tmp_path / "twins", files, twins=True)
+    place = folder / "variables/data/secureboost_0/model/HeteroSecureBoostingTreeGuestParam.json"
+    param, archive = json.loads(place.read_text()), zipped(tmp_path / "a.zip", export(tmp_path / "raw", files))
+    raw = archive.read_bytes()
+    dsl = json.loads(fate_pb2.Pipeline.FromString(files["pipeline.pipeline:Pipeline"]).inference_dsl)
+    refused, rounds = 0, 150
+    for _ in range(rounds):
+        path = folder
+        if what == "twin":
+            place.write_text(json.dumps(with_junk(param, rng)))
+        elif what == "dsl":
+            edited = b(1, json.dumps(with_junk(dsl, rng))) + b(9, '{"guest": [9999], "host": [1]}')
+            path = cache(tmp_path / "m", files | {"pipeline.pipeline:Pipeline": edited})
+        else:
+            held = bytearray(raw)
+            for _ in range(int(rng.integers(1, 5))):
+                held[int(rng.integers(len(held)))] = int(rng.integers(256))
+            path.joinpath("x.zip").write_bytes(held)
+            path = path / "x.zip"
+        try:
+            read_fate(path, "guest")
+        except InputError:
+            refused += 1
+    assert rounds / 3 < refused < rounds

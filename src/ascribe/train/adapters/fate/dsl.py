@@ -27,7 +27,9 @@ def ordered(dsl: bytes, role: str) -> list[Named]:
     try:
         components = json.loads(dsl)["components"]
         named = {str(name): _named(str(name), held, role) for name, held in components.items()}
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as exc:
+    except InputError:
+        raise
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as exc:
         raise InputError("the pipeline's inference DSL cannot be read: fetch the model again") from exc
     for one in named.values():
         for source in one.sources:
