@@ -104,7 +104,9 @@ def test_a_host_that_is_not_there_is_one_line_and_no_file(tmp_path, monkeypatch)
     monkeypatch.chdir(tmp_path)
     line = next(line for line in PAGE.splitlines() if line.endswith("--role guest --out shop"))
     here(line.split()[1:])
-    with pytest.raises(InputError, match=r"no row is answered, policy fail: host:10000 at 127\.0\.0\.1:1 cannot be reached") as caught:
+    with pytest.raises(
+        InputError, match=r"no row is answered, policy fail: host:10000 at 127\.0\.0\.1:1 cannot be reached"
+    ) as caught:
         here([word for word in written("score") if word != "--explain"], host="bank=127.0.0.1:1")
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "scores.parquet").exists()

@@ -9,6 +9,7 @@ from typing import Any
 
 from ascribe.core.federated.table import Table
 from ascribe.core.words import listed, quoted
+from ascribe.serve.federated.wire import ID_LIMIT
 from ascribe.serve.rows import Row
 
 __all__ = ["Sorted", "sort_out"]
@@ -41,6 +42,8 @@ def _read(row: Row, inputs: Sequence[str]) -> tuple[dict[str, Any], str]:
         return {}, row.problem
     if not row.id:
         return {}, "id is missing: the hosts of this model find a row by it"
+    if len(row.id) > ID_LIMIT:
+        return {}, f"id is longer than {ID_LIMIT} characters: send it as the hosts know it"
     if isinstance(values, list | tuple):
         names = list(row.names) if row.names is not None else list(inputs)
         if len(names) != len(values):

@@ -18,7 +18,7 @@ import numpy as np
 
 from ascribe.core.attribution import Attribution
 from ascribe.core.errors import CapabilityError, InputError
-from ascribe.core.federated.codes import OK
+from ascribe.core.federated.codes import NETWORK, OK
 from ascribe.core.federated.explaining import Explainer
 from ascribe.core.federated.merged import Answer
 from ascribe.core.federated.party import Party, ask, local
@@ -29,6 +29,7 @@ from ascribe.serve.federated import partial
 from ascribe.serve.federated.exchange import Failure, exchanged, met, unasked
 from ascribe.serve.federated.link import Link
 from ascribe.serve.federated.settings import PartySettings
+from ascribe.serve.federated.wire import ID_LIMIT
 from ascribe.serve.observe import staged
 
 __all__ = ["Asked", "Scored", "Scorer"]
@@ -94,6 +95,8 @@ class Scorer:
         explainer = self.explains() if asked.explain else None
         if len(ids) != len(rows):
             raise InputError(f"{len(ids)} ids for {len(rows)} rows: give each row its id")
+        if bad := [i for i, name in enumerate(ids) if not 0 < len(name) <= ID_LIMIT]:
+            raise InputError(f"id of row {bad[0]} is empty or longer than {ID_LIMIT} characters: hosts find rows by it")
         if len(ids) > self.max_rows:
             raise TooLargeError(f"{len(ids)} rows, the limit of this model's parties is {self.max_rows}: send less")
         limit_s = min(self._parties.timeout_s, SHARE * asked.within_s if asked.within_s else self._parties.timeout_s)
@@ -175,7 +178,7 @@ def _explained(explainer: Explainer, made: partial.Partial, output: int) -> Attr
     if lacking.any():
         both = zip(lacking, answer.reasons, strict=True)
         reasons = tuple("a host's routes are missing" if gone else why for gone, why in both)
-        answer = replace(answer, code=np.where(lacking, -1, answer.code), reasons=reasons)
+        answer = replace(answer, code=np.where(lacking, NETWORK, answer.code), reasons=reasons)
     return explainer(answer, output)
 
 

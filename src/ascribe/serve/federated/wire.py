@@ -22,7 +22,7 @@ from ascribe.serve.faults import TooLargeError
 from ascribe.serve.federated.text import read_routes, written_routes
 from ascribe.serve.wire import party_pb2 as pb
 
-__all__ = ["FORMS", "ask_message", "question", "read_ask", "read_reply", "reply_message"]
+__all__ = ["FORMS", "ID_LIMIT", "ask_message", "question", "read_ask", "read_reply", "reply_message"]
 
 FORMS = {"bitmap": pb.BITMAP, "json": pb.JSON}
 ID_LIMIT = 256  # characters of an id
