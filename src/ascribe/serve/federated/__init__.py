@@ -6,6 +6,7 @@ host_room   what a host does with a question; host_door, host: its gRPC service,
 link        the guest's way to one host; exchange: to all of them at once, under one deadline
 partial     what the caller gets where a host did not answer: nothing, or bounds
 scored      a request on the guest: one exchange while its own half runs, then the merge and the explanation
+publishing  what of that its own callers are shown
 guest_room  the room behind the usual doors; fate, fate_rest, fate_rpc: the calls of FATE-Serving; guest: the server
 
 `core.federated` is the mathematics. What leaves a host is in docs/federated.md.

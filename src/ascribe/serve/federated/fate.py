@@ -75,12 +75,10 @@ class FateRoom:
             self._bound(asked)
             call = self._call(asked, batch)
             entry.asked(len(call.ids), self._lease.name, self._lease.version)
-            scorer, require_ = self._scorer(), "explain" if call.explain else "predict"
-            require(caller, require_)
+            scorer = self._scorer()
+            caller = require(caller, "explain" if call.explain else "predict")
             how = Asked(case_id, call.policy, call.explain, within_s=within_s)
-            found: Scored = await self._room.let_in(
-                len(call.ids), caller, lambda: scorer.score(call.ids, Table.of_rows(call.rows), how), within_s
-            )
+            found = await self._room.answered(call.ids, Table.of_rows(call.rows), how, caller)
         except Exception as exc:
             problem = problem_of(exc)
             entry.failed(problem, exc)

@@ -22,6 +22,7 @@ from ascribe.serve.federated.guest_room import GuestRoom
 from ascribe.serve.federated.link import Unanswered
 from ascribe.serve.federated.opening import NO_COVER, Guest, lease_of, open_guest, prepared
 from ascribe.serve.federated.partial import checked
+from ascribe.serve.federated.publishing import Publishing
 from ascribe.serve.federated.scored import Scorer
 from ascribe.serve.federated.settings import PartySettings
 from ascribe.serve.federated.stated import Reading, read_policy
@@ -56,7 +57,14 @@ class GuestHouse:
         self.log = self.seen.log
         auth.check_reach(listen, settings)
         self.known = auth.opened(settings, self.log)
-        self.service: Any = GuestRoom(self._versions, settings, policy, skip_local, self.seen.meter)
+        self.service: Any = GuestRoom(
+            self._versions,
+            settings,
+            policy,
+            skip_local,
+            Publishing(self._guest.party, list(self._guest.names.values()), parties),
+            self.seen.meter,
+        )
         self.held = longer(self.service, settings, self.log)
         self.interceptors: list[grpc.aio.ServerInterceptor] = [Reading()]
         self._fate = FateRoom(self.service, self._versions, service_id, policy)

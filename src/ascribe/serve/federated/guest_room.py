@@ -7,19 +7,21 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
 from ascribe.core.errors import CapabilityError, InputError, NotFound
 from ascribe.core.federated.codes import OK
+from ascribe.core.federated.table import Table
 from ascribe.core.words import listed, quoted
 from ascribe.serve import codec, work
 from ascribe.serve.auth import require
 from ascribe.serve.callers import ANYBODY, Caller
 from ascribe.serve.cards import ModelCard, OutputCard
 from ascribe.serve.faults import DeadlineError, InvalidRowsError, ShedError, UnavailableError
+from ascribe.serve.federated.publishing import Publishing
 from ascribe.serve.federated.rows import Sorted, sort_out
 from ascribe.serve.federated.scored import Asked, Scored, Scorer
 from ascribe.serve.federated.stated import stated
@@ -53,10 +55,11 @@ class GuestRoom:
     """`scorer`: None until it is loaded. `policy`: where a caller states none; `skip_local`: of predictions alone."""
 
     def __init__(
-        self, versions: Versions, settings: Settings, policy: str, skip_local: bool, meter: Meter | None = None
-    ) -> None:
+        self, versions: Versions, settings: Settings, policy: str, skip_local: bool, publishing: Publishing,
+        meter: Meter | None = None,
+    ) -> None:  # fmt: skip
         self._versions, self._settings, self._policy, self._skip_local = versions, settings, policy, skip_local
-        self._meter = meter or NoMeter()
+        self._meter, self._publishing = meter or NoMeter(), publishing
         self._rates = Rates(settings.rate_per_s, settings.burst_s, settings.workers)
         self.scorer: Scorer | None = None
         self._rows = 0
@@ -148,8 +151,24 @@ class GuestRoom:
             _spread(rows, held, told, Prediction),
         )  # fmt: skip
 
-    async def let_in(self, rows: int, caller: Caller, call: Callable[[], Any], within_s: float | None) -> Any:
-        """`call()` while its rows count as under way. Raises InputError, TooLargeError, ShedError, DeadlineError."""
+    async def answered(self, ids: Sequence[str], rows: Table, asked: Asked, caller: Caller) -> Scored:
+        """What a caller is shown of these rows. Raises InputError, TooLargeError, CapabilityError, ShedError,
+        DeadlineError; ForbiddenError where the caller's ids are used up.
+        """
+        scorer = self._loaded()
+
+        async def call() -> Scored:
+            if asked.explain:
+                scorer.explains()
+                self._publishing.spend(caller, ids)
+            return self._publishing.shown(await scorer.score(ids, rows, asked), asked.output)
+
+        return await self._let_in(len(ids), caller, call, asked.within_s)
+
+    async def _let_in(
+        self, rows: int, caller: Caller, call: Callable[[], Awaitable[Scored]], within_s: float | None
+    ) -> Scored:
+        """`call()` while its rows count as under way."""
         codec.check_rows_limit(rows, self._settings.max_rows)
         self._rates.take(caller, rows)
         if self._rows and self._rows + rows > self._settings.max_queue_rows:
@@ -200,7 +219,7 @@ class GuestRoom:
         limit = min(self._settings.timeout_s, within_s or self._settings.timeout_s)
         policy = stated(self._policy)
         asked = Asked(request_id, policy, explain, k, self._skip_local, limit)
-        found: Scored = await self.let_in(len(rows), caller, lambda: scorer.score(held.ids, held.rows, asked), within_s)
+        found = await self.answered(held.ids, held.rows, asked, caller)
         if (found.answer.code != OK).all() and policy == "fail":
             if found.failures:
                 raise UnavailableError("; ".join(f"policy fail: {f.text}" for f in found.failures.values()))

@@ -21,7 +21,9 @@ class PartySettings(BaseSettings):
     any); `source_s`: the longest that its features may take.
     Of a guest: `timeout_s`: the longest that an exchange may take, `connect_s`: a connection; `again`: how often a
     question is asked again that a host has refused before it did anything; `form`: of routes, where the host writes it
-    (bitmap or json); `ca`, `cert`, `key`: whom it trusts to be a host, and its own certificate for them.
+    (bitmap or json); `ca`, `cert`, `key`: whom it trusts to be a host, and its own certificate for them. What its own
+    callers are shown: multiples of `step` (0: as it is); values of a row only if `minimum_group` rows asked together have
+    the same of all hosts; those of `explain_budget` different ids in `explain_window_s` seconds (None: any).
     """
 
     model_config = SettingsConfigDict(env_prefix="ASCRIBE_PARTY_", frozen=True, extra="ignore")
@@ -34,6 +36,10 @@ class PartySettings(BaseSettings):
     timeout_s: float = Field(3.0, gt=0)
     connect_s: float = Field(1.0, gt=0)
     again: int = Field(2, ge=0, le=10)
+    step: float = Field(0.0, ge=0, allow_inf_nan=False)
+    minimum_group: int = Field(1, ge=1)
+    explain_budget: int | None = Field(None, ge=0)
+    explain_window_s: float = Field(3600.0, gt=0)
     form: Literal["bitmap", "json"] = "bitmap"
     ca: Path | None = None
     cert: Path | None = None
