@@ -22,7 +22,7 @@ class PartySettings(BaseSettings):
     Of a guest: `timeout_s`: the longest that an exchange may take, `connect_s`: a connection; `again`: how often a
     question is asked again that a host has refused before it did anything; `form`: of routes, where the host writes it
     (bitmap or json); `ca`, `cert`, `key`: whom it trusts to be a host, and its own certificate for them. What its own
-    callers are shown: multiples of `step` (0: as it is); values of a row only if `minimum_group` rows asked together have
+    callers are shown: multiples of `step` (0: as it is); values of a row only if `minimum_group` rows of a request have
     the same of all hosts; those of `explain_budget` different ids in `explain_window_s` seconds (None: any).
     """
 
