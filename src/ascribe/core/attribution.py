@@ -10,7 +10,7 @@ from scipy.stats import t as student
 from ascribe.core.arrays import Float, np
 from ascribe.core.layout import Layout
 
-__all__ = ["STATUS", "Attribution", "Deviations", "Info"]
+__all__ = ["STATUS", "Attribution", "Deviations", "Info", "based"]
 
 STATUS = {
     "ok": "answered",
@@ -80,7 +80,9 @@ class Attribution:
     `status`: see `STATUS`; rows that could not be answered hold NaN and say why in `reasons`. `data (b, n)`: the rows
     explained, in natural units, columns `columns`. `deviations`: the standard error's parts, for `contrast`. `layout`:
     what the columns are, where they are no table's. `segments (b, n)`: the number of the player that each column was
-    part of, where pixels or words were put together.
+    part of, where pixels or words were put together. `bases (b,)`: of each row where rows differ (a blurred image, the
+    intercept of a local model); `base_value` is then their mean. `fit (b,)`: R2 of each row's local model, of methods
+    that fit one.
     """
 
     values: Float[np.ndarray, "b p"]
@@ -97,13 +99,20 @@ class Attribution:
     deviations: Deviations | None = None
     layout: Layout | None = None
     segments: np.ndarray | None = None
+    bases: Float[np.ndarray, " b"] | None = None
+    fit: Float[np.ndarray, " b"] | None = None
 
     def __len__(self) -> int:
         return len(self.values)
 
     @property
+    def base(self) -> Float[np.ndarray, " b"]:
+        """The base value of each row."""
+        return np.full(len(self), float(self.base_value)) if self.bases is None else self.bases
+
+    @property
     def fraction(self) -> Float[np.ndarray, "b p"]:
-        """Share of the prediction: values / prediction. With base_value / prediction they sum to 1."""
+        """Share of the prediction: values / prediction. With base / prediction they sum to 1."""
         with np.errstate(divide="ignore", invalid="ignore"):
             return self.values / self.prediction[:, None]
 
@@ -115,6 +124,18 @@ class Attribution:
         freedom = np.inf if self.deviations is None else self.deviations.freedom()
         half = student.ppf(0.5 + level / 2, freedom) * self.stderr
         return self.values - half, self.values + half
+
+
+def based(bases: Float[np.ndarray, " b"]) -> tuple[float, Float[np.ndarray, " b"] | None]:
+    """`base_value` and `bases` of rows with these base values (NaN: not answered): one number where they are alike.
+
+    >>> based(np.array([1.0, 1.0]))
+    (1.0, None)
+    """
+    told = bases[np.isfinite(bases)]
+    if not len(told) or (told == told[0]).all():
+        return (float(told[0]) if len(told) else float("nan")), None
+    return float(told.mean()), bases
 
 
 def _filled(deviations: Float[np.ndarray, "b k p"]) -> Float[np.ndarray, "b 1"]:

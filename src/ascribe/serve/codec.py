@@ -187,6 +187,7 @@ def attributions(answer: Attribution, checked: Checked) -> list[wire.Attribution
     values, fraction, stderr = (
         _kept_rows(answer.features, numbers) for numbers in (answer.values, answer.fraction, answer.stderr)
     )
+    base = answer.base
     statuses = answer.status.tolist()
     out = []
     for i, own in enumerate(checked.reasons):
@@ -201,10 +202,10 @@ def attributions(answer: Attribution, checked: Checked) -> list[wire.Attribution
                 status=str(statuses[i]),
                 reason=own or answer.reasons[i],
                 prediction=prediction,
-                base_value=float(answer.base_value) if answered else None,
+                base_value=float(base[i]) if answered else None,
                 attribution_shares=shares,
                 fraction=parts if whole else {},
-                base_fraction=answer.base_value / prediction if whole and prediction else None,
+                base_fraction=float(base[i]) / prediction if whole and prediction else None,
                 stderr=stderr[i],
                 ess=_finite(answer.ess[i]),
                 measured_w=measured,
