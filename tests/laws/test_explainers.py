@@ -18,13 +18,10 @@ from ascribe.core.explainers import EXPLAINERS, Explainer, Options, available, e
 from ascribe.core.explainers.conditional_shap import conditional_game
 from ascribe.core.features import Feature
 from ascribe.core.model import Model
-<<<<<<< HEAD
-from ascribe.core.trees import Trees
-from ascribe.core.trees import predict as predict_trees
-=======
 from ascribe.core.reference import reference_game
 from ascribe.core.rows_of import cut, joined
->>>>>>> perturb
+from ascribe.core.trees import Trees
+from ascribe.core.trees import predict as predict_trees
 
 from .brute import by_orders, on
 
@@ -133,33 +130,24 @@ def alike(one: Attribution, i: int, two: Attribution, j: int) -> bool:
     return all(np.allclose(getattr(one, field)[i], getattr(two, field)[j], rtol=0, atol=within) for field in FIELDS)
 
 
-<<<<<<< HEAD
 TREES = ("tree_shap", "tree_shap_interventional")  # they explain the model's trees, whatever it predicts
-GAMES = {"conditional_shap": conditional_game, "kernel_shap": marginal_game}  # those that play one at run time
-=======
 GAMES = {  # of those that play one by a plan that is named
     "conditional_shap": conditional_game,
     "kernel_shap": lambda model, options: reference_game(model, options, X[0]),
 }
 LOCAL = ("lime", "occlusion")  # values near the row: no shares of the prediction
 DRAWN = (*GAMES, "permutation_shap", "lime")  # by a seed
->>>>>>> perturb
 every_explainer = pytest.mark.parametrize("method", EXPLAINERS)
 every_game = pytest.mark.parametrize("method", GAMES)
 
 
 def test_the_table_holds_what_these_laws_know():
     assert tuple(EXPLAINERS) == (
-<<<<<<< HEAD
         "conditional_shap", "kernel_shap", "amortized_shap", "compiled_shap", "tree_shap", "tree_shap_interventional",
-    )  # fmt: skip
-    assert set(GAMES) == set(EXPLAINERS) - {"amortized_shap", "compiled_shap", *TREES}
-    assert EXPLAINERS["tree_shap"].needs == {"trees"}
-=======
-        "conditional_shap", "kernel_shap", "amortized_shap", "compiled_shap", "permutation_shap", "lime", "occlusion",
+        "permutation_shap", "lime", "occlusion",
     )  # fmt: skip
     assert set(GAMES) == {name for name, row in EXPLAINERS.items() if row.planned}
->>>>>>> perturb
+    assert EXPLAINERS["tree_shap"].needs == {"trees"}
     assert EXPLAINERS["compiled_shap"].needs == {"compiled"}
     assert all(isinstance(row, Explainer) and row.needs and callable(row.answer) for row in EXPLAINERS.values())
     assert available(a_model()) == tuple(EXPLAINERS)
@@ -212,15 +200,9 @@ def test_efficiency(method, estimator, budget):
     assert (answer.info.method, answer.info.output, answer.info.unit, answer.info.version) == (
         method, "power", "W", "7",
     )  # fmt: skip
-<<<<<<< HEAD
-    told = {"amortized_shap": (0,), "compiled_shap": (14,), **dict.fromkeys(TREES, (0,))}.get(
-        method, range(9, 17)
-    )  # a graph keeps its own plan
-    assert answer.info.budget in told
-=======
-    own = {"amortized_shap": (0,), "compiled_shap": (14,), "lime": (budget or 4096,), "occlusion": (6,)}
+    own = {"amortized_shap": (0,), "compiled_shap": (14,), "lime": (budget or 4096,), "occlusion": (6,),
+           **dict.fromkeys(TREES, (0,))}  # fmt: skip
     assert answer.info.budget in own.get(method, range(9, 17))  # a graph keeps its own plan
->>>>>>> perturb
 
 
 @every_explainer
@@ -424,14 +406,11 @@ def test_the_answer_says_which_game_it_played():
         "kernel_shap": "marginal",
         "amortized_shap": "conditional",
         "compiled_shap": "conditional",
-<<<<<<< HEAD
         "tree_shap": "path-dependent",
         "tree_shap_interventional": "marginal",
-=======
         "permutation_shap": "marginal",
         "lime": "local linear",
         "occlusion": "occlusion",
->>>>>>> perturb
     }
     assert kinds["conditional_shap"].value == "completions"
     assert kinds["conditional_shap"].samples == 16

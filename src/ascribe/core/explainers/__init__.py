@@ -12,11 +12,11 @@ from ascribe.core.explainers.amortized_shap import amortized_shap
 from ascribe.core.explainers.compiled_shap import compiled_shap
 from ascribe.core.explainers.conditional_shap import conditional_shap
 from ascribe.core.explainers.kernel_shap import kernel_shap
-from ascribe.core.explainers.tree_shap import tree_shap
-from ascribe.core.explainers.tree_shap_interventional import tree_shap_interventional
 from ascribe.core.explainers.lime import lime
 from ascribe.core.explainers.occlusion import occlusion
 from ascribe.core.explainers.permutation_shap import permutation_shap
+from ascribe.core.explainers.tree_shap import tree_shap
+from ascribe.core.explainers.tree_shap_interventional import tree_shap_interventional
 from ascribe.core.model import Model
 from ascribe.core.options import Options
 
