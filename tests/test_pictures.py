@@ -64,7 +64,7 @@ def test_the_cat_is_where_it_is(cats, method, options, place):
     """One cat among three rockets: most of what speaks for a cat lies in its quarter of the picture."""
     y, x = PLACES[place]
     image = np.tile(picture("rocket.jpg"), (2, 2, 1))
-    image[y : y + 64, x : x + 64] = picture("chelsea.png")
+    image[y : y + 64, x : x + 64] = picture("chelsea.jpg")
     a = explain(cats, image.reshape(1, -1), method, options)
     for_it = np.maximum(a.values[0].reshape(128, 128, 3).sum(axis=2), 0)
     assert a.status.tolist() == ["ok"]
@@ -74,8 +74,8 @@ def test_the_cat_is_where_it_is(cats, method, options, place):
 @pytest.fixture(scope="module")
 def reviews() -> tuple[Model, Callable[[str], np.ndarray]]:
     """Whether a review is liked: a bag of embedded words."""
-    session = opened(DATA / "models" / "text" / "text_sentiment_avgemb.onnx")
-    lines = (DATA / "models" / "text" / "vocab.txt").read_text().split("\n")
+    session = opened(DATA / "models" / "text_sentiment_avgemb.onnx")
+    lines = (DATA / "models" / "text_sentiment_vocab.txt").read_text().split("\n")
     number = {word: int(k) for word, k in (line.rsplit(" ", 1) for line in lines if line)}
     words = [""] * (max(number.values()) + 1)
     for word, k in number.items():

@@ -85,12 +85,12 @@ def test_standard_errors_cover_what_another_seed_would_say(budget):
 def test_a_difference_of_rows_keeps_each_rows_own_base():
     one, two = (explain(model_of(rough), X[[i]], "lime", Options(budget=100)) for i in range(2))
     both = explain(model_of(rough), X, "lime", Options(budget=100))
-    assert both.base.tolist() == [one.base_value, two.base_value]
+    assert both.bases.tolist() == [one.base_value, two.base_value]
     assert both.base_value == pytest.approx((one.base_value + two.base_value) / 2)
     for c in (contrast(one, two), contrast(explain(model_of(rough), X[:1], "lime", Options(budget=100)), two)):
-        assert c.base == pytest.approx(np.array([two.base_value - one.base_value]))
+        assert c.bases == pytest.approx(np.array([two.base_value - one.base_value]))
     c = contrast(one, both)
-    assert c.base == pytest.approx(both.base - one.base_value)
+    assert c.bases == pytest.approx(both.bases - one.base_value)
     assert c.stderr[1] == pytest.approx(np.hypot(one.stderr[0], two.stderr[0]))
 
 

@@ -13,7 +13,7 @@ from ascribe.core.options import Options
 from ascribe.core.players import Segments, grid, segments_of
 from ascribe.core.segmentation import lab, superpixels
 
-CAT = Path(__file__).parents[2] / "examples" / "data" / "images" / "chelsea.png"
+CAT = Path(__file__).parents[2] / "examples" / "data" / "images" / "chelsea.jpg"
 
 
 def a_disc(height: int = 90, width: int = 120) -> tuple[np.ndarray, np.ndarray]:

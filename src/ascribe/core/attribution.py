@@ -16,7 +16,7 @@ STATUS = {
     "ok": "answered",
     "out_of_domain": "answered, but a value lies outside what the training rows covered",
     "low_ess": "answered, but without weights: they would leave too few completions effective",
-    "above_target": "answered, but the standard error asked for was not reached within the budget",
+    "above_target": "answered, but the error asked for was not reached within the budget",
     "not_finite": "the model gave no finite number for the row or its completions",
     "invalid": "not answered: a value is missing, not a number, or physically impossible",
 }
@@ -71,18 +71,21 @@ class Deviations:
 
 @dataclass(frozen=True, eq=False)
 class Attribution:
-    """Shapley values of `b` rows over `p` players (features, or groups of them).
+    """What each of `p` players (features, or groups of them) is to a prediction, of `b` rows.
 
         values.sum(axis=1) = prediction - base_value          within info.gaps["efficiency_gap"]
+
+    of a method that shares the prediction out (`additive`; of a path method the gap is `completeness_gap`). Others
+    answer with slopes, maps or weights: they sum to nothing, and `base_value` is NaN.
 
     `stderr` joins the noise of completions and of the choice of coalitions; the misfit of the model of p(x) is not in
     it. `ess (b,)`: smallest effective number of completions over the coalitions (infinite where none are drawn).
     `status`: see `STATUS`; rows that could not be answered hold NaN and say why in `reasons`. `data (b, n)`: the rows
     explained, in natural units, columns `columns`. `deviations`: the standard error's parts, for `contrast`. `layout`:
     what the columns are, where they are no table's. `segments (b, n)`: the number of the player that each column was
-    part of, where pixels or words were put together. `bases (b,)`: of each row where rows differ (a blurred image, the
-    intercept of a local model); `base_value` is then their mean. `fit (b,)`: R2 of each row's local model, of methods
-    that fit one.
+    part of, where pixels or words were put together. `base_values (b,)`: of each row, where it depends on the row (a
+    blurred image is its own baseline); `base_value` is then their mean. `fit (b,)`: R2 of each row's local model, of
+    methods that fit one.
     """
 
     values: Float[np.ndarray, "b p"]
@@ -99,16 +102,21 @@ class Attribution:
     deviations: Deviations | None = None
     layout: Layout | None = None
     segments: np.ndarray | None = None
-    bases: Float[np.ndarray, " b"] | None = None
+    base_values: Float[np.ndarray, " b"] | None = None
     fit: Float[np.ndarray, " b"] | None = None
 
     def __len__(self) -> int:
         return len(self.values)
 
     @property
-    def base(self) -> Float[np.ndarray, " b"]:
+    def additive(self) -> bool:
+        """Whether the values claim to sum to prediction - base_value: what is claimed has its gap measured."""
+        return not {"efficiency_gap", "completeness_gap"}.isdisjoint(self.info.gaps)
+
+    @property
+    def bases(self) -> Float[np.ndarray, " b"]:
         """The base value of each row."""
-        return np.full(len(self), float(self.base_value)) if self.bases is None else self.bases
+        return np.full(len(self), float(self.base_value)) if self.base_values is None else self.base_values
 
     @property
     def fraction(self) -> Float[np.ndarray, "b p"]:
@@ -127,7 +135,7 @@ class Attribution:
 
 
 def based(bases: Float[np.ndarray, " b"]) -> tuple[float, Float[np.ndarray, " b"] | None]:
-    """`base_value` and `bases` of rows with these base values (NaN: not answered): one number where they are alike.
+    """`base_value` and `base_values` of rows with these (NaN: not answered): one number where they are alike.
 
     >>> based(np.array([1.0, 1.0]))
     (1.0, None)

@@ -63,8 +63,9 @@ def _row(model: Model, name: str, n: int) -> Float[np.ndarray, " n"]:
     if name == "mean":
         if model.background is None:
             raise CapabilityError("baseline 'mean' needs background rows, which this model does not offer: use 'zero'")
-        mean = np.nanmean(np.asarray(model.background, dtype=float), axis=0)
-        return np.where(np.isfinite(mean), mean, 0.0)
+        rows = np.asarray(model.background, dtype=float)
+        there = np.isfinite(rows)
+        return np.where(there, rows, 0.0).sum(axis=0) / np.maximum(there.sum(axis=0), 1)
     return np.full(n, {"grey": 127.5, "padding": float(model.layout.padding)}.get(name, 0.0))
 
 

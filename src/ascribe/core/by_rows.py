@@ -41,9 +41,11 @@ def by_rows(
     answer: Callable[[int], One],
     info: Info,
     step: Callable[[], None] | None,
+    sums: bool = True,
 ) -> Attribution:
     """`answer` of every row that can be answered, by its number; `names`: of the columns of the answer. `info` is
-    completed with what was spent, the estimators and the efficiency gap; the worst fit is told.
+    completed with what was spent, the estimators, the worst fit and, of values that are to sum (`sums`), the gap of
+    the sum.
     """
     b, p = len(X), len(names)
     values, stderr = np.full((b, p), np.nan), np.full((b, p), np.nan)
@@ -79,11 +81,11 @@ def by_rows(
         output=model.output,
         version=model.version,
         space=model.space,
-        gaps={"efficiency_gap": float(gap[np.isfinite(gap)].max(initial=0.0))} | missed,
+        gaps=({"efficiency_gap": float(gap[np.isfinite(gap)].max(initial=0.0))} if sums else {}) | missed,
     )
     layout = None if model.layout.kind == "table" else model.layout
     base_value, own = based(bases)
     return Attribution(
         values, base_value, prediction, stderr, ess, status, tuple(reasons), names, X, info, model.names,
-        layout=layout, segments=owner if seated else None, bases=own, fit=fit if missed else None,
+        layout=layout, segments=owner if seated else None, base_values=own, fit=fit if missed else None,
     )  # fmt: skip

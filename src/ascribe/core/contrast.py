@@ -41,8 +41,8 @@ def contrast(a0: Attribution, a1: Attribution) -> Attribution:
     reasons = tuple(a1.reasons[j] or a0.reasons[i] for i, j in zip(*at, strict=True))
     values = a1.values[at[1]] - a0.values[at[0]]
     prediction = a1.prediction[at[1]] - a0.prediction[at[0]]
-    bases = a1.base[at[1]] - a0.base[at[0]]
-    own = a0.bases is not None or a1.bases is not None
+    bases = a1.bases[at[1]] - a0.bases[at[0]]
+    own = a0.base_values is not None or a1.base_values is not None
     base = float(np.nanmean(bases)) if own and np.isfinite(bases).any() else a1.base_value - a0.base_value
     stderr = np.where(np.isnan(values), np.nan, stderr)
     gap = np.abs(prediction - bases - values.sum(axis=1))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from ascribe.core.arrays import np
-from ascribe.core.attribution import Attribution, based
+from ascribe.core.attribution import Attribution
 
 __all__ = ["cut", "joined"]
 
@@ -14,12 +15,13 @@ __all__ = ["cut", "joined"]
 def cut(a: Attribution, first: int, end: int) -> Attribution:
     """Rows first ... end - 1, as copies: nobody keeps a view of another's rows. Deviations are left out."""
     rows = slice(first, end)
-    base_value, bases = (a.base_value, None) if a.bases is None else based(a.bases[rows].copy())
     return replace(
         a, values=a.values[rows].copy(), prediction=a.prediction[rows].copy(), stderr=a.stderr[rows].copy(),
         ess=a.ess[rows].copy(), status=a.status[rows].copy(), data=a.data[rows].copy(), reasons=a.reasons[rows],
-        deviations=None, info=replace(a.info, gaps=_gaps(a, first, end)), base_value=base_value, bases=bases,
-        segments=_rows(a.segments, rows), fit=_rows(a.fit, rows),
+        deviations=None, info=replace(a.info, gaps=_gaps(a, first, end)),
+        segments=None if a.segments is None else a.segments[rows].copy(),
+        fit=None if a.fit is None else a.fit[rows].copy(),
+        **_bases(None if a.base_values is None else a.base_values[rows].copy()),
     )  # fmt: skip
 
 
@@ -42,30 +44,32 @@ def joined(parts: Sequence[Attribution]) -> Attribution:
     def column(name: str) -> np.ndarray:
         return np.concatenate([getattr(part, name) for part in parts])
 
-    def where_there(name: str) -> np.ndarray | None:
-        return None if any(getattr(part, name) is None for part in parts) else column(name)
-
-    answered = np.where(np.isfinite(column("prediction")), column("base"), np.nan)
-    base_value, bases = based(answered) if np.isfinite(answered).any() else (parts[0].base_value, None)
-
+    own = any(part.base_values is not None for part in parts) or len({part.base_value for part in parts}) > 1
     return replace(
         parts[0], values=column("values"), prediction=column("prediction"), stderr=column("stderr"),
         ess=column("ess"), status=column("status"), data=column("data"),
         reasons=tuple(reason for part in parts for reason in part.reasons), deviations=None, info=info,
-        base_value=base_value, bases=bases, segments=where_there("segments"), fit=where_there("fit"),
+        segments=None if parts[0].segments is None else column("segments"),
+        fit=None if any(part.fit is None for part in parts) else column("fit"),
+        **_bases(column("bases") if own and parts[0].additive else None),
     )  # fmt: skip
 
 
-def _rows(column: np.ndarray | None, rows: slice) -> np.ndarray | None:
-    return None if column is None else column[rows].copy()
-
-
 def _gaps(a: Attribution, first: int, end: int) -> dict[str, float]:
-    """The efficiency gap is of these rows alone; what an explainer says of itself stays."""
+    """The gap of the sum is of these rows alone; what an explainer says of itself stays."""
     values, f = a.values[first:end], a.prediction[first:end]
-    gap = np.abs(values.sum(axis=1) + (a.base_value if a.bases is None else a.bases[first:end]) - f)
+    gap = np.abs(values.sum(axis=1) + a.bases[first:end] - f)
     found = gap[np.isfinite(gap)]
-    gaps = {**a.info.gaps, "efficiency_gap": float(found.max()) if len(found) else 0.0}
-    if a.fit is not None:
-        gaps["local_misfit"] = float(1 - np.nanmin(a.fit[first:end])) if np.isfinite(a.fit[first:end]).any() else 0.0
+    own = {name for name in ("efficiency_gap", "completeness_gap") if name in a.info.gaps}
+    gaps = {**a.info.gaps, **dict.fromkeys(own, float(found.max()) if len(found) else 0.0)}
+    if a.fit is not None and np.isfinite(a.fit[first:end]).any():
+        gaps["local_misfit"] = float(1 - np.nanmin(a.fit[first:end]))
     return gaps
+
+
+def _bases(base_values: np.ndarray | None) -> dict[str, Any]:
+    """Base values of rows, and their mean over those that were answered."""
+    if base_values is None:
+        return {}
+    held = base_values[np.isfinite(base_values)]
+    return {"base_values": base_values, "base_value": float(held.mean()) if len(held) else float("nan")}

@@ -57,7 +57,7 @@ def account_of(
     """
     _check(attribution, row)
     phi, se = attribution.values[row], attribution.stderr[row]
-    base, prediction = float(attribution.base[row]), float(attribution.prediction[row])
+    base, prediction = float(attribution.bases[row]), float(attribution.prediction[row])
     shown, folded = _by_size(np.abs(phi), top)
     shares = [(_name(attribution, row, int(j), units or {}), "player", float(phi[j]), float(se[j])) for j in shown]
     if len(folded):

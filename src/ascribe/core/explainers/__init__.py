@@ -9,12 +9,19 @@ from ascribe.core.arrays import np
 from ascribe.core.attribution import Attribution
 from ascribe.core.errors import CapabilityError, InputError
 from ascribe.core.explainers.amortized_shap import amortized_shap
+from ascribe.core.explainers.attention import attention
 from ascribe.core.explainers.compiled_shap import compiled_shap
 from ascribe.core.explainers.conditional_shap import conditional_shap
+from ascribe.core.explainers.expected_gradients import expected_gradients
+from ascribe.core.explainers.grad_cam import grad_cam
+from ascribe.core.explainers.input_x_gradient import input_x_gradient
+from ascribe.core.explainers.integrated_gradients import integrated_gradients
 from ascribe.core.explainers.kernel_shap import kernel_shap
 from ascribe.core.explainers.lime import lime
 from ascribe.core.explainers.occlusion import occlusion
 from ascribe.core.explainers.permutation_shap import permutation_shap
+from ascribe.core.explainers.saliency import saliency
+from ascribe.core.explainers.smooth_grad import smooth_grad
 from ascribe.core.explainers.tree_shap import tree_shap
 from ascribe.core.explainers.tree_shap_interventional import tree_shap_interventional
 from ascribe.core.model import Model
@@ -57,11 +64,18 @@ EXPLAINERS: dict[str, Explainer] = {
     "kernel_shap": Explainer(REFERENCE, kernel_shap, PREDICT, baseline=True, planned=True),
     "amortized_shap": Explainer(frozenset({"predict", "amortized"}), amortized_shap),
     "compiled_shap": Explainer(frozenset({"compiled"}), compiled_shap),
-    "tree_shap": Explainer(frozenset({"trees"}), tree_shap),
-    "tree_shap_interventional": Explainer(frozenset({"trees", "background"}), tree_shap_interventional),
     "permutation_shap": Explainer(REFERENCE, permutation_shap, PREDICT, baseline=True),
     "lime": Explainer(REFERENCE, lime, PREDICT),
     "occlusion": Explainer(REFERENCE, occlusion, PREDICT, baseline=True),
+    "tree_shap": Explainer(frozenset({"trees"}), tree_shap),
+    "tree_shap_interventional": Explainer(frozenset({"trees", "background"}), tree_shap_interventional),
+    "integrated_gradients": Explainer(frozenset({"gradient"}), integrated_gradients),
+    "expected_gradients": Explainer(frozenset({"gradient", "background"}), expected_gradients),
+    "smooth_grad": Explainer(frozenset({"gradient"}), smooth_grad),
+    "saliency": Explainer(frozenset({"gradient"}), saliency),
+    "input_x_gradient": Explainer(frozenset({"gradient"}), input_x_gradient),
+    "grad_cam": Explainer(frozenset({"predict", "layers"}), grad_cam),
+    "attention": Explainer(frozenset({"predict", "attention"}), attention),
 }
 
 

@@ -5,8 +5,9 @@
 Windows of `patch.window` lie `patch.stride` apart: squares of an image, all channels of a pixel together; runs of
 words, or of columns of a table (by itself: single ones), or groups of features. The last window of a side is cut off
 at the edge. Where segments are given they are hidden one by one, and a segment's value is spread over its columns; of
-windows each column has the whole effect. Values are not shares: they do not add up to the prediction, and of two inputs
-of which one is enough both are worth nothing.
+windows each column has the whole effect. Values are not shares: the efficiency gap of single columns, groups and
+segments tells what they leave over, of windows no sum is claimed. Of two inputs of which one is enough both are worth
+nothing.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ def occlusion(model: Model, X: np.ndarray, options: Options, step: Callable[[], 
         method="occlusion", game="occlusion", value="baseline", estimator=ESTIMATOR, budget=0, samples=0,
         seed=options.seed, tier=options.tier or Info.tier,
     )  # fmt: skip
-    return by_rows(model, X, names, answer, info, step)
+    single = model.layout.kind != "image" and options.patch.window in (None, 1)
+    return by_rows(model, X, names, answer, info, step, sums=bool(whole) or single)
 
 
 def _groups(model: Model, X: np.ndarray, options: Options) -> Callable[[int], One]:
