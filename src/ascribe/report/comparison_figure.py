@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import isfinite
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,7 @@ def figure(c: Comparison) -> Figure:
     drawn = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
     Canvas(drawn)
 
+    ends = _ends([at for j in told for at in (*j.insertion_curve, *j.deletion_curve)])
     x, unit = MARGIN, f" ({c.unit})" if c.unit else ""
     for title, field in (
         ("put in, most raising first", "insertion_curve"),
@@ -58,6 +60,7 @@ def figure(c: Comparison) -> Figure:
         axes.tick_params(labelsize=SMALL, colors=SOFT)
         axes.grid(color=RULE, linewidth=0.6)
         axes.set_xlim(0, 1)
+        axes.set_ylim(*ends)
         for side in ("top", "right"):
             axes.spines[side].set_visible(False)
         x += PANEL + tick
@@ -83,3 +86,10 @@ def figure(c: Comparison) -> Figure:
         for spine in axes.spines.values():
             spine.set_visible(False)
     return drawn
+
+
+def _ends(values: Sequence[float]) -> tuple[float, float]:
+    """The same for both panels, so that they compare."""
+    low, high = min(values, default=0.0), max(values, default=1.0)
+    room = 0.05 * (high - low) or 1.0
+    return low - room, high + room

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["inline", "number", "plain_page", "table", "write_page"]
 
 
+LEAST = 1e-9  # what is below is rounding
+
+
 def write_page(html: str, path: Path) -> Path:
     """Raises InputError for another suffix or a place that cannot be written."""
     if path.suffix.lower() not in (".html", ".htm"):
@@ -77,6 +80,8 @@ def number(mean: float, stderr: float | None = None, digits: int = 3) -> str:
     """
     if isnan(mean):
         return "\N{EN DASH}"
+    if abs(mean) < LEAST:
+        return "0"
     text = f"{mean:.{digits}g}"
     if stderr is not None and not isnan(stderr):
         text += f" \N{PLUS-MINUS SIGN} {stderr:.2g}"

@@ -24,6 +24,7 @@ from ascribe.core.reference import reference_row
 __all__ = ["RANDOM", "Comparison", "Judged", "Mean", "compare"]
 
 RANDOM = "random"
+ORDERS = 4  # drawn at random for each row
 
 
 @dataclass(frozen=True)
@@ -172,10 +173,18 @@ class _Ground:
 
     def at_random(self) -> Judged:
         rng = np.random.default_rng(self.options.seed)
-        return _told(RANDOM, [self._curves(i, rng.permutation(u.p)) for i, u in enumerate(self.units)])
+        drawn = [[self._curves(i, rng.permutation(u.p)) for _ in range(ORDERS)] for i, u in enumerate(self.units)]
+        return _told(RANDOM, [_mean(held) for held in drawn])
 
     def _curves(self, i: int, order: np.ndarray) -> Curves:
         return curves(self.predict, self.X[i], self.hidden[i], self.units[i], order)
+
+
+def _mean(held: Sequence[Curves]) -> Curves:
+    """Of curves at the same shares."""
+    return Curves(
+        held[0].share, np.mean([c.insertion for c in held], axis=0), np.mean([c.deletion for c in held], axis=0)
+    )
 
 
 def _told(method: str, drawn: Sequence[Curves]) -> Judged:
