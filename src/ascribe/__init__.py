@@ -8,6 +8,7 @@
     importance(model, X, y)      what each feature is worth over many rows, with intervals
     partial_dependence(model, X, feature)    the prediction over a grid of one feature, or of two
     compare(model, X)            every method that a model offers, judged on the same rows
+    probe(model, X)              attacks of growing size, and how far explanations move while the prediction stays
     Client(url), AsyncClient     a running server, by REST or gRPC                  (REST: extra client)
     to_frame(a), to_shap(a)      an attribution as a frame, or as a shap.Explanation
 
@@ -24,11 +25,11 @@ if TYPE_CHECKING:
     from ascribe.client import AsyncClient, Client
     from ascribe.core.attribution import Attribution
     from ascribe.core.errors import AscribeError
-    from ascribe.measures import compare, importance, partial_dependence
+    from ascribe.measures import compare, importance, partial_dependence, probe
 
 __all__ = [
     "AscribeError", "AsyncClient", "Attribution", "Client", "OpenModel", "compare", "contrast", "explain",
-    "fit_conditional", "importance", "mse_v", "open", "partial_dependence", "to_frame", "to_shap",
+    "fit_conditional", "importance", "mse_v", "open", "partial_dependence", "probe", "to_frame", "to_shap",
 ]  # fmt: skip
 
 __version__ = _version("ascribe")
@@ -36,7 +37,7 @@ __version__ = _version("ascribe")
 _HOMES = {
     "AscribeError": "ascribe.core.errors", "Attribution": "ascribe.core.attribution", "AsyncClient": "ascribe.client",
     "Client": "ascribe.client", "compare": "ascribe.measures", "importance": "ascribe.measures",
-    "partial_dependence": "ascribe.measures",
+    "partial_dependence": "ascribe.measures", "probe": "ascribe.measures",
 }  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,7 +24,7 @@ Space = Annotated[str | None, typer.Option("--space", help="margin or probabilit
 
 
 def add_to(app: typer.Typer) -> None:
-    for command in (importance, compare):
+    for command in (importance, compare, probe):
         app.command()(command)
 
 
@@ -83,6 +84,9 @@ def compare(
     samples: Samples = 32,
     near: Annotated[int, typer.Option("--near", min=0, help="rows beside each for sensitivity; 0: not asked")] = 8,
     radius: Annotated[float, typer.Option("--radius", min=0, help="of each feature's range, for sensitivity")] = 0.02,
+    layers: Annotated[
+        int, typer.Option("--layers", min=0, help="randomise a network so many times, from its output down")
+    ] = 0,
     seed: Seed = 0,
     name: Class = None,
     space: Space = None,
@@ -103,7 +107,7 @@ def compare(
 
         told = measures.compare(
             model, chosen.rows, listed(methods) or None, samples, budget, None, near=near, radius=radius, seed=seed,
-            step=step,
+            step=step, layers=layers,
         )  # fmt: skip
     _show_comparison(told)
     if output.suffix == ".json":
@@ -111,6 +115,66 @@ def compare(
     else:
         with extra("report", "matplotlib"):
             from ascribe.report.comparison import save
+        save(told, output)
+    err.print(f"-> {output}")
+
+
+def probe(
+    bundle: Bundle,
+    data: Data,
+    output: Annotated[Path, typer.Option("-o", "--output", help="REPORT.html or REPORT.json")],
+    label: Annotated[
+        str | None, typer.Option("--label", help="column of the true class (default: the class predicted)")
+    ] = None,
+    rows: Annotated[int, typer.Option("--rows", min=1, help="so many of the file's rows, evenly spread")] = 20,
+    attacks: Annotated[str, typer.Option("--attacks", help="fgsm, pgd")] = "fgsm,pgd",
+    epsilons: Annotated[
+        str, typer.Option("--epsilons", help="sizes, shares of each feature's range")
+    ] = "0,0.001,0.002,0.004,0.008,0.016,0.032,0.064",
+    norm: Annotated[str, typer.Option("--norm", help="linf or l2")] = "linf",
+    methods: Annotated[
+        str | None, typer.Option("--methods", help="a,b,c whose values are moved (default: the first offered)")
+    ] = None,
+    epsilon: Annotated[float, typer.Option("--epsilon", min=0, help="how far a row may move for those")] = 0.02,
+    delta: Annotated[
+        float | None, typer.Option("--delta", help="how far the prediction may move then, in its unit")
+    ] = None,
+    samples: Samples = 32,
+    seed: Seed = 0,
+    name: Class = None,
+    space: Space = None,
+) -> None:
+    """Probe a model: attacks of growing size on its predictions, and how far explanations move while those stay."""
+    from ascribe import measures
+    from ascribe.core.arrays import evenly
+
+    _writable(output)
+    sizes = _numbers(epsilons)
+    model, given = _opened(bundle, data, name, space)
+    at = evenly(given.count, rows).tolist()
+    labels = None if label is None else [str(one) for one in _held(given.rows, label).take(at).to_pylist()]
+    chosen, ways = given.take(at), listed(attacks)
+    with bars(keep=False) as shown:
+        task = shown.add_task("probing", total=len(ways) + len(listed(methods) or "1"))
+        told = measures.probe(
+            model, chosen.rows, labels, ways, sizes, norm, listed(methods) or None, epsilon, delta, seed, samples,
+            step=lambda what: shown.update(task, advance=1, description=f"probing  {what}"),
+        )  # fmt: skip
+    for found in told.robust:
+        kept = found.moved if found.accuracy is None else found.accuracy
+        pairs = ", ".join(f"{size:g}: {share:.3g}" for size, share in zip(found.epsilons, kept, strict=True))
+        out.print(f"{found.method}  {pairs}", highlight=False)
+    for steady in told.stable:
+        out.print(f"{steady.method}  values move by up to {steady.moved.max():.3g} of their size", highlight=False)
+    for text in told.refused:
+        err.print(text, highlight=False)
+    if output.suffix == ".json":
+        whole = measures.plain(replace(told, robust=(), stable=()))
+        bare = {what: [_bare(one) for one in getattr(told, what)] for what in ("robust", "stable")}
+        _written(output, whole | bare)
+    else:
+        with extra("report", "matplotlib"):
+            from ascribe.report.probes import save
         save(told, output)
     err.print(f"-> {output}")
 
@@ -128,12 +192,31 @@ def _opened(bundle: str, data: Path, name: str | None, space: str | None) -> tup
 def _column(table: Any, name: str) -> Any:
     import numpy as np
 
-    if not hasattr(table, "column_names") or name not in table.column_names:
-        raise InputError(f"there is no column '{name}' in the rows: --target names what was measured")
     try:
-        return np.asarray(table[name].to_numpy(zero_copy_only=False), dtype=float)
+        return np.asarray(_held(table, name).to_numpy(zero_copy_only=False), dtype=float)
     except (TypeError, ValueError) as exc:
         raise InputError(f"column '{name}' holds no numbers: of a class, write 1 for it and 0 for others") from exc
+
+
+def _held(table: Any, name: str) -> Any:
+    """A column of a table. Raises InputError."""
+    if not hasattr(table, "column_names") or name not in table.column_names:
+        raise InputError(f"there is no column '{name}' in the rows")
+    return table[name].combine_chunks()
+
+
+def _bare(found: Any) -> dict[str, Any]:
+    """Without the rows themselves, which may be pictures."""
+    from ascribe import measures
+
+    return {name: value for name, value in measures.plain(replace(found, rows=0)).items() if name != "rows"}
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in listed(text))
+    except ValueError as exc:
+        raise InputError(f"'{text}' is no list of numbers, such as 0,0.01,0.02") from exc
 
 
 def _writable(output: Path) -> None:

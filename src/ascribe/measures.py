@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ascribe.core.errors import InputError
+from ascribe.core.errors import InputError, MissingExtra
 from ascribe.core.explainers import available
 from ascribe.core.faithfulness import Comparison
 from ascribe.core.faithfulness import compare as _compare
@@ -17,10 +17,12 @@ from ascribe.core.features import Feature
 from ascribe.core.importance import Dependence, Importance, dependence, mean_abs, permutation_importance, sage
 from ascribe.core.model import Model
 from ascribe.core.options import Options
+from ascribe.core.probes import ATTACKS, EPSILONS, Probes, robustness, stability
+from ascribe.core.probes.stability import joined
 from ascribe.frames import checked, matrix
 from ascribe.opened import Groups, OpenModel, frozen
 
-__all__ = ["METHODS", "compare", "importance", "partial_dependence", "plain"]
+__all__ = ["METHODS", "compare", "importance", "partial_dependence", "plain", "probe"]
 
 METHODS = ("permutation", "sage", "mean_abs")
 Asked = OpenModel | Model | Callable[[np.ndarray], np.ndarray]
@@ -97,17 +99,62 @@ def compare(
     radius: float = 0.02,
     seed: int = 0,
     step: Callable[[str], None] | None = None,
+    layers: int = 0,
 ) -> Comparison:
     """Every method that the model offers, or `methods`, judged on the rows X: seconds a row, insertion and deletion,
     infidelity, max-sensitivity, and how alike they rank. `near=0` leaves sensitivity out, which asks each method for
-    that many rows more.
+    that many rows more. `layers`: of a network's bundle, so many times more of its layers are drawn anew from the
+    output down, and the values compared with those of the model itself (needs the extra `train`).
     """
     held, rows = _held(model, X)
+    others: Sequence[tuple[str, Model]] = ()
+    if layers:
+        if not isinstance(model, OpenModel):
+            raise InputError("layers are those of a bundle's network: open one with ascribe.open")
+        held = held.settled(rows)
+        others = _randomised(model, held, seed, layers)
     options = Options(
         budget=budget, samples=samples, seed=seed,
         baseline=baseline if baseline is None or isinstance(baseline, str) else np.asarray(baseline, dtype=float),
     )  # fmt: skip
-    return _compare(held, rows, methods, options, time.perf_counter, step, draws, near, radius)
+    return _compare(held, rows, methods, options, time.perf_counter, step, draws, near, radius, others)
+
+
+def probe(
+    model: Asked,
+    X: Any,
+    labels: Sequence[str] | None = None,
+    attacks: Sequence[str] = ATTACKS,
+    epsilons: Sequence[float] = EPSILONS,
+    norm: str = "linf",
+    methods: Sequence[str] | None = None,
+    epsilon: float = 0.02,
+    delta: float | None = None,
+    seed: int = 0,
+    samples: int = 32,
+    step: Callable[[str], None] | None = None,
+) -> Probes:
+    """What a small change of each row can do: to the prediction, by `attacks` of growing size (`epsilons`, in the range
+    of each feature), where the model has a gradient; to the values of `methods` (by itself, the first on offer), within
+    `epsilon` and while the prediction moves less than `delta` of its unit.
+    """
+    held, rows = _held(model, X)
+    classifier = held.scores is not None and len(held.outputs) > 1
+    told = step or (lambda what: None)
+    robust = []
+    for attack in attacks if held.gradient is not None and held.layout.kind != "text" else ():
+        robust.append(robustness(held, rows, epsilons, attack, norm, labels, seed=seed))
+        told(attack)
+    stable, refused = [], []
+    whole = rows[(held.check(rows)[0] != "invalid") & np.isfinite(rows).all(axis=1)]
+    parts = [whole] if not classifier else [whole[i : i + 1] for i in range(len(whole))]  # one class at a time
+    for method in methods if methods is not None else (_first(held),):
+        options = Options(samples=samples, seed=seed)
+        stable.append(joined([stability(held, part, method, epsilon, delta, norm, options) for part in parts]))
+        told(method)
+    if not robust:
+        refused.append("no attack: this model offers no gradient, or its rows are words")
+    return Probes(tuple(robust), tuple(stable), len(rows), held.unit, held.output, held.version, seed, tuple(refused))
 
 
 def plain(record: Any) -> Any:
@@ -133,6 +180,16 @@ def _held(model: Asked, X: Any) -> tuple[Model, np.ndarray]:
         return model, model.rows(X)
     rows, names = matrix(X)
     return Model(tuple(Feature(name) for name in names), checked(model), rows), rows
+
+
+def _randomised(opened: OpenModel, model: Model, seed: int, layers: int) -> list[tuple[str, Model]]:
+    try:
+        from ascribe.train.randomised import randomised
+    except ModuleNotFoundError as exc:
+        raise MissingExtra(
+            f"layers are drawn anew with torch and onnx: pip install 'ascribe[train]' ({exc.name})"
+        ) from exc
+    return list(randomised(opened.bundle, model, seed, layers))
 
 
 def _first(model: Model) -> str:

@@ -11,6 +11,7 @@ from ascribe.report.written import inline, number, plain_page, table, write_page
 
 __all__ = ["page", "save"]
 
+RANDOMISED = "rank correlation with the values of the model with all its layers drawn anew; near 1 is bad"
 SAYS = "The same rows, asked of every method that this model offers."
 FOOT = (
     "Insertion and deletion: area under the mean prediction while features are put in, or taken out, most raising "
@@ -30,14 +31,17 @@ def page(c: Comparison) -> str:
         ("method", ""), ("ms a row", "time of the method alone"), (f"insertion{unit}", "area, larger is better"),
         (f"deletion{unit}", "area, smaller is better"), (f"gain{unit}", "insertion - deletion"),
         ("missed", "0 ... 1, smaller is better"), ("moves", "relative, smaller is steadier"), ("rows", "answered"),
+        *([("randomised", RANDOMISED)] if c.likeness else []),
     )  # fmt: skip
-    rows = [(_kind(j, max(gains, default=0.0)), _cells(j)) for j in c.judged]
+    rows = [(_kind(j, max(gains, default=0.0)), _cells(j, c)) for j in c.judged]
     refused = [f"<li><b>{escape(j.method)}</b>: {escape(j.refused)}</li>" for j in c.judged if j.refused]
     facts = [
         ("Model", c.version), ("Output", f"{c.output}{unit}"), ("Rows", f"{c.rows:,}"),
         ("Radius", f"{c.radius:g} of each feature's range"), ("Seed", str(c.seed)),
     ]  # fmt: skip
     body = [table(heads, rows), inline(figure(c), "curves and rank agreement of the methods")]
+    if c.likeness:
+        body += ["<h2>As layers are randomised, from the output down</h2>", _layers(c)]
     if refused:
         body.append(f"<h2>Not asked</h2><ul>{''.join(refused)}</ul>")
     return plain_page("Methods compared", SAYS, facts, body, FOOT)
@@ -52,6 +56,18 @@ def _kind(j: Judged, best: float) -> str:
     return "aside" if j.method == RANDOM or j.refused else "best" if j.gain.mean == best else ""
 
 
-def _cells(j: Judged) -> list[str]:
+def _cells(j: Judged, c: Comparison) -> list[str]:
     means = [number(m.mean, m.stderr) for m in (j.insertion, j.deletion, j.gain, j.missed, j.sensitivity)]
-    return [j.method, number(1e3 * j.seconds), *means, str(j.rows)]
+    found = c.likeness.get(j.method, ())
+    last = [number(found[-1].signed) if found else number(float("nan"))] if c.likeness else []
+    return [j.method, number(1e3 * j.seconds), *means, str(j.rows), *last]
+
+
+def _layers(c: Comparison) -> str:
+    names = [found.layer for found in next(iter(c.likeness.values()))]
+    rows = [
+        ("", [method, *(f"{number(k.signed, digits=2)} | {number(k.absolute, digits=2)}" for k in found)])
+        for method, found in c.likeness.items()
+    ]
+    told = "rank correlation of the values | of their sizes, with this layer and all above it drawn anew"
+    return table((("method", ""), *((name, told) for name in names)), rows)

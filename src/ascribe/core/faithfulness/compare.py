@@ -5,8 +5,8 @@ The row `random` of the answer holds orders drawn at random: what a method must 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from ascribe.core.arrays import Float, np
 from ascribe.core.errors import AscribeError, InputError
@@ -14,6 +14,7 @@ from ascribe.core.explainers import available, explain
 from ascribe.core.faithfulness.agreement import agreement
 from ascribe.core.faithfulness.curves import POINTS, Curves, curves, order_of
 from ascribe.core.faithfulness.infidelity import DRAWS, changes, infidelity, masks
+from ascribe.core.faithfulness.randomisation import Likeness, randomisation
 from ascribe.core.faithfulness.sensitivity import DRAWS as NEAR
 from ascribe.core.faithfulness.sensitivity import RADIUS, max_sensitivity, nearby, scale_of
 from ascribe.core.faithfulness.units import unit_values, units_of
@@ -71,7 +72,8 @@ class Judged:
 @dataclass(frozen=True, eq=False)
 class Comparison:
     """`judged`, with `random` last; `agreement (k, k)`: mean rank correlation of the values between the `methods` that
-    answered, all but `random`; `share (POINTS + 1,)`: of the units put in or taken out.
+    answered, all but `random`; `share (POINTS + 1,)`: of the units put in or taken out. `likeness`: of each method, to
+    its values for the model with more and more layers randomised, where such models were given.
     """
 
     judged: tuple[Judged, ...]
@@ -84,6 +86,7 @@ class Comparison:
     version: str
     radius: float
     seed: int
+    likeness: Mapping[str, tuple[Likeness, ...]] = field(default_factory=dict)
 
 
 def compare(
@@ -96,10 +99,12 @@ def compare(
     draws: int = DRAWS,
     near: int = NEAR,
     radius: float = RADIUS,
+    randomised: Sequence[tuple[str, Model]] = (),
 ) -> Comparison:
     """`methods`: None for all on offer. `clock`: seconds, to time the methods; `step`: told each method when it is
     done. `draws` masks for infidelity; `near` rows within `radius` of each row's columns' scale for sensitivity (0: not
-    asked). Units are hidden by the baseline of `options`.
+    asked). Units are hidden by the baseline of `options`. `randomised`: (layer, model) from the output down, of the
+    same output; a method that needs more than they offer is not asked of them.
 
     Raises InputError where no row can be answered or groups are asked for: methods are judged on the model's own units.
     """
@@ -123,11 +128,20 @@ def compare(
         judged.append(found)
         if step:
             step(method)
-    asked = tuple(values)
+    asked, others = tuple(values), [(layer, other) for layer, other in randomised if other.output == model.output]
+    likeness = {
+        name: tuple(randomisation(_values_by(name, X, options), model, X, others))
+        for name in asked
+        if others and all(name in available(other) for _, other in others)
+    }
     return Comparison(
         (*judged, ground.at_random()), asked, agreement([values[name] for name in asked]), tuple(GRID.tolist()), len(X),
-        model.unit, model.output, model.version, radius, options.seed,
+        model.unit, model.output, model.version, radius, options.seed, likeness,
     )  # fmt: skip
+
+
+def _values_by(method: str, X: np.ndarray, options: Options) -> Callable[[Model], np.ndarray]:
+    return lambda model: explain(model, X, method, options).values
 
 
 GRID = np.linspace(0, 1, POINTS + 1)
