@@ -192,8 +192,9 @@ def _opened(bundle: str, data: Path, name: str | None, space: str | None) -> tup
 def _column(table: Any, name: str) -> Any:
     import numpy as np
 
+    column = _held(table, name)
     try:
-        return np.asarray(_held(table, name).to_numpy(zero_copy_only=False), dtype=float)
+        return np.asarray(column.to_numpy(zero_copy_only=False), dtype=float)
     except (TypeError, ValueError) as exc:
         raise InputError(f"column '{name}' holds no numbers: of a class, write 1 for it and 0 for others") from exc
 
