@@ -88,7 +88,10 @@ def test_integrated_gradients(name, rule, theirs):
         x_of(rows), base, target=target, n_steps=steps, method=theirs, return_convergence_delta=True,
         internal_batch_size=16,
     )  # fmt: skip
-    close(answer.values, told, 5e-3)  # a ReLU within rounding of 0 is open in one and shut in the other
+    # a ReLU within rounding of 0 is open in one and shut in the other, and moves one step: Captum in single precision
+    # is 5e-3 from Captum in double there, this 1e-3
+    close(answer.values, told, 1e-2)
+    assert np.abs(answer.values - told.detach().numpy()).mean() <= 1e-3 * float(told.detach().abs().max())
     scale = np.abs(answer.prediction - answer.bases).max()
     assert answer.info.gaps["completeness_gap"] == pytest.approx(float(gap.abs().max()), abs=5e-3 * scale)
     assert answer.info.budget == steps
@@ -117,7 +120,7 @@ def test_grad_cam(name, space):
         cam = LayerGradCam(network, modules[path]).attribute(x_of(rows), target=target, relu_attributions=True)
         told = LayerAttribution.interpolate(cam, (size, size), interpolate_mode="bilinear")[:, 0]
         pixels = found.values.reshape(-1, size, size, 3)
-        if float(told.max()) > 0:
+        if float(told.detach().max()) > 0:
             close(pixels.sum(axis=3), told)
         else:
             assert (pixels == 0).all()
@@ -143,17 +146,13 @@ def test_expected_gradients_within_their_errors():
 def test_smooth_grad():
     """With the same standard deviation; of nearly no noise, and of much within the standard errors."""
 
-    class Slope(Saliency):
-        def attribute(self, inputs, target=None):
-            return super().attribute(inputs, target=target, abs=False)
-
     network, model, rows, target = asked("perceptron", "margin")
-    tunnel = NoiseTunnel(Slope(network))
+    tunnel = NoiseTunnel(Saliency(network))
     still = explain(model, rows, "smooth_grad", Options(path=Path(noise=1e-6, draws=4)))
-    close(still.values, tunnel.attribute(x_of(rows), nt_samples=4, stdevs=6e-6, target=target))
+    close(still.values, tunnel.attribute(x_of(rows), nt_samples=4, stdevs=6e-6, target=target, abs=False))
     noisy = explain(model, rows, "smooth_grad", Options(path=Path(noise=0.1, draws=2000)))  # the range is 6
     torch.manual_seed(2)
-    told = tunnel.attribute(x_of(rows), nt_type="smoothgrad", nt_samples=2000, stdevs=0.6, target=target)
+    told = tunnel.attribute(x_of(rows), nt_type="smoothgrad", nt_samples=2000, stdevs=0.6, target=target, abs=False)
     z = (noisy.values - told.detach().numpy()) / (np.sqrt(2) * noisy.stderr)
     assert np.abs(z).max() < 4
     assert np.abs(noisy.values - still.values).max() > 10 * noisy.stderr.max()
