@@ -106,8 +106,8 @@ def test_maps_and_their_slopes(outputs):
 
 
 def test_layers_worth_showing():
-    """Of each size of map the last module that gives it; none of a network without maps."""
-    assert map_layers(seeded(Small, 3), pixels(2)) == {"relu": "relu"}
+    """Of each size of map the last module that gives it alone; none of a network without maps."""
+    assert map_layers(seeded(Small, 3), pixels(2)) == {"first": "first", "second": "second"}
     assert map_layers(seeded(Words), words(2)) == {}
 
 
@@ -173,5 +173,7 @@ def test_what_does_not_fit_is_told():
         layers_graph(network, pixels(2), {"late": "third"})
     with pytest.raises(InputError, match="layer 'last' gives .2, 3.: only maps"):
         layers_graph(network, pixels(2), {"last": "head"})
+    with pytest.raises(InputError, match="a layer that is used twice has two maps"):
+        layers_graph(network, pixels(2), {"relu": "relu"})
     with pytest.raises(InputError, match="'first' is not an nn.Embedding without max_norm: choose from none here"):
         gradient_graphs(network, pixels(2), embedding="first")
