@@ -165,7 +165,7 @@ def test_words_through_their_vectors(space):
     table = next(name for name, held in network.named_modules() if isinstance(held, nn.Embedding))
     model = torch_model(network, told, embedding=table).choose("1", space)
     number = {word: j for j, word in enumerate(model.layout.words)}
-    said = "<START> a wonderful film with terrible acting".split()
+    said = ["<START>", "a", "wonderful", "film", "with", "terrible", "acting"]
     row = np.zeros((1, 256))
     row[0, : len(said)] = [number[word] for word in said]
     answer = explain(model, row, "integrated_gradients", Options(path=Path(30)))

@@ -171,9 +171,9 @@ def test_what_does_not_fit_is_told():
         gradient_graphs(network, pixels(1))
     with pytest.raises(InputError, match="the network has no module 'third': its modules are first, second"):
         layers_graph(network, pixels(2), {"late": "third"})
-    with pytest.raises(InputError, match="layer 'last' gives .2, 3.: only maps"):
+    with pytest.raises(InputError, match=r"layer 'last' gives .2, 3.: only maps"):
         layers_graph(network, pixels(2), {"last": "head"})
     with pytest.raises(InputError, match="a layer that is used twice has two maps"):
         layers_graph(network, pixels(2), {"relu": "relu"})
-    with pytest.raises(InputError, match="'first' is not an nn.Embedding without max_norm: choose from none here"):
+    with pytest.raises(InputError, match=r"'first' is not an nn.Embedding without max_norm: choose from none here"):
         gradient_graphs(network, pixels(2), embedding="first")
