@@ -169,7 +169,7 @@ def _own(found: Adopted, X: np.ndarray) -> dict[str, np.ndarray]:
 
 def _compared(found: Adopted, X: np.ndarray, told: Mapping[str, np.ndarray]) -> float:
     """Largest difference between bundle and library, of the largest value; trees too. Raises BundleError."""
-    parity = same(_own(found, X), told, found.kind)
+    parity = max(same(_own(found, X), told, found.kind), float(found.origin.get("parity", 0.0)))
     if found.trees is not None and found.graph is not None:
         parity = max(parity, same(_of_trees(found.trees, X, told), told, found.kind))
     return parity
@@ -226,7 +226,7 @@ def _origin(found: Adopted, options: AdoptOptions, parity: float) -> dict[str, A
         "parity": parity,
         "warnings": list(found.warnings),
         "target": options.asked.target,
-        **{k: v for k, v in found.origin.items() if k not in ("preparation", "network")},
+        **{k: v for k, v in found.origin.items() if k not in ("preparation", "parity")},
     }
 
 

@@ -23,6 +23,7 @@ from ascribe.train.export import finish
 __all__ = ["NUMPY", "Feed", "Taken", "fed", "flat_graph"]
 
 PREFIX = "model/"
+OLDEST_ML = 2  # numbers are looked up
 OLDEST_IR = 8  # constants need not be inputs
 NUMPY = {
     TensorProto.FLOAT: np.float32, TensorProto.DOUBLE: np.float64, TensorProto.INT64: np.int64,
@@ -95,8 +96,11 @@ def flat_graph(model: onnx.ModelProto, feeds: Sequence[Feed], outputs: Mapping[s
     graph.node.extend([*nodes, *own, *last])
     graph.name = "predict"
     del graph.value_info[:]  # the first axis is free now
-    if any(feed.words for feed in feeds) and not any(o.domain == "ai.onnx.ml" for o in made.opset_import):
-        made.opset_import.append(helper.make_opsetid("ai.onnx.ml", 3))
+    if any(feed.words for feed in feeds):
+        held = [o for o in made.opset_import if o.domain == "ai.onnx.ml"]
+        for opset in held:
+            opset.version = max(opset.version, OLDEST_ML)
+        made.opset_import.extend([] if held else [helper.make_opsetid("ai.onnx.ml", OLDEST_ML)])
     made.ir_version = max(made.ir_version, OLDEST_IR)
     _prune(graph)
     return finish(made)

@@ -97,8 +97,8 @@ def _of_trees(trees: Trees, answers: dict[str, np.ndarray], told: dict, asked: A
     mine = found.ask(rows[good])
     name = "probability" if found.outputs else "prediction"
     wanted = answers["answer"][good]
-    same({name: mine[name]}, {name: wanted.reshape(mine[name].shape)}, "scikit-learn")
-    return found
+    gap = same({name: mine[name]}, {name: wanted.reshape(mine[name].shape)}, "scikit-learn")
+    return replace(found, origin={**found.origin, "parity": gap})
 
 
 def _converted(
@@ -115,10 +115,10 @@ def _converted(
         assert found.graph is not None
         mine = Graph(found.graph, "the converted model")([name], x=X)[0]
         try:
-            same({name: mine}, {name: answers["answer"].reshape(mine.shape)}, "scikit-learn")
+            gap = same({name: mine}, {name: answers["answer"].reshape(mine.shape)}, "scikit-learn")
         except BundleError as exc:
             refused = exc
             continue
-        return found
+        return replace(found, origin={**found.origin, "parity": gap})
     assert refused is not None
     raise refused
