@@ -22,7 +22,8 @@ def read(path: Path, asked: Asked) -> Adopted:
     """Names of features, and categories of frames that it was trained on, are the file's. Raises InputError."""
     try:
         text = path.read_text()
-        if not text.startswith("tree") or "end of trees" not in text:
+        whole = "\nend of trees" in text and ("\nparameters:" not in text or "\nend of parameters" in text)
+        if not text.startswith("tree") or not whole:  # lightgbm itself falls over a torn one
             raise InputError(f"{path} is no LightGBM model, or is not whole: save it with Booster.save_model")
         booster = lightgbm.Booster(model_str=text)
     except (lightgbm.basic.LightGBMError, UnicodeDecodeError) as exc:

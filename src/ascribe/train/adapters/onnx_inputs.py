@@ -125,7 +125,7 @@ def _image(name: str, kind: int, shape: tuple[int | None, ...], asked: Asked) ->
             raise InputError(f"{option} has {len(held)} numbers for {channels} channels: give one, or one a channel")
     resize = told.resize or round(min(height, width) * SHORTER)
     feed = Feed(name, kind, (), (), (height, width, channels), first, told.mean, told.scale)
-    scaled = {"mean": list(told.mean), "scale": list(told.scale), "channels_first": first}
+    scaled = {"mean": [float(m) for m in told.mean], "scale": [float(s) for s in told.scale], "channels_first": first}
     return Entry(Layout("image", (height, width, channels)), (feed,), (), {"kind": "image", "resize": resize}, scaled)
 
 
