@@ -44,7 +44,10 @@ SCRIPTS = SHELL.findall((ROOT / "docs" / "adopt.md").read_text())
 def test_the_commands_run(at, tmp_path):
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     (tmp_path / "bin").mkdir()
-    for name, line in (("ascribe", f'exec "{sys.executable}" -m ascribe "$@"'), ("python", f'exec "{sys.executable}" "$@"')):
+    for name, line in (
+        ("ascribe", f'exec "{sys.executable}" -m ascribe "$@"'),
+        ("python", f'exec "{sys.executable}" "$@"'),
+    ):
         (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{line}\n")
         (tmp_path / "bin" / name).chmod(0o755)
     found = {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}

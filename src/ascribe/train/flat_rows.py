@@ -162,7 +162,10 @@ def _exit(graph: onnx.GraphProto, name: str, source: str, how: str) -> list[Node
     return _chain(steps, source, name, name)
 
 
-LINKS: dict[str, tuple[str, list[str], dict]] = {"softmax": ("Softmax", [], {"axis": -1}), "logistic": ("Sigmoid", [], {})}
+LINKS: dict[str, tuple[str, list[str], dict]] = {
+    "softmax": ("Softmax", [], {"axis": -1}),
+    "logistic": ("Sigmoid", [], {}),
+}
 
 
 def _chain(steps: Sequence[tuple[str, list[str], dict]], first: str, last: str, name: str) -> list[NodeProto]:

@@ -33,9 +33,13 @@ def read(path: Path, asked: Asked) -> Adopted:
     def ask(X: np.ndarray) -> dict[str, np.ndarray]:
         return {"margin": np.asarray(booster.predict(X, raw_score=True)), "prediction": np.asarray(booster.predict(X))}
 
-    sets = [name for name, told in zip(names, _infos(text), strict=False) if told != "none" and not told.startswith("[")]
+    sets = [
+        name for name, told in zip(names, _infos(text), strict=False) if told != "none" and not told.startswith("[")
+    ]
     if booster.pandas_categorical and len(booster.pandas_categorical) == len(sets):
-        categories = {name: [str(w) for w in words] for name, words in zip(sets, booster.pandas_categorical, strict=True)}
+        categories = {
+            name: [str(w) for w in words] for name, words in zip(sets, booster.pandas_categorical, strict=True)
+        }
     else:
         categories = {}
     known = None if all(NAMELESS.fullmatch(name) for name in names) else names

@@ -16,7 +16,6 @@ from google.protobuf.message import DecodeError
 from ascribe.bundle.sessions import session
 from ascribe.core.arrays import evenly
 from ascribe.core.errors import BundleError, CapabilityError, InputError
-from ascribe.core.layout import Layout
 from ascribe.train.adapters.adopted import Adopted, Asked
 from ascribe.train.adapters.onnx_inputs import Entry, entry
 from ascribe.train.adapters.onnx_outputs import Outputs, exposed, named

@@ -117,7 +117,9 @@ def _image(name: str, kind: int, shape: tuple[int | None, ...], asked: Asked) ->
     channels, height, width = (shape[1], shape[2], shape[3]) if first else (shape[3], shape[1], shape[2])
     height, width = told.height or height, told.width or width
     if channels not in CHANNELS:
-        raise InputError(f"input {name} {_written(shape)} has no axis of 1 or 3 channels: say --channels-first or --last")
+        raise InputError(
+            f"input {name} {_written(shape)} has no axis of 1 or 3 channels: say --channels-first or --last"
+        )
     if not height or not width:
         raise InputError(f"the file does not say how large its image is ({_written(shape)}): give --image HEIGHTxWIDTH")
     for option, held in (("--mean", told.mean), ("--scale", told.scale)):
