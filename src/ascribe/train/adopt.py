@@ -39,7 +39,7 @@ FRAMEWORK = {"torch": "torch", "xgboost": "xgboost", "lightgbm": "lightgbm", "sk
 
 @dataclass(frozen=True)
 class AdoptOptions:
-    """`file`: the model. `asked`: what else the caller says of it, with its background. `units`: of features, a file."""
+    """`file`: the model. `asked`: what else the caller says of it, with its background. `units`: a file of them."""
 
     file: Path
     asked: Asked

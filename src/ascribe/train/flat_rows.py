@@ -4,8 +4,8 @@
     image    x (rows, h w c)        -> (x - mean) * scale as (rows, h, w, c) or (rows, c, h, w)
     text     x (rows, length)       -> whole numbers
 
-Texts of a categorical column are looked up by their number inside the graph. The graph's own tensors are renamed, so that
-it may hold any name.
+Texts of a categorical column are looked up by their number inside the graph. The graph's own tensors are renamed, so
+that it may hold any name.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ NUMPY = {
 @dataclass(frozen=True)
 class Feed:
     """One input of the file: `name`, ONNX type `kind`, the `columns` of a row that it takes; `words` where they are
-    texts. Of an image: the file's `shape` (height, width, channels), `first` where channels come first, `mean`, `scale`.
-    `bare`: one column without an axis of its own.
+    texts. Of an image: the file's `shape` (height, width, channels), `first` where channels come first, `mean`,
+    `scale`. `bare`: one column without an axis of its own.
     """
 
     name: str

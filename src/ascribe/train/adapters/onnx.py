@@ -92,8 +92,8 @@ def _newer(model: onnx.ModelProto, what: str) -> onnx.ModelProto:
 
 
 def _freed(model: onnx.ModelProto) -> tuple[onnx.ModelProto, bool]:
-    """The model for any number of rows, and whether it was for one: reshapes to one row keep the rows there are. Whether
-    that is right is seen when both are compared, the file row by row.
+    """The model for any number of rows, and whether it was for one: reshapes to one row keep the rows there are.
+    Whether that is right is seen when both are compared, the file row by row.
     """
     constants = {held.name for held in model.graph.initializer}
     inputs = [value for value in model.graph.input if value.name not in constants]

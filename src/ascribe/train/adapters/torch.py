@@ -56,7 +56,7 @@ def _program(path: Path, asked: Asked) -> Adopted:
     ]
     if isinstance(user[0].meta["val"].shape[0], int):
         raise InputError(
-            f"{path} takes exactly {len(example)} rows: export it with dynamic_shapes that free the first axis, such as "
+            f"{path} takes exactly {len(example)} rows: export it with dynamic_shapes that free the first axis: "
             'torch.export.export(network, (x,), dynamic_shapes=({0: torch.export.Dim("rows")},))'
         )
     return _adopted(program.module(), example, asked, str(path))
