@@ -37,10 +37,10 @@ def main(path: Path, folder: Path) -> dict[str, Any]:
             return {"error": f"the background has no column {', '.join(absent[:8])}", "kind": "input"}
         frame = frame.select([str(name) for name in names])
     elif getattr(model, "n_features_in_", frame.width) != frame.width:
-        told = (
+        text = (
             f"the model takes {model.n_features_in_} features and names none, the background has {frame.width} columns"
         )
-        return {"error": f"{told}: name them with --features, and the target with --target", "kind": "input"}
+        return {"error": f"{text}: name them with --features, and the target with --target", "kind": "input"}
     classes = [str(label) for label in getattr(model, "classes_", [])] if sklearn.base.is_classifier(model) else []
     kept = np.arange(frame.height)
     try:
