@@ -65,7 +65,7 @@ def train(
     group: Annotated[str | None, typer.Option("--group", help="a,b: split and order within these")] = None,
     units: Annotated[Path | None, typer.Option("--units", help='TOML or JSON: name = "unit"')] = None,
     holdout: Annotated[float, typer.Option("--holdout", help="share of rows held out")] = 0.3,
-    family: Annotated[str, typer.Option("--family", help="best, power_mlp or power_xgboost")] = "best",
+    family: Annotated[str, typer.Option("--family", help="best, power_mlp, power_xgboost, additive, linear")] = "best",
     seed: Seed = 0,
     max_seconds: Annotated[
         float | None, typer.Option("--max-seconds", help="bound EmSHAP's fit; then not repeatable")
