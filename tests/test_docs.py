@@ -12,7 +12,10 @@ import pytest
 
 from tests.journey import ROOT
 
-PAGES = ["README.md", "docs/onnx.md", "docs/gradients.md", "docs/perturbation.md", "docs/importance.md", "docs/compare.md"]
+PAGES = [
+    "README.md", "docs/onnx.md", "docs/gradients.md", "docs/perturbation.md", "docs/importance.md", "docs/compare.md",
+    "docs/additive.md",
+]  # fmt: skip
 BLOCK = re.compile(r"```python\n(.*?)```", re.DOTALL)
 LINK = re.compile(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)")
 

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import ascribe
-from ascribe.core.errors import InputError
+from ascribe.core.errors import CapabilityError, InputError
 from ascribe.measures import plain
 from ascribe.report import comparison, probes
 from ascribe.report.comparison_figure import figure as curves_figure
@@ -139,16 +139,19 @@ def test_what_cannot_be_asked_is_one_line(place):
     rows = place / "rows.parquet"
     for words, says in (
         (("compare", place / "bundle", rows, "-o", place / "c.txt"), "a report is .html or .json"),
-        (("compare", place / "bundle", rows, "--methods", "shap", "-o", place / "c.html"), "unknown method 'shap'"),
         (("importance", place / "bundle", rows, "--target", "amps"), "there is no column 'amps'"),
         (("importance", place / "bundle", rows, "--target", "word"), "holds no numbers"),
         (("probe", place / "bundle", rows, "--epsilons", "a", "-o", place / "p.html"), "no list of numbers"),
-        (
-            ("compare", place / "bundle", rows, "--rows", 2, "--layers", 2, "-o", place / "c.html"),
-            "no layers of weights",
-        ),
     ):
         assert says in one_line(command(*words))
+
+
+def test_layers_of_a_graph_without_any_are_refused(place):
+    opened = ascribe.open(place / "bundle")
+    with pytest.raises(CapabilityError, match="no layers of weights"):
+        ascribe.compare(opened, opened.model.background, near=0, layers=2)
+    with pytest.raises(InputError, match="layers are those of a bundle's network"):
+        ascribe.compare(lambda X: X[:, 0], opened.model.background, layers=2)
 
 
 def test_figures_and_plain_numbers(place):

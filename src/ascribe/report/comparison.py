@@ -26,14 +26,13 @@ FOOT = (
 def page(c: Comparison) -> str:
     """The page as HTML. Raises MissingExtra without matplotlib."""
     unit = f" in {c.unit}" if c.unit else ""
-    gains = [j.gain.mean for j in c.judged if j.gain.mean == j.gain.mean and j.method != RANDOM]
     heads = (
         ("method", ""), ("ms a row", "time of the method alone"), (f"insertion{unit}", "area, larger is better"),
         (f"deletion{unit}", "area, smaller is better"), (f"gain{unit}", "insertion - deletion"),
         ("missed", "0 ... 1, smaller is better"), ("moves", "relative, smaller is steadier"), ("rows", "answered"),
         *([("randomised", RANDOMISED)] if c.likeness else []),
     )  # fmt: skip
-    rows = [(_kind(j, max(gains, default=0.0)), _cells(j, c)) for j in c.judged]
+    rows = [("aside" if j.method == RANDOM or j.refused else "", _cells(j, c)) for j in c.judged]
     refused = [f"<li><b>{escape(j.method)}</b>: {escape(j.refused)}</li>" for j in c.judged if j.refused]
     facts = [
         ("Model", c.version), ("Output", f"{c.output}{unit}"), ("Rows", f"{c.rows:,}"),
@@ -50,10 +49,6 @@ def page(c: Comparison) -> str:
 def save(c: Comparison, path: Path) -> Path:
     """Write the page. Raises InputError for another suffix or a place that cannot be written."""
     return write_page(page(c), path)
-
-
-def _kind(j: Judged, best: float) -> str:
-    return "aside" if j.method == RANDOM or j.refused else "best" if j.gain.mean == best else ""
 
 
 def _cells(j: Judged, c: Comparison) -> list[str]:

@@ -98,7 +98,7 @@ PLAIN = Template(
     + STYLE
     + """.figure { background: #ffffff; border-radius: 0.5rem; padding: 0.5rem; margin: 1rem 0; overflow-x: auto; }
 .figure svg { max-width: 100%; height: auto; }
-tr.best td { font-weight: 600; } tr.aside td { color: var(--soft); }
+tr.aside td { color: var(--soft); }
 </style>
 </head>
 <body>

@@ -38,7 +38,7 @@ def figure(p: Probes) -> Figure:
     for k, r in enumerate(p.robust):
         axes.plot(
             r.epsilons, r.moved if r.accuracy is None else r.accuracy, color=COLOURS[k % 4], marker=MARKERS[k % 4],
-            markersize=4.5, linewidth=1.4, label=r.method,
+            markersize=6.5 - 2 * k, linewidth=3 - 1.6 * min(k, 1), label=r.method,  # what lies below stays to be seen
         )  # fmt: skip
     classes = p.robust[0].accuracy is not None
     unit = f" ({p.unit})" if p.unit else ""
