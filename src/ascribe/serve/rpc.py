@@ -7,7 +7,6 @@ import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import grpc
 from google.protobuf import any_pb2
 from google.protobuf.message import Message
 from google.rpc import code_pb2, error_details_pb2, status_pb2
@@ -27,6 +26,7 @@ from ascribe.serve.longer import Longer
 from ascribe.serve.observe import Entry, Log
 from ascribe.serve.service import Service
 from ascribe.serve.settings import Settings
+from ascribe.serve.standing import ByHandler
 from ascribe.serve.wire import attribution_pb2 as pb
 from ascribe.serve.wire import attribution_pb2_grpc
 
@@ -167,7 +167,7 @@ class Health:
         await asyncio.gather(*(self.servicer.set(name, word) for name in ("", *NAMES)))
 
 
-def attach(server: grpc.aio.Server, door: Door, health_: Health, reflect: bool) -> None:
+def attach(server: ByHandler, door: Door, health_: Health, reflect: bool) -> None:
     """Register the service, health, and (where wanted) reflection."""
     attribution_pb2_grpc.add_AttributionServiceServicer_to_server(door, server)
     health_pb2_grpc.add_HealthServicer_to_server(health_.servicer, server)
