@@ -17,7 +17,7 @@ __all__ = ["checked", "columns", "matrix", "named", "to_frame", "to_shap"]
 
 def columns(a: Attribution) -> dict[str, Any]:
     """An attribution as columns: prediction, base_value, one per player, `stderr_<player>`, ess, status, reason."""
-    held: dict[str, Any] = {"prediction": a.prediction, "base_value": np.full(len(a), a.base_value)}
+    held: dict[str, Any] = {"prediction": a.prediction, "base_value": a.bases}
     held |= {name: a.values[:, j] for j, name in enumerate(a.features)}
     held |= {f"stderr_{name}": a.stderr[:, j] for j, name in enumerate(a.features)}
     return held | {"ess": a.ess, "status": a.status.tolist(), "reason": list(a.reasons)}
@@ -48,7 +48,7 @@ def to_shap(a: Attribution) -> Any:
     single = a.data.shape[1] == len(a.features)
     return shap.Explanation(
         values=a.values,
-        base_values=np.full(len(a), a.base_value),
+        base_values=a.bases,
         data=a.data if single else None,
         feature_names=list(a.features),
         output_names=a.info.output,
