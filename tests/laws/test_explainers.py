@@ -19,6 +19,8 @@ from ascribe.core.explainers.conditional_shap import conditional_game
 from ascribe.core.explainers.kernel_shap import marginal_game
 from ascribe.core.features import Feature
 from ascribe.core.model import Model
+from ascribe.core.trees import Trees
+from ascribe.core.trees import predict as predict_trees
 
 from .brute import by_orders, on
 from .test_inside_explainers import NEEDS as INSIDE

@@ -20,12 +20,14 @@ from ascribe.core.inside import Attention, Layers
 from ascribe.core.latency import Measured
 from ascribe.core.layout import Layout
 from ascribe.core.surrogate import Surrogate
+from ascribe.core.trees import Trees
 from ascribe.core.words import listed, quoted
 
 __all__ = ["Model"]
 
 CAPABILITIES = (
     "predict", "background", "conditional", "surrogate", "amortized", "compiled", "gradient", "layers", "attention",
+    "trees",
 )  # fmt: skip
 PREDICTED = ""  # the output of a classifier that has not been told which class: the one that it predicts
 
@@ -44,7 +46,8 @@ class Model:
 
     `layout`: what the columns of a row are. `gradient`, `layers`, `attention`: of networks. A model of several
     `outputs` (class labels) or `spaces` (margin, probability) explains `output` in `space`; `choose` gives the others;
-    `scores`: rows (b, n) -> all outputs (b, k) in `space`.
+    `scores`: rows (b, n) -> all outputs (b, k) in `space`. `trees`: the ensemble that the model is; they have the
+    output explained alone, or among theirs by name.
     """
 
     features: tuple[Feature, ...]
@@ -73,6 +76,7 @@ class Model:
     space: str = ""
     scores: Callable[[np.ndarray], np.ndarray] | None = None
     select: Callable[[str, str], Model] | None = None
+    trees: Trees | None = None
 
     @cached_property
     def names(self) -> tuple[str, ...]:

@@ -19,6 +19,8 @@ from ascribe.core.explainers.integrated_gradients import integrated_gradients
 from ascribe.core.explainers.kernel_shap import kernel_shap
 from ascribe.core.explainers.saliency import saliency
 from ascribe.core.explainers.smooth_grad import smooth_grad
+from ascribe.core.explainers.tree_shap import tree_shap
+from ascribe.core.explainers.tree_shap_interventional import tree_shap_interventional
 from ascribe.core.model import Model
 from ascribe.core.options import Options
 
@@ -48,6 +50,8 @@ EXPLAINERS: dict[str, Explainer] = {
     "input_x_gradient": Explainer(frozenset({"gradient"}), input_x_gradient),
     "grad_cam": Explainer(frozenset({"predict", "layers"}), grad_cam),
     "attention": Explainer(frozenset({"predict", "attention"}), attention),
+    "tree_shap": Explainer(frozenset({"trees"}), tree_shap),
+    "tree_shap_interventional": Explainer(frozenset({"trees", "background"}), tree_shap_interventional),
 }
 
 
