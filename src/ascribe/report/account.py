@@ -15,7 +15,7 @@ from math import isfinite, nan
 from ascribe.core.arrays import Float, np
 from ascribe.core.attribution import Attribution
 from ascribe.core.errors import InputError
-from ascribe.report.quantities import in_units
+from ascribe.core.quantities import in_units
 
 __all__ = ["MARKS", "Entry", "account_of", "answered", "grouped", "importance_of"]
 

@@ -14,7 +14,7 @@ from ascribe.core.attribution import Attribution
 from ascribe.core.errors import InputError
 from ascribe.report.account import account_of, answered, grouped, importance_of
 from ascribe.report.panel import LOWERS, RAISES, SOFT, Panel
-from ascribe.report.quantities import scale_of, unit_in_words
+from ascribe.core.quantities import scale_of, unit_in_words
 from ascribe.report.sheet import Words, draw
 
 if TYPE_CHECKING:

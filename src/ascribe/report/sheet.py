@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from ascribe.report.account import MARKS
 from ascribe.report.ink import DPI, Ink, matplotlib_parts, short
 from ascribe.report.panel import BODY, INK, SMALL, SOFT, Panel, Window, draw_panel, fit, numbers_of
-from ascribe.report.quantities import Scale
+from ascribe.core.quantities import Scale
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
