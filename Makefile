@@ -5,7 +5,7 @@ JOBS ?= auto
 STAMP := .venv/.setup-stamp
 NODE_STAMP := tests/portability/node_modules/.setup-stamp
 
-.PHONY: setup demo test check bench bench-accuracy bench-latency bench-swaps bench-lake bench-serve soak proto clean
+.PHONY: setup demo test check bench bench-accuracy bench-latency bench-swaps bench-lake bench-serve bench-restarts bench-fuzz soak proto clean
 
 setup: $(STAMP)
 
@@ -36,10 +36,11 @@ check: setup  ## format, lint, types, import walls, shapes, doctests
 	$(BIN)/python -m pytest -q -p no:cacheprovider --doctest-modules src/ascribe --ignore=src/ascribe/serve/wire --ignore=src/ascribe/train/wire
 	$(BIN)/python -m pytest -q -p no:cacheprovider tests/test_walls.py
 
-bench: setup  ## accuracy against exact samplers, both servers' telemetry, gradients against Captum; results in benchmarks/results
+bench: setup  ## accuracy against exact samplers, both servers' telemetry, gradients against Captum, trees beside xgboost, LightGBM, shap and woodelf; results in benchmarks/results
 	$(BIN)/python -m benchmarks.gaussian
 	$(BIN)/python -m benchmarks.power
 	$(BIN)/python -m benchmarks.gradients
+	$(BIN)/python -m benchmarks.trees $(QUICK)
 	test -d runs/demo/bundle || $(BIN)/ascribe demo --once --quick
 	$(BIN)/python -m benchmarks.start
 
@@ -57,11 +58,18 @@ bench-lake: setup  ## rows a second into the lake; exactly once through faults a
 	$(BIN)/python -m benchmarks.exactly_once $(QUICK)
 	$(BIN)/python -m benchmarks.sizing
 
+bench-restarts: setup  ## 20 rolling restarts of two replicas behind a proxy, twice the capacity for two minutes; a quarter of an hour (QUICK=--quick: less)
+	$(BIN)/python -m benchmarks.restarts $(QUICK)
+	$(BIN)/python -m benchmarks.overload $(QUICK)
+
 bench-serve: setup  ## load on both doors, every tier, beside other servers; a million rows through random batches; half an hour (QUICK=--quick: less)
 	$(BIN)/python -m benchmarks.serve $(QUICK)
 	$(BIN)/python -m benchmarks.batching $(QUICK)
 
-soak: bench bench-accuracy bench-latency bench-swaps bench-lake bench-serve  ## what is measured at full size only
+bench-fuzz: setup  ## 100,000 malformed inputs and Schemathesis against a server; a quarter of an hour (QUICK=--quick: less)
+	$(BIN)/python -m benchmarks.fuzz $(QUICK)
+
+soak: bench bench-accuracy bench-latency bench-swaps bench-lake bench-serve bench-restarts bench-fuzz  ## what is measured at full size only
 
 proto: setup  ## the wire's Python from proto/
 	$(BIN)/python -m grpc_tools.protoc --proto_path=ascribe/serve/wire=proto/attribution/v1 --python_out=src --pyi_out=src --grpc_python_out=src ascribe/serve/wire/attribution.proto

@@ -22,7 +22,8 @@ def _group() -> None:
 def new(
     name: Annotated[str, typer.Argument(help="whose key; another of the same name is good beside it")],
     scope: Annotated[
-        list[str] | None, typer.Option("--scope", help="predict, explain or admin; repeatable (default: the first two)")
+        list[str] | None,
+        typer.Option("--scope", help="predict, explain, metrics or admin; repeatable (default: the first two)"),
     ] = None,
     rate_per_s: Annotated[float | None, typer.Option("--rate-per-s", help="rows a second it may ask for")] = None,
 ) -> None:

@@ -16,9 +16,10 @@ from ascribe.core.conditional import Gaussian
 from ascribe.core.errors import CapabilityError, InputError
 from ascribe.core.explainers import EXPLAINERS, Explainer, Options, available, explain
 from ascribe.core.explainers.conditional_shap import conditional_game
-from ascribe.core.explainers.kernel_shap import marginal_game
 from ascribe.core.features import Feature
 from ascribe.core.model import Model
+from ascribe.core.reference import reference_game
+from ascribe.core.rows_of import cut, joined
 from ascribe.core.trees import Trees
 from ascribe.core.trees import predict as predict_trees
 
@@ -67,21 +68,49 @@ def compiled_of(f: Callable[[np.ndarray], np.ndarray]) -> dict[str, Compiled]:
     return {"balanced": Compiled(graph(f), BASE, "completions", "learnt", 14, 16, 3, {"parity": 1e-6})}
 
 
+def forest() -> Trees:
+    """Two trees over all four features, thresholds on no row; the second repeats a feature on a way."""
+    split = [0, 1, 3, -1, -1, -1, -1, 2, 0, 0, -1, -1, -1, -1]
+    threshold = [0.2, -0.1, 0.05, 0, 0, 0, 0, 0.31, -0.4, 1.1, 0, 0, 0, 0]
+    left = [1, 3, 5, -1, -1, -1, -1, 8, 10, 12, -1, -1, -1, -1]
+    right = [2, 4, 6, -1, -1, -1, -1, 9, 11, 13, -1, -1, -1, -1]
+    value = [0, 0, 0, 1.5, -2.0, 0.7, 3.1, 0, 0, 0, -1.0, 2.2, 0.4, -3.3]
+    cover = [40, 22, 18, 10, 12, 7, 11, 40, 25, 15, 9, 16, 8, 7]
+    nodes = {"feature": split, "threshold": threshold, "left": left, "right": right, "cover": cover}
+    return Trees(
+        NAMES, np.array([0, 7, 14]), missing_left=np.full(14, True), value=np.array(value)[:, None],
+        output=np.array([0, 0]), base=np.array([5.0]), **{name: np.array(held) for name, held in nodes.items()},
+    )  # fmt: skip
+
+
+FOREST = forest()
+
+
+def of_trees(rows: np.ndarray) -> np.ndarray:
+    return predict_trees(FOREST, rows)[:, 0]
+
+
 def a_model(**changes: object) -> Model:
     features = tuple(Feature(name, "W", low=-50.0, high=50.0, seen_low=-10.0, seen_high=10.0) for name in NAMES)
     whole = Model(
         features, predict, BACKGROUND, Gaussian.fit(BACKGROUND), unit="W", output="power", version="7",
         amortized=ONE_PASS, reading=READING, compiled=compiled_of(changes.get("predict") or predict),
+        trees=FOREST,
     )  # fmt: skip
     return replace(whole, **changes)
 
 
 def check_efficiency(answer: Attribution) -> None:
-    """values.sum = prediction - base_value in every row that was answered, to the digits that the method counts in."""
+    """values.sum = prediction - base in every row that was answered, to the digits that the method counts in; what does
+    not add up says by how much.
+    """
     within = {"compiled_shap": 1e-5}.get(answer.info.method, 1e-9)
     answered = ~np.isin(answer.status, ["invalid", "not_finite"])
     assert answered.any()
-    gap = np.abs(answer.values.sum(axis=1) - (answer.prediction - answer.base_value))[answered]
+    gap = np.abs(answer.values.sum(axis=1) - (answer.prediction - answer.bases))[answered]
+    if answer.info.method in LOCAL:
+        assert answer.info.gaps["efficiency_gap"] == pytest.approx(gap.max(), abs=1e-9)
+        return
     assert gap.max() <= within
     assert answer.info.gaps["efficiency_gap"] <= within
 
@@ -102,19 +131,26 @@ def alike(one: Attribution, i: int, two: Attribution, j: int) -> bool:
     return all(np.allclose(getattr(one, field)[i], getattr(two, field)[j], rtol=0, atol=within) for field in FIELDS)
 
 
-GAMES = {"conditional_shap": conditional_game, "kernel_shap": marginal_game}  # those that play one at run time
-SHAPLEY = ("conditional_shap", "kernel_shap", "amortized_shap", "compiled_shap")
-every_explainer = pytest.mark.parametrize("method", SHAPLEY)
+GAMES = {  # of those that play one by a plan that is named
+    "conditional_shap": conditional_game,
+    "kernel_shap": lambda model, options: reference_game(model, options, X[0]),
+}
+TREES = ("tree_shap", "tree_shap_interventional")  # they explain the model's trees, whatever it predicts
+LOCAL = ("lime", "occlusion")  # values near the row: no shares of the prediction
+DRAWN = (*GAMES, "permutation_shap", "lime")  # by a seed
+SHAPLEY = (*GAMES, "amortized_shap", "compiled_shap", "permutation_shap", *TREES)
+HERE = (*SHAPLEY, *LOCAL)
+every_explainer = pytest.mark.parametrize("method", HERE)
 every_game = pytest.mark.parametrize("method", GAMES)
 
 
 def test_the_table_holds_what_these_laws_know():
-    assert tuple(EXPLAINERS)[:4] == SHAPLEY
-    assert set(EXPLAINERS) == set(SHAPLEY) | set(INSIDE)
-    assert set(GAMES) == set(SHAPLEY) - {"amortized_shap", "compiled_shap"}
+    assert set(EXPLAINERS) == set(HERE) | set(INSIDE)
+    assert set(GAMES) == {name for name, row in EXPLAINERS.items() if row.planned}
+    assert EXPLAINERS["tree_shap"].needs == {"trees"}
     assert EXPLAINERS["compiled_shap"].needs == {"compiled"}
     assert all(isinstance(row, Explainer) and row.needs and callable(row.answer) for row in EXPLAINERS.values())
-    assert available(a_model()) == SHAPLEY
+    assert set(available(a_model())) == set(HERE)
 
 
 @every_explainer
@@ -154,7 +190,8 @@ def test_efficiency(method, estimator, budget):
     answer = explain(a_model(), X, method, Options(estimator, budget, samples=16))
     check_efficiency(answer)
     assert answer.values.shape == answer.stderr.shape == (4, 4)
-    wanted = predict(X) if method != "compiled_shap" else predict(X).astype(np.float32)
+    wanted = of_trees(X) if method in TREES else predict(X)
+    wanted = wanted.astype(np.float32) if method == "compiled_shap" else wanted
     assert answer.prediction == pytest.approx(wanted, abs=1e-6 if method == "compiled_shap" else 0)
     assert answer.status.tolist() == ["ok"] * 4
     assert answer.reasons == ("",) * 4
@@ -163,8 +200,9 @@ def test_efficiency(method, estimator, budget):
     assert (answer.info.method, answer.info.output, answer.info.unit, answer.info.version) == (
         method, "power", "W", "7",
     )  # fmt: skip
-    told = {"amortized_shap": (0,), "compiled_shap": (14,)}.get(method, range(9, 17))  # a graph keeps its own plan
-    assert answer.info.budget in told
+    own = {"amortized_shap": (0,), "compiled_shap": (14,), "lime": (budget or 4096,), "occlusion": (6,)}
+    own |= dict.fromkeys(TREES, (0,))
+    assert answer.info.budget in own.get(method, range(9, 17))  # a graph keeps its own plan
 
 
 @every_explainer
@@ -172,7 +210,7 @@ def test_the_check_of_efficiency_can_fail(method):
     answer = explain(a_model(), X, method, FEW)
     check_efficiency(answer)
     bent = answer.values.copy()
-    bent[2, 1] += 1e-3
+    bent[2, 1] += 1e-3 if method not in LOCAL else 1e3
     with pytest.raises(AssertionError):
         check_efficiency(replace(answer, values=bent))
 
@@ -232,7 +270,7 @@ def test_a_row_outside_the_training_range_is_answered_and_marked(method):
     check_efficiency(answer)
 
 
-@every_explainer
+@pytest.mark.parametrize("method", [method for method in HERE if method not in TREES])  # leaves are finite
 def test_a_model_that_gives_no_number_for_a_row_fails_that_row_only(method):
     def moody(rows):
         return np.where(rows[:, 0] == X[1, 0], np.nan, predict(rows))
@@ -252,7 +290,7 @@ def test_a_model_that_gives_no_number_for_a_row_fails_that_row_only(method):
 def test_one_seed_one_answer(method):
     one, two = (explain(a_model(), X, method, Options(samples=16, seed=5)) for _ in range(2))
     assert all(same_row(one, i, two, i) for i in range(len(X)))
-    if method not in GAMES:
+    if method not in DRAWN:
         return
     other = explain(a_model(), X, method, Options("kernel", 12, samples=16, seed=6))
     again = explain(a_model(), X, method, Options("kernel", 12, samples=16, seed=7))
@@ -329,6 +367,32 @@ def test_the_answer_does_not_depend_on_the_callers_array(method):
     check_efficiency(whole)
 
 
+@every_explainer
+def test_cut_into_rows_and_joined_again(method):
+    """As a server does with the rows of several callers: each row keeps its own base, and its own gaps."""
+    whole = explain(a_model(), X, method, FEW)
+    parts = [cut(whole, 0, 1), cut(whole, 1, 3), cut(whole, 3, 4)]
+    for first, part in zip((0, 1, 3), parts, strict=True):
+        alone = explain(a_model(), X[first : first + len(part)], method, FEW)
+        assert part.bases == pytest.approx(alone.bases, rel=1e-12)
+        assert part.base_value == pytest.approx(alone.base_value, rel=1e-12)
+        assert dict(part.info.gaps) == pytest.approx(dict(alone.info.gaps), abs=1e-6)
+        check_efficiency(part)
+    again = joined(parts)
+    assert again.bases.tolist() == whole.bases.tolist()
+    assert again.base_value == whole.base_value
+    assert all(same_row(again, i, whole, i) for i in range(len(X)))
+    check_efficiency(again)
+
+
+def test_permutation_shap_is_the_game_of_kernel_shap_by_random_orders():
+    one = explain(a_model(), X, "permutation_shap", Options("kernel", 12, seed=4))
+    two = explain(a_model(), X, "kernel_shap", Options("permutation", 12, seed=4))
+    assert all(same_row(one, i, two, i) for i in range(len(X)))
+    assert (one.info.method, one.info.estimator) == ("permutation_shap", "permutation")
+    assert (one.stderr > 0).any()
+
+
 def test_share_of_the_prediction():
     answer = explain(a_model(), X, "kernel_shap", FEW)
     total = answer.fraction.sum(axis=1) + answer.base_value / answer.prediction
@@ -336,12 +400,17 @@ def test_share_of_the_prediction():
 
 
 def test_the_answer_says_which_game_it_played():
-    kinds = {method: explain(a_model(), X, method, FEW).info for method in SHAPLEY}
+    kinds = {method: explain(a_model(), X, method, FEW).info for method in HERE}
     assert {method: info.game for method, info in kinds.items()} == {
         "conditional_shap": "conditional",
         "kernel_shap": "marginal",
         "amortized_shap": "conditional",
         "compiled_shap": "conditional",
+        "permutation_shap": "marginal",
+        "lime": "local linear",
+        "occlusion": "occlusion",
+        "tree_shap": "path-dependent",
+        "tree_shap_interventional": "marginal",
     }
     assert kinds["conditional_shap"].value == "completions"
     assert kinds["conditional_shap"].samples == 16
@@ -359,6 +428,41 @@ def test_the_one_pass_explainer_says_what_it_is_worth():
     assert answer.values == pytest.approx(learnt(X) + rest[:, None] / 4, abs=1e-6)
     with pytest.raises(InputError, match="amortized_shap learnt single features: ask conditional_shap for groups"):
         explain(a_model(), X, "amortized_shap", replace(FEW, groups={"two": NAMES[:2]}))
+
+
+def test_trees_play_the_marginal_game_that_the_kernel_plays():
+    model = a_model(predict=of_trees)
+    trees = explain(model, X, "tree_shap_interventional", FEW)
+    kernel = explain(model, X, "kernel_shap", Options("exact"))
+    assert trees.values == pytest.approx(kernel.values, abs=1e-12)
+    assert trees.base_value == pytest.approx(kernel.base_value, abs=1e-12)
+    assert trees.stderr.tolist() == [[0.0] * 4] * 4
+    assert trees.info.samples == len(BACKGROUND)
+    assert np.abs(trees.values - explain(model, X, "tree_shap", FEW).values).max() > 0.1  # another game
+
+
+@pytest.mark.parametrize("method", TREES)
+def test_trees_refuse_groups_and_the_space_they_do_not_sum_in(method):
+    with pytest.raises(InputError, match=f"{method} answers single features: ask kernel_shap or conditional_shap"):
+        explain(a_model(), X, method, replace(FEW, groups={"two": NAMES[:2]}))
+    model = a_model(trees=replace(FOREST, link="logistic"))
+    answer = explain(model, X, method, FEW)
+    assert (answer.info.unit, answer.info.space) == ("log-odds", "margin")
+    with pytest.raises(InputError, match=f"{method} explains margins: choose space 'margin'"):
+        explain(replace(model, space="probability"), X, method, FEW)
+
+
+@pytest.mark.parametrize("method", TREES)
+def test_trees_answer_rows_with_missing_values_where_the_features_allow_them(method):
+    rows = X.copy()
+    rows[1, 0] = np.nan
+    features = tuple(replace(f, missing=f.name == "load") for f in a_model().features)
+    answer = explain(a_model(features=features), rows, method, FEW)
+    assert answer.status.tolist() == ["ok"] * 4
+    assert answer.prediction == pytest.approx(of_trees(rows))
+    check_efficiency(answer)
+    rows[2, 1] = np.nan
+    assert explain(a_model(features=features), rows, method, FEW).status.tolist() == ["ok", "ok", "invalid", "ok"]
 
 
 def test_on_reads_values_by_members():

@@ -75,6 +75,34 @@ def made(*arguments: object, **claims: object) -> str:
     return text
 
 
+def test_metrics_are_for_a_key_with_their_scope_or_for_everybody(tmp_path):
+    scopes = {"prometheus": ["metrics"], "scheduler": [], "operator": ["admin"]}
+    given = {name: new_key() for name in scopes}
+    keys = tmp_path / "keys.toml"
+    keys.write_text("\n".join(line(name, given[name], scopes[name]) for name in scopes))
+    with doors(tmp_path, api_keys=keys, debug_page=True) as asked:
+        for path in ("/metrics", "/debug"):
+            codes = [asked.http.get(path, headers={"x-api-key": given[name]}).status_code for name in scopes]
+            assert codes == [200, 403, 200], path
+            assert asked.http.get(path).status_code == 401
+        as_bearer = {"authorization": bearer(given["prometheus"])}
+        assert b"attribution_requests" in asked.http.get("/metrics", headers=as_bearer).content
+        assert asked.http.get("/metrics", headers={"authorization": bearer(new_key())}).status_code == 401
+        assert asked.predict(x_api_key=given["prometheus"]) == 403
+        assert asked.predict(authorization=bearer(given["scheduler"])) == 200
+    (tmp_path / "open").mkdir()
+    with doors(tmp_path / "open", api_keys=keys, debug_page=True, metrics_open=True) as asked:
+        assert asked.http.get("/metrics").status_code == 200
+        assert asked.http.get("/debug").status_code == 401
+        assert asked.http.get("/v1/models").status_code == 401
+
+
+def test_the_command_knows_the_scope_of_metrics():
+    made = CliRunner().invoke(cli, ["keys", "new", "prometheus", "--scope", "metrics"])
+    assert made.exit_code == 0 and 'scopes = ["metrics"]' in made.stdout
+    assert CliRunner().invoke(cli, ["keys", "new", "prometheus", "--scope", "metric"]).exit_code != 0
+
+
 def test_without_credentials_both_doors_refuse_everything_but_health(asked):
     assert asked.predict() == asked.explain() == 401
     for path in ("/v1/models", "/v1/nodes", "/v1/nodes/a/attribution", "/v1/status", "/v2", "/nowhere", "/metrics"):

@@ -67,6 +67,7 @@ def with_batcher(work: Callable[[Batcher], Any], slots: int = 2, max_rows: int =
             await asyncio.wait_for(batcher.idle(), 10)
             assert batcher.rows_waiting == 0
             assert not batcher._callers
+            assert not batcher._own_s
             return found
 
     return asyncio.run(main())
@@ -221,6 +222,46 @@ def test_seconds_of_waiting_are_bounded_too():
         await asyncio.gather(*asks)
 
     with_batcher(work, slots=1, max_wait_s=2.5)
+
+
+def test_what_could_only_be_answered_too_late_is_refused_at_once():
+    engine, now = Engine(), [100.0]
+    engine.gate.clear()
+
+    async def work(batcher: Batcher) -> None:
+        kind = engine.kind(most=1, row_s=1.0)
+        asks = [asyncio.ensure_future(batcher.submit(kind, rows(i), "a")) for i in range(7)]  # one runs, six wait
+        await asyncio.sleep(0)
+        with pytest.raises(ShedError, match="rows wait, about") as caught:
+            await batcher.submit(kind, rows(7), "a", deadline=106.9)  # its end: 100 + 6 + 1
+        assert caught.value.retry_s == pytest.approx(6.0)
+        asks.append(asyncio.ensure_future(batcher.submit(kind, rows(8), "a", deadline=107.1)))
+        # callers take turns: who has nothing here waits for one row of the other, not for all
+        asks.append(asyncio.ensure_future(batcher.submit(kind, rows(9), "b", deadline=102.1)))
+        await asyncio.sleep(0)
+        with pytest.raises(ShedError):
+            await batcher.submit(kind, rows(10), "b", deadline=103.9)
+        engine.gate.set()
+        assert [float(one.value[0]) for one in await asyncio.gather(*asks)] == [3.0 * i for i in (*range(7), 8, 9)]
+
+    with_batcher(work, slots=1, clock=lambda: now[0])
+
+
+def test_waits_that_are_longer_than_latencies_say_are_learnt():
+    engine = Engine(pause_s=0.004)
+
+    async def work(batcher: Batcher) -> None:
+        kind = engine.kind(most=1, row_s=0.001)
+        for _ in range(12):
+            await asyncio.gather(*(batcher.submit(kind, rows(i)) for i in range(6)))
+        engine.gate.clear()
+        asks = [asyncio.ensure_future(batcher.submit(kind, rows(i))) for i in range(11)]
+        await asyncio.sleep(0)
+        assert batcher.wait_s() > 0.025  # ten wait: 10 ms by latencies, 40 ms and more by the clock
+        engine.gate.set()
+        await asyncio.gather(*asks)
+
+    with_batcher(work, slots=1)
 
 
 def test_rows_whose_time_is_up_are_never_computed():

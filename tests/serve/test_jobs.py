@@ -23,6 +23,7 @@ from ascribe.serve.faults import DeadlineError, InvalidRowsError, ShedError
 from ascribe.serve.job_messages import JobCard
 from ascribe.serve.job_records import Records
 from ascribe.serve.jobs import Jobs
+from ascribe.serve.keys import line, new_key
 from ascribe.serve.messages import Attribution, AttributionAsked, AttributionResponse
 from ascribe.serve.observe import Log
 from ascribe.serve.place import Place
@@ -31,6 +32,7 @@ from ascribe.serve.settings import Settings
 from ascribe.serve.wire import attribution_pb2 as pb
 
 from . import tiny
+from .asking import doors
 from .conftest import Served, open_server
 
 RUN = "import sys; from ascribe.serve.app import run; run(*sys.argv[1:])"
@@ -102,6 +104,9 @@ def test_what_cannot_be_a_job_is_refused_at_once(server):
         ({"feature_vector": vectors(1), "output": "other"}, 404),
         ({"feature_vector": vectors(1), "budget": 1}, 400),
         ({"feature_vector": vectors(1), "request_id": "a b"}, 400),
+        ({"feature_vector": vectors(1), "target_stderr": -1.0}, 400),
+        ({"feature_vector": vectors(1), "target_stderr": 0}, 400),
+        ({"feature_vector": vectors(1), "max_latency_ms": -1}, 400),
     ):
         assert server.http.post("/v1/jobs", json=body).status_code == status, body
     for path in ("0" * 32, "..%2F..%2Fetc", "x" * 300):
@@ -179,14 +184,18 @@ class Room:
 
     def __init__(self) -> None:
         self.version, self.calls, self.asked_of = "v1", 0, []
+        self.callers: list[Caller] = []
 
     def of(self, asked: AttributionAsked) -> str:
         if asked.version not in (None, self.version):
             raise NotFound(f"no version {asked.version}")
         return self.version
 
-    async def explain(self, asked: AttributionAsked, rows: list[Row]) -> AttributionResponse:
+    async def explain(self, asked: AttributionAsked, rows: list[Row], caller: Caller) -> AttributionResponse:
         await asyncio.sleep(0)
+        self.callers.append(caller)
+        if caller.name == "spent":
+            raise ShedError("spent has used up its rate", 0.05)
         version = self.of(asked)
         self.calls += 1
         self.asked_of.append([row.id for row in rows])
@@ -331,11 +340,83 @@ def test_another_caller_does_not_see_a_job():
                 await ask(card.id, Caller("two"))
         with pytest.raises(NotFound):
             await jobs.result(card.id, caller=Caller("two"))
+        operator = Caller("operator", frozenset(("admin",)))
+        assert (await jobs.card(card.id, operator)).state == "queued"
         await jobs.cancel(card.id, Caller("one"))
         with pytest.raises(CapabilityError, match="cancelled"):
             await jobs.result(card.id, caller=Caller("one"))
 
     asyncio.run(main())
+
+
+def test_a_job_is_asked_by_its_caller_whichever_process_works_on_it(tmp_path):
+    async def main() -> None:
+        room, place = Room(), str(tmp_path)
+        takes, works = jobs_of(place, room), jobs_of(place, room)
+        who = Caller("one", frozenset(("explain", "metrics")), 7.5)
+        card = await takes.submit(AttributionAsked(), [Row(str(i), None, 1.0) for i in range(130)], who)
+        works.start()
+        async with asyncio.timeout(20):
+            while not (await works.card(card.id, who)).ended:
+                await asyncio.sleep(0.01)
+        assert room.callers == [who] * 3
+        await works.stop()
+
+    asyncio.run(main())
+
+
+def test_callers_jobs_go_side_by_side_and_one_whose_rate_is_spent_holds_up_no_other():
+    async def main() -> None:
+        room = Room()
+        jobs = jobs_of(None, room)
+        rows = [Row(str(i), None, 1.0) for i in range(640)]
+        first = await jobs.submit(AttributionAsked(), rows, Caller("spent"))
+        second = await jobs.submit(AttributionAsked(), rows, Caller("spent"))
+        others = [(await jobs.submit(AttributionAsked(), rows, Caller(name)), Caller(name)) for name in "ab"]
+        jobs.start()
+        async with asyncio.timeout(20):
+            for card, who in others:
+                while not (await jobs.card(card.id, who)).ended:
+                    await asyncio.sleep(0.01)
+        seen = [caller.name for caller in room.callers if caller.name != "spent"]
+        assert sorted(seen) == ["a"] * 10 + ["b"] * 10
+        assert "b" in seen[: seen.index("a") + 10] and seen != sorted(seen)  # in between each other
+        assert (await jobs.card(first.id, Caller("spent"))).state == "running"
+        assert (await jobs.card(second.id, Caller("spent"))).state == "queued"  # one at a time of each caller
+        await jobs.cancel(first.id, Caller("spent"))
+        async with asyncio.timeout(20):
+            while (await jobs.card(second.id, Caller("spent"))).state != "running":
+                await asyncio.sleep(0.01)
+        await jobs.stop()
+
+    asyncio.run(main())
+
+
+def test_a_jobs_rows_count_against_the_rate_of_its_key_and_are_its_own(tmp_path):
+    names = {"first": ([], 2.0), "second": ([], 2.0), "operator": (["admin"], None)}
+    given = {name: new_key() for name in names}
+    keys = tmp_path / "keys.toml"
+    keys.write_text("\n".join(line(name, given[name], *names[name]) for name in names))
+    with doors(tmp_path, api_keys=keys, burst_s=30.0, max_rows=8) as asked:
+        as_ = {name: {"x-api-key": key} for name, key in given.items()}
+        sent = asked.http.post("/v1/jobs", json={"feature_vector": vectors(60), "tier": "exact"}, headers=as_["first"])
+        path = f"/v1/jobs/{sent.json()['id']}"
+        until = time.monotonic() + 30
+        while (card := asked.http.get(path, headers=as_["first"]).json())["state"] in ("queued", "running"):
+            assert time.monotonic() < until, card
+            time.sleep(0.05)
+        assert (card["state"], card["done"]) == ("done", 60)
+        body = {"feature_vector": vectors(8)}  # 2 rows a second, 30 seconds' worth at once: the job took them all
+        codes = [asked.http.post("/v1/attributions", json=body, headers=as_[name]).status_code for name in names]
+        assert codes == [429, 200, 403]
+        codes = [asked.http.get(f"{path}/result", headers=as_[name]).status_code for name in names]
+        assert codes == [200, 404, 200]
+        request = pb.AttributionJobRequest(id=card["id"])
+        told = [asked.called("GetAttributionJob", request, x_api_key=given[name]) for name in names]
+        assert told == [grpc.StatusCode.OK, grpc.StatusCode.NOT_FOUND, grpc.StatusCode.OK]
+        assert asked.http.delete(path, headers=as_["second"]).status_code == 404
+        events = [json.loads(one) for one in asked.log]
+        assert [e["caller"] for e in events if e["event"] == "job"] == ["first"]
 
 
 def test_rows_are_kept_as_they_were_judged_and_go_when_they_are_old(tmp_path):

@@ -52,6 +52,12 @@ def test_without_the_word_nothing_is_explained(served):
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_input")
 
 
+@pytest.mark.parametrize("wish", [{"target_stderr": -1}, {"target_stderr": 0}, {"max_latency_ms": -5}])
+def test_a_wish_that_nothing_can_meet_is_refused_at_once(served, wish):
+    answer = served.http.post("/v1/predictions", json=BODY | {"explain": "later"} | wish)
+    assert (answer.status_code, f"{next(iter(wish))} is a positive number" in answer.json()["detail"]) == (400, True)
+
+
 def test_what_cannot_be_explained_is_predicted_and_says_why_later(served):
     told = served.http.post("/v1/predictions", json=BODY | {"explain": "later", "tier": "balanced"}).json()
     assert told["predictions"][0]["status"] == "ok"

@@ -106,6 +106,20 @@ def test_a_zipped_bomb_over_grpc_is_refused_too(small):
     assert caught.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
+def test_who_hangs_up_in_the_middle_of_a_body_is_no_fault_of_ours(small):
+    seen = len(small.log)
+    host, port = small.http.base_url.host, small.http.base_url.port
+    head = b"POST /v1/predictions HTTP/1.1\r\nHost: a\r\nContent-Length: 99\r\nX-Request-Id: gone\r\n\r\n"
+    with socket.create_connection((host, port), timeout=5) as line:
+        line.sendall(head + BODY[:20])
+        time.sleep(0.1)
+    until = time.monotonic() + 5
+    while not (found := [e for e in map(json.loads, small.log[seen:]) if e.get("request_id") == "gone"]):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    assert [event["code"] for event in found] == ["cancelled"]
+
+
 def nested(depth: int) -> bytes:
     return b"[" * depth + b"]" * depth
 

@@ -41,6 +41,8 @@ NAMES = {
     "attribution_efficiency_residual_watts", "attribution_feature_out_of_range", "attribution_model_info",
     "attribution_model_reload", "attribution_model_reload_duration_seconds", "attribution_rows",
     "attribution_share_watts", "attribution_share_rows", "attribution_base_watts",
+    "attribution_request_parts", "attribution_request_parts_seconds", "attribution_model_batches",
+    "attribution_model_batches_seconds", "attribution_last_request_timestamp_seconds",
     "nv_inference_request_success", "nv_inference_request_failure", "nv_inference_count", "nv_inference_exec_count",
     "nv_inference_pending_request_count", "request_predict_seconds", "request_explain_seconds",
     "request_preprocess_seconds", "request_postprocess_seconds",

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import grpc
 import numpy as np
+import pytest
 
 from ascribe.serve.stream import answered
 from ascribe.serve.wire import attribution_pb2 as pb
@@ -58,6 +59,23 @@ def test_a_bad_chunk_says_so_and_the_stream_goes_on(served):
     }  # fmt: skip
     assert answers[4].error.status == grpc.StatusCode.NOT_FOUND.value[0]
     assert "1 values" in answers[1].error.message and not answers[1].error.HasField("retry_s")
+
+
+def test_a_message_that_cannot_be_read_ends_the_stream_once_those_before_are_answered(served):
+    call = served.channel.stream_stream(
+        "/attribution.v1.AttributionService/StreamAttributions", None, pb.AttributionChunkAnswer.FromString
+    )
+    sent = [chunk(3, vector(3)).SerializeToString(), b"\xff" * 9, chunk(4, vector(4)).SerializeToString()]
+    answers = call(iter(sent), timeout=10)
+    assert next(answers).index == 3
+    with pytest.raises(grpc.RpcError) as caught:
+        next(answers)
+    assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert "cannot be read" in caught.value.details()
+    told = served.channel.unary_stream("/attribution.v1.AttributionService/GetAttributionJobResult")
+    with pytest.raises(grpc.RpcError) as caught:
+        list(told(b"\xff" * 9, timeout=10))
+    assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
 
 
 def test_answers_come_while_the_sender_has_not_finished(served):

@@ -12,5 +12,5 @@ Nouns: a **row** (a feature vector that can fail alone), a **lease** (the versio
     registry -> rollout (fetch, verify, load, warm, swap)
 
 Imports `core` and `bundle` only: no training framework, no ONNX Runtime of its own. Only `settings` reads the
-environment; only `app` builds objects.
+environment; only `house` and who opens it (`app`, `asgi`) build objects.
 """

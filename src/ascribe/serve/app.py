@@ -1,4 +1,4 @@
-"""The only place where serving builds its objects: ports first, then the model, then ready; and the way out."""
+"""A server with doors of its own: ports first, then the model, then ready; and the way out."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,28 +14,22 @@ from pathlib import Path
 import grpc
 import uvicorn
 
-from ascribe.bundle.registry import Registry
-from ascribe.bundle.sessions import cores
-from ascribe.core.errors import InputError, ServiceError
-from ascribe.serve import auth, memory, oip_rpc, porch_grpc, porch_http, rest, rpc, tls
+from ascribe.core.errors import ServiceError
+from ascribe.serve import memory, oip_rpc, porch_grpc, porch_http, rpc, tls
 from ascribe.serve.address import Address, bind, parse, probe
-from ascribe.serve.lines import Lines, to_stdout
-from ascribe.serve.live import Sampled
-from ascribe.serve.longer import Longer, longer
+from ascribe.serve.house import House
+from ascribe.serve.leaving import connection_age_ms, leave
+from ascribe.serve.lines import Lines
 from ascribe.serve.observe import Log
-from ascribe.serve.observed import Observed
-from ascribe.serve.rates import Rates
 from ascribe.serve.readable import Readable
-from ascribe.serve.rollout import Rollout
-from ascribe.serve.service import Service
 from ascribe.serve.settings import Settings, from_environment
-from ascribe.serve.shadow import Shadow
-from ascribe.serve.telemetry import Telemetry
-from ascribe.serve.versions import Lease, Slot, Versions, specs
+from ascribe.serve.standing import Standing
+from ascribe.serve.versions import Lease
 
 __all__ = ["Addresses", "run", "running", "serve"]
 
 STARTED_S = 0.005  # between looks whether uvicorn is up
+KEEP_ALIVE_S = 75  # of an idle connection: longer than clients and balancers keep one, so that it is they who close
 
 
 @dataclass(frozen=True)
@@ -77,35 +70,18 @@ async def serve(
     start = time.perf_counter()
     settings = settings or from_environment()
     stop = stop or asyncio.Event()
-    versions = Versions(specs(model))
-    seen = Observed(settings, versions, write or to_stdout)
-    log = seen.log
-    auth.check_reach((parse(http, "--http").host, parse(grpc_address, "--grpc").host), settings)
-    known, secured = auth.opened(settings, log), tls.opened(settings, log)
-    candidates = _candidates(versions, shadow)
-    rollout = Rollout(
-        lambda: Registry(registry, settings.verify_key), versions.slots, list(candidates.values()), settings.poll_s, log
-    )
-    beside = Shadow(candidates, settings.shadow_share, log) if shadow else None
-    telemetry = Telemetry(settings.lake) if settings.lake else None
-    sampled = Sampled(telemetry.state, log) if telemetry else None
-    threading.Thread(target=_import_ahead, daemon=True).start()
-    with (
-        bind(parse(http, "--http"), "--http", settings.workers > 1) as listener,
-        ThreadPoolExecutor(settings.explain_threads or cores(), "explain") as pool,
-        ThreadPoolExecutor(1, "predict") as predictors,
-    ):
-        rates = Rates(settings.rate_per_s, settings.burst_s, settings.workers)
-        service = Service(versions, settings, pool, rollout, beside, telemetry, sampled, predictors, seen.meter, rates)
-        words, held = rpc.Health(), longer(service, settings, log)
-        rpc_server, rpc_at = _grpc_server(
-            parse(grpc_address, "--grpc"), service, settings, seen, words, held, known, secured
+    where, at_grpc = parse(http, "--http"), parse(grpc_address, "--grpc")
+    house = House(registry, model, (where.host, at_grpc.host), settings, write, shadow)
+    log, secured = house.log, tls.opened(settings, house.log)
+    with bind(where, "--http", settings.workers > 1) as listener:
+        words = rpc.Health()
+        rpc_server = Standing(
+            lambda address: _grpc_server(address, house, words, secured), at_grpc, settings.timeout_s, log
         )
-        at = Addresses(f"{'https' if secured else 'http'}://{Address(*listener.getsockname()[:2])}", str(rpc_at))
-        inner = rest.door(service, settings, log, held)
+        at = Addresses(f"{'https' if secured else 'http'}://{Address(*listener.getsockname()[:2])}", str(rpc_server.at))
         web = _Http(
             uvicorn.Config(
-                porch_http.Porch(seen.around(inner, parse(http, "--http").host), known, settings, log),
+                house.app(where.host),
                 http=porch_http.connection(settings),
                 ws="none",
                 h11_max_incomplete_event_size=settings.max_header_bytes,
@@ -113,17 +89,17 @@ async def serve(
                 log_config=None,
                 access_log=False,
                 lifespan="off",
+                timeout_keep_alive=KEEP_ALIVE_S,
                 timeout_graceful_shutdown=max(1, round(settings.grace_s)),
                 server_header=False,
             )
         )
         await words.say(False)
-        seen.start()
+        house.seen.start()
         await rpc_server.start()
         web_task = asyncio.create_task(web.serve(sockets=[listener]))
         try:
-            leases = await asyncio.to_thread(lambda: [rollout.first(slot) for slot in versions.slots])
-            await service.warm(*leases)
+            leases = await house.load()
             while not web.started and not web_task.done():
                 await asyncio.sleep(STARTED_S)
             if alone:
@@ -131,12 +107,7 @@ async def serve(
             await words.say(True)
             took = round((time.perf_counter() - start) * 1000)
             _say_ready(log, leases, at, took)
-            rollout.start()
-            held.jobs.start()
-            if beside:
-                beside.start()
-            if sampled:
-                sampled.start()
+            house.start()
             del leases
             if ready:
                 ready(at)
@@ -144,23 +115,8 @@ async def serve(
             await asyncio.wait((asked, web_task), return_when=asyncio.FIRST_COMPLETED)
             log.event("draining")
         finally:
-            service.drain()
-            await held.jobs.stop()
-            for thread in (rollout, beside, sampled):
-                if thread:
-                    thread.stop()
-            await words.say(False)
-            if versions.loaded and stop.is_set():
-                await asyncio.sleep(settings.drain_s)
-            await rpc_server.stop(settings.grace_s)
-            web.should_exit = True
-            await web_task
-            await held.stop()
-            pool.shutdown(wait=False, cancel_futures=True)
-            for thread in (rollout, beside, sampled):
-                if thread:
-                    await asyncio.to_thread(thread.join, settings.grace_s)
-            await asyncio.to_thread(seen.stop)
+            answered = house.loaded and stop.is_set()
+            await leave(house, words, rpc_server, web, web_task, settings.drain_s if answered else 0)
     log.event("stopped")
 
 
@@ -235,27 +191,22 @@ def running(
 
 
 def _grpc_server(
-    address: Address,
-    service: Service,
-    settings: Settings,
-    seen: Observed,
-    words: rpc.Health,
-    held: Longer,
-    known: auth.Auth,
-    secured: tls.Tls | None,
+    address: Address, house: House, words: rpc.Health, secured: tls.Tls | None
 ) -> tuple[grpc.aio.Server, Address]:
     """A bound server, not yet started, and where it is."""
+    settings, service, log = house.settings, house.service, house.log
     server = grpc.aio.server(
-        interceptors=[*seen.interceptors, porch_grpc.Porch(known, seen.log), Readable(seen.log)],
+        interceptors=[*house.seen.interceptors, porch_grpc.Porch(house.known, log), Readable(log)],
         options=[
             ("grpc.so_reuseport", int(settings.workers > 1)),  # or a second server would share the port in silence
             ("grpc.max_receive_message_length", settings.max_body_bytes),
             ("grpc.max_send_message_length", -1),
             ("grpc.server_handshake_timeout_ms", round(settings.header_s * 1000)),
+            *(("grpc.max_connection_age_ms", age) for age in connection_age_ms(settings)),
         ],
     )
-    rpc.attach(server, rpc.Door(service, settings, seen.log, held), words, settings.reflection)
-    oip_rpc.attach(server, oip_rpc.Door(service, settings, seen.log))
+    rpc.attach(server, rpc.Door(service, settings, log, house.held), words, settings.reflection)
+    oip_rpc.attach(server, oip_rpc.Door(service, settings, log, house.seen.view))
     if settings.workers == 1:
         probe(address, "--grpc")
     try:
@@ -266,14 +217,6 @@ def _grpc_server(
         raise ServiceError(f"{address} cannot be bound: choose another address with --grpc") from exc
 
 
-def _candidates(versions: Versions, shadow: str | None) -> dict[Slot, Slot]:
-    """A slot of the shadow channel for each that answers from another one. Raises InputError where there is none."""
-    found = {slot: Slot(slot.name, shadow) for slot in versions.slots if shadow and shadow != slot.channel}
-    if shadow and not found:
-        raise InputError(f"--shadow {shadow} is the channel that answers already: name another one")
-    return found
-
-
 def _say_ready(log: Log, leases: Sequence[Lease], at: Addresses, took_ms: int) -> None:
     """One line: the first model by itself, all of them where there are several."""
     first, several = leases[0], [f"{lease.name}@{lease.channel} {lease.version}" for lease in leases[1:] and leases]
@@ -282,8 +225,3 @@ def _say_ready(log: Log, leases: Sequence[Lease], at: Addresses, took_ms: int) -
         "ready", model=first.name, channel=first.channel, version=first.version, http=at.http, grpc=at.grpc,
         start_ms=took_ms, **words,
     )  # fmt: skip
-
-
-def _import_ahead() -> None:
-    """Half a second of imports that the first explanation needs, while the bundle is read."""
-    import scipy.stats  # noqa: F401

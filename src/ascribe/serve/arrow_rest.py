@@ -40,12 +40,12 @@ def reader(
         asked = await service.aside(len(body), lambda: arrow.read(body, settings.max_rows))
         entry.asked(len(asked.rows), who.get("model"), who.get("version"))
         if explain:
-            wanted = AttributionAsked(**who, **wish.fields)
+            wanted = AttributionAsked(**who, **wish.fields, priority=wish.priority)
             shares = await service.attribute(wanted, asked.rows, current(), wish.within_s())
             entry.asked(len(asked.rows), shares.model, shares.version, shares.method)
             raw = await service.aside(len(body), lambda: arrow.write(shares, asked))
         else:
-            less = PredictionAsked(**who, output=wish.fields.get("output"))
+            less = PredictionAsked(**who, output=wish.fields.get("output"), priority=wish.priority)
             predicted = await service.predict(less, asked.rows, current(), wish.within_s())
             entry.asked(len(asked.rows), predicted.model, predicted.version)
             raw = await service.aside(len(body), lambda: arrow.write(predicted, asked))

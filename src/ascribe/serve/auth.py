@@ -1,6 +1,6 @@
 """Who asks, and may they: the one place that both doors send their callers through.
 
-    X-API-Key (x-api-key)          a key of ASCRIBE_API_KEYS
+    X-API-Key (x-api-key)          a key of ASCRIBE_API_KEYS; as a Bearer token too, for who can set no other header
     Authorization: Bearer TOKEN    the admin token, or a JSON web token of ASCRIBE_JWKS
     a client certificate           signed by ASCRIBE_CLIENT_CA
 
@@ -18,12 +18,12 @@ from collections.abc import Iterable, Mapping
 from ascribe.core.errors import NotFound, ServiceError
 from ascribe.serve.callers import ANYBODY, Caller, current
 from ascribe.serve.faults import ForbiddenError, UnknownCallerError
-from ascribe.serve.keys import Keys
+from ascribe.serve.keys import PREFIX, Keys
 from ascribe.serve.observe import Log
 from ascribe.serve.settings import Settings
 from ascribe.serve.tokens import Jwks, Tokens
 
-__all__ = ["Auth", "check_reach", "configured", "opened", "require", "require_admin"]
+__all__ = ["Auth", "check_reach", "configured", "opened", "require", "require_admin", "require_watcher"]
 
 ADMIN = "admin-token"
 
@@ -44,6 +44,8 @@ class Auth:
         Raises UnknownCallerError; UnavailableError while no key of tokens could be had.
         """
         key, bearer = headers.get("x-api-key"), _bearer(headers.get("authorization"))
+        if key is None and bearer.startswith(PREFIX) and self._keys is not None:
+            key, bearer = bearer, ""
         if self._admin and bearer and hmac.compare_digest(bearer.encode("utf-8", "surrogatepass"), self._admin):
             return Caller(ADMIN, frozenset(("admin",)) | (ANYBODY.scopes if self._open else frozenset()))
         if self._open:
@@ -67,6 +69,11 @@ def require(caller: Caller, scope: str) -> Caller:
     if scope not in caller.scopes:
         raise ForbiddenError(f"this needs the scope '{scope}', which {caller.name} does not have: ask for such a key")
     return caller
+
+
+def require_watcher(caller: Caller) -> Caller:
+    """The caller, if it may read what is told of everybody's requests. Raises ForbiddenError."""
+    return caller if "admin" in caller.scopes else require(caller, "metrics")
 
 
 def require_admin(caller: Caller, settings: Settings) -> Caller:

@@ -4,15 +4,16 @@
 
 Nothing waits for company: while a thread is free a ticket runs at once, and while none is, tickets gather and the next
 batch takes all that are alike. Callers take turns, a quantum of rows each, so a long request does not hold up short
-ones; a long request is cut into such pieces and put together in order. A batch that raises is run again ticket by
-ticket: only the one at fault fails. Everything here runs on the event loop; only `run` is on a thread.
+ones; among a caller's own requests priority counts (`turns`). A long request is cut into such pieces and put together
+in order. A batch that raises is run again ticket by ticket: only the one at fault fails. Everything here runs on the
+event loop; only `run` is on a thread.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
@@ -23,11 +24,13 @@ import numpy as np
 from ascribe.serve import tracing
 from ascribe.serve.faults import AbandonedError, DeadlineError, ShedError
 from ascribe.serve.meter import Meter, NoMeter
+from ascribe.serve.pace import Pace
+from ascribe.serve.turns import Turns, rank
 
 __all__ = ["Answered", "Batcher", "Kind"]
 
 BYTES = 8  # a number
-LEAST_RETRY_S, MOST_RETRY_S = 0.05, 30.0
+LEAST_RETRY_S, MOST_RETRY_S, LITTLE_S = 0.05, 30.0, 1e-9
 Step = Callable[[], None]
 
 
@@ -36,7 +39,7 @@ class Kind:
     """What rows must have in common to be answered by one call. `key`: equal for such rows, and only for them; `run`:
     a call of the engine for rows X (b, n), `step` raises once nobody waits any more; `cut`, `join`: rows out of an
     answer, pieces in order into one. `most`: rows of a call; 0: a request is never cut or joined with others. `row_s`:
-    seconds that a row takes, about.
+    seconds that a row takes, about; `of`: the model, for who counts.
     """
 
     key: Hashable
@@ -45,6 +48,7 @@ class Kind:
     join: Callable[[Sequence[Any]], Any]
     most: int
     row_s: float = 0.0
+    of: object = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +81,10 @@ class _Ticket:
     def waiting(self) -> int:
         return len(self.X) - self.taken
 
+    @property
+    def answered(self) -> bool:
+        return self.done.done() and not self.done.cancelled() and self.done.exception() is None
+
 
 @dataclass(frozen=True, eq=False)
 class _Piece:
@@ -101,33 +109,51 @@ class Batcher:
         self._pool, self._free, self._max_rows, self._max_bytes = pool, slots, max_rows, max_bytes
         self._max_wait_s = max_wait_s
         self._slots, self._quantum, self._meter, self._clock = slots, quantum, meter or NoMeter(), clock
-        self._callers: OrderedDict[str, deque[_Ticket]] = OrderedDict()  # whose turn it is stands first
+        self._callers: OrderedDict[str, Turns[_Ticket]] = OrderedDict()  # whose turn it is stands first
         self._tasks: set[asyncio.Task[None]] = set()
+        self._pace, self._own_s = Pace(), dict[str, float]()  # seconds of each caller's rows that wait
         self.rows_waiting = 0
         self.seconds_waiting = 0.0
 
-    async def submit(self, kind: Kind, X: np.ndarray, caller: str = "", deadline: float | None = None) -> Answered:
-        """The answer for rows X (b, n). Raises ShedError where too many rows wait, DeadlineError where the time is up
-        before all of them were handed over, and what the engine raises for these rows.
+    async def submit(
+        self, kind: Kind, X: np.ndarray, caller: str = "", deadline: float | None = None, priority: int = 0
+    ) -> Answered:
+        """Answers rows X (b, n). `priority`: among this caller's requests, as `turns.rank` reads it. Raises ShedError
+        where too many wait or an answer would come after the deadline, DeadlineError where the time is up before all
+        were handed over, and what the engine raises for these rows.
         """
-        if self.rows_waiting and (self.rows_waiting + len(X) > self._max_rows or self.wait_s() > self._max_wait_s):
-            self._meter.shed("queue")
-            told = f"{self.rows_waiting} rows wait, about {self.wait_s():.1f} s"
-            raise ShedError(f"{told}: come again later, or ask a faster tier", self.retry_s())
-        ticket = _Ticket(kind, X, caller, deadline, asyncio.get_running_loop().create_future(), self._clock())
+        now, expected_s = self._clock(), 0.0
+        if self.rows_waiting:
+            expected_s = self._expected_s(len(X) * kind.row_s, caller)
+            full = self.rows_waiting + len(X) > self._max_rows or self.wait_s() > self._max_wait_s
+            if full or (deadline is not None and now + self._pace.ratio * expected_s > deadline):
+                self._meter.shed("queue")
+                told = f"{self.rows_waiting} rows wait, about {self.wait_s():.1f} s"
+                raise ShedError(f"{told}: come again later, or ask a faster tier", self.retry_s())
+        ticket = _Ticket(kind, X, caller, deadline, asyncio.get_running_loop().create_future(), now)
         ticket.left = len(X)
-        self._callers.setdefault(caller, deque()).append(ticket)
-        self._count(len(X), kind)
+        self._callers.setdefault(caller, Turns()).add(ticket, rank(priority))
+        self._count(len(X), ticket)
         self._pump()
         try:
             value = await ticket.done
             return Answered(value, ticket.waited_s, ticket.ran_s)
         finally:
             self._forget(ticket)
+            ended = self._clock()
+            if expected_s and (ticket.answered or (deadline is not None and ended >= deadline)):
+                self._pace.learn(expected_s, ended - now)
 
     def wait_s(self) -> float:
-        """Seconds until a row that came now would run, about."""
-        return self.seconds_waiting / self._slots
+        """Seconds until a row that came now would run, nearly always less."""
+        return self._pace.ratio * self.seconds_waiting / self._slots
+
+    def _expected_s(self, own_s: float, caller: str) -> float:
+        """Seconds until rows that take `own_s` would be answered, by latencies alone. Since callers take turns, a
+        caller waits for no more of each other one's than it has itself.
+        """
+        turns = len(self._callers) + (caller not in self._callers)
+        return min(self.seconds_waiting + own_s, (self._own_s.get(caller, 0.0) + own_s) * turns) / self._slots
 
     def requests_waiting(self) -> int:
         """Requests that have rows to be handed over."""
@@ -147,21 +173,23 @@ class Batcher:
             await asyncio.gather(*self._tasks, return_exceptions=True)
             await asyncio.sleep(0)
 
-    def _count(self, rows: int, kind: Kind) -> None:
+    def _count(self, rows: int, ticket: _Ticket) -> None:
         self.rows_waiting += rows
-        self.seconds_waiting = max(0.0, self.seconds_waiting + rows * kind.row_s) if self.rows_waiting else 0.0
+        seconds, caller = rows * ticket.kind.row_s, ticket.caller
+        self.seconds_waiting = max(0.0, self.seconds_waiting + seconds) if self.rows_waiting else 0.0
+        self._own_s[caller] = self._own_s.get(caller, 0.0) + seconds
+        if not self.rows_waiting or self._own_s[caller] < LITTLE_S:
+            del self._own_s[caller]
         self._meter.queued(self.rows_waiting)
 
     def _forget(self, ticket: _Ticket) -> None:
         """Rows that were not handed over, where the caller has left or has its answer."""
         if ticket.waiting:
-            self._count(-ticket.waiting, ticket.kind)
+            self._count(-ticket.waiting, ticket)
             ticket.taken = len(ticket.X)
         queue = self._callers.get(ticket.caller)
-        if queue is not None and ticket in queue:
-            queue.remove(ticket)
-            if not queue:
-                del self._callers[ticket.caller]
+        if queue is not None and queue.remove(ticket) and not queue:
+            del self._callers[ticket.caller]
 
     def _pump(self) -> None:
         while self._free and (pieces := self._batch()):
@@ -183,7 +211,7 @@ class Batcher:
             pieces.append(_Piece(ticket, ticket.taken, ticket.taken + count, rows))
             ticket.taken += count
             rows += count
-            self._count(-count, kind)
+            self._count(-count, ticket)
             self._turn(ticket)
             ticket = self._next(kind) if kind.most and rows < most else None
         return pieces
@@ -194,13 +222,11 @@ class Batcher:
     def _next(self, kind: Kind | None) -> _Ticket | None:
         """Of the caller whose turn it is, or of the next one that has rows of a kind; who is too late is told so."""
         for caller in list(self._callers):
-            queue = self._callers[caller]
-            while queue and not self._alive(queue[0]):
-                queue.popleft()
-            if not queue:
+            ticket = self._callers[caller].next(self._alive)
+            if ticket is None:
                 del self._callers[caller]
-            elif kind is None or (kind.key == queue[0].kind.key and kind.most):
-                return queue[0]
+            elif kind is None or (kind.key == ticket.kind.key and kind.most):
+                return ticket
         return None
 
     def _alive(self, ticket: _Ticket) -> bool:
@@ -215,9 +241,7 @@ class Batcher:
     def _turn(self, ticket: _Ticket) -> None:
         """Others first, next time, of all callers and of this one; what is handed over as a whole leaves the queue."""
         queue = self._callers[ticket.caller]
-        queue.remove(ticket)
-        if ticket.waiting:
-            queue.append(ticket)
+        queue.had(ticket, ticket.waiting > 0)
         if queue:
             self._callers.move_to_end(ticket.caller)
         else:
@@ -258,6 +282,7 @@ class Batcher:
             return
         ran = self._clock() - began
         self._meter.batch(len(X), began - min(p.ticket.came for p in pieces), ran)
+        self._meter.computed(kind.of, len(X), ran)
         whole = len(pieces) == 1 and pieces[0].end - pieces[0].first == len(pieces[0].ticket.X)
         for piece in pieces:
             size, ticket = piece.end - piece.first, piece.ticket

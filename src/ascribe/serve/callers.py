@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 __all__ = ["ANYBODY", "SCOPES", "Caller", "current", "entered"]
 
-SCOPES = ("predict", "explain", "admin")
+SCOPES = ("predict", "explain", "metrics", "admin")
 
 
 @dataclass(frozen=True)
 class Caller:
-    """`name`: of a key, a certificate or a token's subject, never the secret itself. `scopes`: predict, explain, admin.
+    """`name`: of a key, a certificate or a token's subject, never the secret itself. `scopes`: of `SCOPES`.
     `rate_per_s`: rows a second that it may ask for; None: no limit of its own.
     """
 
@@ -21,7 +21,7 @@ class Caller:
     rate_per_s: float | None = None
 
 
-ANYBODY = Caller("anybody")
+ANYBODY = Caller("anybody", frozenset(("predict", "explain", "metrics")))
 """Where no credentials are asked for."""
 
 _CURRENT: ContextVar[Caller] = ContextVar("caller", default=ANYBODY)

@@ -157,6 +157,12 @@ def check_options(asked: wire.AttributionAsked, limits: Settings) -> None:
             raise InputError(f"{name} is {value}: it is at least {least}")
         if value is not None and value > most:
             raise TooLargeError(f"{name} is {value}: the limit of this server is {most}")
+    for wish, unit, number in (
+        ("target_stderr", "in the output's unit", asked.target_stderr),
+        ("max_latency_ms", "of milliseconds", asked.max_latency_ms),
+    ):
+        if number is not None and not number > 0:
+            raise InputError(f"{wish} is a positive number {unit}, not {number}")
 
 
 def _kept(names: Sequence[str], numbers: np.ndarray) -> dict[str, float]:
@@ -181,7 +187,7 @@ def attributions(answer: Attribution, checked: Checked) -> list[wire.Attribution
     values, fraction, stderr = (
         _kept_rows(answer.features, numbers) for numbers in (answer.values, answer.fraction, answer.stderr)
     )
-    statuses = answer.status.tolist()
+    statuses, base = answer.status.tolist(), answer.bases.tolist()
     out = []
     for i, own in enumerate(checked.reasons):
         prediction = _finite(answer.prediction[i])
@@ -195,10 +201,10 @@ def attributions(answer: Attribution, checked: Checked) -> list[wire.Attribution
                 status=str(statuses[i]),
                 reason=own or answer.reasons[i],
                 prediction=prediction,
-                base_value=float(answer.base_value) if answered else None,
+                base_value=base[i] if answered else None,
                 attribution_shares=shares,
                 fraction=parts if whole else {},
-                base_fraction=answer.base_value / prediction if whole and prediction else None,
+                base_fraction=base[i] / prediction if whole and prediction else None,
                 stderr=stderr[i],
                 ess=_finite(answer.ess[i]),
                 measured_w=measured,

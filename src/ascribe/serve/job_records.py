@@ -21,6 +21,7 @@ import msgspec
 from ascribe.bundle.store import Store
 from ascribe.core.errors import Conflict, InputError, NotFound, RegistryError
 from ascribe.core.words import quoted
+from ascribe.serve.callers import Caller
 from ascribe.serve.messages import AttributionResponse
 from ascribe.serve.rows import Row
 
@@ -31,7 +32,9 @@ KINDS = ("rows", "out")
 
 
 class Record(msgspec.Struct):
-    """`asked`: an AttributionAsked; `total` rows in chunks of `chunk`; `created`: ISO 8601 UTC, `at_s` since 1970."""
+    """`asked`: an AttributionAsked; `total` rows in chunks of `chunk`; `created`: ISO 8601 UTC, `at_s` since 1970.
+    `caller`, `scopes`, `rate_per_s`: who asked, and what it might do then.
+    """
 
     id: str
     asked: dict[str, object]
@@ -40,6 +43,13 @@ class Record(msgspec.Struct):
     caller: str
     created: str
     at_s: float
+    scopes: tuple[str, ...] = ("predict", "explain")
+    rate_per_s: float | None = None
+
+    @property
+    def who(self) -> Caller:
+        """The caller that the job runs as."""
+        return Caller(self.caller, frozenset(self.scopes), self.rate_per_s)
 
     @property
     def chunks(self) -> int:

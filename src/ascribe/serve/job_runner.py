@@ -1,8 +1,12 @@
-"""Works jobs off, chunk by chunk, on the same path as every explanation; a chunk is written when it is done."""
+"""Works jobs off, chunk by chunk, on the same path as every explanation; a chunk is written when it is done.
+
+One job of each caller at a time, side by side: a caller whose rate is used up, or whose job is long, holds up no other.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import random
 import time
 import uuid
@@ -13,6 +17,7 @@ from typing import TypeVar
 import msgspec
 
 from ascribe.core.errors import AscribeError, NotFound
+from ascribe.serve.callers import Caller
 from ascribe.serve.faults import DeadlineError, InvalidRowsError, ShedError, UnavailableError, problem_of
 from ascribe.serve.job_records import End, Record, Records
 from ascribe.serve.messages import Attribution, AttributionAsked, AttributionResponse
@@ -26,9 +31,10 @@ SWEEP_S = 60.0
 AGAIN_S = 5.0  # after a store that could not be used
 PASS_S = 5.0  # until a job that this process could not do is looked at again
 UNKNOWN_S = 600.0  # a job's age, until which somebody may come who serves its model
+ABREAST = 8  # callers whose jobs this process works on at a time
 TAKEOVERS = 16  # versions that may answer one job, one after another, before it is given up
 
-Explain = Callable[[AttributionAsked, list[Row]], Awaitable[AttributionResponse]]
+Explain = Callable[[AttributionAsked, list[Row], Caller], Awaitable[AttributionResponse]]
 T = TypeVar("T")
 
 
@@ -41,7 +47,7 @@ class _Passed(Exception):
 
 
 class Runner:
-    """One job at a time, in this process. `explain` answers rows; `version` says which version would."""
+    """`explain` answers rows for a caller; `version` says which version would."""
 
     def __init__(
         self, records: Records, explain: Explain, version: Callable[[AttributionAsked], str], log: Log,
@@ -51,7 +57,8 @@ class Runner:
         self._poll_s, self._keep_s, self._lease_s = poll_s, keep_s, lease_s
         self._owner = uuid.uuid4().hex
         self._wake = asyncio.Event()
-        self._at: tuple[str, asyncio.Task[None]] | None = None
+        self._at: dict[str, asyncio.Task[None]] = {}
+        self._callers: dict[str, str] = {}  # of jobs that wait
         self._passed: dict[str, float] = {}
 
     def wake(self) -> None:
@@ -60,11 +67,21 @@ class Runner:
 
     def drop(self, job: str) -> None:
         """Stop working on a job that ended."""
-        if self._at and self._at[0] == job:
-            self._at[1].cancel()
+        if job in self._at:
+            self._at[job].cancel()
 
     async def run(self) -> None:
         """Until cancelled; what is then half done is left for the next to take up."""
+        try:
+            await self._run()
+        finally:
+            tasks = list(self._at.values())
+            for task in tasks:
+                task.cancel()
+            if tasks:
+                await asyncio.wait(tasks)
+
+    async def _run(self) -> None:
         swept_s = time.monotonic()
         if self._poll_s is None:  # nobody else brings jobs
             await self._wake.wait()
@@ -75,34 +92,51 @@ class Runner:
                 if time.monotonic() - swept_s > min(SWEEP_S, self._keep_s):
                     swept_s = time.monotonic()
                     await asyncio.to_thread(self._records.sweep, self._keep_s)
-                if await self._one():
-                    continue
-            except Exception as exc:  # one bad moment, or one bad record, ends no other job
+                await self._take_up()
+            except Exception as exc:  # one bad moment ends no job
                 self._log.event("jobs", reason=problem_of(exc).text, cause=type(exc).__name__)
                 wait_s = AGAIN_S
+            now_s = time.monotonic()
+            self._passed = {job: until for job, until in self._passed.items() if until > now_s}
+            wait_s = min([wait_s * random.uniform(0.8, 1.2), *(until - now_s for until in self._passed.values())])
             with suppress(TimeoutError):
-                async with asyncio.timeout(wait_s * random.uniform(0.8, 1.2)):
+                async with asyncio.timeout(wait_s):
                     await self._wake.wait()
 
-    async def _one(self) -> bool:
-        """Whether there was a job to work on."""
-        for job in await asyncio.to_thread(self._records.waiting):
-            if time.monotonic() < self._passed.get(job, 0.0):
+    async def _take_up(self) -> None:
+        """The oldest job of each caller that has none at hand."""
+        waiting = await asyncio.to_thread(self._records.waiting)
+        self._callers = {job: self._callers[job] for job in waiting if job in self._callers}
+        busy = {self._callers.get(job) for job in self._at}
+        for job in waiting:
+            if len(self._at) >= ABREAST:
+                return
+            if job in self._at or time.monotonic() < self._passed.get(job, 0.0):
                 continue
-            if not await asyncio.to_thread(self._records.claim, job, self._owner, self._lease_s):
+            caller = await self._caller(job)
+            if caller in busy or not await asyncio.to_thread(self._records.claim, job, self._owner, self._lease_s):
                 continue
-            task = asyncio.create_task(self._work(job))
-            self._at = (job, task)
-            try:
-                await asyncio.wait({task})
-            finally:
-                self._at = None
-                task.cancel()
-                await asyncio.wait({task})
-            if not task.cancelled():
-                task.result()
-            return True
-        return False
+            busy.add(caller)
+            task = self._at[job] = asyncio.create_task(self._worked(job))
+            task.add_done_callback(functools.partial(self._gone, job))
+
+    async def _caller(self, job: str) -> str:
+        """Whose job it is, looked up once; empty where its record cannot be read, which then ends it."""
+        if job not in self._callers:
+            with suppress(NotFound, msgspec.MsgspecError):
+                self._callers[job] = (await asyncio.to_thread(self._records.record, job)).caller
+        return self._callers.get(job, "")
+
+    def _gone(self, job: str, task: asyncio.Task[None]) -> None:
+        self._at.pop(job, None)
+        self._wake.set()
+
+    async def _worked(self, job: str) -> None:
+        try:
+            await self._work(job)
+        except Exception as exc:  # one bad record ends no other job
+            self._log.event("jobs", job=job, reason=problem_of(exc).text, cause=type(exc).__name__)
+            self._passed[job] = time.monotonic() + AGAIN_S
 
     async def _work(self, job: str) -> None:
         """From the claim to the end, whichever it is."""
@@ -111,11 +145,11 @@ class Runner:
             if ended is None:
                 ended = await self._answered(await asyncio.to_thread(self._records.record, job))
             told = await asyncio.to_thread(self._records.end, job, ended)
-            self._log.event("job", job=job, state=told.state, version=told.version, code=told.state)
+            who = self._callers.get(job, "")
+            self._log.event("job", job=job, state=told.state, version=told.version, code=told.state, caller=who)
         except _Taken:
             pass
         except _Passed:
-            self._passed = {name: until for name, until in self._passed.items() if until > time.monotonic()}
             self._passed[job] = time.monotonic() + PASS_S
             await asyncio.to_thread(self._records.claim, job, self._owner, 0.0)
         except asyncio.CancelledError:
@@ -159,7 +193,7 @@ class Runner:
         most = record.chunk
         for k in sorted(todo):
             rows = await asyncio.to_thread(self._records.rows, record.id, k)
-            answer, most = await self._kept(record.id, version, self._chunk(asked, rows, most))
+            answer, most = await self._kept(record.id, version, self._chunk(asked, rows, record.who, most))
             await asyncio.to_thread(self._records.write, record.id, version, k, answer)
         reason = ""
         for k in range(record.chunks):
@@ -184,7 +218,9 @@ class Runner:
         finally:
             doing.cancel()
 
-    async def _chunk(self, asked: AttributionAsked, rows: list[Row], most: int) -> tuple[AttributionResponse, int]:
+    async def _chunk(
+        self, asked: AttributionAsked, rows: list[Row], who: Caller, most: int
+    ) -> tuple[AttributionResponse, int]:
         """A chunk, `most` rows at a time; less from then on where time ran out, so that only what is too long alone, or
         breaks the model, fails alone. Raises what no row is to blame for.
         """
@@ -193,7 +229,7 @@ class Runner:
         while at < len(rows):
             part = rows[at : at + most]
             try:
-                answers.append(await self._explain(asked, part))
+                answers.append(await self._explain(asked, part, who))
             except InvalidRowsError as exc:
                 answers.append(_refused(part, exc.reasons))
             except (ShedError, UnavailableError) as exc:
@@ -209,7 +245,7 @@ class Runner:
             except Exception as exc:
                 if len(part) > 1:
                     halves = (part[: len(part) // 2], part[len(part) // 2 :])
-                    answers += [(await self._chunk(asked, half, len(half)))[0] for half in halves]
+                    answers += [(await self._chunk(asked, half, who, len(half)))[0] for half in halves]
                 else:
                     answers.append(_refused(part, [problem_of(exc).text]))
             at += len(part)

@@ -3,7 +3,8 @@
     submit -> queued -> running (done of total) -> done -> result, some rows at a time
                   \\________________|______________ failed | cancelled
 
-Any process that shares the place may take a job up, answer for it, or go on with it after a restart.
+Any process that shares the place may take a job up, answer for it, or go on with it after a restart. A job runs as its
+caller: its rows take that caller's turns and count against that caller's rate, and nobody else reads it but an admin.
 """
 
 from __future__ import annotations
@@ -71,13 +72,18 @@ class Jobs:
         if len(await asyncio.to_thread(self._records.waiting)) >= self._settings.max_jobs:
             raise ShedError(f"{self._settings.max_jobs} jobs wait already: come again later", QUEUE_RETRY_S)
         chunk = min(CHUNK_ROWS, self._settings.max_rows)
-        record = Record(uuid.uuid4().hex, msgspec.to_builtins(asked), len(rows), chunk, caller.name, now(), time.time())
+        record = Record(
+            uuid.uuid4().hex, msgspec.to_builtins(asked), len(rows), chunk, caller.name, now(), time.time(),
+            tuple(sorted(caller.scopes)), caller.rate_per_s,
+        )  # fmt: skip
         await asyncio.to_thread(self._records.create, record, rows)
         self._runner.wake()
         return self._card(record, "queued")
 
     async def card(self, job: str, caller: Caller = ANYBODY) -> JobCard:
-        """How far a job is. Raises NotFound for one that is unknown, forgotten, or another caller's."""
+        """How far a job is. Raises NotFound for one that is unknown, forgotten, or another caller's; an admin
+        sees all.
+        """
         return await asyncio.to_thread(self._looked_up, job, caller)
 
     async def cancel(self, job: str, caller: Caller = ANYBODY) -> JobCard:
@@ -118,7 +124,7 @@ class Jobs:
 
     def _looked_up(self, job: str, caller: Caller) -> JobCard:
         record = self._records.record(job)
-        if record.caller != caller.name:
+        if record.caller != caller.name and "admin" not in caller.scopes:
             raise NotFound(f"no job '{job}' here: it never was, or was cleaned away; submit it again")
         if end := self._records.ended(job):
             done = record.total if end.state == "done" else self._done(record, end.version)

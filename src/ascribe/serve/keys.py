@@ -25,9 +25,10 @@ from ascribe.core.errors import ServiceError
 from ascribe.core.words import quoted
 from ascribe.serve.callers import SCOPES, Caller
 
-__all__ = ["Keys", "line", "new_key"]
+__all__ = ["PREFIX", "Keys", "line", "new_key"]
 
 BYTES = 32
+PREFIX = "asc_"
 AGAIN_S = 1.0  # between looks whether the file changed
 NAME = re.compile(r"[A-Za-z0-9._:@/-]{1,128}")
 DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -46,7 +47,7 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
 
 def new_key() -> str:
     """A fresh key: `asc_` and 32 random bytes, so that scanners of repositories find one that was left there."""
-    return "asc_" + secrets.token_urlsafe(BYTES)
+    return PREFIX + secrets.token_urlsafe(BYTES)
 
 
 def line(name: str, key: str, scopes: list[str], rate_per_s: float | None = None) -> str:

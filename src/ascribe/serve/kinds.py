@@ -46,7 +46,7 @@ def explaining(model: Model, method: str, options: Options, tier: str, most_budg
         def whole(X: np.ndarray, step: Step) -> Any:
             return tiers.explain(model, X, method, options, tier or None, None, step, most_budget)
 
-        return Kind(object(), whole, cut, joined, 0, UNKNOWN_S)
+        return Kind(object(), whole, cut, joined, 0, UNKNOWN_S, model)
     if tier:
         method, options = tiers.wished(model, tier, options)
 
@@ -56,7 +56,7 @@ def explaining(model: Model, method: str, options: Options, tier: str, most_budg
     shared = method in ("compiled_shap", "amortized_shap") and not options.groups
     row_s = _row_s(model, options.tier or ("fast" if method == "amortized_shap" else "accurate"))
     most = max(1, min(MOST_ROWS, int(CALL_S / max(row_s, 1e-9))))
-    return Kind((id(model), method, repr(options)) if shared else object(), run, cut, joined, most, row_s)
+    return Kind((id(model), method, repr(options)) if shared else object(), run, cut, joined, most, row_s, model)
 
 
 def predicting(model: Model) -> Kind:
@@ -70,7 +70,13 @@ def predicting(model: Model) -> Kind:
         return f
 
     return Kind(
-        (id(model), "predict"), run, lambda f, first, end: f[first:end].copy(), _one, MOST_PREDICTED, PREDICTED_S
+        (id(model), "predict"),
+        run,
+        lambda f, first, end: f[first:end].copy(),
+        _one,
+        MOST_PREDICTED,
+        PREDICTED_S,
+        model,
     )
 
 

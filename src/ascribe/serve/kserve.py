@@ -59,13 +59,15 @@ def add(app: FastAPI, service: Service, settings: Settings, answered: Callable[.
             return await answered(request, name, call)
 
     async def predict(entry: Entry, model: str, rows: list[Row], wish: oip.Wish) -> dict[str, Any]:
-        asked = PredictionAsked(model=model, request_id=entry.request_id, output=wish.fields.get("output"))
+        asked = PredictionAsked(
+            model=model, request_id=entry.request_id, output=wish.fields.get("output"), priority=wish.priority
+        )
         answer = await service.predict(asked, rows, current(), wish.within_s())
         entry.asked(len(rows), answer.model, answer.version)
         return {"predictions": [row.prediction for row in answer.predictions], **_head(answer, "predictions")}
 
     async def explain(entry: Entry, model: str, rows: list[Row], wish: oip.Wish) -> dict[str, Any]:
-        asked = AttributionAsked(model=model, request_id=entry.request_id, **wish.fields)
+        asked = AttributionAsked(model=model, request_id=entry.request_id, priority=wish.priority, **wish.fields)
         answer = await service.attribute(asked, rows, current(), wish.within_s())
         entry.asked(len(rows), answer.model, answer.version, answer.method)
         return {"explanations": answer.attributions, **_head(answer, "attributions")}

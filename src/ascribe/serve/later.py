@@ -17,6 +17,7 @@ import msgspec
 
 from ascribe.core.errors import AscribeError, InputError, NotFound
 from ascribe.core.words import quoted
+from ascribe.serve import codec
 from ascribe.serve.auth import require
 from ascribe.serve.callers import ANYBODY, Caller
 from ascribe.serve.faults import (
@@ -87,6 +88,7 @@ class Later:
         caller = require(caller, "explain")
         if asked.explain != LATER:
             raise InputError(f"explain is {quoted(asked.explain, 20)}: use '{LATER}', or leave it out")
+        codec.check_options(_wanted(asked), self._settings)
         self._make_room(len(rows))
         answer = await self._predict(asked, rows, caller, within_s)
         answer.attribution_id = self._begin(asked, rows, caller, answer.request_id)
@@ -126,11 +128,8 @@ class Later:
 
     def _begin(self, asked: PredictionAsked, rows: list[Row], caller: Caller, request_id: str) -> str:
         name = f"{round(time.time() * 1000):011x}-{uuid.uuid4().hex}"
-        wanted = AttributionAsked(
-            model=asked.model, version=asked.version, labels=asked.labels, output=asked.output, tier=asked.tier,
-            target_stderr=asked.target_stderr, max_latency_ms=asked.max_latency_ms, groups=asked.groups,
-            request_id=request_id,
-        )  # fmt: skip
+        wanted = _wanted(asked)
+        wanted.request_id = request_id
         task = asyncio.create_task(self._made(name, wanted, rows, caller))
         self._held[name] = Asked(caller.name, len(rows), time.monotonic(), task)
         return name
@@ -199,6 +198,15 @@ class Later:
                     store.remove(path)
         except AscribeError as exc:
             self._log.event("later", reason=str(exc))
+
+
+def _wanted(asked: PredictionAsked) -> AttributionAsked:
+    """The explanation that a prediction asks for."""
+    return AttributionAsked(
+        model=asked.model, version=asked.version, labels=asked.labels, output=asked.output, tier=asked.tier,
+        target_stderr=asked.target_stderr, max_latency_ms=asked.max_latency_ms, groups=asked.groups,
+        priority=asked.priority,
+    )  # fmt: skip
 
 
 def _unknown(name: str) -> NotFound:

@@ -7,7 +7,7 @@ exist is null (absent in protobuf), never NaN.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -29,6 +29,9 @@ __all__ = [
 ]
 
 
+Priority = Annotated[int, msgspec.Meta(ge=0, le=(1 << 32) - 1)]
+
+
 class FeatureVector(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """One row as JSON. `values`: numbers with `names` (or in the model's order), or {name: number}.
 
@@ -44,7 +47,7 @@ class FeatureVector(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 class AttributionAsked(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """How to explain; None (or empty) means the server's default. `allow_lower_tier`: a crowded server may answer by a
-    faster tier, and says so.
+    faster tier, and says so. `priority`: among this caller's requests, 1 before 0 (as usual) before 3 and up.
     """
 
     model: str | None = None
@@ -63,6 +66,7 @@ class AttributionAsked(msgspec.Struct, kw_only=True, forbid_unknown_fields=True)
     labels: dict[str, str] | None = None
     output: str | None = None
     allow_lower_tier: bool = False
+    priority: Priority = 0
 
 
 class AttributionBody(AttributionAsked, kw_only=True, forbid_unknown_fields=True):
@@ -86,6 +90,7 @@ class PredictionAsked(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     target_stderr: float | None = None
     max_latency_ms: float | None = None
     groups: dict[str, list[str]] | None = None
+    priority: Priority = 0
 
 
 class PredictionBody(PredictionAsked, kw_only=True, forbid_unknown_fields=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-__all__ = ["Meter", "NoMeter"]
+__all__ = ["Calls", "Meter", "NoMeter"]
 
 
 class Meter(Protocol):
@@ -12,6 +12,9 @@ class Meter(Protocol):
 
     def batch(self, rows: int, waited_s: float, ran_s: float) -> None:
         """One batch was computed: its rows, how long its first row waited, and how long it ran, in seconds."""
+
+    def computed(self, of: object, rows: int, ran_s: float) -> None:
+        """One call of the engine for rows of a model `of`, whether or not it counts as a batch above."""
 
     def queued(self, rows: int) -> None:
         """So many rows wait now."""
@@ -29,6 +32,9 @@ class NoMeter:
     def batch(self, rows: int, waited_s: float, ran_s: float) -> None:
         pass
 
+    def computed(self, of: object, rows: int, ran_s: float) -> None:
+        pass
+
     def queued(self, rows: int) -> None:
         pass
 
@@ -37,3 +43,13 @@ class NoMeter:
 
     def expired(self, stage: str) -> None:
         pass
+
+
+class Calls(NoMeter):
+    """Passes calls of the engine on, and nothing else: for a queue beside the one that the gauges are about."""
+
+    def __init__(self, meter: Meter | None) -> None:
+        self._meter = meter or NoMeter()
+
+    def computed(self, of: object, rows: int, ran_s: float) -> None:
+        self._meter.computed(of, rows, ran_s)

@@ -16,8 +16,9 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from ascribe.core.tiers import TIERS
-from ascribe.serve.observe import Entry
+from ascribe.serve.observe import Entry, current
 from ascribe.serve.snapshots import Snapshot, taken
+from ascribe.serve.tally import Tally
 from ascribe.serve.versions import Lease
 
 __all__ = ["OTHER", "Metrics"]
@@ -31,6 +32,7 @@ SHORT = (0.00001, 0.00005, 0.0001, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05
 RELOAD = (0.001, 0.01, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600)
 ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
 WATTS = (1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.1, 0.5, 1, 2, 5, 10, 50)
+ASKS = frozenset(("attribution", "prediction", "energy", "infer", "predict", "explain", "node attribution"))
 RUNS = ("explain", "predict", "energy", "run")  # names in an answer's timings of what is here stage `run`
 
 
@@ -47,6 +49,7 @@ class Metrics:
         self._children: dict[tuple[int, tuple[str, ...]], Any] = {}
         self._lock = threading.Lock()
         registry.register(_Info(held))
+        self._tally, self._spent = Tally(registry), dict[int, dict[str, float]]()  # of requests at hand
 
         def counter(name: str, text: str, *labels: str) -> Counter:
             return Counter(f"attribution_{name}", text, labels, registry=registry)
@@ -103,6 +106,13 @@ class Metrics:
         self._batch_wait.observe(waited_s)
         self._of(self._stage, "batch").observe(ran_s)
 
+    def computed(self, of: object, rows: int, ran_s: float) -> None:
+        for lease in self._held():
+            if of is lease.model or any(of is other for other in lease.outputs.values()):
+                self._learn(lease.name, lease.version)
+                self._tally.computed((lease.name, lease.version), rows, ran_s)
+                return
+
     def queued(self, rows: int) -> None:
         self._queue_rows.set(rows)
 
@@ -120,10 +130,13 @@ class Metrics:
     def staged(self, stage: str, seconds: float) -> None:
         """A part of a request that the door did: decode, encode."""
         self._of(self._stage, self._word("part", stage, MOST_WORDS)).observe(seconds)
+        if entry := current():
+            self._add(entry, {stage: seconds})
 
     def answered(self, entry: Entry, answer: Any) -> None:
         """One answer of the service, in its own words: a message with `model`, `version`, `timings_ms` and rows."""
         self._learn(answer.model, answer.version)
+        self._add(entry, {name: ms / 1000 for name, ms in answer.timings_ms.items()})
         who = self._who(entry)
         for name, ms in answer.timings_ms.items():
             if name == "queue":
@@ -147,6 +160,13 @@ class Metrics:
         self._requests.labels(*labels).inc()
         self._of(self._duration, *who).observe(seconds)
         self._inflight.dec()
+        spent = self._spent.pop(id(entry), {})
+        if entry.verb in ASKS:
+            model = model or (next(iter(self._models)) if len(self._models) == 1 else "")
+            if version in self._versions.get(model, {}) or (model in self._models and not version):
+                self._tally.ended((model, version), entry.code == "ok", seconds)
+                if entry.code == "ok":
+                    self._tally.answered((model, version), spent)
 
     def told(self, event: str, words: Mapping[str, Any]) -> None:
         """An event of the log; those of the rollout count."""
@@ -157,6 +177,11 @@ class Metrics:
             self._reload_s.observe(float(words["took_ms"]) / 1000)
         elif words.get("state") in ("failed", "unreachable", "broken"):
             self._reloads.labels(str(words["state"])).inc()
+
+    def _add(self, entry: Entry, spent: Mapping[str, float]) -> None:
+        held = self._spent.setdefault(id(entry), {})
+        for name, seconds in spent.items():
+            held[name] = held.get(name, 0.0) + seconds
 
     def _explained(self, answer: Any, rows: Iterable[Any]) -> None:
         known = self._features.get(answer.model, set())
@@ -211,7 +236,9 @@ class Metrics:
             held = self._versions.setdefault(model, {})
             held.setdefault(version, set())
             while len(held) > MOST_VERSIONS:
-                for family, labels in held.pop(next(iter(held))):
+                gone = next(iter(held))
+                self._tally.forget((model, gone))
+                for family, labels in held.pop(gone):
                     with suppress(KeyError):
                         family.remove(*labels)
             for lease in self._held():

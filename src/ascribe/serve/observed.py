@@ -23,7 +23,8 @@ FLAG = "ASCRIBE_METRICS_HTTP"
 
 
 class Observed:
-    """`log` for whoever writes, `meter` for the room, `around` for the HTTP door, `interceptors` for the gRPC one.
+    """`log` for whoever writes, `meter` for the room, `view` for who reads the counts, `around` for the HTTP door,
+    `interceptors` for the gRPC one.
 
     Raises ServiceError for an address or a folder that cannot be had, MissingExtra for traces without their SDK.
     """
@@ -33,6 +34,7 @@ class Observed:
         self.meter = Metrics([slot.name for slot in versions.slots], self._held)
         place = settings.metrics_dir or (settings.shared / "metrics" if settings.shared else None)
         self._board = Board(self.meter.snapshot, place)
+        self.view = self._board.view
         watch: Watch = self.meter
         self._pages: dict[str, Page] = {"/metrics": lambda: (MEDIA, self._board.page())}
         if settings.debug_page:

@@ -25,7 +25,7 @@ __all__ = [
 ]  # fmt: skip
 
 NAME = "ascribe"
-EXTENSIONS = ("attribution", "binary_tensor_data", "parameters")
+EXTENSIONS = ("attribution", "binary_tensor_data", "parameters", "schedule_policy", "statistics")
 PLATFORM = "onnx_onnxv1"
 MOST_US = 1 << 53  # of a timeout: beyond, a double is not exact
 MOST_PRIORITY = (1 << 32) - 1
@@ -235,7 +235,9 @@ async def infer(room: Room, asked: Asked, max_rows: int, left_s: float | None = 
     """
     names, wish = checked_outputs(asked.outputs), understood(asked.parameters)
     rows = rows_of(asked.tensors, max_rows)
-    who: dict[str, Any] = {"model": asked.model, "version": asked.version, "request_id": asked.request_id}
+    who: dict[str, Any] = {
+        "model": asked.model, "version": asked.version, "request_id": asked.request_id, "priority": wish.priority
+    }  # fmt: skip
     answer: AttributionResponse | PredictionResponse
     if explained(names):
         answer = await room.attribute(AttributionAsked(**who, **wish.fields), rows, current(), wish.within_s(left_s))

@@ -10,10 +10,11 @@ from fastapi import FastAPI, Request, Response
 
 from ascribe.core.errors import InputError
 from ascribe.core.words import quoted
-from ascribe.serve import codec, kserve, oip
+from ascribe.serve import codec, kserve, oip, statistics
 from ascribe.serve.observe import Entry
 from ascribe.serve.service import Service
 from ascribe.serve.settings import Settings
+from ascribe.serve.snapshots import Snapshot
 from ascribe.serve.tensors import OUTPUTS, Tensor, from_json, from_raw, raw
 
 __all__ = ["BINARY", "LENGTH", "Answered", "Got", "IndexAsked", "InferBody", "add", "decoded", "encoded"]
@@ -34,6 +35,7 @@ class Answered(Protocol):
 
 
 Got = Callable[[Request, Callable[[], Any]], Response]
+LookedUp = Callable[[Request, str, Callable[[Entry], Awaitable[Any]]], Awaitable[Response]]
 
 
 class InferInput(msgspec.Struct, forbid_unknown_fields=True):
@@ -148,8 +150,11 @@ def _binary(asked: InferBody) -> list[str]:
     return names
 
 
-def add(app: FastAPI, service: Service, settings: Settings, answered: Answered, got: Got) -> None:
-    """The routes; everything is asked of `service`, through `answered` and `got` of the HTTP door."""
+def add(
+    app: FastAPI, service: Service, settings: Settings, answered: Answered, got: Got, looked_up: LookedUp,
+    counted: Callable[[], Snapshot],
+) -> None:  # fmt: skip
+    """The routes; everything is asked of `service`, through `answered`, `got` and `looked_up` of the HTTP door."""
 
     @app.get("/v2")
     @app.get("/v2/")
@@ -159,6 +164,15 @@ def add(app: FastAPI, service: Service, settings: Settings, answered: Answered, 
     @app.get("/v2/models")
     async def models(request: Request) -> Response:
         return got(request, lambda: {"models": service.names()})
+
+    @app.get("/v2/models/stats")
+    @app.get("/v2/models/{model}/stats")
+    @app.get("/v2/models/{model}/versions/{version}/stats")
+    async def stats(request: Request, model: str = "") -> Response:
+        async def ask(entry: Entry) -> statistics.Statistics:
+            return await statistics.statistics(service, counted, model, _path(request))
+
+        return await looked_up(request, "statistics", ask)
 
     @app.get("/v2/models/{model}")
     @app.get("/v2/models/{model}/versions/{version}")

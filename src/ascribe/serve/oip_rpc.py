@@ -8,16 +8,19 @@ from importlib.metadata import version
 from typing import Any
 
 import grpc
+import msgspec
+from google.protobuf import json_format
 from grpc.aio import ServicerContext as Context
 
 from ascribe.core.errors import InputError
 from ascribe.core.words import quoted
-from ascribe.serve import codec, oip
+from ascribe.serve import codec, oip, statistics
 from ascribe.serve.faults import DeadlineError, problem_of
 from ascribe.serve.observe import Entry, Log
 from ascribe.serve.rpc import status_of
 from ascribe.serve.service import Service
 from ascribe.serve.settings import Settings
+from ascribe.serve.snapshots import Snapshot
 from ascribe.serve.tensors import DATATYPES, Tensor, from_raw, from_values, raw
 from ascribe.serve.wire import open_inference_pb2 as pb
 from ascribe.serve.wire import open_inference_pb2_grpc as pb_grpc
@@ -34,8 +37,8 @@ FIELDS = {  # of `contents`, by datatype
 class Door(pb_grpc.GRPCInferenceServiceServicer):
     """Messages to the service and back."""
 
-    def __init__(self, service: Service, settings: Settings, log: Log) -> None:
-        self._service, self._settings, self._log = service, settings, log
+    def __init__(self, service: Service, settings: Settings, log: Log, counted: Callable[[], Snapshot] = dict) -> None:
+        self._service, self._settings, self._log, self._counted = service, settings, log, counted
         self._version = version("ascribe")
 
     async def ServerLive(self, request: pb.ServerLiveRequest, context: Context) -> pb.ServerLiveResponse:  # noqa: N802
@@ -73,6 +76,15 @@ class Door(pb_grpc.GRPCInferenceServiceServicer):
             return pb.RepositoryIndexResponse(models=models)
 
         return await self._answered("index", "", "", context, call)
+
+    async def ModelStatistics(  # noqa: N802
+        self, request: pb.ModelStatisticsRequest, context: Context
+    ) -> pb.ModelStatisticsResponse:
+        async def call(entry: Entry) -> pb.ModelStatisticsResponse:
+            found = await statistics.statistics(self._service, self._counted, request.name, request.version)
+            return json_format.ParseDict(msgspec.to_builtins(found), pb.ModelStatisticsResponse())
+
+        return await self._answered("statistics", request.name, request.version, context, call)
 
     async def ModelInfer(self, request: pb.ModelInferRequest, context: Context) -> pb.ModelInferResponse:  # noqa: N802
         async def call(entry: Entry) -> pb.ModelInferResponse:

@@ -52,6 +52,7 @@ class Operation:
 HOW = ("model", "version", "request_id", *(name for name in oip.KNOWN if name != "binary_data_output"))
 _METADATA = Operation("Tensors of a model; names, units and tiers in `properties`", "Metadata")
 _READY = Operation("Whether a model can be asked", "Ready")
+_STATS = Operation("Counts and nanoseconds since the start, of all processes", "Statistics")
 _INFER = Operation("Tensors in, the asked outputs out", "InferResponse", "InferBody", BINARY)
 _SERVER = Operation("Name, version and extensions", "Server")
 OPERATIONS: dict[tuple[str, str], Operation] = {
@@ -95,6 +96,9 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", "/v2/health/live"): Operation("Whether the server answers", "Health"),
     ("GET", "/v2/health/ready"): Operation("Whether it can be asked", "Health"),
     ("GET", "/v2/models"): Operation("Models that are served", "Models"),
+    ("GET", "/v2/models/stats"): _STATS,
+    ("GET", "/v2/models/{model}/stats"): _STATS,
+    ("GET", "/v2/models/{model}/versions/{version}/stats"): _STATS,
     ("GET", "/v2/models/{model}"): _METADATA,
     ("GET", "/v2/models/{model}/versions/{version}"): _METADATA,
     ("GET", "/v2/models/{model}/ready"): _READY,

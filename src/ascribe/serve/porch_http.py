@@ -1,48 +1,69 @@
-"""Before the HTTP door: who comes, with how many headers, over which connection. All routes but the two of health."""
+"""Before the HTTP door: who comes, with how many headers, over which connection. All routes but the two of health,
+and the metrics where the settings open them."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import h11
 from starlette.requests import Request
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ascribe.serve.audit import turned_away
-from ascribe.serve.auth import Auth
+from ascribe.serve.auth import Auth, require_watcher
 from ascribe.serve.callers import entered
 from ascribe.serve.faults import UnknownCallerError, problem_of
 from ascribe.serve.limits import check_headers
 from ascribe.serve.observe import Log
-from ascribe.serve.rest import refusal
+from ascribe.serve.refused import refusal
 from ascribe.serve.settings import Settings
 from ascribe.serve.tls import named
 
 __all__ = ["OPEN", "Porch", "connection"]
 
 OPEN = ("/v2/health/live", "/v2/health/ready")
+METRICS = "/metrics"
+WATCHED = (METRICS, "/debug")  # what is told of everybody's requests
 FULL = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
 class Porch:
-    """An application in front of another: nothing of a body is read before its sender is known."""
+    """An application in front of another: nothing of a body is read before its sender is known. While the server is
+    `leaving`, each answer is the last one of its connection.
+    """
 
-    def __init__(self, app: ASGIApp, auth: Auth, settings: Settings, log: Log) -> None:
-        self._app, self._auth, self._settings, self._log = app, auth, settings, log
+    def __init__(self, app: ASGIApp, auth: Auth, settings: Settings, log: Log, leaving: Callable[[], bool]) -> None:
+        self._app, self._auth, self._settings, self._log, self._leaving = app, auth, settings, log, leaving
+        self._open = (*OPEN, METRICS) if settings.metrics_open else OPEN
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
+            send = self._last(send)
             headers, limits = scope["headers"], self._settings
             try:
                 check_headers(headers, limits.max_headers, limits.max_header_bytes)
-                if scope["path"] not in OPEN:
-                    entered(await self._auth.identify(_by_name(headers), scope["state"].get("peer", "")))
+                if scope["path"] not in self._open:
+                    peer = scope.get("state", {}).get("peer", "")
+                    entered(caller := await self._auth.identify(_by_name(headers), peer))
+                    if scope["path"] in WATCHED:
+                        require_watcher(caller)
             except Exception as exc:
                 await self._refuse(exc, Request(scope))(scope, receive, send)
                 return
         await self._app(scope, receive, send)
+
+    def _last(self, send: Send) -> Send:
+        """Asked when an answer begins, not when its request came."""
+
+        async def sent(message: Message) -> None:
+            if message["type"] == "http.response.start" and self._leaving():
+                message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
+            await send(message)
+
+        return sent
 
     def _refuse(self, exc: Exception, request: Request) -> ASGIApp:
         problem = problem_of(exc)

@@ -5,8 +5,9 @@ The other way round, an answer that a door has written as bytes goes out as it i
 
 from __future__ import annotations
 
+import inspect
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import grpc
@@ -16,7 +17,7 @@ from grpc.aio import ServicerContext as Context
 from ascribe.core.errors import InputError
 from ascribe.serve.faults import problem_of
 from ascribe.serve.observe import Log
-from ascribe.serve.rpc import status_of
+from ascribe.serve.rpc import refuse
 
 __all__ = ["Readable"]
 
@@ -29,7 +30,7 @@ class _Broken:
 
 
 class Readable(grpc.aio.ServerInterceptor):
-    """Of calls with one request; how a stream ends on a broken message is the library's business."""
+    """A stream ends at its first broken message, once everything before it is answered."""
 
     def __init__(self, log: Log) -> None:
         self._log = log
@@ -49,9 +50,10 @@ class Readable(grpc.aio.ServerInterceptor):
         return self._known[method]
 
     def _reading(self, handler: grpc.RpcMethodHandler, verb: str) -> grpc.RpcMethodHandler:
-        if handler.unary_unary is None or handler.request_deserializer is None:
+        read = handler.request_deserializer
+        if read is None or handler.stream_unary is not None:
             return handler
-        read, answer, write = handler.request_deserializer, handler.unary_unary, handler.response_serializer
+        write = handler.response_serializer
 
         def reading(raw: bytes) -> Any:
             try:
@@ -63,12 +65,50 @@ class Readable(grpc.aio.ServerInterceptor):
             return found if isinstance(found, bytes) or write is None else write(found)
 
         async def answered(request: Any, context: Context) -> Any:
-            if not isinstance(request, _Broken):
-                return await answer(request, context)
-            with self._log.request("grpc", verb, uuid.uuid4().hex) as entry:
-                exc = InputError(f"the message cannot be read ({request.why[:200]}): is it of this proto?")
-                problem = problem_of(exc)
-                entry.failed(problem, exc)
-            return await context.abort_with_status(status_of(problem, entry))
+            if isinstance(request, _Broken):
+                await self._refuse(request, verb, context)
+            return await handler.unary_unary(request, context)
 
-        return grpc.unary_unary_rpc_method_handler(answered, reading, writing)
+        async def told(request: Any, context: Context) -> AsyncIterator[Any]:
+            if isinstance(request, _Broken):
+                await self._refuse(request, verb, context)
+            async for answer in _each(handler.unary_stream(request, context)):
+                yield answer
+
+        async def exchanged(requests: AsyncIterator[Any], context: Context) -> AsyncIterator[Any]:
+            broken: list[_Broken] = []
+
+            async def whole() -> AsyncIterator[Any]:
+                async for request in requests:
+                    if isinstance(request, _Broken):
+                        broken.append(request)
+                        return
+                    yield request
+
+            async for answer in _each(handler.stream_stream(whole(), context)):
+                yield answer
+            if broken:
+                await self._refuse(broken[0], verb, context)
+
+        if handler.unary_unary is not None:
+            return grpc.unary_unary_rpc_method_handler(answered, reading, writing)
+        if handler.unary_stream is not None:
+            return grpc.unary_stream_rpc_method_handler(told, reading, writing)
+        return grpc.stream_stream_rpc_method_handler(exchanged, reading, writing)
+
+    async def _refuse(self, request: _Broken, verb: str, context: Context) -> None:
+        """Raises what ends the call."""
+        with self._log.request("grpc", verb, uuid.uuid4().hex) as entry:
+            exc = InputError(f"the message cannot be read ({request.why[:200]}): is it of this proto?")
+            problem = problem_of(exc)
+            entry.failed(problem, exc)
+        await refuse(problem, entry, context)
+
+
+async def _each(answers: Any) -> AsyncIterator[Any]:
+    """What a handler yields; one that writes through its context yields nothing."""
+    if inspect.isawaitable(answers):
+        await answers
+        return
+    async for answer in answers:
+        yield answer

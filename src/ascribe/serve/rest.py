@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from importlib.metadata import version
-from math import ceil
 from typing import Any, TypeVar
 
-import msgspec
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from ascribe.core.errors import InputError
 from ascribe.core.words import quoted
@@ -24,22 +22,21 @@ from ascribe.serve.limits import check_depth, read_body
 from ascribe.serve.longer import Longer
 from ascribe.serve.messages import AttributionAsked
 from ascribe.serve.observe import Entry, Log
+from ascribe.serve.refused import problem_answer, request_id_of
 from ascribe.serve.service import Service
 from ascribe.serve.settings import Settings
+from ascribe.serve.snapshots import Snapshot
 
-__all__ = ["door", "refusal"]
+__all__ = ["door"]
 
 JSON = "application/json"
-PROBLEM = "application/problem+json"
 QUIET: Any = {"tracing": False, "metrics": False, "logs": False}  # `traced_doors` does it, the same way for both doors
-SHOWN = 100  # rows' reasons in one body
 ROW_BYTES = 500  # about, of one row's answer
 LARGE_BYTES = 1 << 18  # bodies above are looked through on a thread
 TENSORS = "inference-header-content-length"  # JSON with bytes behind it
 
 T = TypeVar("T")
-
-
+Counted = Callable[[], Snapshot]
 Told = Callable[[Any], tuple[int, dict[str, str]]]  # status and headers of an answer
 
 
@@ -47,8 +44,10 @@ def _plain(answer: Any) -> tuple[int, dict[str, str]]:
     return 200, {}
 
 
-def door(service: Service, settings: Settings, log: Log, longer: Longer | None = None) -> FastAPI:
-    """The app with its routes; everything is asked of `service`, and of `longer` what outlives a request."""
+def door(
+    service: Service, settings: Settings, log: Log, longer: Longer | None = None, counted: Counted = dict
+) -> FastAPI:
+    """The app; everything is asked of `service`, of `longer` what outlives a request, of `counted` what was counted."""
     app = FastAPI(
         title="Ascribe", version=version("ascribe"), docs_url=None, redoc_url=None, openapi_url=None, telemetry=QUIET,
         redirect_slashes=False,
@@ -59,7 +58,7 @@ def door(service: Service, settings: Settings, log: Log, longer: Longer | None =
         told: Told = _plain,
     ) -> Response:  # fmt: skip
         """One POST from bytes of a media type to bytes, with its log line; a Response is sent as it is."""
-        with log.request("http", verb, _request_id(request)) as entry:
+        with log.request("http", verb, request_id_of(request)) as entry:
             try:
                 body = await _body(request, settings, media)
                 answer = await _unless_gone(request, call(entry, body))
@@ -72,13 +71,13 @@ def door(service: Service, settings: Settings, log: Log, longer: Longer | None =
             except Exception as exc:
                 problem = problem_of(exc)
                 entry.failed(problem, exc)
-                return _problem(problem, entry.request_id, request.url.path)
+                return problem_answer(problem, entry.request_id, request.url.path)
 
     async def looked_up(
         request: Request, verb: str, ask: Callable[[Entry], Awaitable[Any]], told: Told = _plain
     ) -> Response:
         """One GET that has to ask elsewhere, with its log line."""
-        with log.request("http", verb, _request_id(request)) as entry:
+        with log.request("http", verb, request_id_of(request)) as entry:
             try:
                 answer = await ask(entry)
                 status, more = told(answer)
@@ -86,7 +85,7 @@ def door(service: Service, settings: Settings, log: Log, longer: Longer | None =
             except Exception as exc:
                 problem = problem_of(exc)
                 entry.failed(problem, exc)
-                return _problem(problem, entry.request_id, request.url.path)
+                return problem_answer(problem, entry.request_id, request.url.path)
 
     async def attribute(entry: Entry, body: bytes) -> Any:
         asked, rows = await service.aside(len(body), lambda: codec.decode_attribution(body, settings.max_rows))
@@ -130,7 +129,7 @@ def door(service: Service, settings: Settings, log: Log, longer: Longer | None =
 
     if longer:
         jobs_rest.add_to(app, service, longer, settings, log, answered, looked_up, _own_id)
-    oip_rest.add(app, service, settings, answered, _got)
+    oip_rest.add(app, service, settings, answered, _got, looked_up, counted)
     openapi.add(app, service, _got)
 
     @app.get("/v1/models")
@@ -195,7 +194,7 @@ def door(service: Service, settings: Settings, log: Log, longer: Longer | None =
         """No such path, or not by this verb."""
         code = "not_found" if exc.status_code == 404 else "unsupported"
         text = f"{request.method} {request.url.path[:200]} is not offered: docs/wire.md lists what is"
-        answer = _problem(Problem(code, text), _request_id(request), request.url.path, exc.status_code)
+        answer = problem_answer(Problem(code, text), request_id_of(request), request.url.path, exc.status_code)
         if exc.status_code == 405:
             at = getattr(request.scope.get("route"), "path", "")  # another verb may be another route's
             verbs = {verb for r in app.routes if getattr(r, "path", None) == at for verb in getattr(r, "methods", ())}
@@ -210,49 +209,14 @@ def _got(request: Request, ask: Callable[[], Any]) -> Response:
     try:
         return Response(codec.encode(ask()), media_type=JSON)
     except Exception as exc:
-        return _problem(problem_of(exc), _request_id(request), request.url.path)
+        return problem_answer(problem_of(exc), request_id_of(request), request.url.path)
 
 
 def _health(request: Request, service: Service, good: bool, text: str) -> Response:
     words = {"live": service.live(), "ready": service.ready()}
     if good:
         return Response(codec.encode(words), media_type=JSON)
-    return _problem(Problem("unavailable", text), _request_id(request), request.url.path, more=words)
-
-
-def _problem(problem: Problem, request_id: str, path: str, status: int | None = None, more: Any = None) -> Response:
-    """RFC 9457, with our `code`, `request_id`, `errors`, and `error` for readers of the open inference protocol."""
-    fault = problem.fault
-    status = status or fault.http
-    body = {
-        "type": f"urn:ascribe:{problem.code}",
-        "title": fault.title,
-        "status": status,
-        "detail": problem.text,
-        "instance": path[:200],
-        "code": problem.code,
-        "error": problem.text,
-        "request_id": request_id,
-        "errors": [{"field": field, "reason": why} for field, why in problem.violations[:SHOWN]],
-    }
-    headers = {"X-Request-Id": request_id}
-    if problem.retry_s is not None:
-        headers["Retry-After"] = str(max(1, ceil(problem.retry_s)))
-    if problem.code == "auth":
-        headers["WWW-Authenticate"] = "Bearer"
-    return Response(msgspec.json.encode(body | (more or {})), status, headers, PROBLEM)
-
-
-def refusal(problem: Problem, request: Request) -> tuple[str, Response]:
-    """For who may not even come in: the request's id, and the answer that says why."""
-    request_id = _request_id(request)
-    return request_id, _problem(problem, request_id, request.url.path)
-
-
-def _request_id(request: Request) -> str:
-    """The caller's header if it may be echoed, or a new one."""
-    given = request.headers.get("x-request-id")
-    return given if given and codec.usable_id(given) else uuid.uuid4().hex
+    return problem_answer(Problem("unavailable", text), request_id_of(request), request.url.path, more=words)
 
 
 def _own_id(given: str | None, entry: Entry) -> str:
@@ -263,13 +227,18 @@ def _own_id(given: str | None, entry: Entry) -> str:
 
 
 async def _body(request: Request, settings: Settings, readable: Sequence[str]) -> bytes:
-    """The body, counted before anybody parses it. Raises as `limits.read_body` and `limits.check_depth`."""
+    """The body, counted before anybody parses it. Raises as `limits.read_body` and `limits.check_depth`;
+    AbandonedError where the caller hangs up meanwhile.
+    """
     media = request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
     if media not in readable:
         reads = " or ".join(readable)
         raise UnsupportedError(f"this server reads {reads}, not {quoted(media)}: send the header Content-Type: {reads}")
     encoding = request.headers.get("content-encoding", "")
-    raw = await read_body(request.stream(), encoding, settings.max_body_bytes, settings.body_s)
+    try:
+        raw = await read_body(request.stream(), encoding, settings.max_body_bytes, settings.body_s)
+    except ClientDisconnect as exc:
+        raise AbandonedError("the caller hung up before its body was there") from exc
     if media == JSON and TENSORS not in request.headers:
         if len(raw) > LARGE_BYTES:
             await asyncio.to_thread(check_depth, raw, settings.max_depth)

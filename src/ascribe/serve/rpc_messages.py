@@ -32,6 +32,7 @@ def asked(request: pb.AttributionRequest, request_id: str) -> said.AttributionAs
         labels=dict(request.labels),
         output=request.output,
         allow_lower_tier=request.allow_lower_tier,
+        priority=request.priority,
     )
 
 

@@ -14,6 +14,7 @@ from ascribe.serve.job_messages import ChunkAnswer, ChunkBody, JobCard, LaterAtt
 from ascribe.serve.kserve import InstancesBody
 from ascribe.serve.oip_rest import IndexAsked, InferBody
 from ascribe.serve.repertoire import ExplainersCard
+from ascribe.serve.statistics import Statistics
 from ascribe.serve.tensors import DATATYPES, OUTPUTS
 
 __all__ = ["Schema", "array", "either", "named", "reference", "schemas"]
@@ -25,6 +26,7 @@ MESSAGES = (
     said.EnergyBody, said.EnergyResponse, cards.ModelCard, cards.NodeCard, cards.RolloutAnswer,
     ExplainersCard, JobCard, LaterAttribution, ChunkBody, ChunkAnswer,
     oip.Metadata, oip.Ready, oip.Index, InferBody, IndexAsked, InstancesBody,
+    Statistics,
 )  # fmt: skip
 TEXT, NUMBER, WHOLE, FLAG, NULL = ({"type": t} for t in ("string", "number", "integer", "boolean", "null"))
 

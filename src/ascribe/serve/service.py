@@ -31,7 +31,7 @@ from ascribe.serve.messages import (
     PredictionAsked,
     PredictionResponse,
 )
-from ascribe.serve.meter import Meter
+from ascribe.serve.meter import Calls, Meter
 from ascribe.serve.observe import noted
 from ascribe.serve.rates import Rates
 from ascribe.serve.repertoire import ExplainersCard, explainers_of
@@ -76,20 +76,20 @@ class Service:
         self._threads = settings.explain_threads or cores()
         limits = (settings.max_queue_rows, BATCH_BYTES)
         self._explaining = Batcher(pool, self._threads, *limits, max_wait_s=settings.max_wait_s, meter=meter)
-        self._predicting = Batcher(predictors or pool, 1, PREDICTED_ROWS, BATCH_BYTES, 1024)
+        self._predicting = Batcher(predictors or pool, 1, PREDICTED_ROWS, BATCH_BYTES, 1024, meter=Calls(meter))
         self._running = 0
         self._warm = False
-        self._draining = False
+        self.draining = False
 
     def live(self) -> bool:
         return True
 
     def ready(self) -> bool:
-        return self._warm and not self._draining
+        return self._warm and not self.draining
 
     def drain(self) -> None:
         """Not ready any more; requests are still answered."""
-        self._draining = True
+        self.draining = True
 
     async def warm(self, *leases: Lease) -> None:
         """Explain each bundle's own row once by every explainer and ask its energy, then serve those versions."""
@@ -165,7 +165,7 @@ class Service:
         model = lease.output(asked.output)
         kind, lowered_from = self._kind(model, asked, options, len(rows))
         rows_in, found, ms = await self._computed(
-            "explain", self._explaining, kind, model, rows, caller, within_s, start
+            "explain", self._explaining, kind, model, rows, caller, within_s, start, asked.priority
         )
         answer = await self.aside(
             len(rows) * WRITTEN_BYTES, lambda: work.attributed(lease, asked, rows_in, found, ms, lowered_from)
@@ -189,7 +189,7 @@ class Service:
         self._let_in(caller, rows)
         model = lease.output(asked.output)
         rows_in, found, ms = await self._computed(
-            "predict", self._predicting, kinds.predicting(model), model, rows, caller, within_s, start
+            "predict", self._predicting, kinds.predicting(model), model, rows, caller, within_s, start, asked.priority
         )
         return await self.aside(len(rows) * CHECKED_BYTES, lambda: work.predicted(lease, asked, rows_in, found, ms))
 
@@ -208,23 +208,23 @@ class Service:
 
     async def _computed(
         self, what: str, batcher: Batcher, kind: Kind, model: Model, rows: list[Row], caller: Caller,
-        within_s: float | None, start: float,
+        within_s: float | None, start: float, priority: int,
     ) -> tuple[Checked, Any, dict[str, float]]:  # fmt: skip
         """Rows as they were checked, the batcher's answer for them, and milliseconds since `start` by their use."""
         rows_in = await self.aside(len(rows) * CHECKED_BYTES, lambda: work.checked(model, rows))
         checked_s = time.perf_counter() - start
-        found = await self._answered(batcher, kind, rows_in, caller, within_s)
+        found = await self._answered(batcher, kind, rows_in, caller, within_s, priority)
         total_s = time.perf_counter() - start
         spans = {"check": checked_s, "queue": found.waited_s, what: found.ran_s, "total": total_s}
         return rows_in, found.value, {name: span * 1000 for name, span in spans.items()}
 
     async def _answered(
-        self, batcher: Batcher, kind: Kind, rows_in: Checked, caller: Caller, within_s: float | None
+        self, batcher: Batcher, kind: Kind, rows_in: Checked, caller: Caller, within_s: float | None, priority: int
     ) -> Answered:
         limit = min(self._settings.timeout_s, within_s or self._settings.timeout_s)
         try:
             async with asyncio.timeout(limit):
-                return await batcher.submit(kind, rows_in.X, caller.name, time.monotonic() + limit)
+                return await batcher.submit(kind, rows_in.X, caller.name, time.monotonic() + limit, priority)
         except TimeoutError as exc:
             raise DeadlineError(
                 f"not done within {limit:g} s: send fewer rows, a smaller budget or samples, or a faster tier"

@@ -18,10 +18,11 @@ MIB = 1 << 20
 class Settings(BaseSettings):
     """`ASCRIBE_<NAME>` in the environment, upper case: `ASCRIBE_MAX_ROWS=100`.
 
-    Limits hold for one request. `budget`: coalitions where a request names none (None: the engine decides by the
-    number of players); `samples`: completions per coalition. `timeout_s`: the longest a request may take;
-    `drain_s`: how long a stopping server keeps answering while it already says "not ready"; `grace_s`: how long calls
-    in flight may then go on. `explain_threads`: explanations at a time (None: the cores that the process may use).
+    Limits hold for one request. `budget`: coalitions where a request names none (None: the engine decides by the number
+    of players); `samples`: completions per coalition. `timeout_s`: the longest a request may take; `drain_s`: how long
+    a stopping server keeps answering while it already says "not ready", and twice the age of a gRPC connection;
+    `grace_s`: how long calls in flight may then go on. `explain_threads`: explanations at a time (None: the cores that
+    the process may use).
     `verify_key`: a public key's file; a version that it did not sign is not loaded.
     `poll_s`: how often a channel is asked whether it moved, give or take a fifth. `admin_token`: what admin calls must
     bear (None or empty: there are no admin calls). `shadow_share`: of live requests that a candidate explains too.
@@ -36,9 +37,9 @@ class Settings(BaseSettings):
     second of each caller without a rate of its own, `burst_s`: seconds' worth of them at once. `max_connections`,
     `header_s`, `max_header_bytes`: of HTTP; `body_s`: until a body is all there.
     `log_share`: of the requests that went well, which are logged. `metrics`: whether GET /metrics is on the HTTP door
-    (None: where that is on loopback); `metrics_http`: its own HOST:PORT instead; `metrics_dir`: where processes of one
-    server leave their counts for each other. `debug_page`: GET /debug beside it. `traces_exporter`: otlp, console or
-    none, of the variable OTEL_TRACES_EXPORTER.
+    (None: where that is on loopback); `metrics_open`: it asks nobody who they are; `metrics_http`: its own HOST:PORT
+    instead; `metrics_dir`: where processes of one server leave their counts for each other. `debug_page`: GET /debug
+    beside it. `traces_exporter`: otlp, console or none, of the variable OTEL_TRACES_EXPORTER.
     `jobs`: where jobs and late attributions lie, a URI that processes share (None: a folder of this process alone);
     `jobs_keep_s`, `later_keep_s`: how long after they ended; `jobs_lease_s`: silence of a process after which another
     takes its job up; `max_jobs` may wait, of `max_job_rows` each; `max_later` attributions, of `max_later_rows` rows
@@ -91,6 +92,7 @@ class Settings(BaseSettings):
     body_s: float = Field(30.0, gt=0)
     log_share: float = Field(1.0, ge=0, le=1)
     metrics: bool | None = None
+    metrics_open: bool = False
     metrics_http: str | None = None
     metrics_dir: Path | None = None
     debug_page: bool = False

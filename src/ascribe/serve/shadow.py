@@ -20,6 +20,7 @@ from ascribe.serve.comparison import Comparison
 from ascribe.serve.faults import problem_of
 from ascribe.serve.messages import Attribution, AttributionAsked, AttributionResponse
 from ascribe.serve.observe import Log
+from ascribe.serve.priority import give_way
 from ascribe.serve.rows import Row
 from ascribe.serve.versions import Slot
 
@@ -125,6 +126,7 @@ class Shadow:
         )  # fmt: skip
 
     def _run(self) -> None:
+        give_way()
         while not self._stopping:
             try:
                 sample = self._queue.get(timeout=0.2)

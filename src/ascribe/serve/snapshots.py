@@ -17,7 +17,9 @@ from prometheus_client.registry import Collector
 __all__ = ["FACTS", "MEDIA", "Family", "Sample", "Snapshot", "decoded", "encoded", "lasting", "merged", "page", "taken"]
 
 MEDIA = "text/plain; version=0.0.4; charset=utf-8"
-FACTS = frozenset({"attribution_model_info"})  # gauges that say the same in every process
+FACTS = frozenset(  # gauges that say the same in every process, or of which the latest counts
+    {"attribution_model_info", "attribution_last_request_timestamp_seconds"}
+)
 
 
 class Sample(msgspec.Struct, frozen=True, array_like=True):

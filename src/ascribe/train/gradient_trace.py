@@ -189,7 +189,7 @@ def _rows(function: nn.Module, rows: dict[int, Any], inputs: tuple[Tensor, ...])
     """The free axis of each input, gathered as `forward` gathers them."""
     count = inspect.signature(function.forward).parameters.values()
     named = [p for p in count if p.kind is not inspect.Parameter.VAR_POSITIONAL]
-    if len(named) == len(tuple(count)):
+    if len(named) == len(tuple(count)) or len(named) == len(inputs):  # nothing is gathered
         return (rows,) * len(inputs)
     return (*(rows,) * len(named), (rows,) * (len(inputs) - len(named)))
 

@@ -17,6 +17,7 @@ from ascribe.train.onnx_network import from_onnx
 
 __all__ = ["insides"]
 
+OWN = "model_"  # how the file's own values begin; what was put before them is no layer of it
 ROWS = 4  # that graphs are traced with and compared on
 
 
@@ -38,8 +39,10 @@ def insides(
         return {}, (f"no gradients: this network cannot be traced ({' '.join(str(exc).split())[:160]})",)
     notes = []
     try:
-        if layout.kind == "image" and (shown := map_layers(network, example)):
-            files["layers"] = layers_graph(network, example, shown)
+        if layout.kind == "image":
+            found = map_layers(network, example)
+            shown = {name.removeprefix(OWN): at for name, at in found.items() if name.startswith(OWN)}
+            files |= {"layers": layers_graph(network, example, shown)} if shown else {}
         if (weights := attention_graph(network, example, graph)) is not None:
             files["attention"] = weights
     except AscribeError as exc:

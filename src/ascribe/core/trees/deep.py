@@ -128,7 +128,8 @@ def _rows(tree: DeepTree, X: np.ndarray, t: np.ndarray, w: np.ndarray, fixed: in
     for at in reversed(levels):
         before = tree.before[at]
         gain = _part(o[at], z[at], t) - _part(o[before], z[before], t)
-        gain = np.einsum("q,vqb,vqb->vb", w, gain, product[at])
+        gain *= product[at]
+        gain = sum(gain[:, q] * w[q] for q in range(len(w)))  # in this order whatever the number of rows
         if fixed is not None:
             gain[tree.feature[at] == fixed] = 0.0
         phi += _sums(tree.feature[at], tree.features) @ gain

@@ -126,8 +126,9 @@ class Trees:
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Plain arrays for an npz; words are arrays of text.
 
-        >>> leaf = dict(feature=[-1], left=[-1], right=[-1], threshold=[0], missing_left=[0], cover=[1])
-        >>> one = Trees(("x",), [0, 1], value=[[2.5]], output=[0], base=[0.5], **leaf)
+        >>> leaf = dict(feature=[-1], left=[-1], right=[-1], threshold=[0], missing_left=[0], cover=[1], value=[[2.5]])
+        >>> whole = dict(start=[0, 1], output=[0], base=[0.5])
+        >>> one = Trees(("x",), **{name: np.array(held) for name, held in (leaf | whole).items()})
         >>> Trees.of(one.to_arrays()).value.tolist()
         [[2.5]]
         """

@@ -9,6 +9,7 @@ as rows + background rows, not as their product.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from scipy.sparse import csr_array
 
@@ -20,20 +21,19 @@ __all__ = ["counted", "look_up", "tabled"]
 
 CELLS = 1 << 17  # of tests at a time, and of leaves' laws: they stay in the cache
 ROWS = 2048
+UNIT = 64  # splits whose parts are summed together
 
 
-def read_bits(parts: Parts, X: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Bits of rows `X` at all parts, a few trees at a time: yields numbers of parts (g,) and their bits (g, b)."""
-    codes = parts.codes.of(X)
-    trees = len(parts.first) - 1
+def read_bits(parts: Parts, X: np.ndarray) -> Iterator[tuple[int, int, np.ndarray]]:
+    """Bits of rows `X` at all parts, some trees at a time: yields the first and the last tree and bits (parts, b)."""
+    codes, ends = parts.codes.of(X), _units(parts)
     kind = np.dtype(np.uint8 if parts.bits.max(initial=0) <= 8 else np.uint16)
-    step = max(1, int(CELLS * trees // max(parts.splits[-1] * len(X), 1)))
-    for k in range(0, trees, step):
-        end = min(k + step, trees)
-        s0, s1 = parts.splits[k], parts.splits[end]
+    step = max(1, CELLS // (UNIT * max(len(X), 1)))
+    for first, last in zip(ends[:-1:step], [*ends[step::step], ends[-1]], strict=False):
+        s0, s1 = int(parts.splits[first]), int(parts.splits[last])
         left = parts.codes.lefts(codes, X, s0, s1)
         both = np.concatenate([~left, left]).view(np.uint8).astype(kind, copy=False)
-        p = np.arange(parts.first[k], parts.first[end])
+        p = np.arange(parts.first[first], parts.first[last])
         count = parts.begin[p + 1] - parts.begin[p]
         order = np.argsort(-count, kind="stable")
         p, count = p[order], count[order]
@@ -43,19 +43,33 @@ def read_bits(parts: Parts, X: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndar
             told = both.take(parts.test[at] - s0 + (s1 - s0) * parts.goes[at], axis=0)
             told *= parts.weight[at].astype(kind)[:, None]
             bits[: len(at)] |= told
-        yield p, bits
+        yield first, last, bits[np.argsort(order)]
+
+
+def _units(parts: Parts) -> list[int]:
+    """Where runs of trees with about `UNIT` splits end. Sums are taken unit by unit whatever the number of rows, so
+    that a row's answer is the same bits alone and among others.
+    """
+    place = parts.splits[1:] // UNIT
+    return [0, *(np.flatnonzero(np.diff(place)) + 1).tolist(), len(place)]
 
 
 def look_up(parts: Parts, cells: np.ndarray, X: np.ndarray) -> np.ndarray:
     """Sums over parts of `cells (entries, columns)` at the bits of each row: (b, columns)."""
-    out = np.zeros((len(X), cells.shape[1]))
+    out, ends = np.zeros((len(X), cells.shape[1])), np.array(_units(parts))
     for k in range(0, len(X), ROWS):
         at = X[k : k + ROWS]
-        for p, bits in read_bits(parts, at):
-            picked = np.add(bits.T, parts.entry[p].astype(np.int32), order="C")
-            ends = np.arange(0, picked.size + 1, picked.shape[1], dtype=np.int32)
-            one_each = csr_array((np.ones(picked.size), picked.ravel(), ends), shape=(len(at), len(cells)))
-            out[k : k + ROWS] += one_each @ cells
+        for first, last, bits in read_bits(parts, at):
+            p = parts.first[ends[(ends >= first) & (ends <= last)]] - parts.first[first]
+            entry = parts.entry[parts.first[first] : parts.first[last]].astype(np.int32)
+            picked = [np.add(bits[i:j].T, entry[i:j], order="C").ravel() for i, j in pairwise(p)]
+            lengths = np.repeat(np.diff(p), len(at))  # a line for each unit and row
+            matrix = csr_array(
+                (np.ones(lengths.sum()), np.concatenate(picked), np.concatenate([[0], np.cumsum(lengths)])),
+                shape=(len(lengths), len(cells)),
+            )
+            for found in (matrix @ cells).reshape(len(picked), len(at), -1):
+                out[k : k + ROWS] += found
     return out
 
 
@@ -63,9 +77,9 @@ def counted(parts: Parts, background: np.ndarray) -> np.ndarray:
     """The share of background rows at each entry (entries,)."""
     total = np.zeros(parts.entry[-1])
     for k in range(0, len(background), ROWS):
-        for p, bits in read_bits(parts, background[k : k + ROWS]):
-            low, high = parts.entry[p.min()], parts.entry[p.max() + 1]
-            held = bits + (parts.entry[p] - low)[:, None]
+        for first, last, bits in read_bits(parts, background[k : k + ROWS]):
+            low, high = parts.entry[parts.first[first]], parts.entry[parts.first[last]]
+            held = bits + (parts.entry[parts.first[first] : parts.first[last]] - low)[:, None]
             total[low:high] += np.bincount(held.ravel(), minlength=high - low)
     return total / len(background)
 

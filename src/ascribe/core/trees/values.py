@@ -74,7 +74,7 @@ class Shares:
     background: np.ndarray | None = None
     pairs: bool = False
 
-    def __call__(self, X: Float[np.ndarray, "b n"], share: Share = map) -> np.ndarray:
+    def __call__(self, X: np.ndarray, share: Share = map) -> np.ndarray:
         """In the margin's unit; slices of rows are handed to `share`."""
         X, n = np.asarray(X), len(self.trees.features)
         if X.ndim != 2 or X.shape[1] != n:
@@ -120,12 +120,12 @@ def path_dependent(trees: Trees) -> Shares:
     return _shares(_alone(trees), None, pairs=False)
 
 
-def interventional(trees: Trees, background: Float[np.ndarray, "r n"]) -> Shares:
-    """The marginal game over all background rows; for one output. Raises InputError for a background that is none."""
+def interventional(trees: Trees, background: np.ndarray) -> Shares:
+    """The marginal game over all of `background (rows, n)`; for one output. Raises InputError without rows."""
     return _shares(_alone(trees), _rows_of(trees, background), pairs=False)
 
 
-def interactions(trees: Trees, background: Float[np.ndarray, "r n"] | None = None) -> Interactions:
+def interactions(trees: Trees, background: np.ndarray | None = None) -> Interactions:
     """Of the path-dependent game, or of the marginal game where there is a background; for one output.
 
     Raises InputError for the marginal game on trees too deep for a table.

@@ -27,7 +27,7 @@ class Names(_message.Message):
     def __init__(self, names: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class AttributionRequest(_message.Message):
-    __slots__ = ("feature_vector", "model", "version", "method", "estimator", "budget", "samples", "seed", "groups", "request_id", "value", "target_stderr", "tier", "max_latency_ms", "labels", "output", "allow_lower_tier")
+    __slots__ = ("feature_vector", "model", "version", "method", "estimator", "budget", "samples", "seed", "groups", "request_id", "value", "target_stderr", "tier", "max_latency_ms", "labels", "output", "allow_lower_tier", "priority")
     class GroupsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -59,6 +59,7 @@ class AttributionRequest(_message.Message):
     LABELS_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_FIELD_NUMBER: _ClassVar[int]
     ALLOW_LOWER_TIER_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
     feature_vector: _containers.RepeatedCompositeFieldContainer[FeatureVector]
     model: str
     version: str
@@ -76,7 +77,8 @@ class AttributionRequest(_message.Message):
     labels: _containers.ScalarMap[str, str]
     output: str
     allow_lower_tier: bool
-    def __init__(self, feature_vector: _Optional[_Iterable[_Union[FeatureVector, _Mapping]]] = ..., model: _Optional[str] = ..., version: _Optional[str] = ..., method: _Optional[str] = ..., estimator: _Optional[str] = ..., budget: _Optional[int] = ..., samples: _Optional[int] = ..., seed: _Optional[int] = ..., groups: _Optional[_Mapping[str, Names]] = ..., request_id: _Optional[str] = ..., value: _Optional[str] = ..., target_stderr: _Optional[float] = ..., tier: _Optional[str] = ..., max_latency_ms: _Optional[float] = ..., labels: _Optional[_Mapping[str, str]] = ..., output: _Optional[str] = ..., allow_lower_tier: _Optional[bool] = ...) -> None: ...
+    priority: int
+    def __init__(self, feature_vector: _Optional[_Iterable[_Union[FeatureVector, _Mapping]]] = ..., model: _Optional[str] = ..., version: _Optional[str] = ..., method: _Optional[str] = ..., estimator: _Optional[str] = ..., budget: _Optional[int] = ..., samples: _Optional[int] = ..., seed: _Optional[int] = ..., groups: _Optional[_Mapping[str, Names]] = ..., request_id: _Optional[str] = ..., value: _Optional[str] = ..., target_stderr: _Optional[float] = ..., tier: _Optional[str] = ..., max_latency_ms: _Optional[float] = ..., labels: _Optional[_Mapping[str, str]] = ..., output: _Optional[str] = ..., allow_lower_tier: _Optional[bool] = ..., priority: _Optional[int] = ...) -> None: ...
 
 class AttributionResponse(_message.Message):
     __slots__ = ("model", "version", "sha256", "method", "game", "value", "estimator", "tier", "budget", "samples", "seed", "unit", "output", "features", "base_value", "request_id", "efficiency_gap", "timings_ms", "attributions", "gaps", "lowered_from")
@@ -287,7 +289,7 @@ class CoalitionEnergy(_message.Message):
     def __init__(self, observed: _Optional[_Iterable[str]] = ..., g: _Optional[float] = ..., log_q: _Optional[float] = ..., mean: _Optional[_Mapping[str, float]] = ..., variance: _Optional[_Mapping[str, float]] = ..., mean_natural: _Optional[_Mapping[str, float]] = ...) -> None: ...
 
 class PredictionRequest(_message.Message):
-    __slots__ = ("feature_vector", "model", "version", "request_id", "labels", "output", "explain", "tier", "target_stderr", "max_latency_ms", "groups")
+    __slots__ = ("feature_vector", "model", "version", "request_id", "labels", "output", "explain", "tier", "target_stderr", "max_latency_ms", "groups", "priority")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -313,6 +315,7 @@ class PredictionRequest(_message.Message):
     TARGET_STDERR_FIELD_NUMBER: _ClassVar[int]
     MAX_LATENCY_MS_FIELD_NUMBER: _ClassVar[int]
     GROUPS_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
     feature_vector: _containers.RepeatedCompositeFieldContainer[FeatureVector]
     model: str
     version: str
@@ -324,7 +327,8 @@ class PredictionRequest(_message.Message):
     target_stderr: float
     max_latency_ms: float
     groups: _containers.MessageMap[str, Names]
-    def __init__(self, feature_vector: _Optional[_Iterable[_Union[FeatureVector, _Mapping]]] = ..., model: _Optional[str] = ..., version: _Optional[str] = ..., request_id: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., output: _Optional[str] = ..., explain: _Optional[str] = ..., tier: _Optional[str] = ..., target_stderr: _Optional[float] = ..., max_latency_ms: _Optional[float] = ..., groups: _Optional[_Mapping[str, Names]] = ...) -> None: ...
+    priority: int
+    def __init__(self, feature_vector: _Optional[_Iterable[_Union[FeatureVector, _Mapping]]] = ..., model: _Optional[str] = ..., version: _Optional[str] = ..., request_id: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., output: _Optional[str] = ..., explain: _Optional[str] = ..., tier: _Optional[str] = ..., target_stderr: _Optional[float] = ..., max_latency_ms: _Optional[float] = ..., groups: _Optional[_Mapping[str, Names]] = ..., priority: _Optional[int] = ...) -> None: ...
 
 class PredictionResponse(_message.Message):
     __slots__ = ("model", "version", "sha256", "unit", "output", "request_id", "timings_ms", "predictions", "attribution_id")

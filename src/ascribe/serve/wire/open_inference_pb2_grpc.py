@@ -69,6 +69,11 @@ class GRPCInferenceServiceStub:
                 request_serializer=ascribe_dot_serve_dot_wire_dot_open__inference__pb2.RepositoryIndexRequest.SerializeToString,
                 response_deserializer=ascribe_dot_serve_dot_wire_dot_open__inference__pb2.RepositoryIndexResponse.FromString,
                 _registered_method=True)
+        self.ModelStatistics = channel.unary_unary(
+                '/inference.GRPCInferenceService/ModelStatistics',
+                request_serializer=ascribe_dot_serve_dot_wire_dot_open__inference__pb2.ModelStatisticsRequest.SerializeToString,
+                response_deserializer=ascribe_dot_serve_dot_wire_dot_open__inference__pb2.ModelStatisticsResponse.FromString,
+                _registered_method=True)
 
 
 class GRPCInferenceServiceServicer:
@@ -123,6 +128,13 @@ class GRPCInferenceServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ModelStatistics(self, request, context):
+        """Where the time of requests went, of one model or of all.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_GRPCInferenceServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -160,6 +172,11 @@ def add_GRPCInferenceServiceServicer_to_server(servicer, server):
                     servicer.RepositoryIndex,
                     request_deserializer=ascribe_dot_serve_dot_wire_dot_open__inference__pb2.RepositoryIndexRequest.FromString,
                     response_serializer=ascribe_dot_serve_dot_wire_dot_open__inference__pb2.RepositoryIndexResponse.SerializeToString,
+            ),
+            'ModelStatistics': grpc.unary_unary_rpc_method_handler(
+                    servicer.ModelStatistics,
+                    request_deserializer=ascribe_dot_serve_dot_wire_dot_open__inference__pb2.ModelStatisticsRequest.FromString,
+                    response_serializer=ascribe_dot_serve_dot_wire_dot_open__inference__pb2.ModelStatisticsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -351,6 +368,33 @@ class GRPCInferenceService:
             '/inference.GRPCInferenceService/RepositoryIndex',
             ascribe_dot_serve_dot_wire_dot_open__inference__pb2.RepositoryIndexRequest.SerializeToString,
             ascribe_dot_serve_dot_wire_dot_open__inference__pb2.RepositoryIndexResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ModelStatistics(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/inference.GRPCInferenceService/ModelStatistics',
+            ascribe_dot_serve_dot_wire_dot_open__inference__pb2.ModelStatisticsRequest.SerializeToString,
+            ascribe_dot_serve_dot_wire_dot_open__inference__pb2.ModelStatisticsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -52,7 +52,7 @@ def _text(model: Any) -> str:
 
 def _blocks(text: str) -> tuple[dict[str, str], list[dict[str, str]]]:
     """The lines before the first tree, and those of each tree, as key=value."""
-    if not text.startswith("tree"):
+    if not text.startswith("tree") or "\nnum_tree_per_iteration=" not in text:
         raise InputError("this is no LightGBM model: give the text that Booster.save_model writes")
     sections = text.split("end of trees")[0].split("\nTree=")
     held = [dict(line.partition("=")[::2] for line in section.splitlines() if line) for section in sections]

@@ -1,0 +1,120 @@
+"""All the rooms of one server, put together, whoever brings the requests in: this process's own doors, or a host's."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from ascribe.bundle.registry import Registry
+from ascribe.bundle.sessions import cores
+from ascribe.core.errors import InputError
+from ascribe.serve import auth, porch_http, rest
+from ascribe.serve.lines import to_stdout
+from ascribe.serve.live import Sampled
+from ascribe.serve.longer import longer
+from ascribe.serve.observed import Observed
+from ascribe.serve.priority import give_way
+from ascribe.serve.rates import Rates
+from ascribe.serve.rollout import Rollout
+from ascribe.serve.service import Service
+from ascribe.serve.settings import Settings
+from ascribe.serve.shadow import Shadow
+from ascribe.serve.telemetry import Telemetry
+from ascribe.serve.versions import Lease, Slot, Versions, specs
+
+__all__ = ["House"]
+
+
+class House:
+    """`model`: `NAME[@CHANNEL]` of a registry, one or several; `hosts`: where it can be reached; `write` takes log
+    lines (standard output by default); `shadow`: the channel whose versions are compared with those that answer.
+
+        load -> start -> ... -> quiet -> close
+
+    Raises ServiceError for hosts that others reach while nobody is asked who they are, InputError for no model.
+    """
+
+    def __init__(
+        self, registry: str, model: str | Sequence[str], hosts: Sequence[str], settings: Settings,
+        write: Callable[[bytes], object] | None = None, shadow: str | None = None,
+    ) -> None:  # fmt: skip
+        self.settings, self._versions = settings, Versions(specs(model))
+        versions = self._versions
+        self.seen = Observed(settings, versions, write or to_stdout)
+        self.log = log = self.seen.log
+        auth.check_reach(hosts, settings)
+        self.known = auth.opened(settings, log)
+        candidates = _candidates(versions, shadow)
+        self._rollout = Rollout(
+            lambda: Registry(registry, settings.verify_key), versions.slots, list(candidates.values()),
+            settings.poll_s, log,
+        )  # fmt: skip
+        self._beside = Shadow(candidates, settings.shadow_share, log) if shadow else None
+        telemetry = Telemetry(settings.lake) if settings.lake else None
+        self._sampled = Sampled(telemetry.state, log) if telemetry else None
+        self._pool = ThreadPoolExecutor(settings.explain_threads or cores(), "explain", give_way)
+        self._predictors = ThreadPoolExecutor(1, "predict")
+        self.service = Service(
+            versions, settings, self._pool, self._rollout, self._beside, telemetry, self._sampled, self._predictors,
+            self.seen.meter, Rates(settings.rate_per_s, settings.burst_s, settings.workers),
+        )  # fmt: skip
+        self.held = longer(self.service, settings, log)
+        self._threads = [thread for thread in (self._rollout, self._beside, self._sampled) if thread]
+
+    @property
+    def loaded(self) -> bool:
+        return self._versions.loaded
+
+    def app(self, host: str) -> porch_http.Porch:
+        """The HTTP door with everything before it. `host`: where it listens."""
+        inner = rest.door(self.service, self.settings, self.log, self.held, self.seen.view)
+        return porch_http.Porch(
+            self.seen.around(inner, host), self.known, self.settings, self.log, lambda: self.service.draining
+        )
+
+    async def load(self) -> list[Lease]:
+        """Every model fetched, verified, warm; ready. Raises NotFound, BundleError, RegistryError."""
+        threading.Thread(target=_import_ahead, daemon=True).start()
+        leases = await asyncio.to_thread(lambda: [self._rollout.first(slot) for slot in self._versions.slots])
+        await self.service.warm(*leases)
+        return leases
+
+    def start(self) -> None:
+        """Follow the channels, work jobs off."""
+        for thread in self._threads[:1]:
+            thread.start()
+        self.held.jobs.start()
+        for thread in self._threads[1:]:
+            thread.start()
+
+    async def quiet(self) -> None:
+        """Not ready any more: requests are answered, nothing new is begun."""
+        self.service.drain()
+        await self.held.jobs.stop()
+        for thread in self._threads:
+            thread.stop()
+
+    async def close(self) -> None:
+        """After the last request."""
+        await self.held.stop()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        for thread in self._threads:
+            await asyncio.to_thread(thread.join, self.settings.grace_s)
+        await asyncio.to_thread(self.seen.stop)
+        for pool in (self._pool, self._predictors):
+            await asyncio.to_thread(pool.shutdown)
+
+
+def _candidates(versions: Versions, shadow: str | None) -> dict[Slot, Slot]:
+    """A slot of the shadow channel for each that answers from another one. Raises InputError where there is none."""
+    found = {slot: Slot(slot.name, shadow) for slot in versions.slots if shadow and shadow != slot.channel}
+    if shadow and not found:
+        raise InputError(f"--shadow {shadow} is the channel that answers already: name another one")
+    return found
+
+
+def _import_ahead() -> None:
+    """Half a second of imports that the first explanation needs, while the bundle is read."""
+    import scipy.stats  # noqa: F401

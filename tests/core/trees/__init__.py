@@ -1,0 +1,1 @@
+"""Tests of trees, against games played out on small ones."""

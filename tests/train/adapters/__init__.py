@@ -1,0 +1,1 @@
+"""Tests of readers of other libraries' models, against those libraries."""
