@@ -32,7 +32,20 @@ from ascribe.core.layout import Layout
 __all__ = ["read_answer", "table_of", "write_answer"]
 
 KEY = b"ascribe"
-OWN = ("prediction", "base_value", "ess", "status", "reason", "label", "values", "stderr", "data", "segments", "words")
+OWN = (
+    "prediction",
+    "base_value",
+    "ess",
+    "status",
+    "reason",
+    "fit",
+    "label",
+    "values",
+    "stderr",
+    "data",
+    "segments",
+    "words",
+)
 FORMAT = 1
 
 
@@ -69,6 +82,8 @@ def table_of(answer: Answer) -> pa.Table:
     held.own("ess", a.ess)
     held.own("status", [str(word) for word in a.status])
     held.own("reason", list(a.reasons))
+    if a.fit is not None:
+        told["fit"] = held.own("fit", a.fit)
     if answer.labels:
         told["label"] = held.own("label", list(answer.labels))
     told |= _inside(answer, held)
@@ -124,7 +139,7 @@ def _answer(table: pa.Table, told: Mapping[str, Any]) -> Answer:
         np.array(table["status"].to_pylist(), dtype=str), tuple(table["reason"].to_pylist()), players, data, info,
         tuple(told["columns"]) if layout is None else (), layout=layout,
         segments=matrix("segments").astype(int) if "segments" in told else None,
-        base_values=bases if told["by_row"] else None,
+        base_values=bases if told["by_row"] else None, fit=column("fit") if "fit" in told else None,
     )  # fmt: skip
     if values.shape != (b, len(players)) or (layout is not None and data.shape[1] != layout.n):
         raise InputError(f"an answer of {len(players)} players has values {values.shape}: explain again")

@@ -13,7 +13,9 @@ from ascribe.core.features import Feature
 from ascribe.core.layout import Layout
 from ascribe.core.quantities import in_units
 
-__all__ = ["Answer", "additive", "answered", "words_of"]
+__all__ = ["LOOKS", "Answer", "additive", "answered", "words_of"]
+
+LOOKS = ("attention", "slope", "map", "occlusion")  # games of methods that share nothing out
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,8 +72,11 @@ class Answer:
 
 
 def additive(a: Attribution) -> bool:
-    """Whether values are shares that lead from a base value to the prediction; slopes, maps and attention are not."""
-    looks = a.info.game in ("attention", "slope", "map") or a.info.method.startswith("attention")
+    """Whether values are shares that lead from a base value to the prediction: slopes, maps, attention and falls are not.
+
+    `Attribution.additive` asks whether a gap was measured; here an answer of elsewhere, without gaps, counts too.
+    """
+    looks = a.info.game in LOOKS or a.info.method.startswith("attention")
     return bool(np.isfinite(a.base_value)) and not looks
 
 

@@ -21,11 +21,14 @@ class Phrases:
     quantity: str
     probability: str
     margin: str
+    probability_of: str
+    margin_of: str
     usual: tuple[str, str, str]
     reference: tuple[str, str, str]
     base: tuple[str, str, str]
     shares: str
     first: str
+    many: str
     further: str
     unclear: str
     piece: str
@@ -47,9 +50,11 @@ class Phrases:
     looked: str
     attention_means: str
     slope: str
+    hidden: str
     at: str
     map: str
-    cell: str
+    steep: str
+    hole: str
     counts: str
     unanswered: str
     range: str
@@ -67,6 +72,8 @@ ENGLISH = Phrases(
     quantity="{output} of {who} is {prediction}",
     probability="the probability of {output} for {who} is {prediction}",
     margin="the margin of {output} for {who} is {prediction}",
+    probability_of="the probability of {output}",
+    margin_of="the margin of {output}",
     usual=(", {by} more than usual ({base})", ", {by} less than usual ({base})", ", as usual ({base})"),
     reference=(
         ", {by} more than at the reference ({base})", ", {by} less than at the reference ({base})",
@@ -78,6 +85,7 @@ ENGLISH = Phrases(
     ),
     shares="{parts}",
     first="{name} accounts for {value}",
+    many="{name} account for {value}",
     further="{name} for {value}",
     unclear="not to be told from zero: {parts}",
     piece="{name} with {value}",
@@ -99,9 +107,11 @@ ENGLISH = Phrases(
     looked="{name} ({value})",
     attention_means="attention says where a network looked, not what the prediction is made of",
     slope="for {who} ({output}: {prediction}) the prediction is steepest at {parts}; slopes do not add up to it",
+    hidden="for {who} ({output}: {prediction}) the prediction falls most without {parts}; these falls do not add up to it",
     at="{name} ({value})",
     map="for {who} ({output}: {prediction}) the map is strongest around x {x}, y {y}; a map does not add up to it",
-    cell="x {x}, y {y} ({value})",
+    steep="for {who} ({output}: {prediction}) the prediction is steepest around x {x}, y {y}; slopes do not add up to it",
+    hole="for {who} ({output}: {prediction}) the prediction falls most when the part around x {x}, y {y} is hidden",
     counts="{count} rows were answered",
     unanswered="{count} rows were answered and {missing} were not",
     range="{output} runs from {low} to {high}, {mean} on average",
@@ -121,11 +131,14 @@ CHINESE = Phrases(
     quantity="{who} 的 {output} 为 {prediction}",
     probability="{who} 属于“{output}”的概率为 {prediction}",
     margin="{who} 在“{output}”上的得分为 {prediction}",
+    probability_of="“{output}”的概率",
+    margin_of="“{output}”的得分",
     usual=(",比通常值({base})高 {by}", ",比通常值({base})低 {by}", ",与通常值({base})相同"),
     reference=(",比参考点({base})高 {by}", ",比参考点({base})低 {by}", ",与参考点({base})相同"),
     base=(",比基准值({base})高 {by}", ",比基准值({base})低 {by}", ",与基准值({base})相同"),
     shares="其中{parts}",
     first="{name} 占 {value}",
+    many="{name} 占 {value}",
     further="{name} 占 {value}",
     unclear="与零无法区分的有:{parts}",
     piece="{name} {value}",
@@ -147,9 +160,11 @@ CHINESE = Phrases(
     looked="{name}({value})",
     attention_means="注意力只说明网络看了哪里,不说明预测由什么构成",
     slope="对于 {who}({output}:{prediction}),预测最陡处为 {parts};斜率之和不等于预测",
+    hidden="对于 {who}({output}:{prediction}),缺少以下各项时预测下降最多:{parts};各项下降之和不等于预测",
     at="{name}({value})",
     map="对于 {who}({output}:{prediction}),响应图在 x {x}、y {y} 附近最强;响应图之和不等于预测",
-    cell="x {x}、y {y}({value})",
+    steep="对于 {who}({output}:{prediction}),预测在 x {x}、y {y} 附近最陡;斜率之和不等于预测",
+    hole="对于 {who}({output}:{prediction}),遮住 x {x}、y {y} 附近的部分时预测下降最多",
     counts="共回答 {count} 行",
     unanswered="共回答 {count} 行,{missing} 行没有答案",
     range="{output} 在 {low} 到 {high} 之间,平均 {mean}",

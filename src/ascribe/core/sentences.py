@@ -8,6 +8,7 @@ within two standard errors of 0 is said not to be told from zero. Nothing is sai
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
@@ -25,7 +26,7 @@ LANGUAGES = tuple(PHRASES)
 USUAL = ("marginal", "conditional")  # games whose base value is the mean prediction
 POWER = ("W", "mW", "kW", "MW")
 CLEAR = 2.0  # standard errors that a share is from 0
-VISIBLE_GAP = 1e-3  # of the largest share
+JOINS = re.compile("(?<=[\u3001-\u9fff\uff00-\uffef\u201d]) (?=[\u4e00-\u9fff])")  # no gap between Chinese and Chinese
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Share:
     name: str
     value: float
     error: float
+    many: bool = False  # of a name in the plural
 
     @property
     def clear(self) -> bool:
@@ -92,9 +94,9 @@ def _row(answer: Answer, row: int, words: Phrases, top: int) -> list[str]:
     if unclear:
         pieces = [words.piece.format(name=s.name, value=number.share(s)) for s in unclear]
         said.append(words.unclear.format(parts=_joined(pieces, words)))
-    if abs(left) > VISIBLE_GAP * largest:
+    if number.visible(left):
         said.append(words.left.format(value=number.signed(left)))
-    if any(isfinite(s.error) and s.error > 0 for s in shares):
+    if any(number.visible(s.error) for s in shares):
         said.append(words.error_means)
     if a.info.game == "conditional":
         said.append(words.conditional)
@@ -112,7 +114,8 @@ def _unshared(answer: Answer, row: int, words: Phrases, top: int) -> list[str]:
     }
     if answer.layout.kind == "image":
         y, x = _strongest(answer, row)
-        return [words.map.format(x=x, y=y, **told)]
+        template = {"slope": words.steep, "occlusion": words.hole}.get(a.info.game, words.map)
+        return [template.format(x=x, y=y, **told)]
     names, values, _ = _named(answer, row, words, own=False)
     order = np.argsort(-np.abs(values), kind="stable")[:top]
     if a.info.game == "attention":
@@ -121,7 +124,8 @@ def _unshared(answer: Answer, row: int, words: Phrases, top: int) -> list[str]:
     scale = scale_of(values, "")
     number = _Numbers(scale, scale.decimals(values), words)
     parts = [words.at.format(name=names[j], value=number.signed(float(values[j]))) for j in order]
-    return [words.slope.format(parts=_joined(parts, words), **told)]
+    template = words.hidden if a.info.game == "occlusion" else words.slope
+    return [template.format(parts=_joined(parts, words), **told)]
 
 
 def _rows(answer: Answer, words: Phrases, top: int) -> list[str]:
@@ -139,7 +143,7 @@ def _rows(answer: Answer, words: Phrases, top: int) -> list[str]:
     template = words.range_usual if additive(a) and a.info.game in USUAL else words.range
     said.append(
         template.format(
-            output=_output(a), low=number.plain(f.min()), high=number.plain(f.max()), mean=number.plain(f.mean()),
+            output=_of_space(a, words), low=number.plain(f.min()), high=number.plain(f.max()), mean=number.plain(f.mean()),
             base=number.plain(base) if isfinite(base) else "",
         )
     )  # fmt: skip
@@ -147,7 +151,7 @@ def _rows(answer: Answer, words: Phrases, top: int) -> list[str]:
         shown, folded = _by_size(size, top)
         shares = [Share(a.features[j], float(size[j]), np.nan) for j in shown]
         if len(folded):
-            shares.append(Share(words.others.format(count=len(folded)), float(size[folded].sum()), np.nan))
+            shares.append(Share(words.others.format(count=len(folded)), float(size[folded].sum()), np.nan, True))
         said.append(words.sizes.format(parts=_accounts(shares, number, words, sign=False)))
     return said
 
@@ -184,7 +188,7 @@ def _of_image(answer: Answer, row: int, words: Phrases, top: int) -> list[Share]
     values, errors = a.values[row], a.stderr[row]
     if a.segments is None:
         parts = [(words.raising, values > 0), (words.lowering, values < 0)]
-        return [Share(name, float(values[at].sum()), _joint(errors[at])) for name, at in parts if at.any()]
+        return [Share(name, float(values[at].sum()), _joint(errors[at]), True) for name, at in parts if at.any()]
     labels, owner = np.unique(a.segments[row], return_inverse=True)
     sums, spread = np.bincount(owner, values), np.bincount(owner, errors)
     shown, folded = _by_size(np.abs(sums), top)
@@ -204,7 +208,7 @@ def _of_image(answer: Answer, row: int, words: Phrases, top: int) -> list[Share]
 def _folded(values: np.ndarray, errors: np.ndarray, words: Phrases) -> list[Share]:
     if not len(values):
         return []
-    return [Share(words.others.format(count=len(values)), float(values.sum()), _joint(errors))]
+    return [Share(words.others.format(count=len(values)), float(values.sum()), _joint(errors), True)]
 
 
 def _by_size(size: np.ndarray, top: int) -> tuple[np.ndarray, np.ndarray]:
@@ -238,15 +242,19 @@ class _Numbers:
     def signed(self, value: float) -> str:
         return self.scale.amount(value, self.decimals, sign=True)
 
+    def visible(self, value: float) -> bool:
+        """Whether it is more than half a unit of the last decimal."""
+        return isfinite(value) and abs(value) >= 0.5 * 10.0 ** (self.scale.power - self.decimals)
+
     def share(self, share: Share, sign: bool = True) -> str:
         value = self.scale.amount(share.value, self.decimals, sign=sign)
-        if not (isfinite(share.error) and share.error > 0):
+        if not self.visible(share.error):
             return value
         return self.words.error.format(value=value, error=self.scale.number(share.error, self.decimals))
 
 
 def _accounts(shares: Sequence[Share], number: _Numbers, words: Phrases, sign: bool = True) -> str:
-    forms = [words.first, *[words.further] * (len(shares) - 1)]
+    forms = [words.many if shares[0].many else words.first, *[words.further] * (len(shares) - 1)]
     parts = [f.format(name=s.name, value=number.share(s, sign)) for f, s in zip(forms, shares, strict=True)]
     return _joined(parts, words)
 
@@ -262,6 +270,11 @@ def _opening(answer: Answer, row: int, words: Phrases, prediction: str) -> str:
         return (words.probability if info.space == "probability" else words.margin).format(**told)
     draws = info.unit in POWER and "power" in info.output.lower()
     return (words.draws if draws else words.quantity).format(**told)
+
+
+def _of_space(a: Attribution, words: Phrases) -> str:
+    templates = {"probability": words.probability_of, "margin": words.margin_of}
+    return templates.get(a.info.space, "{output}").format(output=_output(a))
 
 
 def _who(answer: Answer, row: int, words: Phrases) -> str:
@@ -284,7 +297,8 @@ def _line(text: str) -> str:
 
 def _text(said: Sequence[str], words: Phrases) -> str:
     """Sentences: the first letter is a capital where it is a word of ours or a plain name, a stop at the end."""
-    return words.space.join(_capital(text) + words.stop for text in said)
+    whole = words.space.join(_capital(text) + words.stop for text in said)
+    return whole if words.space else JOINS.sub("", whole)
 
 
 def _capital(text: str) -> str:

@@ -61,9 +61,7 @@ def account_of(
     phi, se = attribution.values[row], attribution.stderr[row]
     base, prediction = float(attribution.bases[row]), float(attribution.prediction[row])
     shown, folded = _by_size(np.abs(phi), top)
-    shares = [
-        (_name(attribution, row, int(j), units or {}, own), "player", float(phi[j]), float(se[j])) for j in shown
-    ]
+    shares = [(_name(attribution, row, int(j), units or {}, own), "player", float(phi[j]), float(se[j])) for j in shown]
     if len(folded):
         shares.append((others(attribution, len(folded)), "folded", float(phi[folded].sum()), _joint(se[folded])))
     left = prediction - base - sum(value for _, _, value, _ in shares)

@@ -14,7 +14,7 @@ from ascribe.report.captions import foot_of
 from ascribe.report.colours import AMOUNT, ramp
 from ascribe.report.drawn import Cells, Drawn, View
 from ascribe.report.frame import framed, name_of, strip
-from ascribe.report.panel import INK, SMALL, SOFT
+from ascribe.report.panel import INK, SMALL
 from ascribe.report.players import chosen
 from ascribe.report.sheet import Words
 

@@ -65,7 +65,9 @@ def beeswarm(answer: Answer, view: View) -> Drawn:
     for k, name in enumerate(held.names):
         y = k + swarm(values[:, k], POINT * span * 1.06 / PLOT, step * 2, HALF)
         own = _ranked_colour(held.data[:, k])
-        points = axes.scatter(values[:, k], y, c=own, cmap=colours, vmin=0, vmax=1, s=13, linewidths=0, plotnonfinite=True)
+        points = axes.scatter(
+            values[:, k], y, c=own, cmap=colours, vmin=0, vmax=1, s=13, linewidths=0, plotnonfinite=True
+        )
         points.set_gid(f"swarm-{k}")
         tips[f"swarm-{k}"] = [
             f"{answer.label(int(row))}: {_own(answer, int(row), name)} {scale.amount(float(v), 3, sign=True)}"

@@ -13,6 +13,7 @@ __all__ = ["foot_of", "sub_of", "subject", "words_for"]
 LOOKS = {
     "attention": "where the network looked (attention is no share of the prediction)",
     "slope": "how steeply it follows each input (a slope is no share of the prediction)",
+    "occlusion": "how far it falls when a part is hidden (no share of the prediction)",
     "map": "what a layer saw that speaks for it (a map is no share of the prediction)",
 }
 
@@ -28,7 +29,7 @@ def words_for(
 ) -> Words:
     """`quantity` stands before the output on the axis; `unit` is that of the figure, which may carry a prefix."""
     info, output = attribution.info, subject(attribution)
-    player = "player" if grouped(attribution) else "feature"
+    player = player_of(attribution)
     in_words = f" in {unit_in_words(info.unit)}" if unit else ""
     told = LOOKS.get(info.game, f"what each {player} accounts for")
     foot = foot_of(attribution)
@@ -43,11 +44,25 @@ def words_for(
     )
 
 
+def player_of(attribution: Attribution) -> str:
+    """What one player is called."""
+    layout = "table" if attribution.layout is None else attribution.layout.kind
+    if layout == "image":
+        return "pixel" if attribution.segments is None else "segment"
+    if layout == "text":
+        return "word"
+    return "player" if grouped(attribution) else "feature"
+
+
 def sub_of(attribution: Attribution) -> str:
     info = attribution.info
     parts = [info.method, f"{info.game} game" if additive(attribution) else ""]
-    if info.budget > 1:
+    if info.value == "path":
+        parts.append(f"{info.budget:,} points of the path")
+    elif info.budget > 1 and info.samples:
         parts.append(f"{info.budget:,} coalitions \N{MULTIPLICATION SIGN} {info.samples:,} completions")
+    elif info.budget > 1:
+        parts.append(f"{info.budget:,} evaluations")
     return " · ".join(filter(None, parts))
 
 

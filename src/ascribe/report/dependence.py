@@ -56,7 +56,9 @@ def dependence(answer: Answer, view: View) -> Drawn:
     tint = _column(held.names, held.data, colour) if colour else np.full(len(x), np.nan)
     scale, own = scale_of(phi, unit_of(answer)), scale_of(x, answer.unit(feature))
     words = words_for(a, f"{name_of(feature)} accounts for: ", scale.unit, False)
-    words = replace(words, head=words.head.replace("what each feature accounts for", f"what {name_of(feature)} accounts for"))
+    words = replace(
+        words, head=words.head.replace("what each feature accounts for", f"what {name_of(feature)} accounts for")
+    )
     body = framed(words, LEFT + WIDE + 1.45, HIGH + 0.6)
     axes = body.axes(LEFT, 0, WIDE, HIGH)
     plain_axes(axes, "both")

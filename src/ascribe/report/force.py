@@ -85,7 +85,9 @@ def force(answer: Answer, view: View) -> Drawn:
     labels = [_labels(arrows, scale, low, high, ink) for *_, arrows in lines]
     heights = [ABOVE + STRIP + LABEL * (max((k for *_, k in held), default=0) + 1.6) for held in labels]
     raises, lowers = "vermilion, from the left: raises the prediction", "blue, from the right: lowers it"
-    words = words_for(answer.attribution, "", scale.unit, False, ((SOFT, f"{raises}; {lowers}; pale: others together"),))
+    words = words_for(
+        answer.attribution, "", scale.unit, False, ((SOFT, f"{raises}; {lowers}; pale: others together"),)
+    )
     body = framed(words, WIDE, sum(heights) + GAP * 0.8)
     y, tips = 0.0, {}
     for k, ((label, base, f, arrows), held, height) in enumerate(zip(lines, labels, heights, strict=True)):

@@ -122,9 +122,15 @@ def _coloured(share: Float[np.ndarray, "h w"], colours: object, signed: bool, op
 
 
 def _outlined(axes: Axes, segments: np.ndarray, colour: str) -> None:
-    from matplotlib.collections import LineCollection
+    """All edges as one path: a page of thousands of lines would be large."""
+    from matplotlib.patches import PathPatch
+    from matplotlib.path import Path
 
-    axes.add_collection(LineCollection(borders(segments), colors=colour, linewidths=0.5))
+    edges = borders(segments)
+    if edges:
+        points = np.array(edges).reshape(-1, 2)
+        path = Path(points, np.tile([Path.MOVETO, Path.LINETO], len(edges)))
+        axes.add_patch(PathPatch(path, facecolor="none", edgecolor=colour, linewidth=0.5))
 
 
 def _bare(axes: Axes) -> None:

@@ -29,10 +29,17 @@ from ascribe.report.maps import maps
 from ascribe.report.text import text
 from ascribe.report.whole import bar, waterfall
 
-__all__ = ["KINDS", "Kind", "draw", "fitting", "save"]
+__all__ = ["KINDS", "Kind", "draw", "fitting", "known", "save"]
 
 SUFFIXES = (".png", ".svg", ".html", ".htm")
-CHINESE = ("Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "WenQuanYi Micro Hei", "Microsoft YaHei", "PingFang SC")
+CHINESE = (
+    "Noto Sans CJK SC",
+    "Noto Sans SC",
+    "Source Han Sans SC",
+    "WenQuanYi Micro Hei",
+    "Microsoft YaHei",
+    "PingFang SC",
+)
 
 
 @dataclass(frozen=True)
@@ -70,10 +77,15 @@ def fitting(answer: Answer) -> tuple[str, ...]:
     return tuple(found)
 
 
+def known(kind: str) -> None:
+    """Raises InputError for an unknown kind; empty is nobody's choice yet."""
+    if kind and kind not in KINDS:
+        raise InputError(f"no kind {quoted(kind)} of picture: use {', '.join(KINDS)}")
+
+
 def draw(answer: Answer, kind: str, view: View | None = None) -> Drawn:
     """Raises InputError for an unknown kind, one that does not fit the answer (naming those that do), or wrong rows."""
-    if kind not in KINDS:
-        raise InputError(f"no kind {quoted(kind)} of picture: use {', '.join(KINDS)}")
+    known(kind or "none")
     view = view or View()
     if not 0 <= view.opacity <= 1:
         raise InputError(f"opacity is 0 ... 1, not {view.opacity}")

@@ -70,7 +70,7 @@ def maps(answer: Answer, view: View) -> Drawn:
         cells[f"map-{number}"] = Cells(lines, columns, held[number])
         body.write(x, y, [(f"map {number}", SMALL, SOFT, "normal")])
     strip(body, (across * (SIDE + GAP) + 0.02, CAP, 0.12, SIDE), colours, f"{-edge if signed else 0:.2g}",
-          f"{edge:.2g}", "value of a cell")  # fmt: skip
+          f"{edge:.2g}", "value")  # fmt: skip
     return Drawn(
         body.figure, f"{len(shown)} maps of layer {layer}.", ("map", "mean |value|", "largest |value|"),
         tuple((f"map {k}", float(strength[k]), float(np.abs(held[k]).max())) for k in order), cells=cells,

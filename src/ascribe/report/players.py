@@ -44,9 +44,7 @@ def of_words(answer: Answer, row: int) -> Attribution:
     )  # fmt: skip
 
 
-def accounts_of(
-    answer: Answer, view: View, top: int, most: int
-) -> list[tuple[str, float, float, tuple[Entry, ...]]]:
+def accounts_of(answer: Answer, view: View, top: int, most: int) -> list[tuple[str, float, float, tuple[Entry, ...]]]:
     """Label, base value, prediction and shares of each chosen row."""
     found = []
     for row in chosen(answer, view.rows, most):

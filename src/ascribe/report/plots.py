@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from ascribe.core.answer import additive, answered
 from ascribe.core.attribution import Attribution
 from ascribe.core.errors import InputError
+from ascribe.core.quantities import scale_of
 from ascribe.report.account import account_of, importance_of
 from ascribe.report.captions import words_for
 from ascribe.report.panel import LOWERS, RAISES, SOFT, Panel
-from ascribe.core.quantities import scale_of
 from ascribe.report.sheet import draw
 
 if TYPE_CHECKING:

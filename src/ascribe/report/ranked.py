@@ -55,9 +55,9 @@ def ranked(answer: Answer, top: int, chosen: tuple[int, ...] | None = None) -> R
 
 
 def unit_of(answer: Answer) -> str:
-    """The output's unit where values are shares of it."""
+    """The output's unit where values are parts of it, or falls."""
     a = answer.attribution
-    return a.info.unit if additive(a) else ""
+    return a.info.unit if additive(a) or a.info.game == "occlusion" else ""
 
 
 def _data(answer: Answer, rows: np.ndarray, name: str) -> np.ndarray:

@@ -85,7 +85,9 @@ def text(answer: Answer, view: View) -> Drawn:
     )  # fmt: skip
 
 
-def _html(answer: Answer, row: int, held: tuple[list[str], np.ndarray, np.ndarray], largest: float, scale: Scale) -> str:
+def _html(
+    answer: Answer, row: int, held: tuple[list[str], np.ndarray, np.ndarray], largest: float, scale: Scale
+) -> str:
     decimals = scale.decimals([largest])
     spans = []
     for word, value, error in zip(*held, strict=True):

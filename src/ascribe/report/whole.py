@@ -6,12 +6,12 @@ from dataclasses import replace
 from math import isfinite
 
 from ascribe.core.answer import Answer
+from ascribe.core.quantities import Scale, scale_of
 from ascribe.report import plots
 from ascribe.report.account import MARKS, Entry, account_of, importance_of
 from ascribe.report.drawn import Drawn, View
 from ascribe.report.frame import name_of
 from ascribe.report.players import chosen, of_words
-from ascribe.core.quantities import Scale, scale_of
 
 __all__ = ["bar", "waterfall"]
 
