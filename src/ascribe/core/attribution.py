@@ -135,7 +135,7 @@ class Attribution:
 
 
 def based(bases: Float[np.ndarray, " b"]) -> tuple[float, Float[np.ndarray, " b"] | None]:
-    """`base_value` and `base_values` of rows with these base values (NaN: not answered): one number where they are alike.
+    """`base_value` and `base_values` of rows with these (NaN: not answered): one number where they are alike.
 
     >>> based(np.array([1.0, 1.0]))
     (1.0, None)
