@@ -1,4 +1,4 @@
-"""Colours that every kind of eye tells apart: two ends for raising and lowering, one ramp for values, one for amounts."""
+"""Colours that every kind of eye tells apart: for raising and lowering, for values, for amounts."""
 
 from __future__ import annotations
 
