@@ -18,9 +18,7 @@ def ramp(colours: tuple[str, ...], bad: str = BARE) -> Any:
     """A matplotlib colour map through the colours; what is no number is `bad`."""
     from matplotlib.colors import LinearSegmentedColormap
 
-    made = LinearSegmentedColormap.from_list("ramp", list(colours), N=255)
-    made.set_bad(bad)
-    return made
+    return LinearSegmentedColormap.from_list("ramp", list(colours), N=255).with_extremes(bad=bad)
 
 
 def tint(share: float) -> str:

@@ -93,7 +93,8 @@ def dependence(answer: Answer, view: View) -> Drawn:
     if visible:
         body.write(LEFT, HIGH + below - 0.08, [("whisker: ± standard error", SMALL, SOFT, "normal")])
     tips = [
-        f"{answer.label(int(row))}: {feature} = {answer.shown(int(row), feature)}, {scale.amount(float(v), 3, sign=True)}"
+        f"{answer.label(int(row))}: {feature} = {answer.shown(int(row), feature)}, "
+        + scale.amount(float(v), 3, sign=True)
         + (f" ± {scale.number(float(e), 3)}" if e > 0 else "")
         for row, v, e in zip(held.rows, phi, se, strict=True)
     ]

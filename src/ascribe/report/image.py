@@ -171,10 +171,10 @@ def _regions(
     """Segments by size; else the ten pixels of the largest |value|."""
     label = answer.label(row)
     if segments is None:
-        at = np.argsort(-np.abs(values).reshape(-1), kind="stable")[:10]
-        y, x = np.unravel_index(at, values.shape)
+        largest = np.argsort(-np.abs(values).reshape(-1), kind="stable")[:10]
+        y, x = np.unravel_index(largest, values.shape)
         return [(label, "pixel", float(i), float(j), float(values[j, i])) for j, i in zip(y, x, strict=True)]
-    down, across = np.indices(segments.shape)
+    down, across = (np.asarray(place) for place in np.indices(segments.shape))
     count = np.bincount(segments.reshape(-1))
     found = []
     for k in np.flatnonzero(count):

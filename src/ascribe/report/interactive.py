@@ -21,6 +21,7 @@ __all__ = ["page_of"]
 
 MOST_LINES = 2000  # of the table
 DIGITS = 4
+CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # no character of a page
 
 PAGE = Template("""<!doctype html>
 <html lang="$language">
@@ -112,7 +113,7 @@ def page_of(drawn: Drawn, svg: str, title: str, heads: Sequence[str], said: str 
     """The page. `svg`: the figure as matplotlib wrote it; `heads`: title and captions where the body is no figure."""
     picture = drawn.body or _inline(svg)
     head = f"<h1>{escape(heads[0])}</h1><p class='soft'>{escape(heads[1])}</p>" if drawn.body else ""
-    return PAGE.substitute(
+    whole = PAGE.substitute(
         language=language,
         title=escape(title),
         alt=escape(drawn.says, quote=True),
@@ -125,6 +126,7 @@ def page_of(drawn: Drawn, svg: str, title: str, heads: Sequence[str], said: str 
         tips=_json({name: list(texts) for name, texts in drawn.tips.items()}),
         cells=_json({name: _cells(one) for name, one in drawn.cells.items()}),
     )
+    return CONTROL.sub(" ", whole)
 
 
 def _inline(svg: str) -> str:

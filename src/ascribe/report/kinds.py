@@ -97,7 +97,7 @@ def draw(answer: Answer, kind: str, view: View | None = None) -> Drawn:
 
 
 def save(drawn: Drawn, answer: Answer, path: str | Path, said: str = "", language: str = "en") -> Path:
-    """Write PNG, SVG or an interactive HTML page, as the suffix says; `said`: words that stand above the page's picture.
+    """Write PNG, SVG or an interactive HTML page, as the suffix says; `said`: words that stand above a page's picture.
 
     Raises InputError for another suffix or a place that cannot be written.
     """

@@ -42,7 +42,7 @@ def maps(answer: Answer, view: View) -> Drawn:
     down = ceil(count / across)
     words = Words(
         head=f"maps of layer {name_of(layer)} for {name_of(answer.label(row))}",
-        sub=f"{len(shown)} of {len(held)} maps, {held.shape[1]} × {held.shape[2]} cells each, the largest mean |value| "
+        sub=f"{len(shown)} of {len(held)} maps, {held.shape[1]} \N{MULTIPLICATION SIGN} {held.shape[2]} cells each, the largest mean |value| "
         f"first; what a layer holds, no share of {subject(answer.attribution)}",
         foot=foot_of(answer.attribution), axis="",
     )  # fmt: skip
