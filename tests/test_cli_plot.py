@@ -49,7 +49,7 @@ def test_a_page_has_its_words(ascribe, tmp_path):
     page = (tmp_path / "p.html").read_text()
     assert 'lang="zh"' in page and "node-4 的功率为" in page
     assert ascribe("plot", file, "--kind", "bar", "--say", "en", "-o", tmp_path / "p.html")[0] == 0
-    assert "40 rows were answered." in (tmp_path / "p.html").read_text()
+    assert "Rows answered: 40." in (tmp_path / "p.html").read_text()
 
 
 MISUSE = [

@@ -179,15 +179,14 @@ def test_plot(shop, tmp_path):
 
 def test_an_answer_is_said_kept_and_drawn(shop, tmp_path):
     place = shop[0]
-    pl.read_parquet(place / "rows.parquet").head(6).with_columns(pl.lit("n").alias("node")).write_parquet(
-        tmp_path / "in.parquet"
-    )
+    rows = pl.read_parquet(place / "rows.parquet").head(6)
+    rows.with_columns(pl.lit("n").alias("node")).write_parquet(tmp_path / "in.parquet")
     done = ascribe(
         "explain", place / "good", tmp_path / "in.parquet", "-o", tmp_path / "a.parquet", "--samples", 8, "--name", "node",
         "--say", "en",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("6 rows were answered. ")
+    assert done.stdout.startswith("Rows answered: 6. ")
     done = ascribe("plot", tmp_path / "a.parquet", "--kind", "beeswarm", "-o", tmp_path / "p.html")
     assert done.returncode == 0, done.stderr
     page = (tmp_path / "p.html").read_text()

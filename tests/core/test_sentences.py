@@ -40,13 +40,15 @@ EXACT = [
     (
         "en",
         "xeon-07 draws 142.3 W, 31.2 W more than usual (111.1 W). cpu_user = 61.2 % accounts for +18.4 W (± 0.6), "
-        "net = 64.2 for +13.0 W (± 0.2), mem = 62.2 B for −2.0 W (± 0.1) and 3 others together for +1.8 W (± 0.4). "
+        "net = 64.2 for +13.0 W (± 0.2), mem = 62.2 B for \N{MINUS SIGN}2.0 W (± 0.1) and 3 others together "
+        "for +1.8 W (± 0.4). "
         "± is one standard error.",
     ),
     (
         "zh",
         "xeon-07 的功率为 142.3 W，比通常值（111.1 W）高 31.2 W。其中cpu_user = 61.2 % 占 +18.4 W（± 0.6）、"  # noqa: RUF001
-        "net = 64.2 占 +13.0 W（± 0.2）、mem = 62.2 B 占 −2.0 W（± 0.1）、其余 3 项合计占 +1.8 W（± 0.4）。"  # noqa: RUF001
+        "net = 64.2 占 +13.0 W（± 0.2）、mem = 62.2 B 占 \N{MINUS SIGN}2.0 W（± 0.1）、"  # noqa: RUF001
+        "其余 3 项合计占 +1.8 W（± 0.4）。"  # noqa: RUF001
         "± 为一个标准误。",
     ),
 ]
@@ -61,10 +63,10 @@ def test_a_share_within_two_standard_errors_is_not_told_from_zero():
     a = told([[5.0, 0.3, -4.0]], stderr=[[0.5, 0.4, 2.5]])
     assert say(a) == (
         "Row 0 draws 112.4 W, 1.3 W more than usual (111.1 W). cpu_user = 61.2 accounts for +5.0 W (± 0.5). "
-        "Not to be told from zero: disk = 63.2 with −4.0 W (± 2.5) and mem = 62.2 with +0.3 W (± 0.4). "
+        "Not to be told from zero: disk = 63.2 with \N{MINUS SIGN}4.0 W (± 2.5) and mem = 62.2 with +0.3 W (± 0.4). "
         "± is one standard error."
     )
-    assert "与零无法区分的有：disk = 63.2 −4.0 W（± 2.5）、mem = 62.2 +0.3 W（± 0.4）。" in say(a, 0, "zh")  # noqa: RUF001
+    assert "与零无法区分的有：disk = 63.2 \N{MINUS SIGN}4.0 W（± 2.5）、mem = 62.2 +0.3 W（± 0.4）。" in say(a, 0, "zh")  # noqa: RUF001
 
 
 @pytest.mark.parametrize("status", [word for word in STATUS if word != "ok"])
@@ -114,16 +116,18 @@ def test_words_and_regions_are_the_players_of_texts_and_images():
     b = told(values, data=np.zeros((1, 6)), layout=image, segments=np.array([[0, 0, 1, 0, 0, 1]]))
     text = say(b)
     assert "the region around x 0, y 0 (66.7 % of the picture) accounts for +12.0 W" in text.replace("The", "the")
-    assert "for −2.0 W" in text
+    assert "for \N{MINUS SIGN}2.0 W" in text
     c = replace(b, segments=None)
-    assert "All pixels that raise it account for +12.0 W and all pixels that lower it for −2.0 W." in say(c)
+    assert "All pixels that raise it account for +12.0 W and all pixels that lower it for \N{MINUS SIGN}2.0 W." in say(
+        c
+    )
 
 
 def test_several_rows_together():
     a = told([[10.0, -2.0], [20.0, 4.0], [np.nan, 1.0]])
     a = replace(a, status=np.array(["ok", "ok", "invalid"]))
     assert say(a) == (
-        "2 rows were answered and 1 were not. node power runs from 119.1 W to 135.1 W, 127.1 W on average; usual is "
+        "Rows answered: 2; without an answer: 1. node power runs from 119.1 W to 135.1 W, 127.1 W on average; usual is "
         "111.1 W. On average over the rows and without sign, cpu_user accounts for 15.0 W and mem for 3.0 W."
     )
     assert say(a, language="zh").startswith("共回答 2 行，1 行没有答案。node power 在 119.1 W 到 135.1 W 之间")  # noqa: RUF001

@@ -1,7 +1,8 @@
-"""Real answers to draw: of a function with a marginal game, of an image's and a text's network, of attention and maps."""
+"""Real answers to draw: of a function with a marginal game, of images and texts, of attention and maps."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -25,8 +26,6 @@ def table(rows: int = 40, first: str = "load") -> Answer:
     f = lambda Z: 100 + 3 * Z[:, 0] + Z[:, 1] * Z[:, 2] + np.sin(3 * Z[:, 0]) * Z[:, 3]  # noqa: E731
     names = (first, *NAMES[1:])
     a = ascribe.explain(f, X, background=rng.standard_normal((30, 5)), estimator="permutation", budget=24)
-    from dataclasses import replace
-
     told = replace(a, features=names, columns=names, info=replace(a.info, unit="W", output="power"))
     return Answer(
         told, tuple(Feature(n, u) for n, u in zip(names, ("percent", "celsius", "", "bytes", ""), strict=True))

@@ -9,6 +9,7 @@ import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 from html.parser import HTMLParser
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -225,7 +226,7 @@ def test_words_of_a_page_carry_their_values(tmp_path):
     assert [v for _, v in spans] == pytest.approx([*a.values[0, :3], *a.values[1]], abs=1e-12)
     assert a.values[0, 3:] == pytest.approx(0, abs=1e-12)  # padding
     waterfall = draw(answer, "waterfall", View(rows=(0,)))
-    assert [row[1] for row in waterfall.rows][0].startswith("base value")
+    assert waterfall.rows[0][1].startswith("base value")
     assert {"“good”", "“film”"} <= {row[1] for row in waterfall.rows}
 
 
@@ -329,4 +330,4 @@ def test_labels_on_one_line_do_not_meet():
     levels = levels_of(spans)
     for level in set(levels):
         held = [s for s, k in zip(spans, levels, strict=True) if k == level]
-        assert all(b[0] > a[1] for a, b in zip(held, held[1:], strict=False))
+        assert all(b[0] > a[1] for a, b in pairwise(held))

@@ -268,4 +268,4 @@ def _capital(text: str) -> str:
     return text[0].upper() + text[1:] if first in OPENERS else text
 
 
-OPENERS = ("row", "the", "there", "caution:", "not", "a", "all", "for", "on", "attention", "prediction")
+OPENERS = ("row", "rows", "the", "there", "caution:", "not", "a", "all", "for", "on", "attention", "prediction")
