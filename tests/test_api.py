@@ -21,7 +21,7 @@ from tests.journey import FEATURES
 
 SURFACE = [
     "AscribeError", "AsyncClient", "Attribution", "Client", "OpenModel", "compare", "contrast", "explain",
-    "fit_conditional", "importance", "mse_v", "open", "partial_dependence", "probe", "to_frame", "to_shap",
+    "fit_conditional", "importance", "mse_v", "open", "partial_dependence", "probe", "say", "to_frame", "to_shap",
 ]  # fmt: skip
 
 

@@ -13,9 +13,16 @@ import pytest
 from tests.journey import ROOT
 
 PAGES = [
-    "README.md", "docs/onnx.md", "docs/gradients.md", "docs/perturbation.md", "docs/importance.md", "docs/compare.md",
+    "README.md",
+    "docs/onnx.md",
+    "docs/gradients.md",
+    "docs/perturbation.md",
+    "docs/importance.md",
+    "docs/compare.md",
     "docs/additive.md",
-]  # fmt: skip
+    "docs/plots.md",
+    "docs/federated.md",
+]
 BLOCK = re.compile(r"```python\n(.*?)```", re.DOTALL)
 LINK = re.compile(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)")
 

@@ -10,6 +10,7 @@
     compare(model, X)            every method that a model offers, judged on the same rows
     probe(model, X)              attacks of growing size, and how far explanations move while the prediction stays
     Client(url), AsyncClient     a running server, by REST or gRPC                  (REST: extra client)
+    say(a, row, language)        a row, or all of them, in words: "en" or "zh"
     to_frame(a), to_shap(a)      an attribution as a frame, or as a shap.Explanation
 
 Each name is imported when it is first used.
@@ -21,7 +22,7 @@ from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ascribe.api import OpenModel, contrast, explain, fit_conditional, mse_v, open, to_frame, to_shap
+    from ascribe.api import OpenModel, contrast, explain, fit_conditional, mse_v, open, say, to_frame, to_shap
     from ascribe.client import AsyncClient, Client
     from ascribe.core.attribution import Attribution
     from ascribe.core.errors import AscribeError
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AscribeError", "AsyncClient", "Attribution", "Client", "OpenModel", "compare", "contrast", "explain",
-    "fit_conditional", "importance", "mse_v", "open", "partial_dependence", "probe", "to_frame", "to_shap",
+    "fit_conditional", "importance", "mse_v", "open", "partial_dependence", "probe", "say", "to_frame", "to_shap",
 ]  # fmt: skip
 
 __version__ = _version("ascribe")
