@@ -10,7 +10,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from ascribe import cli_bundle, cli_explainers, cli_keys, cli_lake, cli_pipeline, cli_registry
+from ascribe import cli_bundle, cli_explainers, cli_keys, cli_lake, cli_models, cli_pipeline, cli_registry
 from ascribe.cli_options import (
     Budget,
     Groups,
@@ -46,6 +46,7 @@ app = typer.Typer(
 cli_bundle.add_to(app)
 cli_lake.add_to(app)
 app.command()(cli_explainers.explainers)
+app.command("import")(cli_models.import_model)
 app.add_typer(cli_registry.registry, name="registry")
 app.add_typer(cli_pipeline.app, name="pipeline")
 app.add_typer(cli_keys.keys, name="keys")

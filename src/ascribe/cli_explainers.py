@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from ascribe.cli_options import VerifyKey
+from ascribe.core.words import listed
 
 __all__ = ["explainers"]
 
@@ -20,7 +21,9 @@ def explainers(
     from ascribe.core.repertoire import repertoire
 
     opened = api.open(bundle, verify_key)
-    for output in opened.outputs:
+    if opened.model.outputs:  # classes can all be asked the same
+        typer.echo(f"{len(opened.outputs)} classes ({listed(opened.outputs)}) in {', '.join(opened.spaces)}")
+    for output in opened.outputs[:1] if opened.model.outputs else opened.outputs:
         held = repertoire(opened.output(output).model)
         typer.echo(f"{held.output}{f' in {held.unit}' if held.unit else ''}")
         typer.echo(f"  methods     {', '.join(held.methods) or 'none'}")

@@ -10,6 +10,7 @@ import numpy as np
 
 from ascribe.core.attribution import Attribution
 from ascribe.core.errors import InputError, MissingExtra, SchemaError
+from ascribe.core.features import Feature, numbered
 from ascribe.core.words import listed
 
 __all__ = ["checked", "columns", "matrix", "named", "to_frame", "to_shap"]
@@ -17,7 +18,7 @@ __all__ = ["checked", "columns", "matrix", "named", "to_frame", "to_shap"]
 
 def columns(a: Attribution) -> dict[str, Any]:
     """An attribution as columns: prediction, base_value, one per player, `stderr_<player>`, ess, status, reason."""
-    held: dict[str, Any] = {"prediction": a.prediction, "base_value": np.full(len(a), a.base_value)}
+    held: dict[str, Any] = {"prediction": a.prediction, "base_value": a.bases}
     held |= {name: a.values[:, j] for j, name in enumerate(a.features)}
     held |= {f"stderr_{name}": a.stderr[:, j] for j, name in enumerate(a.features)}
     return held | {"ess": a.ess, "status": a.status.tolist(), "reason": list(a.reasons)}
@@ -48,7 +49,7 @@ def to_shap(a: Attribution) -> Any:
     single = a.data.shape[1] == len(a.features)
     return shap.Explanation(
         values=a.values,
-        base_values=np.full(len(a), a.base_value),
+        base_values=a.bases,
         data=a.data if single else None,
         feature_names=list(a.features),
         output_names=a.info.output,
@@ -60,8 +61,11 @@ def named(X: Any) -> bool:
     return hasattr(X, "column_names") or (hasattr(X, "columns") and not isinstance(X, np.ndarray))
 
 
-def matrix(X: Any, wanted: Sequence[str] | None = None) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Rows (b, n) as float64 and the names of their columns; `wanted` chooses and orders named columns.
+def matrix(
+    X: Any, wanted: Sequence[str] | None = None, features: Sequence[Feature] = ()
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Rows (b, n) as float64 and the names of their columns; `wanted` chooses and orders named columns. `features`
+    whose columns may hold texts: categories become numbers.
 
     Raises SchemaError for a missing or non-numeric column, InputError for another shape. Missing values become NaN.
     """
@@ -75,15 +79,18 @@ def matrix(X: Any, wanted: Sequence[str] | None = None) -> tuple[np.ndarray, tup
         names = tuple(wanted or have)
         if missing := [name for name in names if name not in have]:
             raise SchemaError(f"there is no column {listed(missing)}; the rows have {listed(have)}")
-        held = []
+        known, held = {f.name: f for f in features}, []
         for name in names:
+            cells = np.asarray(column(name))
             try:
-                held.append(np.asarray(column(name)).astype(float))
+                held.append(numbered(known[name], cells) if name in known else cells.astype(float))
             except (TypeError, ValueError) as exc:
+                if isinstance(exc, SchemaError):
+                    raise
                 raise SchemaError(f"column {name} holds no numbers: convert it first") from exc
         return np.column_stack(held) if held else np.empty((0, 0)), names
     try:
-        rows = np.asarray(X, dtype=float)
+        rows = _texts(X, features) if any(f.categories for f in features) else np.asarray(X, dtype=float)
     except (TypeError, ValueError) as exc:
         raise InputError("rows must be numbers: an array (rows, features), a frame, or Arrow") from exc
     if rows.ndim == 1:
@@ -92,6 +99,15 @@ def matrix(X: Any, wanted: Sequence[str] | None = None) -> tuple[np.ndarray, tup
         shape = "features" if wanted is None else len(wanted)
         raise InputError(f"rows must be (rows, {shape}), got {rows.shape}")
     return rows, tuple(wanted or (f"x{j}" for j in range(rows.shape[1])))
+
+
+def _texts(X: Any, features: Sequence[Feature]) -> np.ndarray:
+    """Rows in order that hold texts here and there."""
+    cells = np.asarray(X, dtype=object)
+    cells = cells[None] if cells.ndim == 1 else cells
+    if cells.ndim != 2 or cells.shape[1] != len(features):
+        raise InputError(f"rows must be (rows, {len(features)}), got {cells.shape}")
+    return np.column_stack([numbered(f, cells[:, j]) for j, f in enumerate(features)])
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ascribe.bundle.archive import Bundle
+from ascribe.bundle.preparation import prepared
 from ascribe.core import tiers
 from ascribe.core.attribution import Attribution
 from ascribe.core.energy import Energy
@@ -90,8 +91,13 @@ class OpenModel:
         return self.model.version
 
     def rows(self, X: Any) -> np.ndarray:
-        """What is given as rows (b, n) of the model. Raises InputError, SchemaError."""
-        return matrix(X, self.features)[0] if self.model.layout.kind == "table" else self.model.rows(X)
+        """What is given as rows (b, n) of the model: of a table, frames with texts for categories; files, bytes or
+        pictures; sentences. Raises InputError, SchemaError.
+        """
+        layout = self.model.layout
+        if layout.kind == "table":
+            return matrix(X, self.features, self.schema)[0]
+        return prepared(layout, self.bundle.manifest.preparation, X)
 
     def predict(self, X: Any) -> np.ndarray:
         """Predictions (rows,) in `unit`, of a class its number in `space`; NaN for a row that cannot be answered."""

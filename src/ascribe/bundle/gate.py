@@ -29,9 +29,11 @@ from ascribe.bundle.verdicts import keep
 from ascribe.core import tiers
 from ascribe.core.errors import NotFound
 from ascribe.core.model import Model
+from ascribe.core.words import listed
 
 __all__ = ["Verdict", "judge", "judge_and_promote"]
 
+ADOPTED = "adopted"  # the family of models that were trained elsewhere
 MAX_EFFICIENCY_GAP = 1e-4  # of the output's unit, for outputs of the order of 100
 
 
@@ -90,20 +92,22 @@ def judge_and_promote(
 def _judged(candidate: Bundle, production: Bundle | None, said: Said) -> dict[str, Any]:
     """One target. Returns the numbers."""
     model = load(candidate)
+    champion = None if production is None else load(production)
+    changed = _schema_changes(model, champion) if champion is not None else ""
+    if changed:
+        said.say(False, f"the inputs differ from production's: {changed}")
+    if not candidate.has("holdout") and candidate.manifest.family == ADOPTED:
+        return _without_rows(candidate, model, champion, said)
     X, y = holdout(candidate)
     mine = measured(model, X, y)
     numbers: dict[str, Any] = {"rows": len(y), "candidate": mine.numbers()}
     gap, scale = efficiency_gap(model, X), max(1.0, float(np.abs(y).max()) / 100)
     numbers["candidate"]["efficiency_gap"] = gap
     alone(model, mine, y, said)
-    champion = None if production is None else load(production)
-    comparable = False
-    if champion is not None and production is not None:
-        if changed := _schema_changes(model, champion):
-            said.say(False, f"the inputs differ from production's: {changed}")
-        else:
-            comparable = True
-            _champion(candidate, production, model, champion, mine, (X, y), said, numbers)
+    comparable = champion is not None and production is not None and not changed
+    if comparable:
+        assert champion is not None and production is not None
+        _champion(candidate, production, model, champion, mine, (X, y), said, numbers)
     said.say(gap <= MAX_EFFICIENCY_GAP * scale, f"attributions add up within {gap:.1g} {model.unit}")
     found = gate_stability.stability(model, champion if comparable else None, X)
     if found is not None:
@@ -112,13 +116,25 @@ def _judged(candidate: Bundle, production: Bundle | None, said: Said) -> dict[st
     return numbers
 
 
+def _without_rows(candidate: Bundle, model: Model, champion: Model | None, said: Said) -> dict[str, Any]:
+    """An adopted model came without held-out rows: what can be judged is that it answers, and what it offers."""
+    assert model.predict is not None and model.background is not None
+    answers = np.asarray(model.predict(model.background), dtype=float)
+    parity = float(candidate.manifest.origin.get("parity", np.inf))
+    said.say(bool(np.isfinite(answers).all()), f"{len(answers)} background rows are answered, as its library does within "
+             f"{parity:.1g} of the largest value; it has no held-out rows, so nobody knows how good it is")  # fmt: skip
+    for text in _lacks(model, champion) if champion is not None else ():
+        said.say(False, text)
+    return {"rows": 0, "candidate": {"parity": parity}}
+
+
 def _champion(
     candidate: Bundle, production: Bundle, model: Model, champion: Model, mine: Measured,
     rows: tuple[np.ndarray, np.ndarray], said: Said, numbers: dict[str, Any],
 ) -> None:  # fmt: skip
     """Against a production of the same inputs and output."""
     judged = [("its own", rows, mine)]
-    if candidate.digest("holdout") != production.digest("holdout"):
+    if production.has("holdout") and candidate.digest("holdout") != production.digest("holdout"):
         theirs = holdout(production)
         judged.append(("production's", theirs, measured(model, *theirs)))
     for whose, (X, y), here in judged:
@@ -154,7 +170,9 @@ def _schema_changes(mine: Model, theirs: Model) -> str:
         )
         if names
     ]
-    if (mine.output, mine.unit) != (theirs.output, theirs.unit):
+    if mine.outputs != theirs.outputs:
+        parts.append(f"its classes are {listed(mine.outputs) or 'none'}, not {listed(theirs.outputs) or 'none'}")
+    elif (mine.output, mine.unit) != (theirs.output, theirs.unit):
         parts.append(f"predicts {mine.output} in {mine.unit}, not {theirs.output} in {theirs.unit}")
     if not parts and list(ours) != list(others):
         parts.append("the same features in another order")

@@ -18,7 +18,7 @@ from ascribe.core.arrays import evenly
 from ascribe.core.conditional import Independent
 from ascribe.core.explainers import Options, explain
 from ascribe.core.explainers.conditional_shap import conditional_game
-from ascribe.core.judge import PowerError, block_mean, game_error, mse_v, power_error
+from ascribe.core.judge import ClassError, PowerError, block_mean, class_error, game_error, mse_v, power_error
 from ascribe.core.model import Model
 
 __all__ = ["Measured", "Said", "against", "alone", "efficiency_gap", "measured", "spread"]
@@ -42,12 +42,14 @@ class Said:
 
 @dataclass(frozen=True)
 class Measured:
-    """`absolute (rows,)`: |y - f(x)|. `left (explained,)`: MSE_v of each row over the marginal law's mean MSE_v."""
+    """`absolute (rows,)`: |y - f(x)|, of a classifier 1 - the probability of the true class (without probabilities: 1
+    where another is predicted), and `plain (rows,)`: that of always answering the mean. `left (explained,)`: MSE_v of each row over the marginal law's mean MSE_v."""
 
-    power: PowerError
+    power: PowerError | ClassError
     absolute: np.ndarray
     left: np.ndarray | None
     mse_v: float | None
+    plain: np.ndarray
 
     def numbers(self) -> dict[str, Any]:
         share = None if self.left is None else float(self.left.mean())
@@ -56,6 +58,8 @@ class Measured:
 
 def measured(model: Model, X: np.ndarray, y: np.ndarray) -> Measured:
     """A model on rows X (rows, n) and targets y (rows,), each with its own f and its own conditional."""
+    if model.outputs:
+        return _classes(model, X, y)
     assert model.predict is not None
     predicted = np.asarray(model.predict(X), dtype=float)
     left = errors = None
@@ -65,16 +69,33 @@ def measured(model: Model, X: np.ndarray, y: np.ndarray) -> Measured:
         marginal = mse_v(model.predict, Independent(model.conditional.background), rows, COALITIONS, SAMPLES).rows
         left = errors / max(marginal.mean(), np.finfo(float).tiny)
     return Measured(
-        power_error(y, predicted), np.abs(y - predicted), left, None if errors is None else float(errors.mean())
-    )
+        power_error(y, predicted), np.abs(y - predicted), left, None if errors is None else float(errors.mean()),
+        np.abs(y - y.mean()),
+    )  # fmt: skip
+
+
+def _classes(model: Model, X: np.ndarray, y: np.ndarray) -> Measured:
+    """Of a classifier; y are numbers of classes."""
+    probable, true, rows = "probability" in model.spaces, y.astype(int), np.arange(len(y))
+    asked = model.choose(space="probability") if probable else model
+    assert asked.scores is not None
+    scores = np.asarray(asked.scores(X), dtype=float)
+    shares = np.bincount(true, minlength=scores.shape[1]) / max(len(y), 1)
+    wrong = 1 - scores[rows, true] if probable else (scores.argmax(axis=1) != true).astype(float)
+    plain = 1 - shares[true] if probable else (true != shares.argmax()).astype(float)
+    return Measured(class_error(y, scores, probable), wrong, None, None, plain)
 
 
 def alone(model: Model, mine: Measured, y: np.ndarray, said: Said) -> None:
     """Beat the two answers that need no training: the mean of the target, and the marginal law."""
     p = mine.power
-    gain = block_mean((y - y.mean()) ** 2 - mine.absolute**2, POWER_BLOCKS)
+    gain = block_mean(mine.plain**2 - mine.absolute**2, POWER_BLOCKS)
     learnt = gain.mean > gain.beyond
-    text = f"R2 {p.r2:.3f}, MAE {p.mae:.3g} {model.unit}, MAPE {100 * p.mape:.1f} % on held-out rows"
+    if isinstance(p, ClassError):
+        loss = "" if p.log_loss is None else f", log loss {p.log_loss:.3g}"
+        text = f"{100 * p.accuracy:.1f} % of held-out rows classified as they are{loss}"
+    else:
+        text = f"R2 {p.r2:.3f}, MAE {p.mae:.3g} {model.unit}, MAPE {100 * p.mape:.1f} % on held-out rows"
     said.say(learnt, text if learnt else f"no better than always answering the mean: {text}")
     if mine.left is not None and learnt:
         what, word = "explanation error", "of what the marginal law leaves"
@@ -83,9 +104,8 @@ def alone(model: Model, mine: Measured, y: np.ndarray, said: Said) -> None:
 
 def against(mine: Measured, theirs: Measured, whose: str, unit: str, said: Said) -> dict[str, Any]:
     """Not worse than production on the same rows; the paired differences as numbers."""
-    power = _compare(
-        f"power error on {whose} held-out rows", mine.absolute, theirs.absolute, f"{unit} MAE", POWER_BLOCKS, said
-    )
+    what, word = ("missed probability", "a row") if isinstance(mine.power, ClassError) else ("power error", f"{unit} MAE")
+    power = _compare(f"{what} on {whose} held-out rows", mine.absolute, theirs.absolute, word, POWER_BLOCKS, said)
     found: dict[str, Any] = {"candidate": mine.numbers(), "production": theirs.numbers(), "power_difference": power}
     if mine.left is not None and theirs.left is not None:
         what, word = f"explanation error on {whose} held-out rows", "of the marginal law's"

@@ -14,11 +14,12 @@ __all__ = ["answerable", "holdout"]
 
 
 def holdout(bundle: Bundle) -> tuple[np.ndarray, np.ndarray]:
-    """Rows `X (rows, n)` in natural units and the target `y (rows,)`."""
+    """Rows `X (rows, n)` in natural units and the target `y (rows,)`; of a classifier the number of the class."""
     table = pyarrow.feather.read_table(io.BytesIO(bundle.read("holdout")))
     names = [f.name for f in bundle.manifest.feature_list]
     X = np.column_stack([table[name].to_numpy() for name in names]).astype(float)
-    return X, table[bundle.manifest.target.name].to_numpy().astype(float)
+    target = bundle.manifest.origin.get("target") or bundle.manifest.target.name
+    return X, table[target].to_numpy().astype(float)
 
 
 def answerable(bundle: Bundle) -> np.ndarray:

@@ -7,13 +7,15 @@
     attention   x                            -> weights:NAME (b, heads, q, k)
 
 `weight` chooses an output: its columns are those of all margins, then of all probabilities, as far as there are any; a
-model of one output has none. All numbers are float32; rows are flat and in natural units (pixels 0 ... 255, word
-numbers). A graph is opened once, whatever output is asked for.
+model of one output has none. Numbers are float32, or double where a graph takes that; rows are flat and in natural units
+(pixels 0 ... 255, word numbers). A graph is opened once, whatever output is asked for.
+
+Trees that no graph can say (sets of categories) are asked themselves, where there is no `predict`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -26,11 +28,14 @@ from ascribe.core.errors import BundleError
 from ascribe.core.gradient import Gradient
 from ascribe.core.inside import Attention, Layers, Maps
 from ascribe.core.model import PREDICTED, Model
+from ascribe.core.trees import margin
+from ascribe.core.trees import predict as of_trees
 
 __all__ = ["Graph", "Network", "of_outputs"]
 
 NUMBERS_AT_ONCE = 1 << 24  # of the rows of one call
 SPACES = ("margin", "probability")
+WIDE = np.float64
 MAPS, SLOPE, WEIGHTS = "maps:", "slope:", "weights:"
 
 
@@ -40,7 +45,7 @@ class Graph:
     def __init__(self, graph: bytes, origin: str, wanted: Sequence[str] = ()) -> None:
         self._session = session(graph, origin)
         self.outputs = [o.name for o in self._session.get_outputs()]
-        self._inputs = {i.name for i in self._session.get_inputs()}
+        self._inputs = {i.name: WIDE if i.type == "tensor(double)" else np.float32 for i in self._session.get_inputs()}
         if missing := [name for name in wanted if name not in self.outputs]:
             raise BundleError(f"a graph of {origin} has no output '{missing[0]}': import or train the model again")
 
@@ -50,7 +55,7 @@ class Graph:
         rows, width = max(held.shape for held in given.values())
         step = max(1, NUMBERS_AT_ONCE // max(1, width))
         parts = [
-            self._session.run(list(outputs), {k: v[at : at + step].astype(np.float32) for k, v in given.items()})
+            self._session.run(list(outputs), {k: v[at : at + step].astype(self._inputs[k]) for k, v in given.items()})
             for at in range(0, max(1, rows), step)
         ]
         return [np.concatenate(found).astype(float) for found in zip(*parts, strict=True)]
@@ -104,14 +109,14 @@ def of_outputs(bundle: Bundle, model: Model) -> Model:
         raise BundleError(f"{origin} names its outputs twice, or no space of them: import the model again")
     if told.target.name not in (PREDICTED, *held.names):
         raise BundleError(f"{origin} explains '{told.target.name}', which is none of its outputs: import it again")
-    graph, network = Graph(bundle.read("predict"), origin, held.spaces), Network(bundle)
+    ask, network = _asked(bundle, model, held), Network(bundle)
 
     @lru_cache(maxsize=64)
     def select(output: str, space: str) -> Model:
         at = None if output == PREDICTED else held.names.index(output)
 
         def scores(X: np.ndarray) -> np.ndarray:
-            return graph([space], x=X)[0]
+            return ask(space, X)
 
         def predict(X: np.ndarray) -> np.ndarray:
             return scores(X).max(axis=1) if at is None else scores(X)[:, at]
@@ -123,6 +128,17 @@ def of_outputs(bundle: Bundle, model: Model) -> Model:
         )  # fmt: skip
 
     return select(told.target.name, held.spaces[0])
+
+
+def _asked(bundle: Bundle, model: Model, held: _Outputs) -> Callable[[str, np.ndarray], np.ndarray]:
+    """All outputs (b, k) in a space, from the graph or from the trees."""
+    trees = model.trees
+    if bundle.has("predict"):
+        graph = Graph(bundle.read("predict"), bundle.origin, held.spaces)
+        return lambda space, X: graph([space], x=X)[0]
+    if trees is None or trees.outputs != held.names:
+        raise BundleError(f"{bundle.origin} holds nothing that predicts its outputs: import the model again")
+    return lambda space, X: margin(trees, X) if space == "margin" else of_trees(trees, X)
 
 
 def _gradient(graph: Graph, embed: Graph | None, weight: np.ndarray | None) -> Gradient:

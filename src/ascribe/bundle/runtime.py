@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import threading
-import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from ascribe.bundle.archive import Bundle
+from ascribe.bundle.ensembles import of_trees, trees_of
 from ascribe.bundle.networks import Network, of_outputs
+from ascribe.bundle.npz import array, arrays
 from ascribe.bundle.sessions import cores, session, workers
 from ascribe.core.adjusted.learnt import Reading
 from ascribe.core.amortized import Amortized
@@ -36,11 +36,14 @@ COALITIONS_AT_ONCE = 1 << 11  # of the surrogate: its activations stay in the ca
 
 
 def graph_predict(graph: bytes, origin: str) -> Callable[[np.ndarray], np.ndarray]:
-    """`predict` graph: input `x (rows, n)` float32 in natural units -> output `prediction (rows,)`."""
-    run = session(graph, origin).run
+    """`predict` graph: input `x (rows, n)` float32 (or double: trees that compare so) in natural units -> output
+    `prediction (rows,)`.
+    """
+    opened = session(graph, origin)
+    run, kind = opened.run, np.float64 if opened.get_inputs()[0].type == "tensor(double)" else np.float32
 
     def predict(X: np.ndarray) -> np.ndarray:
-        X = np.asarray(X, dtype=np.float32)
+        X = np.asarray(X, dtype=kind)
         parts = [run(["prediction"], {"x": X[k : k + ROWS_AT_ONCE]})[0] for k in range(0, len(X), ROWS_AT_ONCE)]
         return np.concatenate(parts).reshape(-1) if parts else np.empty(0, np.float32)
 
@@ -152,12 +155,13 @@ def load(bundle: Bundle) -> Model:
     Raises BundleError (TamperedError) if anything is not what the manifest says.
     """
     manifest, origin = bundle.manifest, bundle.origin
-    background = _array(bundle, "background", "background") if bundle.has("background") else None
+    background = array(bundle, "background", "background").astype(float) if bundle.has("background") else None
     features = manifest.feature_list
     _check_value(bundle, len(features))
     model = Model(
         features=features,
         layout=_layout(bundle, len(features)),
+        trees=trees_of(bundle),
         background=background,
         conditional=_conditional(bundle, background),
         surrogate=_surrogate(bundle),
@@ -179,7 +183,9 @@ def load(bundle: Bundle) -> Model:
     if manifest.outputs:
         model = of_outputs(bundle, model)
     else:
-        predict = graph_predict(bundle.read("predict"), origin)
+        predict = (
+            of_trees(model, origin) if not bundle.has("predict") else graph_predict(bundle.read("predict"), origin)
+        )
         model = replace(model, predict=predict, **Network(bundle).fields())
     _ask_example(bundle, model)
     return model
@@ -189,7 +195,7 @@ def example(bundle: Bundle) -> np.ndarray:
     """The row (1, n) whose answer the manifest stores: its own, or the first of the background where rows are long."""
     x = bundle.manifest.example.get("x", [])
     if not x and bundle.has("background"):
-        return np.asarray(_array(bundle, "background", "background")[:1], dtype=float)
+        return np.asarray(array(bundle, "background", "background")[:1], dtype=float)
     return np.array([x], dtype=float)
 
 
@@ -229,7 +235,7 @@ def _conditional(bundle: Bundle, background: np.ndarray | None) -> Conditional |
     return emshap(
         bundle.read("proposal"),
         bundle.read("energy") if bundle.has("energy") else None,
-        Scores(_array(bundle, "scores", "table")),
+        Scores(array(bundle, "scores", "table")),
         told.rank,
         background,
         told.weighting,
@@ -253,7 +259,7 @@ def _check_value(bundle: Bundle, n: int) -> None:
 def _surrogate(bundle: Bundle) -> Surrogate | None:
     if not bundle.has("surrogate"):
         return None
-    return surrogate(bundle.read("surrogate"), Scores(_array(bundle, "scores", "table")), bundle.origin)
+    return surrogate(bundle.read("surrogate"), Scores(array(bundle, "scores", "table")), bundle.origin)
 
 
 def _amortized(bundle: Bundle) -> Amortized | None:
@@ -265,7 +271,7 @@ def _amortized(bundle: Bundle) -> Amortized | None:
 
 
 def _control(bundle: Bundle) -> Control | None:
-    return Control.of(_arrays(bundle, "control", ("b", "A", "left"))) if bundle.has("control") else None
+    return Control.of(arrays(bundle, "control", ("b", "A", "left"))) if bundle.has("control") else None
 
 
 def _reading(bundle: Bundle) -> Reading | None:
@@ -273,20 +279,3 @@ def _reading(bundle: Bundle) -> Reading | None:
     return None if told is None else Reading(
         told.kind, tuple(told.b), told.rho, told.widen, tuple(told.floor), told.judged
     )  # fmt: skip
-
-
-def _array(bundle: Bundle, role: str, name: str) -> np.ndarray:
-    return _arrays(bundle, role, (name,))[name]
-
-
-def _arrays(bundle: Bundle, role: str, names: Sequence[str]) -> dict[str, np.ndarray]:
-    """The arrays of an npz without pickles, `names` among them."""
-    raw = bundle.read(role)  # verified first
-    try:
-        with np.load(io.BytesIO(raw), allow_pickle=False) as held:
-            return {name: held[name] for name in {*names, *held.files}}
-    except (ValueError, KeyError, EOFError, OSError, TypeError, AttributeError, zipfile.BadZipFile) as exc:
-        wanted = ", ".join(names)
-        raise BundleError(
-            f"{role} of {bundle.origin} holds no array '{wanted}' ({exc}): train the bundle again"
-        ) from exc

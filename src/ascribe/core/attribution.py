@@ -16,7 +16,7 @@ STATUS = {
     "ok": "answered",
     "out_of_domain": "answered, but a value lies outside what the training rows covered",
     "low_ess": "answered, but without weights: they would leave too few completions effective",
-    "above_target": "answered, but the standard error asked for was not reached within the budget",
+    "above_target": "answered, but the error asked for was not reached within the budget",
     "not_finite": "the model gave no finite number for the row or its completions",
     "invalid": "not answered: a value is missing, not a number, or physically impossible",
 }
@@ -71,16 +71,20 @@ class Deviations:
 
 @dataclass(frozen=True, eq=False)
 class Attribution:
-    """Shapley values of `b` rows over `p` players (features, or groups of them).
+    """What each of `p` players (features, or groups of them) is to a prediction, of `b` rows.
 
         values.sum(axis=1) = prediction - base_value          within info.gaps["efficiency_gap"]
+
+    of a method that shares the prediction out (`additive`; of a path method the gap is `completeness_gap`). Others
+    answer with slopes, maps or weights: they sum to nothing, and `base_value` is NaN.
 
     `stderr` joins the noise of completions and of the choice of coalitions; the misfit of the model of p(x) is not in
     it. `ess (b,)`: smallest effective number of completions over the coalitions (infinite where none are drawn).
     `status`: see `STATUS`; rows that could not be answered hold NaN and say why in `reasons`. `data (b, n)`: the rows
     explained, in natural units, columns `columns`. `deviations`: the standard error's parts, for `contrast`. `layout`:
     what the columns are, where they are no table's. `segments (b, n)`: the number of the player that each column was
-    part of, where pixels or words were put together.
+    part of, where pixels or words were put together. `base_values (b,)`: of each row, where it depends on the row (a
+    blurred image is its own baseline); `base_value` is then their mean.
     """
 
     values: Float[np.ndarray, "b p"]
@@ -97,9 +101,20 @@ class Attribution:
     deviations: Deviations | None = None
     layout: Layout | None = None
     segments: np.ndarray | None = None
+    base_values: Float[np.ndarray, " b"] | None = None
 
     def __len__(self) -> int:
         return len(self.values)
+
+    @property
+    def additive(self) -> bool:
+        """Whether the values claim to sum to prediction - base_value: what is claimed has its gap measured."""
+        return not {"efficiency_gap", "completeness_gap"}.isdisjoint(self.info.gaps)
+
+    @property
+    def bases(self) -> Float[np.ndarray, " b"]:
+        """The base value of each row."""
+        return np.full(len(self), float(self.base_value)) if self.base_values is None else self.base_values
 
     @property
     def fraction(self) -> Float[np.ndarray, "b p"]:

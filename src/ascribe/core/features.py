@@ -11,7 +11,9 @@ from ascribe.core.arrays import Bool, Float, np
 from ascribe.core.errors import InputError, SchemaError
 from ascribe.core.words import listed
 
-__all__ = ["Feature", "Players", "as_rows", "check_rows", "out_of_bounds", "out_of_range", "players_of"]
+__all__ = [
+    "Feature", "Players", "as_rows", "check_rows", "numbered", "out_of_bounds", "out_of_range", "players_of",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,38 @@ class Feature:
     def from_json(cls, record: Mapping[str, object]) -> Feature:
         held = {k: tuple(v) if isinstance(v, list) else v for k, v in record.items() if v is not None}
         return cls(**held)  # type: ignore[arg-type]
+
+
+UNKNOWN = -1.0  # a text that is no category: below `low`, so that its row fails alone
+
+
+def numbered(feature: Feature, column: np.ndarray) -> Float[np.ndarray, " b"]:
+    """A column (b,) as numbers: texts by their place in `categories`, absent values NaN, an unknown text -1.
+
+    Raises SchemaError for texts where the feature has no categories.
+
+    >>> numbered(Feature("sex", categories=("f", "m")), np.array(["m", "f", "x", None], object)).tolist()
+    [1.0, 0.0, -1.0, nan]
+    """
+    if column.dtype.kind in "fiub":
+        return column.astype(float)
+    place = {text: float(k) for k, text in enumerate(feature.categories)}
+    out = np.full(len(column), np.nan)
+    for i, held in enumerate(column.tolist()):
+        if isinstance(held, str):
+            if not place:
+                raise SchemaError(f"column {feature.name} holds no numbers ('{held[:40]}'): convert it first")
+            out[i] = place.get(held, UNKNOWN)
+        elif held is not None:
+            out[i] = _plain(feature.name, held)
+    return out
+
+
+def _plain(name: str, held: object) -> float:
+    try:
+        return float(held)  # type: ignore[arg-type]
+    except (TypeError, ValueError) as exc:
+        raise SchemaError(f"column {name} holds no numbers: convert it first") from exc
 
 
 @lru_cache(maxsize=32)  # asked for every call

@@ -10,7 +10,10 @@ from ascribe.core.arrays import Float, Predict, np
 from ascribe.core.conditional import Conditional
 from ascribe.core.games import ConditionalGame
 
-__all__ = ["BlockMean", "MseV", "PowerError", "block_mean", "game_error", "mse_v", "power_error", "random_coalitions"]
+__all__ = [
+    "BlockMean", "ClassError", "MseV", "PowerError", "block_mean", "class_error", "game_error", "mse_v", "power_error",
+    "random_coalitions",
+]  # fmt: skip
 
 BLOCKS = 30
 TWO_SIGMA = 0.9772498680518208  # of a normal law, below its mean and two deviations
@@ -39,6 +42,27 @@ def power_error(y: Float[np.ndarray, " b"], predicted: Float[np.ndarray, " b"]) 
         mape=float((miss[nonzero] / np.abs(y[nonzero])).mean()) if nonzero.any() else float("nan"),
         r2=float(1 - (miss**2).sum() / spread) if spread > 0 else float("nan"),
     )
+
+
+@dataclass(frozen=True)
+class ClassError:
+    """Share of rows whose class is predicted; mean of -log of the probability of the true class, in nats, where there
+    are probabilities.
+    """
+
+    accuracy: float
+    log_loss: float | None
+
+
+def class_error(y: Float[np.ndarray, " b"], scores: Float[np.ndarray, "b k"], probable: bool) -> ClassError:
+    """`y`: numbers of the true classes; `probable`: whether scores are probabilities.
+
+    >>> class_error(np.array([0.0, 1.0]), np.array([[0.5, 0.5], [0.0, 1.0]]), True).accuracy
+    1.0
+    """
+    true = y.astype(int)
+    loss = -np.log(np.maximum(scores[np.arange(len(y)), true], 1e-15)).mean() if probable else None
+    return ClassError(float((scores.argmax(axis=1) == true).mean()), None if loss is None else float(loss))
 
 
 @dataclass(frozen=True)

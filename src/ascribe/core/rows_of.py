@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from ascribe.core.arrays import np
 from ascribe.core.attribution import Attribution
@@ -18,6 +19,8 @@ def cut(a: Attribution, first: int, end: int) -> Attribution:
         a, values=a.values[rows].copy(), prediction=a.prediction[rows].copy(), stderr=a.stderr[rows].copy(),
         ess=a.ess[rows].copy(), status=a.status[rows].copy(), data=a.data[rows].copy(), reasons=a.reasons[rows],
         deviations=None, info=replace(a.info, gaps=_gaps(a, first, end)),
+        segments=None if a.segments is None else a.segments[rows].copy(),
+        **_bases(None if a.base_values is None else a.base_values[rows].copy()),
     )  # fmt: skip
 
 
@@ -40,16 +43,28 @@ def joined(parts: Sequence[Attribution]) -> Attribution:
     def column(name: str) -> np.ndarray:
         return np.concatenate([getattr(part, name) for part in parts])
 
+    own = any(part.base_values is not None for part in parts) or len({part.base_value for part in parts}) > 1
     return replace(
         parts[0], values=column("values"), prediction=column("prediction"), stderr=column("stderr"),
         ess=column("ess"), status=column("status"), data=column("data"),
         reasons=tuple(reason for part in parts for reason in part.reasons), deviations=None, info=info,
+        segments=None if parts[0].segments is None else column("segments"),
+        **_bases(column("bases") if own and parts[0].additive else None),
     )  # fmt: skip
 
 
 def _gaps(a: Attribution, first: int, end: int) -> dict[str, float]:
-    """The efficiency gap is of these rows alone; what an explainer says of itself stays."""
+    """The gap of the sum is of these rows alone; what an explainer says of itself stays."""
     values, f = a.values[first:end], a.prediction[first:end]
-    gap = np.abs(values.sum(axis=1) + a.base_value - f)
+    gap = np.abs(values.sum(axis=1) + a.bases[first:end] - f)
     found = gap[np.isfinite(gap)]
-    return {**a.info.gaps, "efficiency_gap": float(found.max()) if len(found) else 0.0}
+    own = {name for name in ("efficiency_gap", "completeness_gap") if name in a.info.gaps}
+    return {**a.info.gaps, **dict.fromkeys(own, float(found.max()) if len(found) else 0.0)}
+
+
+def _bases(base_values: np.ndarray | None) -> dict[str, Any]:
+    """Base values of rows, and their mean over those that were answered."""
+    if base_values is None:
+        return {}
+    held = base_values[np.isfinite(base_values)]
+    return {"base_values": base_values, "base_value": float(held.mean()) if len(held) else float("nan")}

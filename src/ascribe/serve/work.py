@@ -94,7 +94,7 @@ def attributed(
         features=list(answer.features),
         base_value=float(answer.base_value),
         request_id=asked.request_id or "",
-        efficiency_gap=float(info.gaps["efficiency_gap"]),
+        efficiency_gap=float(info.gaps.get("efficiency_gap", info.gaps.get("completeness_gap", 0.0))),
         gaps={name: float(gap) for name, gap in info.gaps.items() if np.isfinite(gap)},
         attributions=codec.attributions(answer, rows_in),
         timings_ms=timings_ms,

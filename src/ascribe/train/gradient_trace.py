@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import inspect
 import io
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -30,8 +31,9 @@ from ascribe.core.errors import AscribeError, CapabilityError, InputError
 from ascribe.train.export import quiet
 from ascribe.train.gradient_operators import OPERATORS
 
-__all__ = ["Chosen", "chosen", "exporting", "plain_attention", "trace_gradient"]
+__all__ = ["Chosen", "chosen", "exporting", "plain_attention", "trace_gradient", "trace_slopes"]
 
+Program = Callable[..., Any]
 INSTEAD = "use ascribe.train.gradients.integrated_gradients, which runs in torch and needs no graph"
 
 
@@ -124,16 +126,13 @@ def _reason(exc: BaseException) -> str:
     return f"the network cannot be traced for any number of rows ({type(exc).__name__}: {line[:200]})"
 
 
-def trace_gradient(function: Chosen, inputs: tuple[Tensor, ...]) -> torch.fx.GraphModule:
+def trace_gradient(function: nn.Module, inputs: tuple[Tensor, ...]) -> torch.fx.GraphModule:
     """`forward(*inputs) -> prediction (rows,), gradient` in the first input, for any number of rows.
 
     Raises CapabilityError where the network's steps depend on the values of its input.
     """
-    rows = {0: torch.export.Dim("rows", min=1)}
-    with exporting(), quiet(), _silent(), plain_attention():
-        program = torch.export.export(function, inputs, dynamic_shapes=(rows,) * len(inputs), strict=False)
-        flat = program.run_decompositions().module(check_guards=False)
 
+    def slope(flat: Program) -> Program:
         def both(*inputs: Tensor) -> tuple[Tensor, Tensor]:
             def total(*inputs: Tensor) -> tuple[Tensor, Tensor]:
                 y = flat(*inputs)
@@ -142,11 +141,57 @@ def trace_gradient(function: Chosen, inputs: tuple[Tensor, ...]) -> torch.fx.Gra
             gradient, prediction = torch.func.grad(total, has_aux=True)(*inputs)
             return prediction, gradient
 
+        return both
+
+    return _written(function, inputs, inputs, slope)
+
+
+def trace_slopes(function: nn.Module, inputs: tuple[Tensor, ...], maps: Sequence[Tensor]) -> torch.fx.GraphModule:
+    """Of `function(*inputs, *more) -> value (rows,), *maps`, `more` being added to the maps: `forward(*inputs) ->
+    *maps, *slopes`, the slopes of the value by each map, for any number of rows. Raises as `trace_gradient`.
+    """
+    sizes = [held.shape[1:] for held in maps]
+
+    def slope(flat: Program) -> Program:
+        def both(*inputs: Tensor) -> tuple[Tensor, ...]:
+            def total(*more: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+                value, *held = flat(*inputs, *more)
+                return value.sum(), tuple(held)
+
+            nothing = tuple(inputs[0].new_zeros((inputs[0].shape[0], *size)) for size in sizes)
+            slopes, held = torch.func.grad(total, argnums=tuple(range(len(sizes))), has_aux=True)(*nothing)
+            return *held, *slopes
+
+        return both
+
+    nothing = tuple(torch.zeros_like(held) for held in maps)
+    return _written(function, (*inputs, *nothing), inputs, slope)
+
+
+def _written(
+    function: nn.Module, flattened: tuple[Tensor, ...], inputs: tuple[Tensor, ...], slope: Callable[[Program], Program]
+) -> torch.fx.GraphModule:
+    """The function, flattened with inputs `flattened`; what `slope` makes of it is written down for `inputs`."""
+    rows = {0: torch.export.Dim("rows", min=1)}
+    with exporting(), quiet(), _silent(), plain_attention():
+        program = torch.export.export(
+            function, flattened, dynamic_shapes=_rows(function, rows, flattened), strict=False
+        )
+        flat = program.run_decompositions().module(check_guards=False)
         mode = FakeTensorMode(shape_env=ShapeEnv(), allow_non_fake_inputs=True)
         # without the dispatcher the kernels of padding and others read sizes as plain numbers, and fix the rows
         with enable_python_dispatcher():
-            traced = make_fx(both, OPERATORS, tracing_mode="fake", _allow_non_fake_inputs=True)
+            traced = make_fx(slope(flat), OPERATORS, tracing_mode="fake", _allow_non_fake_inputs=True)
             return traced(*(_fake(mode, value) for value in inputs))
+
+
+def _rows(function: nn.Module, rows: dict[int, Any], inputs: tuple[Tensor, ...]) -> tuple[Any, ...]:
+    """The free axis of each input, gathered as `forward` gathers them."""
+    count = inspect.signature(function.forward).parameters.values()
+    named = [p for p in count if p.kind is not inspect.Parameter.VAR_POSITIONAL]
+    if len(named) == len(tuple(count)) or len(named) == len(inputs):  # nothing is gathered
+        return (rows,) * len(inputs)
+    return (*(rows,) * len(named), (rows,) * (len(inputs) - len(named)))
 
 
 def _fake(mode: FakeTensorMode, value: Tensor) -> Any:

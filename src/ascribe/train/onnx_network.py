@@ -6,6 +6,7 @@ compared with ONNX Runtime on an example before it is handed over.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,11 @@ TOLERANCE = 1e-4
 
 
 class OnnxNetwork(nn.Module):
-    """The nodes of a graph in their order; `forward(x)` gives one output."""
+    """The nodes of a graph in their order; `forward(x)` gives one output.
+
+    `at.NAME` is a module whose output is the value NAME of the graph (letters and digits kept, the rest as `_`): what
+    is shown of a layer is read there. A table that words are looked up in is an `nn.Embedding`, `at.NAME` too.
+    """
 
     def __init__(self, model: onnx.ModelProto, output: str | None = None) -> None:
         super().__init__()
@@ -43,6 +48,7 @@ class OnnxNetwork(nn.Module):
                 "one input is differentiated, and output= names one of the outputs"
             )
         self.input, self.output = inputs[0], output or outputs[0]
+        self.at = nn.ModuleDict()
         self.steps: list[tuple[str, dict[str, Any], list[str], list[str]]] = []
         for node in graph.node:
             attributes = {a.name: _plain(helper.get_attribute_value(a)) for a in node.attribute}
@@ -55,6 +61,7 @@ class OnnxNetwork(nn.Module):
                     "or add it to ascribe/train/onnx_operators.py"
                 )
             self.steps.append((node.op_type, attributes, list(node.input), list(node.output)))
+            self.at[_module(node.output[0])] = self._looked_up(node, attributes) or nn.Identity()
 
     def _keep(self, name: str, value: np.ndarray) -> None:
         if value.ndim == 0 or (value.dtype.kind == "i" and value.ndim == 1):
@@ -63,13 +70,32 @@ class OnnxNetwork(nn.Module):
             self.buffers_of[name] = f"constant{len(self.buffers_of)}"
             self.register_buffer(self.buffers_of[name], torch.tensor(value))
 
+    def _looked_up(self, node: onnx.NodeProto, attributes: dict[str, Any]) -> nn.Embedding | None:
+        """The table of a Gather from a matrix of constants."""
+        if node.op_type != "Gather" or attributes.get("axis", 0) or node.input[0] not in self.buffers_of:
+            return None
+        table = getattr(self, self.buffers_of[node.input[0]])
+        whole = node.input[1] not in self.values
+        return nn.Embedding.from_pretrained(table) if table.ndim == 2 and table.is_floating_point() and whole else None
+
     def forward(self, x: Tensor) -> Tensor:
         held = {**self.values, **{name: getattr(self, at) for name, at in self.buffers_of.items()}, "": None}
         held[self.input] = x
         for kind, attributes, inputs, outputs in self.steps:
+            module = self.at[_module(outputs[0])]
+            if isinstance(module, nn.Embedding):
+                held[outputs[0]] = module(held[inputs[1]])
+                continue
             told = OPERATORS[kind](attributes, [held[name] for name in inputs])
+            if isinstance(told, Tensor):
+                told = module(told)
             held.update(zip(outputs, told if isinstance(told, tuple) else (told,), strict=False))
         return held[self.output]
+
+
+def _module(output: str) -> str:
+    """The name of the module that gives a value of the graph."""
+    return re.sub(r"\W", "_", output)
 
 
 def _plain(value: Any) -> Any:

@@ -9,9 +9,16 @@ from ascribe.core.arrays import np
 from ascribe.core.attribution import Attribution
 from ascribe.core.errors import CapabilityError, InputError
 from ascribe.core.explainers.amortized_shap import amortized_shap
+from ascribe.core.explainers.attention import attention
 from ascribe.core.explainers.compiled_shap import compiled_shap
 from ascribe.core.explainers.conditional_shap import conditional_shap
+from ascribe.core.explainers.expected_gradients import expected_gradients
+from ascribe.core.explainers.grad_cam import grad_cam
+from ascribe.core.explainers.input_x_gradient import input_x_gradient
+from ascribe.core.explainers.integrated_gradients import integrated_gradients
 from ascribe.core.explainers.kernel_shap import kernel_shap
+from ascribe.core.explainers.saliency import saliency
+from ascribe.core.explainers.smooth_grad import smooth_grad
 from ascribe.core.explainers.tree_shap import tree_shap
 from ascribe.core.explainers.tree_shap_interventional import tree_shap_interventional
 from ascribe.core.model import Model
@@ -38,6 +45,13 @@ EXPLAINERS: dict[str, Explainer] = {
     "compiled_shap": Explainer(frozenset({"compiled"}), compiled_shap),
     "tree_shap": Explainer(frozenset({"trees"}), tree_shap),
     "tree_shap_interventional": Explainer(frozenset({"trees", "background"}), tree_shap_interventional),
+    "integrated_gradients": Explainer(frozenset({"gradient"}), integrated_gradients),
+    "expected_gradients": Explainer(frozenset({"gradient", "background"}), expected_gradients),
+    "smooth_grad": Explainer(frozenset({"gradient"}), smooth_grad),
+    "saliency": Explainer(frozenset({"gradient"}), saliency),
+    "input_x_gradient": Explainer(frozenset({"gradient"}), input_x_gradient),
+    "grad_cam": Explainer(frozenset({"predict", "layers"}), grad_cam),
+    "attention": Explainer(frozenset({"predict", "attention"}), attention),
 }
 
 
