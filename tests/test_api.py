@@ -76,7 +76,9 @@ def test_the_answer_is_complete(model, rows):
 
 
 def test_every_explainer_and_its_game(model, rows):
-    assert model.explainers == ("conditional_shap", "kernel_shap", "amortized_shap", "compiled_shap")
+    assert model.explainers == (
+        "conditional_shap", "kernel_shap", "amortized_shap", "compiled_shap", "permutation_shap", "lime", "occlusion",
+    )  # fmt: skip
     assert model.offers == {"predict", "background", "conditional", "surrogate", "amortized", "compiled"}
     marginal = model.explain(rows, method="kernel_shap")
     assert marginal.info.game == "marginal"

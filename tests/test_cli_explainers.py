@@ -15,7 +15,9 @@ def test_a_folder_and_a_registry_say_what_can_be_asked(tmp_path):
     assert told[0].stdout == told[1].stdout
     lines = told[0].stdout.splitlines()
     assert lines[0] == "power in W"
-    assert lines[1].split() == ["methods", "conditional_shap,", "kernel_shap"]
+    assert lines[1].split() == [
+        "methods", "conditional_shap,", "kernel_shap,", "permutation_shap,", "lime,", "occlusion",
+    ]  # fmt: skip
     assert [line.split()[1] for line in lines if line.startswith("  tier")] == ["accurate:", "exact:"]
     assert "completions (default)" in told[0].stdout and "learnt" not in told[0].stdout
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.journey import ROOT
 
-PAGES = ["README.md", "docs/onnx.md", "docs/gradients.md"]
+PAGES = ["README.md", "docs/onnx.md", "docs/gradients.md", "docs/perturbation.md"]
 BLOCK = re.compile(r"```python\n(.*?)```", re.DOTALL)
 LINK = re.compile(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)")
 

@@ -37,15 +37,16 @@ def test_a_bundle_becomes_a_model(tmp_path):
     assert model.predict(X) == pytest.approx(BIAS + X @ WEIGHTS, rel=1e-6)
     assert model.names == tuple(f.name for f in FEATURES)
     assert (model.unit, model.output, model.version) == ("W", "power", bundle.manifest.version())
-    assert available(model) == ("conditional_shap", "kernel_shap")
+    assert available(model) == ("conditional_shap", "kernel_shap", *PERTURBED)
     found = explain(model, X[:2], options=Options(samples=16))
     assert found.values.sum(axis=1) + found.base_value == pytest.approx(model.predict(X[:2]), rel=1e-5)
 
 
 def test_without_an_energy_model_there_is_still_the_marginal_game(tmp_path):
-    assert available(load(made(tmp_path, conditional=False))) == ("kernel_shap",)
+    assert available(load(made(tmp_path, conditional=False))) == ("kernel_shap", *PERTURBED)
 
 
+PERTURBED = ("permutation_shap", "lime", "occlusion")
 ROLES = ("predict", "background", "proposal", "scores")
 
 
@@ -234,7 +235,7 @@ def test_a_surrogate_is_a_capability_and_the_manifest_says_who_answers(tmp_path)
 def test_a_one_pass_explainer_is_a_capability_with_its_error(tmp_path):
     bundle = made(tmp_path, surrogate=True, amortized=True, value="surrogate")
     model = load(bundle)
-    assert available(model) == ("conditional_shap", "kernel_shap", "amortized_shap")
+    assert available(model) == ("conditional_shap", "kernel_shap", "amortized_shap", *PERTURBED)
     X = rows(70, 7)
     answer = explain(model, X, "amortized_shap")
     assert answer.values.sum(axis=1) + answer.base_value == pytest.approx(answer.prediction, rel=1e-12)

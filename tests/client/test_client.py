@@ -214,7 +214,7 @@ def test_models_are_described(at):
         assert held.models() == [tiny.NAME]
         assert [f["name"] for f in held.card().features] == NAMES
         told = held.explainers(tiny.NAME)
-        assert told.outputs[0].methods == ["conditional_shap", "kernel_shap"]
+        assert told.outputs[0].methods == ["conditional_shap", "kernel_shap", "permutation_shap", "lime", "occlusion"]
         assert list(told.outputs[0].tiers) == ["accurate", "exact"] and "exact" in told.outputs[0].estimators
         for ask in (
             held.nodes,

@@ -63,7 +63,10 @@ def as_json(message: Any) -> Any:
     return out
 
 
-@pytest.mark.parametrize("method", ["conditional_shap", "kernel_shap"])
+PERTURBED = ["permutation_shap", "lime", "occlusion"]
+
+
+@pytest.mark.parametrize("method", ["conditional_shap", "kernel_shap", *PERTURBED])
 @pytest.mark.parametrize("options", [{}, {"estimator": "permutation", "budget": 30, "samples": 48, "seed": 7}])
 def test_both_doors_give_the_same_bits(served, method, options):
     by_rest = rest(served, method=method, request_id="same", **options)
@@ -307,11 +310,22 @@ def test_request_ids(served):
     assert len(served.stub.GetAttribution(request()).request_id) == 32
 
 
+def test_a_local_model_has_a_base_of_each_row(served):
+    rows = [{"values": [0.4, 2.0, 30.0]}, {"values": [0.9, 1.0, 5.0]}]
+    one, two = rest(served, rows, method="lime", budget=200)["attributions"]
+    alone = rest(served, rows[1:], method="lime", budget=200)
+    assert two["base_value"] == alone["base_value"] == alone["attributions"][0]["base_value"]
+    for row in (one, two):
+        left = row["prediction"] - row["base_value"] - sum(row["attribution_shares"].values())
+        assert row["base_fraction"] == pytest.approx(row["base_value"] / row["prediction"])
+        assert abs(left) <= rest(served, rows, method="lime", budget=200)["efficiency_gap"] + 1e-9
+
+
 def test_models_and_server(served):
     assert served.http.get("/v1/models").json() == {"models": [tiny.NAME]}
     card = served.http.get(f"/v1/models/{tiny.NAME}").json()
     assert (card["version"], card["unit"], card["ready"]) == (served.version, "W", True)
-    assert card["explainers"] == ["conditional_shap", "kernel_shap"]
+    assert card["explainers"] == ["conditional_shap", "kernel_shap", *PERTURBED]
     assert card["offers"] == ["background", "conditional", "predict"]
     assert [f["unit"] for f in card["features"]] == ["1", "GHz", "1/s"]
     assert (card["features"][2]["low"], card["features"][2]["high"]) == (0, None)
@@ -346,7 +360,7 @@ def test_reflection_is_a_switch(served, plain):
 
 
 def test_a_model_without_an_energy_model(plain):
-    assert plain.http.get(f"/v1/models/{tiny.NAME}").json()["explainers"] == ["kernel_shap"]
+    assert plain.http.get(f"/v1/models/{tiny.NAME}").json()["explainers"] == ["kernel_shap", *PERTURBED]
     assert rest(plain, method="kernel_shap")["game"] == "marginal"
     for path, more in (("/v1/attributions", {}), ("/v1/energy", {"observed": ["busy"]})):
         answer = plain.http.post(path, json={"feature_vector": ROWS, **more})

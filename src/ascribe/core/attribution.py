@@ -10,7 +10,7 @@ from scipy.stats import t as student
 from ascribe.core.arrays import Float, np
 from ascribe.core.layout import Layout
 
-__all__ = ["STATUS", "Attribution", "Deviations", "Info"]
+__all__ = ["STATUS", "Attribution", "Deviations", "Info", "based"]
 
 STATUS = {
     "ok": "answered",
@@ -84,7 +84,8 @@ class Attribution:
     explained, in natural units, columns `columns`. `deviations`: the standard error's parts, for `contrast`. `layout`:
     what the columns are, where they are no table's. `segments (b, n)`: the number of the player that each column was
     part of, where pixels or words were put together. `base_values (b,)`: of each row, where it depends on the row (a
-    blurred image is its own baseline); `base_value` is then their mean.
+    blurred image is its own baseline); `base_value` is then their mean. `fit (b,)`: R2 of each row's local model, of
+    methods that fit one.
     """
 
     values: Float[np.ndarray, "b p"]
@@ -102,6 +103,7 @@ class Attribution:
     layout: Layout | None = None
     segments: np.ndarray | None = None
     base_values: Float[np.ndarray, " b"] | None = None
+    fit: Float[np.ndarray, " b"] | None = None
 
     def __len__(self) -> int:
         return len(self.values)
@@ -118,7 +120,7 @@ class Attribution:
 
     @property
     def fraction(self) -> Float[np.ndarray, "b p"]:
-        """Share of the prediction: values / prediction. With base_value / prediction they sum to 1."""
+        """Share of the prediction: values / prediction. With base / prediction they sum to 1."""
         with np.errstate(divide="ignore", invalid="ignore"):
             return self.values / self.prediction[:, None]
 
@@ -130,6 +132,18 @@ class Attribution:
         freedom = np.inf if self.deviations is None else self.deviations.freedom()
         half = student.ppf(0.5 + level / 2, freedom) * self.stderr
         return self.values - half, self.values + half
+
+
+def based(bases: Float[np.ndarray, " b"]) -> tuple[float, Float[np.ndarray, " b"] | None]:
+    """`base_value` and `base_values` of rows with these (NaN: not answered): one number where they are alike.
+
+    >>> based(np.array([1.0, 1.0]))
+    (1.0, None)
+    """
+    told = bases[np.isfinite(bases)]
+    if not len(told) or (told == told[0]).all():
+        return (float(told[0]) if len(told) else float("nan")), None
+    return float(told.mean()), bases
 
 
 def _filled(deviations: Float[np.ndarray, "b k p"]) -> Float[np.ndarray, "b 1"]:

@@ -41,14 +41,16 @@ def contrast(a0: Attribution, a1: Attribution) -> Attribution:
     reasons = tuple(a1.reasons[j] or a0.reasons[i] for i, j in zip(*at, strict=True))
     values = a1.values[at[1]] - a0.values[at[0]]
     prediction = a1.prediction[at[1]] - a0.prediction[at[0]]
-    base = a1.base_value - a0.base_value
+    bases = a1.bases[at[1]] - a0.bases[at[0]]
+    own = a0.base_values is not None or a1.base_values is not None
+    base = float(np.nanmean(bases)) if own and np.isfinite(bases).any() else a1.base_value - a0.base_value
     stderr = np.where(np.isnan(values), np.nan, stderr)
-    gap = np.abs(prediction - base - values.sum(axis=1))
+    gap = np.abs(prediction - bases - values.sum(axis=1))
     gaps = {"efficiency_gap": float(gap[np.isfinite(gap)].max(initial=0.0))}
     info = replace(a1.info, method=f"contrast of {a1.info.method}", gaps=gaps, timings={})
     return Attribution(
         values, base, prediction, stderr, np.minimum(a0.ess[at[0]], a1.ess[at[1]]), status, reasons, a1.features,
-        a1.data[at[1]] - a0.data[at[0]], info, a1.columns, parts,
+        a1.data[at[1]] - a0.data[at[0]], info, a1.columns, parts, a1.layout, a1.segments, bases if own else None,
     )  # fmt: skip
 
 

@@ -44,8 +44,9 @@ class Options:
     is then the most coalitions spent. `tier`: the name that the answer bears, and the graph of a compiled one.
 
     `baseline`: what stands for an absent input, as a row (n,) or by name (`core.baselines`); None: as the method does
-    by itself. `segments (n,)` or `(b, n)`: players of an image or a text, a number for each column. `path`, `patch`:
-    of gradient and of occlusion methods. `layer`: of a network, by name (empty: the last that shows maps).
+    by itself. `segments (n,)` or `(b, n)`, or a number for each pixel `(h, w)`: players of an image or a text; below
+    0: always present. One number alone: so many superpixels of an image. `path`, `patch`: of gradient and of occlusion
+    methods. `layer`: of a network, by name (empty: the last that shows maps).
     """
 
     estimator: str = "auto"
@@ -57,7 +58,7 @@ class Options:
     target_stderr: float | None = None
     tier: str = ""
     baseline: np.ndarray | str | None = None
-    segments: np.ndarray | None = None
+    segments: np.ndarray | int | None = None
     path: Path = Path()
     patch: Patch = Patch()
     layer: str = ""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ascribe.core.adjusted import ADJUSTED
 from ascribe.core.estimators import ESTIMATORS, MAX_EXACT_PLAYERS
-from ascribe.core.explainers import available
+from ascribe.core.explainers import EXPLAINERS, available
 from ascribe.core.latency import Measured
 from ascribe.core.model import Model
 from ascribe.core.tiers import offered
@@ -42,7 +42,7 @@ def repertoire(model: Model) -> Repertoire:
     if "conditional_shap" in methods:
         stacked = model.surrogate is not None and model.share is not None
         values = ("completions", *["surrogate"] * (model.surrogate is not None), *["stacked"] * stacked)
-    planned = {"conditional_shap", "kernel_shap"} & set(methods)
+    planned = any(EXPLAINERS[name].planned for name in methods)
     few = len(model.features) <= MAX_EXACT_PLAYERS
     names = [name for name in (*ADJUSTED, *ESTIMATORS) if few or name != "exact"]
     names += ["learnt"] * (model.reading is not None)

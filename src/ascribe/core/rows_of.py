@@ -20,6 +20,7 @@ def cut(a: Attribution, first: int, end: int) -> Attribution:
         ess=a.ess[rows].copy(), status=a.status[rows].copy(), data=a.data[rows].copy(), reasons=a.reasons[rows],
         deviations=None, info=replace(a.info, gaps=_gaps(a, first, end)),
         segments=None if a.segments is None else a.segments[rows].copy(),
+        fit=None if a.fit is None else a.fit[rows].copy(),
         **_bases(None if a.base_values is None else a.base_values[rows].copy()),
     )  # fmt: skip
 
@@ -49,6 +50,7 @@ def joined(parts: Sequence[Attribution]) -> Attribution:
         ess=column("ess"), status=column("status"), data=column("data"),
         reasons=tuple(reason for part in parts for reason in part.reasons), deviations=None, info=info,
         segments=None if parts[0].segments is None else column("segments"),
+        fit=None if any(part.fit is None for part in parts) else column("fit"),
         **_bases(column("bases") if own and parts[0].additive else None),
     )  # fmt: skip
 
@@ -59,7 +61,10 @@ def _gaps(a: Attribution, first: int, end: int) -> dict[str, float]:
     gap = np.abs(values.sum(axis=1) + a.bases[first:end] - f)
     found = gap[np.isfinite(gap)]
     own = {name for name in ("efficiency_gap", "completeness_gap") if name in a.info.gaps}
-    return {**a.info.gaps, **dict.fromkeys(own, float(found.max()) if len(found) else 0.0)}
+    gaps = {**a.info.gaps, **dict.fromkeys(own, float(found.max()) if len(found) else 0.0)}
+    if a.fit is not None and np.isfinite(a.fit[first:end]).any():
+        gaps["local_misfit"] = float(1 - np.nanmin(a.fit[first:end]))
+    return gaps
 
 
 def _bases(base_values: np.ndarray | None) -> dict[str, Any]:

@@ -23,14 +23,14 @@ from ascribe.core.model import Model
 from ascribe.core.options import Options
 from ascribe.core.plan import Plan
 
-__all__ = ["LEARNT", "MOST_BUDGET", "MOST_SAMPLES", "plan_of", "shapley"]
+__all__ = ["LEARNT", "MOST_BUDGET", "MOST_SAMPLES", "Row", "answer_row", "plan_of", "remark", "shapley"]
 
 LEARNT = "learnt"
 FIRST_BUDGET, MOST_BUDGET, MOST_SAMPLES = 256, MOST, 4096  # of the search for a standard error
 
 
 @dataclass(frozen=True, eq=False)
-class _Row:
+class Row:
     """One row answered: `completions (s, p)` and `coalitions (g, p)` are the error's parts."""
 
     prediction: float
@@ -60,9 +60,9 @@ def shapley(
     prediction, ess = np.full(b, np.nan), np.full(b, np.nan)
     status, reasons = model.check(X)
     base = game.base_value
-    found: dict[int, _Row] = {}
+    found: dict[int, Row] = {}
     for i in np.flatnonzero(status != "invalid").tolist():
-        row = _answer(model, game, X[i], players, base, options)
+        row = answer_row(model, game, X[i], players, base, options)
         prediction[i], values[i], stderr[i], ess[i] = row.prediction, row.phi, row.stderr, row.ess
         if not np.isfinite(values[i]).all():
             values[i], stderr[i] = np.nan, np.nan
@@ -70,7 +70,7 @@ def shapley(
         else:
             found[i] = row
             if status[i] == "ok":
-                status[i], reasons[i] = _remark(row, options.target_stderr)
+                status[i], reasons[i] = remark(row, options.target_stderr)
         if step:
             step()
     gap = np.abs(prediction - base - values.sum(axis=1))
@@ -87,6 +87,7 @@ def shapley(
         unit=model.unit,
         output=model.output,
         version=model.version,
+        space=model.space,
         gaps={"efficiency_gap": float(gap[np.isfinite(gap)].max(initial=0.0))},
     )
     return Attribution(
@@ -95,7 +96,7 @@ def shapley(
     )  # fmt: skip
 
 
-def _answer(model: Model, game: Game, x: np.ndarray, players: Players, base: float, options: Options) -> _Row:
+def answer_row(model: Model, game: Game, x: np.ndarray, players: Players, base: float, options: Options) -> Row:
     """One row, at the budget and samples asked for, or at growing ones until the error asked for is reached."""
     budget, samples, target = options.budget, options.samples, options.target_stderr
     if target is None:
@@ -121,7 +122,7 @@ def _answer(model: Model, game: Game, x: np.ndarray, players: Players, base: flo
 
 def _one(
     model: Model, game: Game, x: np.ndarray, players: Players, base: float, options: Options, budget: int | None
-) -> _Row:
+) -> Row:
     assert model.predict is not None
     plan = plan_of(model, players, options, budget)
     inner = players.features_of(plan.S[1:-1])
@@ -129,18 +130,18 @@ def _one(
     p = len(players.names)
     if not len(inner):  # one player takes the whole difference
         nothing = np.zeros((0, p))
-        return _Row(fx, np.array([fx - base]), nothing, nothing, np.inf, False, plan.estimator, len(plan.S), 0)
+        return Row(fx, np.array([fx - base]), nothing, nothing, np.inf, False, plan.estimator, len(plan.S), 0)
     values = game.values(x, inner)
     s = values.replicates.shape[1]
     v = np.concatenate([[base], values.v, [fx]])
     if not np.isfinite(v).all():
         nan = np.full(p, np.nan)
-        return _Row(fx, nan, nan[None], nan[None], np.nan, False, plan.estimator, len(plan.S), s)
+        return Row(fx, nan, nan[None], nan[None], np.nan, False, plan.estimator, len(plan.S), s)
     solved = read(plan, v)
     apart = (values.replicates - values.v[:, None]).T @ solved.W[:, 1:-1].T  # base and prediction are not drawn
     completions = apart / np.sqrt(s * (s - 1)) if s > 1 else np.zeros((0, p))
     ess = float(values.ess.min())
-    return _Row(
+    return Row(
         fx, solved.phi(v), completions, solved.deviations, ess, values.fell_back, solved.estimator, len(plan.S), s
     )  # fmt: skip
 
@@ -156,7 +157,8 @@ def plan_of(model: Model, players: Players, options: Options, budget: int | None
     return coalitions if coalitions.exact else learnt(coalitions, model.reading)
 
 
-def _remark(row: _Row, target: float | None) -> tuple[str, str]:
+def remark(row: Row, target: float | None) -> tuple[str, str]:
+    """Status and reason of a row that was answered."""
     if row.fell_back:
         reason = f"{row.ess:.1f} of {row.samples} completions would be effective: they count alike instead"
         return "low_ess", reason
@@ -165,7 +167,7 @@ def _remark(row: _Row, target: float | None) -> tuple[str, str]:
     return "ok", ""
 
 
-def _deviations(found: Mapping[int, _Row], b: int, p: int) -> Deviations:
+def _deviations(found: Mapping[int, Row], b: int, p: int) -> Deviations:
     """All rows' parts, in one array each; rows with fewer parts (another budget) are filled up with zeros."""
     s, g = (max((len(getattr(r, word)) for r in found.values()), default=0) for word in ("completions", "coalitions"))
     held = Deviations(np.zeros((b, s, p), np.float32), np.zeros((b, g, p), np.float32))

@@ -21,6 +21,7 @@ __all__ = ["MARKS", "Entry", "account_of", "answered", "grouped", "importance_of
 
 MARKS = ("base", "prediction", "measured")
 VISIBLE_GAP = 1e-3  # of the largest bar: below it no eye sees that bars end beside the prediction
+MEANINGS = {"baseline": "f(reference)", "occlusion": "f(reference)", "local linear": "the local model's"}  # of a base
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def account_of(
     """
     _check(attribution, row)
     phi, se = attribution.values[row], attribution.stderr[row]
-    base, prediction = float(attribution.base_value), float(attribution.prediction[row])
+    base, prediction = float(attribution.bases[row]), float(attribution.prediction[row])
     shown, folded = _by_size(np.abs(phi), top)
     shares = [(_name(attribution, row, int(j), units or {}), "player", float(phi[j]), float(se[j])) for j in shown]
     if len(folded):
@@ -64,7 +65,7 @@ def account_of(
     left = prediction - base - sum(value for _, _, value, _ in shares)
     if abs(left) > VISIBLE_GAP * max((abs(value) for _, _, value, _ in shares), default=0.0):
         shares.append(("left over by the method", "gap", left, nan))
-    meaning = "f(reference)" if attribution.info.game == "baseline" else "E f(X)"
+    meaning = MEANINGS.get(attribution.info.game, "E f(X)")
     entries, at = [Entry(f"base value, {meaning}", "base", base)], base
     for label, kind, value, error in shares:
         entries.append(Entry(label, kind, at, value, error))

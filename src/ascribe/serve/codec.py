@@ -187,7 +187,7 @@ def attributions(answer: Attribution, checked: Checked) -> list[wire.Attribution
     values, fraction, stderr = (
         _kept_rows(answer.features, numbers) for numbers in (answer.values, answer.fraction, answer.stderr)
     )
-    statuses = answer.status.tolist()
+    statuses, base = answer.status.tolist(), answer.bases.tolist()
     out = []
     for i, own in enumerate(checked.reasons):
         prediction = _finite(answer.prediction[i])
@@ -201,10 +201,10 @@ def attributions(answer: Attribution, checked: Checked) -> list[wire.Attribution
                 status=str(statuses[i]),
                 reason=own or answer.reasons[i],
                 prediction=prediction,
-                base_value=float(answer.base_value) if answered else None,
+                base_value=base[i] if answered else None,
                 attribution_shares=shares,
                 fraction=parts if whole else {},
-                base_fraction=answer.base_value / prediction if whole and prediction else None,
+                base_fraction=base[i] / prediction if whole and prediction else None,
                 stderr=stderr[i],
                 ess=_finite(answer.ess[i]),
                 measured_w=measured,

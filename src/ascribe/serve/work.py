@@ -34,6 +34,7 @@ __all__ = ["METHOD", "Step", "attribute", "attributed", "checked", "energy", "pr
 
 METHOD = "conditional_shap"
 WARM_SAMPLES = 8
+WARM_PLAYERS = 4
 
 Step = Callable[[], None]
 
@@ -47,12 +48,20 @@ def warm(lease: Lease) -> Lease:
 
 
 def _warmed(model: Model, example: np.ndarray) -> Model:
-    options = Options(estimator="kernel", budget=2 * len(model.names) + 2, samples=WARM_SAMPLES)
+    options = _slight(model)
     for method in available(model):
         explain(model, example, method, options)
     if ask := getattr(model.conditional, "energy", None):
         ask(example, np.zeros((1, len(model.names)), bool))
     return replace(model, tiers=refreshed(model, example))
+
+
+def _slight(model: Model) -> Options:
+    """The least that every explainer can be asked for: of an image or a text, a few players in place of hundreds."""
+    if model.layout.kind == "table":
+        return Options(estimator="kernel", budget=2 * len(model.names) + 2, samples=WARM_SAMPLES)
+    players = np.arange(model.layout.n) * WARM_PLAYERS // model.layout.n
+    return Options(estimator="kernel", budget=4 * WARM_PLAYERS, samples=WARM_SAMPLES, segments=players)
 
 
 def attribute(

@@ -17,6 +17,9 @@ from ascribe.core.explainers.grad_cam import grad_cam
 from ascribe.core.explainers.input_x_gradient import input_x_gradient
 from ascribe.core.explainers.integrated_gradients import integrated_gradients
 from ascribe.core.explainers.kernel_shap import kernel_shap
+from ascribe.core.explainers.lime import lime
+from ascribe.core.explainers.occlusion import occlusion
+from ascribe.core.explainers.permutation_shap import permutation_shap
 from ascribe.core.explainers.saliency import saliency
 from ascribe.core.explainers.smooth_grad import smooth_grad
 from ascribe.core.explainers.tree_shap import tree_shap
@@ -32,17 +35,38 @@ Step = Callable[[], None]
 
 @dataclass(frozen=True)
 class Explainer:
-    """What an explainer needs of a model, and the function that answers rows (b, n)."""
+    """What an explainer needs of a model, and the function that answers rows (b, n).
+
+    `elsewhere`: what it needs of a model of images or texts, which have baselines of their own (None: the same).
+    `baseline`: one that is named stands in for a background. `planned`: `options.estimator` chooses how it spends its
+    budget.
+    """
 
     needs: frozenset[str]
     answer: Callable[[Model, np.ndarray, Options, Step | None], Attribution]
+    elsewhere: frozenset[str] | None = None
+    baseline: bool = False
+    planned: bool = False
 
+    def lacks(self, model: Model, options: Options | None = None) -> frozenset[str]:
+        """What of its needs the model does not offer."""
+        needs = self.needs if model.layout.kind == "table" or self.elsewhere is None else self.elsewhere
+        if self.baseline and options is not None and options.baseline is not None:
+            needs = needs - {"background"}
+        return needs - model.offers
+
+
+PREDICT = frozenset({"predict"})
+REFERENCE = PREDICT | {"background"}
 
 EXPLAINERS: dict[str, Explainer] = {
-    "conditional_shap": Explainer(frozenset({"predict", "conditional"}), conditional_shap),
-    "kernel_shap": Explainer(frozenset({"predict", "background"}), kernel_shap),
+    "conditional_shap": Explainer(frozenset({"predict", "conditional"}), conditional_shap, planned=True),
+    "kernel_shap": Explainer(REFERENCE, kernel_shap, PREDICT, baseline=True, planned=True),
     "amortized_shap": Explainer(frozenset({"predict", "amortized"}), amortized_shap),
     "compiled_shap": Explainer(frozenset({"compiled"}), compiled_shap),
+    "permutation_shap": Explainer(REFERENCE, permutation_shap, PREDICT, baseline=True),
+    "lime": Explainer(REFERENCE, lime, PREDICT),
+    "occlusion": Explainer(REFERENCE, occlusion, PREDICT, baseline=True),
     "tree_shap": Explainer(frozenset({"trees"}), tree_shap),
     "tree_shap_interventional": Explainer(frozenset({"trees", "background"}), tree_shap_interventional),
     "integrated_gradients": Explainer(frozenset({"gradient"}), integrated_gradients),
@@ -57,7 +81,7 @@ EXPLAINERS: dict[str, Explainer] = {
 
 def available(model: Model) -> tuple[str, ...]:
     """Explainers whose needs the model offers, in the table's order."""
-    return tuple(name for name, e in EXPLAINERS.items() if e.needs <= model.offers)
+    return tuple(name for name, e in EXPLAINERS.items() if not e.lacks(model))
 
 
 def explain(
@@ -74,9 +98,12 @@ def explain(
     if method not in EXPLAINERS:
         raise InputError(f"unknown method '{method}': use one of {', '.join(EXPLAINERS)}")
     model, explainer = model.settled(model.rows(X)), EXPLAINERS[method]
-    if missing := explainer.needs - model.offers:
+    if missing := explainer.lacks(model, options):
         can = ", ".join(available(model)) or "none"
         raise CapabilityError(
             f"{method} needs {', '.join(sorted(missing))}, which this model does not offer; it can be asked for: {can}"
         )
-    return explainer.answer(model, X, options or Options(), step)
+    options = options or Options()
+    if options.segments is not None and model.layout.kind == "table":
+        raise InputError("segments are of images and texts: give groups= to put features of a table together")
+    return explainer.answer(model, X, options, step)

@@ -1,7 +1,9 @@
-"""Shapley values of the marginal (interventional) game over a background, as KernelSHAP plays it.
+"""Shapley values of the marginal (interventional) game over a background, as KernelSHAP plays it, or of one baseline.
 
 Hidden features come from background rows whatever is observed: right when features are independent, wrong by more
-than 100 completions' noise when they are correlated. The answer says `game="marginal"`.
+than 100 completions' noise when they are correlated. The answer says `game="marginal"`, or `game="baseline"` where a
+baseline was named or the model has no background. Players: features of a table or groups of them, segments of an image,
+words of a text (`core.players`).
 """
 
 from __future__ import annotations
@@ -10,20 +12,13 @@ from collections.abc import Callable
 
 from ascribe.core.arrays import np
 from ascribe.core.attribution import Attribution
-from ascribe.core.games import MarginalGame
 from ascribe.core.model import Model
 from ascribe.core.options import Options
-from ascribe.core.shapley import shapley
+from ascribe.core.segmented import shapley_by_reference
 
-__all__ = ["kernel_shap", "marginal_game"]
+__all__ = ["kernel_shap"]
 
 
 def kernel_shap(model: Model, X: np.ndarray, options: Options, step: Callable[[], None] | None) -> Attribution:
-    """By the mean of f over the background rows."""
-    return shapley(model, marginal_game(model, options), X, "kernel_shap", options, step)
-
-
-def marginal_game(model: Model, options: Options) -> MarginalGame:
-    """Every background row is used; none is dropped in silence."""
-    assert model.predict is not None and model.background is not None
-    return MarginalGame(model.predict, model.background)
+    """By the mean of f over what stands for the absent. Raises InputError, BudgetError."""
+    return shapley_by_reference(model, X, "kernel_shap", options, step)
