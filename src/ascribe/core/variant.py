@@ -27,11 +27,13 @@ class PredictionError:
 
 
 def prediction_error(told: Float[np.ndarray, "b k"], found: Float[np.ndarray, "b k"], classes: bool) -> PredictionError:
-    """`told`: of the original. Not a number counts as infinitely far.
+    """`told`: of the original; rows that it cannot answer are left out, no number of the variant is infinitely far.
 
     >>> prediction_error(np.array([[0.0], [2.0]]), np.array([[0.0], [2.5]]), False).most
     0.5
     """
+    there = np.isfinite(told).all(axis=1)
+    told, found = told[there], found[there]
     away = np.nan_to_num(np.abs(found - told), nan=np.inf, posinf=np.inf)
     rms = float(np.sqrt((away**2).mean()))
     same = float((told.argmax(axis=1) == found.argmax(axis=1)).mean()) if classes else None
