@@ -33,10 +33,13 @@ def import_model(
     features: Annotated[str | None, typer.Option("--features", help="a,b,c where the file names none")] = None,
     units: Annotated[Path | None, typer.Option("--units", help='TOML or JSON: name = "unit"')] = None,
     link: Annotated[
-        str, typer.Option("--link", help="softmax or logistic: how margins become probabilities, if the file gives none")
+        str,
+        typer.Option("--link", help="softmax or logistic: how margins become probabilities, if the file gives none"),
     ] = "",
     image: Annotated[str | None, typer.Option("--image", help="HEIGHTxWIDTH, where the file does not say")] = None,
-    mean: Annotated[str | None, typer.Option("--mean", help="of pixels 0 ... 255: one number, or one a channel")] = None,
+    mean: Annotated[
+        str | None, typer.Option("--mean", help="of pixels 0 ... 255: one number, or one a channel")
+    ] = None,
     scale: Annotated[
         str | None, typer.Option("--scale", help="the input is (pixel - mean) * scale: one number, or one a channel")
     ] = None,
@@ -47,7 +50,9 @@ def import_model(
     vocabulary: Annotated[
         Path | None, typer.Option("--vocabulary", help="the model reads texts: its words, one a line, or with numbers")
     ] = None,
-    length: Annotated[int | None, typer.Option("--length", min=1, help="words of a text, if the file does not say")] = None,
+    length: Annotated[
+        int | None, typer.Option("--length", min=1, help="words of a text, if the file does not say")
+    ] = None,
     module: Annotated[
         str, typer.Option("--module", help="package.module:factory that makes the network of a state dict; it is run")
     ] = "",
@@ -100,7 +105,7 @@ def quantize(
     out_dir: Annotated[Path, typer.Option("--out", help="folder of the new bundle")],
     calibrate: Annotated[
         Path | None,
-        typer.Option("--calibrate", help="rows that the model knows (default: the background): table, pictures, sentences"),
+        typer.Option("--calibrate", help="rows that the model knows (default: its background): a table, pictures"),
     ] = None,
     ranges: Annotated[
         str, typer.Option("--ranges", help="of what flows, by minmax, entropy or percentile of the calibration rows")

@@ -99,8 +99,7 @@ def show_compared(found: Any) -> None:
     same = "" if e.agreement is None else f", {100 * e.agreement:.3g} % of the rows in the same class"
     told = f"RMS {e.rms:.3g}{unit} ({100 * e.share:.2g} % of the spread), most {e.most:.3g}{unit}{same}"
     out.print(f"answers on {e.rows} rows: {told}", highlight=False)
-    drift = Table("attributions", "rows", "rank, median", "rank, 5 %", f"MAE{unit}", "of mean |value|", "efficiency gap",
-                  box=None)  # fmt: skip
+    drift = Table("attributions", "rows", "rank", "rank, 5 %", f"MAE{unit}", "of |value|", "gap of sums", box=None)
     for d in found.drift.values():
         gap = "" if d.efficiency_gap is None else f"{d.efficiency_gap:.2g}"
         drift.add_row(

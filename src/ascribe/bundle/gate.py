@@ -4,8 +4,9 @@ Champion and candidate are opened by the file that serves and measured on the sa
 if those differ, production's too, so that nobody can choose the rows that make him look good. A candidate is refused
 where it is worse beyond chance and by more than one per cent in power error or explanation error; where its
 attributions move far though its predictions do not; where a tier is slower; and where it lacks something that
-production has. A quantised candidate must also be near to what it was made from (`gate_variant`). Equal is good enough, so that a refresh on newer rows can go through (`docs/decisions/0004-gate.md`,
-`0017-gate-and-registry.md`). What is compared and how: `gate_compare`, `gate_stability`, `gate_latency`.
+production has. A quantised candidate must also be near to what it was made from. Equal is good enough, so that a
+refresh on newer rows can go through (`docs/decisions/0004-gate.md`, `0017-gate-and-registry.md`). What is compared and
+how: `gate_compare`, `gate_stability`, `gate_latency`, `gate_variant`.
 
 A bundle of several targets is judged part by part; one refused part refuses the bundle.
 """

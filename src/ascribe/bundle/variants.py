@@ -1,7 +1,7 @@
 """A quantised bundle beside the one that it was made from: sizes, times, answers, attributions.
 
-Rows are held-out ones where there are any, else the background's; both bundles get the same rows, seeds and methods, and
-each answers with its own f (values from completions, not from a surrogate that was fitted to the original).
+Rows are held-out ones where there are any, else the background's; both bundles get the same rows, seeds and methods,
+and each answers with its own f (values from completions, not from a surrogate that was fitted to the original).
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@
     backward    as if nothing had been rounded (Bengio et al. 2013, arXiv 1308.3432)
     loss        smooth L1 of (rounded network - the network as it was), on rows with noise
 
-The network as it was is the teacher: it answers any row, so no targets are needed, and the variant stays near it. What is
-learnt goes back into the float graph, which is rounded as `static` does, by the ranges that training ended with.
+The network as it was is the teacher: it answers any row, so no targets are needed, and the variant stays near it. What
+is learnt goes back into the float graph, which is rounded as `static` does, by the ranges that training ended with.
 """
 
 from __future__ import annotations
@@ -105,7 +105,9 @@ def aware(
     return _back(model, chain, student, X)
 
 
-_NOT_OURS = f"quantisation-aware training is of networks that `ascribe train --family {FAMILY}` made: use int8-static or mixed"
+_NOT_OURS = (
+    f"quantisation-aware training is of networks that `ascribe train --family {FAMILY}` made: use int8-static or mixed"
+)
 
 
 def _read(

@@ -4,8 +4,8 @@
     W[c] ~ s_c w_c, |w_c| up to 64, or 127 with eight bits     an own scale for each output c
     y[i, c] = s_i s_c sum (q_i - 128) w_c + b_c                the sum in whole numbers
 
-ONNX's DynamicQuantizeLinear takes one scale for all rows of a call, so that what a row is told depends on who asks with it;
-here a row's answer is its own.
+ONNX's DynamicQuantizeLinear takes one scale for all rows of a call, so that what a row is told depends on who asks with
+it; here a row's answer is its own.
 """
 
 from __future__ import annotations
@@ -74,7 +74,9 @@ class _Sheet:
         gemm = {a.name: helper.get_attribute_value(a) for a in node.attribute}
         maps = layer.kind == "Conv"
         if (maps and W.ndim != 4) or (not maps and W.ndim != 2):
-            raise CapabilityError(f"layer {layer.name} has weights {W.shape}: int8-dynamic rounds matrices and maps only")
+            raise CapabilityError(
+                f"layer {layer.name} has weights {W.shape}: int8-dynamic rounds matrices and maps only"
+            )
         if gemm.get("transB"):
             W = W.T
         if layer.kind == "Gemm":
@@ -89,8 +91,8 @@ class _Sheet:
         self.constants[f"{name}_s"] = scale.reshape(1, -1, 1, 1) if maps else scale
         self.constants[f"zero{zero}"] = np.array(zero, np.uint8)
         kept = [a for a in node.attribute if maps]
-        sums = helper.make_node("ConvInteger" if maps else "MatMulInteger", [q, f"{name}_w", f"zero{zero}"], [f"{name}_n"],
-                                name=name)  # fmt: skip
+        kind = "ConvInteger" if maps else "MatMulInteger"
+        sums = helper.make_node(kind, [q, f"{name}_w", f"zero{zero}"], [f"{name}_n"], name=name)
         sums.attribute.extend(kept)
         bias = constants[node.input[2]] * np.float32(gemm.get("beta", 1.0)) if len(node.input) > 2 else None
         scaled = y if bias is None else f"{name}_z"

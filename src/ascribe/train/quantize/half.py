@@ -1,8 +1,8 @@
 """Half precision: weights, and everything between the layers.
 
 16 bits hold three digits of a number and nothing above 65,504: counters are scaled, and watts put together, in float32.
-Converters that take whole graphs round what comes in as well, and a counter of 1e9 becomes infinite; so the part between
-the layers is cast here: what enters it, its constants, and what leaves it.
+Converters that take whole graphs round what comes in as well, and a counter of 1e9 becomes infinite; so the part
+between the layers is cast here: what enters it, its constants, and what leaves it.
 """
 
 from __future__ import annotations
@@ -61,7 +61,9 @@ def _small(name: str, value: np.ndarray) -> np.ndarray:
     limit = np.finfo(np.float32).max
     bounds = np.where(np.abs(value) >= limit, np.sign(value) * MOST, value)  # no bound stays no bound
     if np.abs(bounds).max(initial=0.0) > MOST:
-        raise CapabilityError(f"constant {name} reaches {np.abs(bounds).max():.3g}, which fp16 cannot hold: use another precision")
+        raise CapabilityError(
+            f"constant {name} reaches {np.abs(bounds).max():.3g}, which fp16 cannot hold: use another precision"
+        )
     return bounds.astype(np.float16)
 
 

@@ -42,7 +42,9 @@ def prepared(graph: bytes) -> onnx.ModelProto:
     """
     proto = onnx.load_from_string(graph)
     if any(node.domain not in ("", "ai.onnx") for node in proto.graph.node) or not layers(proto):
-        raise CapabilityError("this bundle's model has no layers of weights (trees, tables): there is nothing to quantise")
+        raise CapabilityError(
+            "this bundle's model has no layers of weights (trees, tables): there is nothing to quantise"
+        )
     if max((o.version for o in proto.opset_import if o.domain in ("", "ai.onnx")), default=0) < OPSET:
         proto = onnx.version_converter.convert_version(proto, OPSET)
     held = onnx.load_from_string(_folded(proto))
@@ -71,11 +73,11 @@ def _folded(proto: onnx.ModelProto) -> bytes:
 def layers(model: onnx.ModelProto) -> list[Layer]:
     """In the graph's order."""
     sizes = {held.name: list(held.dims) for held in model.graph.initializer}
-    found = []
-    for node in model.graph.node:
-        if node.op_type in LAYERS and len(sizes.get(node.input[1], ())) >= 2 and node.input[0] not in sizes:
-            found.append(Layer(node.name, node.op_type, node.input[1], _axis(node)))
-    return found
+    return [
+        Layer(node.name, node.op_type, node.input[1], _axis(node))
+        for node in model.graph.node
+        if node.op_type in LAYERS and len(sizes.get(node.input[1], ())) >= 2 and node.input[0] not in sizes
+    ]
 
 
 def _axis(node: onnx.NodeProto) -> int:

@@ -1,8 +1,8 @@
 """A bundle in, a quantised bundle out, with a report of what it costs.
 
-`predict` is rounded. What was fitted to it and is small is kept as it is: proposal, energy, control, surrogate, the one-pass
-explainer. Tiers are compiled again around the rounded f. Slopes, maps and attention are traced again with the rounded
-weights, straight through the rounding of what flows; or left out.
+`predict` is rounded. What was fitted to it and is small is kept as it is: proposal, energy, control, surrogate, the
+one-pass explainer. Tiers are compiled again around the rounded f. Slopes, maps and attention are traced again with the
+rounded weights, straight through the rounding of what flows; or left out.
 """
 
 from __future__ import annotations
@@ -127,7 +127,13 @@ def _fits(origin: Bundle) -> None:
 
 
 def _write(
-    origin: Bundle, model: Model, options: QuantizeOptions, made: Made, rows: dict[str, Any], X: np.ndarray, watch: Watcher
+    origin: Bundle,
+    model: Model,
+    options: QuantizeOptions,
+    made: Made,
+    rows: dict[str, Any],
+    X: np.ndarray,
+    watch: Watcher,
 ) -> None:
     """The bundle without tiers and report."""
     held = origin.manifest
@@ -168,7 +174,7 @@ def _write(
 
 
 def _answered(model: Model, row: np.ndarray, manifest: Manifest, graph: bytes) -> Manifest:
-    """With the variant's own answers: of the example, and their mean, moved by what rounding moves on the background."""
+    """With the variant's own answers: of the example, and their mean, moved as much as the background's is."""
     output = manifest.spaces[0] if manifest.outputs else "prediction"
     ask = Graph(graph, "the variant", [output])
     answer = np.ravel(ask([output], x=row)[0]).astype(float).tolist()

@@ -35,7 +35,9 @@ def calibration(bundle: Bundle, model: Model, path: Path | None) -> tuple[np.nda
     good = X[model.check(X)[0] != "invalid"]
     good = good[np.isfinite(good).all(axis=1)]
     if not len(good):
-        raise InputError(f"{path or 'the background'} holds no row that the model can answer: give others with --calibrate")
+        raise InputError(
+            f"{path or 'the background'} holds no row that the model can answer: give others with --calibrate"
+        )
     good = good[evenly(len(good), MOST[model.layout.kind])]
     return good, told | {"rows": len(good)}
 

@@ -2,9 +2,9 @@
 
     x ~ s_x (q_x - z_x), q_x in 0 ... 255;     W[c] ~ s_c q_c, |q_c| up to 64 or 127, an own scale for each output c
 
-written as pairs QuantizeLinear, DequantizeLinear (QDQ), which ONNX Runtime turns into whole-number kernels. Weights have
-seven bits unless eight are asked for: processors without the newer dot products add 255 x 127 twice in 16 bits and
-saturate, so that eight give other answers there. What the last layers give is not rounded: a prediction has no 256 steps.
+written as pairs QuantizeLinear, DequantizeLinear (QDQ), which ONNX Runtime turns into whole-number kernels. Weights
+have seven bits unless eight are asked for: processors without the newer dot products add 255 x 127 twice in 16 bits and
+saturate, so that eight give other answers there. What the last layers give is not rounded: no prediction of 256 steps.
 """
 
 from __future__ import annotations
@@ -25,8 +25,10 @@ from ascribe.train.quantize.layers import between, in_order, last_values, layers
 __all__ = ["RANGES", "ranges", "static"]
 
 RANGES = {
-    "minmax": CalibrationMethod.MinMax, "entropy": CalibrationMethod.Entropy, "percentile": CalibrationMethod.Percentile,
-}  # fmt: skip
+    "minmax": CalibrationMethod.MinMax,
+    "entropy": CalibrationMethod.Entropy,
+    "percentile": CalibrationMethod.Percentile,
+}
 KINDS = (
     "Conv", "Gemm", "MatMul", "Relu", "Clip", "Add", "MaxPool", "AveragePool", "GlobalAveragePool", "Concat", "Flatten",
     "Reshape", "Slice", "Pad", "Transpose",
@@ -34,7 +36,7 @@ KINDS = (
 AT_ONCE = 16  # calibration rows of a call
 
 
-class _Rows(CalibrationDataReader):  # type: ignore[misc]
+class _Rows(CalibrationDataReader):
     def __init__(self, X: np.ndarray) -> None:
         self._parts: Iterator[np.ndarray] = iter([X[k : k + AT_ONCE] for k in range(0, len(X), AT_ONCE)])
 
@@ -60,8 +62,8 @@ def ranges(model: onnx.ModelProto, X: np.ndarray, by: str = "minmax") -> Tensors
 def static(
     model: onnx.ModelProto, seen: TensorsData, bits: int = 7, kept: Collection[str] = (), only: str = ""
 ) -> onnx.ModelProto:
-    """A prepared graph with QDQ pairs. Layers named in `kept` stay float32, and what stands next to them; or `only` one is
-    rounded.
+    """A prepared graph with QDQ pairs. Layers named in `kept` stay float32, and what stands next to them; or `only` one
+    is rounded.
     """
     held = onnx.ModelProto()
     held.CopyFrom(model)
