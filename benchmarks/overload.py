@@ -29,7 +29,7 @@ from ascribe.serve.wire import attribution_pb2 as pb
 from ascribe.serve.wire.attribution_pb2_grpc import AttributionServiceStub
 from benchmarks.isolated import compared
 from benchmarks.record import keep
-from benchmarks.serve import served
+from benchmarks.small_server import served
 from tests.bundle import made
 
 __all__ = ["overloaded", "part"]

@@ -190,7 +190,7 @@ def test_progress_seed_and_refusals(method):
     if method in ("expected_gradients", "smooth_grad"):
         assert explain(model, rows, method, Options(seed=1)).values.tobytes() != one.values.tobytes()
         assert (one.stderr[:, :2] > 0).all()
-        with pytest.raises(InputError, match="two draws|at least 2"):
+        with pytest.raises(InputError, match=r"two draws|at least 2"):
             explain(model, rows, method, Options(path=Path(draws=1)))
 
 

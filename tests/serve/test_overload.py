@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from benchmarks.overload import overloaded
-from benchmarks.serve import served
+from benchmarks.small_server import served
 
 
 def test_twice_the_capacity_is_refused_in_part_not_answered_too_late(tmp_path):

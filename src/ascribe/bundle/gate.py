@@ -125,8 +125,8 @@ def _without_rows(candidate: Bundle, model: Model, champion: Model | None, said:
     assert model.predict is not None and model.background is not None
     answers = np.asarray(model.predict(model.background), dtype=float)
     parity = float(candidate.manifest.origin.get("parity", np.inf))
-    said.say(bool(np.isfinite(answers).all()), f"{len(answers)} background rows are answered, as its library does within "
-             f"{parity:.1g} of the largest value; it has no held-out rows, so nobody knows how good it is")  # fmt: skip
+    text = f"{len(answers)} background rows are answered, as its library does within {parity:.1g} of the largest value"
+    said.say(bool(np.isfinite(answers).all()), f"{text}; it has no held-out rows, so nobody knows how good it is")
     for text in _lacks(model, champion) if champion is not None else ():
         said.say(False, text)
     return {"rows": 0, "candidate": {"parity": parity}}
@@ -138,7 +138,8 @@ def _champion(
 ) -> None:  # fmt: skip
     """Against a production of the same inputs and output."""
     judged = [("its own", rows, mine)]
-    if production.has("holdout") and candidate.digest("holdout") != production.digest("holdout"):
+    bare = production.manifest.family == ADOPTED and not production.has("holdout")
+    if not bare and candidate.digest("holdout") != production.digest("holdout"):
         theirs = holdout(production)
         judged.append(("production's", theirs, measured(model, *theirs)))
     for whose, (X, y), here in judged:

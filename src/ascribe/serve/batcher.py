@@ -29,7 +29,6 @@ from ascribe.serve.turns import Turns, rank
 
 __all__ = ["Answered", "Batcher", "Kind"]
 
-BYTES = 8  # a number
 LEAST_RETRY_S, MOST_RETRY_S, LITTLE_S = 0.05, 30.0, 1e-9
 Step = Callable[[], None]
 
@@ -217,7 +216,7 @@ class Batcher:
         return pieces
 
     def _most(self, kind: Kind, columns: int) -> int:
-        return max(1, min(kind.most, self._max_bytes // (BYTES * max(1, columns))))
+        return max(1, min(kind.most, self._max_bytes // (8 * max(1, columns))))
 
     def _next(self, kind: Kind | None) -> _Ticket | None:
         """Of the caller whose turn it is, or of the next one that has rows of a kind; who is too late is told so."""

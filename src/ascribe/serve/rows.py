@@ -202,7 +202,7 @@ def _measured(value: Any, unit: str) -> float | None:
         return None
     if unit != "W":
         raise _RowError(f"measured_w is in W, this model predicts {unit or 'no unit'}: leave it out")
-    return _number("measured_w", value)
+    return _number(Feature("measured_w"), value)
 
 
 def _kind(value: Any) -> str:

@@ -39,8 +39,7 @@ FRAMEWORK = {"torch": "torch", "xgboost": "xgboost", "lightgbm": "lightgbm", "sk
 
 @dataclass(frozen=True)
 class AdoptOptions:
-    """`file`: the model. `asked`: what else the caller says of it, with its background. `units`: of features, a file.
-    """
+    """`file`: the model. `asked`: what else the caller says of it, with its background. `units`: a file of them."""
 
     file: Path
     asked: Asked
@@ -197,7 +196,11 @@ def _explained(found: Adopted, asked: Asked) -> str:
 def _files(found: Adopted, X: np.ndarray) -> dict[str, bytes]:
     """Graph, trees, words and background."""
     whole = found.layout.kind != "table"
-    files = {"background.npz": npz(background=X.astype(np.uint8 if found.layout.kind == "image" else np.int32) if whole else X)}
+    files = {
+        "background.npz": npz(
+            background=X.astype(np.uint8 if found.layout.kind == "image" else np.int32) if whole else X
+        )
+    }
     if found.graph is not None:
         files["predict.onnx"] = found.graph
     if found.trees is not None:

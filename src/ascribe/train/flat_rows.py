@@ -4,8 +4,8 @@
     image    x (rows, h w c)        -> (x - mean) * scale as (rows, h, w, c) or (rows, c, h, w)
     text     x (rows, length)       -> whole numbers
 
-Texts of a categorical column are looked up by their number inside the graph. The graph's own tensors are renamed, so that
-it may hold any name.
+Texts of a categorical column are looked up by their number inside the graph. The graph's own tensors are renamed, so
+that it may hold any name.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = ["NUMPY", "Feed", "Taken", "fed", "flat_graph"]
 PREFIX = "model/"
 OLDEST_ML = 2  # numbers are looked up
 OLDEST_IR = 8  # constants need not be inputs
-NUMPY = {
+NUMPY: dict[int, type] = {
     TensorProto.FLOAT: np.float32, TensorProto.DOUBLE: np.float64, TensorProto.INT64: np.int64,
     TensorProto.INT32: np.int32, TensorProto.UINT8: np.uint8,
 }  # fmt: skip
@@ -34,8 +34,8 @@ NUMPY = {
 @dataclass(frozen=True)
 class Feed:
     """One input of the file: `name`, ONNX type `kind`, the `columns` of a row that it takes; `words` where they are
-    texts. Of an image: the file's `shape` (height, width, channels), `first` where channels come first, `mean`, `scale`.
-    `bare`: one column without an axis of its own.
+    texts. Of an image: the file's `shape` (height, width, channels), `first` where channels come first, `mean`,
+    `scale`. `bare`: one column without an axis of its own.
     """
 
     name: str
@@ -69,10 +69,11 @@ def _fed(feed: Feed, X: np.ndarray) -> np.ndarray:
     if feed.words:
         return np.array([[feed.words[int(k)] for k in row] for row in held], dtype=object)
     if feed.shape:
-        held = (held.reshape(-1, *feed.shape).astype(np.float32) - np.float32(feed.mean)) * np.float32(feed.scale)
+        mean, scale = np.asarray(feed.mean, np.float32), np.asarray(feed.scale, np.float32)
+        held = (held.reshape(-1, *feed.shape).astype(np.float32) - mean) * scale
         held = held.transpose(0, 3, 1, 2) if feed.first else held
     held = held[:, 0] if feed.bare else held
-    return np.ascontiguousarray(held.astype(NUMPY[feed.kind]))
+    return np.ascontiguousarray(held, NUMPY[feed.kind])
 
 
 def flat_graph(model: onnx.ModelProto, feeds: Sequence[Feed], outputs: Mapping[str, Taken], layout: Layout) -> bytes:
@@ -162,7 +163,10 @@ def _exit(graph: onnx.GraphProto, name: str, source: str, how: str) -> list[Node
     return _chain(steps, source, name, name)
 
 
-LINKS: dict[str, tuple[str, list[str], dict]] = {"softmax": ("Softmax", [], {"axis": -1}), "logistic": ("Sigmoid", [], {})}
+LINKS: dict[str, tuple[str, list[str], dict]] = {
+    "softmax": ("Softmax", [], {"axis": -1}),
+    "logistic": ("Sigmoid", [], {}),
+}
 
 
 def _chain(steps: Sequence[tuple[str, list[str], dict]], first: str, last: str, name: str) -> list[NodeProto]:
