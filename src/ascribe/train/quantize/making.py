@@ -96,14 +96,14 @@ def quantize(options: QuantizeOptions, watch: Watcher | None = None) -> Report:
     origin = archive.open_directory(options.bundle)
     _fits(origin)
     model = load(origin)
-    step = watch.progress("quantising") or (lambda done, text: None)
-    step(0.0, "reading the graph")
     float_graph = prepared(origin.read("predict"))
     X, rows = calibration(origin, model, options.calibrate)
+    step = watch.progress("quantising") or (lambda done, text: None)
+    step(0.0, f"{len(layers(float_graph))} layers")
     made = PRECISIONS[options.precision](
         Asked(float_graph, X, options.ranges, options.bits, options.bound, options.seed, step)
     )
-    step(1.0, f"{len(layers(float_graph))} layers")
+    step(1.0, options.precision)
     _write(origin, model, options, made, rows, X, watch)
     tiers = [_wanted(name, tier) for name, tier in origin.manifest.tiers.items() if tier.role]
     lost = _compiled(options.out, tiers, watch)
