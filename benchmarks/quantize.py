@@ -5,11 +5,11 @@
     resnet20     ResNet-20 on 32 x 32, ten classes
 
 Rows: of power, held-out ones, and calibration on the earlier 60 % of each workload. Pictures: cuts of the four
-photographs in examples/data/images; the sixteen that are judged and the 48 calibrated on are different cuts. Times of
+photographs in examples/data/images; the 16 that are judged and the 48 calibrated on are different cuts. Times of
 variant and original are taken in turn in one process; ratios are what can be compared. `broken`: int8-static with half of
 the outputs of one layer zeroed, which the gate has to refuse.
 
-    python -m benchmarks.quantize [--quick] [--also FILE.onnx ...]      a MobileNet of another size
+    python -m benchmarks.quantize [--quick] [--also FILE.onnx ...]      a MobileNet of another size, too
 """
 
 from __future__ import annotations
@@ -58,9 +58,7 @@ WAYS: dict[str, dict[str, Any]] = {
     "int8-dynamic": {"precision": "int8-dynamic"},
     "int8-static": {"precision": "int8-static"},
     "int8-static, 8-bit weights": {"precision": "int8-static", "bits": 8},
-    "int8-static, percentile": {"precision": "int8-static", "ranges": "percentile"},
     "mixed": {"precision": "mixed"},
-    "mixed, 8-bit weights": {"precision": "mixed", "bits": 8},
 }
 QUICK = ("fp16", "int8-static", "mixed")
 
@@ -112,7 +110,7 @@ def bundles(place: Path, quick: bool, also: list[Path]) -> Iterator[tuple[str, P
     judged, calibrated = cuts(place)
     yield "resnet20", adopted(place, MODELS / "resnet20_cifar10.onnx", CIFAR, CIFAR_CLASSES, judged), calibrated
     names = lines(MODELS / "imagenet_labels_1001.txt")
-    for file in (MODELS / "mobilenet_v1_0.25_128.onnx", *also):
+    for file in (*also, MODELS / "mobilenet_v1_0.25_128.onnx"):
         yield file.stem, adopted(place, file, IMAGENET, names, judged), calibrated
 
 
@@ -164,7 +162,8 @@ def main() -> None:
                     told["broken"] = broken(origin, out, place / f"{name}-broken")
                     print(f"{name:<26} broken: {told['broken']['refused'][0]}")
                 _said(name, way, report.compared, report.against)
-    print(keep("quantize_quick" if given.quick else "quantize", results))
+            place_of = keep("quantize_quick" if given.quick else "quantize", results)  # what is there, if it is stopped
+    print(place_of)
 
 
 def _said(name: str, way: str, found: Any, against: list[str]) -> None:

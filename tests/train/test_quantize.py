@@ -24,7 +24,7 @@ from ascribe.train.quantize.dynamic import dynamic
 from ascribe.train.quantize.half import half
 from ascribe.train.quantize.layers import MOST, between, layers, prepared, with_weights
 from ascribe.train.quantize.mixed import answers, error, mixed
-from ascribe.train.quantize.static import ranges, static
+from ascribe.train.quantize.static import RANGES, ranges, static
 from tests.bundle import made
 
 from .graphs import graph
@@ -109,6 +109,18 @@ def test_static_is_whole_number_arithmetic_with_ranges_of_the_calibration_rows(b
     found = answers(static(model, ranges(model, Z), bits), Z)
     assert found == pytest.approx(q @ whole(W, 0, bits).T + b, abs=2e-2)
     assert np.abs(found - (q @ whole(W, 0, bits).T + b)).mean() < 1e-3
+
+
+@pytest.mark.parametrize("by", RANGES)
+def test_ranges_by_every_way_hold_what_was_seen(by, monkeypatch):
+    monkeypatch.setattr("ascribe.train.quantize.static.NUMBERS_AT_ONCE", 3 * 40)  # calls of 40 rows, and 16 left
+    model = prepared(perceptron())
+    scaled = (X - made.CENTRE) / made.SPREAD
+    seen = ranges(model, X, by)["scaled"]
+    low, high = float(np.ravel(seen.lowest)[0]), float(np.ravel(seen.highest)[0])
+    assert scaled.min() - 1e-3 <= low < -1 < 1 < high <= scaled.max() + 1e-3
+    if by == "minmax":
+        assert (low, high) == pytest.approx((scaled.min(), scaled.max()), abs=1e-5)
 
 
 @pytest.mark.parametrize("precision", ["fp16", "int8-dynamic", "int8-static"])

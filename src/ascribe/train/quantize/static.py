@@ -10,7 +10,7 @@ saturate, so that eight give other answers there. What the last layers give is n
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -33,16 +33,17 @@ KINDS = (
     "Conv", "Gemm", "MatMul", "Relu", "Clip", "Add", "MaxPool", "AveragePool", "GlobalAveragePool", "Concat", "Flatten",
     "Reshape", "Slice", "Pad", "Transpose",
 )  # fmt: skip
-AT_ONCE = 16  # calibration rows of a call
+NUMBERS_AT_ONCE = 1 << 19  # of calibration rows
 
 
 class _Rows(CalibrationDataReader):
+    """One call's rows."""
+
     def __init__(self, X: np.ndarray) -> None:
-        self._parts: Iterator[np.ndarray] = iter([X[k : k + AT_ONCE] for k in range(0, len(X), AT_ONCE)])
+        self._left: list[np.ndarray] = [X.astype(np.float32)]
 
     def get_next(self) -> dict[str, np.ndarray] | None:
-        part = next(self._parts, None)
-        return None if part is None else {"x": part.astype(np.float32)}
+        return {"x": self._left.pop()} if self._left else None
 
 
 def ranges(model: onnx.ModelProto, X: np.ndarray, by: str = "minmax") -> TensorsData:
@@ -55,7 +56,9 @@ def ranges(model: onnx.ModelProto, X: np.ndarray, by: str = "minmax") -> Tensors
         found = create_calibrator(
             place, list(KINDS), augmented_model_path=str(Path(folder) / "all.onnx"), calibrate_method=RANGES[by]
         )
-        found.collect_data(_Rows(X))
+        step = max(1, NUMBERS_AT_ONCE // X.shape[1])
+        for k in range(0, len(X), step):  # what is collected in one call is held in memory
+            found.collect_data(_Rows(X[k : k + step]))
         return found.compute_data()
 
 
