@@ -10,6 +10,7 @@ from onnx import numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from ascribe.bundle.archive import open_directory
+from ascribe.bundle.gate import judge
 from ascribe.bundle.runtime import load
 from ascribe.bundle.sessions import session
 from ascribe.bundle.variants import compared
@@ -368,7 +369,12 @@ def test_a_classifier_of_pictures_keeps_its_classes(tmp_path, monkeypatch):
     assert set(report.compared.drift) == {"occlusion"}
     assert report.against == []
     rows, most = theirs.background, 0.1 * np.ptp(theirs.scores(theirs.background))
-    assert 0 < np.abs(mine.scores(rows) - theirs.scores(rows)).max() < most
+    away = np.abs(mine.scores(rows) - theirs.scores(rows)).max()
+    assert 0 < away < most
+    moved = variant.manifest.origin["parity"] - origin.manifest.origin["parity"]  # what the gate says of it
+    assert moved == pytest.approx(away / np.abs(theirs.scores(rows)).max())
+    verdict = judge(variant, origin, origin)
+    assert verdict.accepted, verdict.reasons
 
 
 def test_slopes_are_those_of_the_rounded_weights(tmp_path):

@@ -174,16 +174,26 @@ def _write(
 
 
 def _answered(model: Model, row: np.ndarray, manifest: Manifest, graph: bytes) -> Manifest:
-    """With the variant's own answers: of the example, and their mean, moved as much as the background's is."""
+    """With the variant's own answers: of the example; their mean, moved as much as the background's is; and, of an
+    adopted model, how far they now are from its library's.
+    """
     output = manifest.spaces[0] if manifest.outputs else "prediction"
-    ask = Graph(graph, "the variant", [output])
-    answer = np.ravel(ask([output], x=row)[0]).astype(float).tolist()
-    base = manifest.base_value
-    if not manifest.outputs and model.background is not None:
-        assert model.predict is not None
+    graph_of = Graph(graph, "the variant", [output])
+    base, origin = manifest.base_value, dict(manifest.origin)
+    if model.background is not None:
         good = model.background[model.check(model.background)[0] != "invalid"]
-        base += float(np.mean(ask([output], x=good)[0].reshape(-1) - np.asarray(model.predict(good), dtype=float)))
-    return msgspec.structs.replace(manifest, example={**manifest.example, "prediction": answer}, base_value=base)
+        ask = model.scores or model.predict
+        assert ask is not None
+        told, found = np.asarray(ask(good), dtype=float), graph_of([output], x=good)[0]
+        away = found.reshape(told.shape) - told
+        if not manifest.outputs:
+            base += float(away.mean())
+        if "parity" in origin:
+            origin["parity"] += float(np.abs(away).max() / max(np.abs(told).max(), np.finfo(float).tiny))
+    answer = np.ravel(graph_of([output], x=row)[0]).astype(float).tolist()
+    return msgspec.structs.replace(
+        manifest, example={**manifest.example, "prediction": answer}, base_value=base, origin=origin
+    )
 
 
 def _wanted(name: str, tier: Tier) -> Wanted:
