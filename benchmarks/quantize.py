@@ -6,8 +6,8 @@
 
 Rows: of power, held-out ones, and calibration on the earlier 60 % of each workload. Pictures: cuts of the four
 photographs in examples/data/images; the 16 that are judged and the 48 calibrated on are different cuts. Times of
-variant and original are taken in turn in one process; ratios are what can be compared. `broken`: int8-static with half of
-the outputs of one layer zeroed, which the gate has to refuse.
+variant and original are taken in turn in one process; ratios are what can be compared. `broken`: int8-static with half
+of the outputs of one layer zeroed, which the gate has to refuse.
 
     python -m benchmarks.quantize [--quick] [--also FILE.onnx ...]      a MobileNet of another size, too
 """
