@@ -1,6 +1,6 @@
 """The model's own terms: of an additive model the explanation is the model itself, with nothing estimated.
 
-    value_j = g_j(x_j),    base = mean prediction over the training rows         (`core.terms`)
+value_j = g_j(x_j),    base = mean prediction over the training rows         (`core.terms`)
 """
 
 from __future__ import annotations
