@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -11,7 +12,17 @@ import pytest
 
 from tests.journey import ROOT
 
-PAGES = ["README.md", "docs/onnx.md", "docs/gradients.md", "docs/perturbation.md", "docs/federated.md"]
+PAGES = [
+    "README.md",
+    "docs/onnx.md",
+    "docs/gradients.md",
+    "docs/perturbation.md",
+    "docs/importance.md",
+    "docs/compare.md",
+    "docs/additive.md",
+    "docs/plots.md",
+    "docs/federated.md",
+]
 BLOCK = re.compile(r"```python\n(.*?)```", re.DOTALL)
 LINK = re.compile(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)")
 
@@ -33,3 +44,23 @@ def test_links_lead_somewhere():
     for page in pages:
         for target in LINK.findall(page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+SHELL = re.compile(r"<!-- runs -->\n```bash\n(.*?)```", re.DOTALL)
+SCRIPTS = SHELL.findall((ROOT / "docs" / "adopt.md").read_text())
+
+
+@pytest.mark.parametrize("at", range(len(SCRIPTS)))
+def test_the_commands_run(at, tmp_path):
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    (tmp_path / "bin").mkdir()
+    for name, line in (
+        ("ascribe", f'exec "{sys.executable}" -m ascribe "$@"'),
+        ("python", f'exec "{sys.executable}" "$@"'),
+    ):
+        (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{line}\n")
+        (tmp_path / "bin" / name).chmod(0o755)
+    found = {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
+    command = ["bash", "-e", "-c", SCRIPTS[at]]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, env=os.environ | found)
+    assert done.returncode == 0, done.stderr

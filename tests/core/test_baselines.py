@@ -7,6 +7,7 @@ import pytest
 
 from ascribe.core.baselines import BASELINES, baseline_rows, own_baseline
 from ascribe.core.errors import CapabilityError, InputError
+from ascribe.core.features import Feature
 
 from .slope_models import BACKGROUND, IMAGES, SHAPE, TEXTS, X, image, table, text
 
@@ -61,3 +62,10 @@ def test_a_missing_value_of_the_background_is_left_out_of_the_mean():
     found = baseline_rows(table(background=rows), X, "mean")[0]
     assert found[0] == pytest.approx(BACKGROUND[1:, 0].mean())
     assert found[3] == 0
+
+
+def test_of_categories_the_most_frequent_one():
+    rows = np.array([[0.0, 2, 1, 0], [1, 2, 1, 0], [2, 0, 1, 0]])
+    features = (*table().features[:1], Feature("kind", categories=("a", "b", "c")), *table().features[2:])
+    found = baseline_rows(table(features=features, background=rows), X, "mean")[0]
+    assert found.tolist() == [1.0, 2.0, 1.0, 0.0]

@@ -190,7 +190,7 @@ def test_progress_seed_and_refusals(method):
     if method in ("expected_gradients", "smooth_grad"):
         assert explain(model, rows, method, Options(seed=1)).values.tobytes() != one.values.tobytes()
         assert (one.stderr[:, :2] > 0).all()
-        with pytest.raises(InputError, match="two draws|at least 2"):
+        with pytest.raises(InputError, match=r"two draws|at least 2"):
             explain(model, rows, method, Options(path=Path(draws=1)))
 
 
@@ -209,7 +209,7 @@ def test_a_named_number_of_steps_is_taken_and_none_is_doubled():
     told = impossible.reasons[impossible.status.tolist().index("above_target")]
     assert "after 1024 steps" in told
     with pytest.raises(InputError, match="tolerance is a positive share"):
-        explain(table(), X, "integrated_gradients", Options(path=Path(tolerance=0)))
+        explain(table(), X, "integrated_gradients", Options(path=Path(tolerance=0.0)))
 
 
 def test_a_baseline_of_each_row_has_a_base_value_of_each_row():

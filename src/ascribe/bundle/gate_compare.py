@@ -42,8 +42,10 @@ class Said:
 
 @dataclass(frozen=True)
 class Measured:
-    """`absolute (rows,)`: |y - f(x)|, of a classifier 1 - the probability of the true class (without probabilities: 1
-    where another is predicted), and `plain (rows,)`: that of always answering the mean. `left (explained,)`: MSE_v of each row over the marginal law's mean MSE_v."""
+    """`absolute (rows,)`: |y - f(x)|; of a classifier 1 - the probability of the true class (without probabilities: 1
+    where another is predicted). `plain (rows,)`: that of always answering the mean. `left (explained,)`: MSE_v of each
+    row over the marginal law's mean MSE_v.
+    """
 
     power: PowerError | ClassError
     absolute: np.ndarray
@@ -104,7 +106,9 @@ def alone(model: Model, mine: Measured, y: np.ndarray, said: Said) -> None:
 
 def against(mine: Measured, theirs: Measured, whose: str, unit: str, said: Said) -> dict[str, Any]:
     """Not worse than production on the same rows; the paired differences as numbers."""
-    what, word = ("missed probability", "a row") if isinstance(mine.power, ClassError) else ("power error", f"{unit} MAE")
+    what, word = (
+        ("missed probability", "a row") if isinstance(mine.power, ClassError) else ("power error", f"{unit} MAE")
+    )
     power = _compare(f"{what} on {whose} held-out rows", mine.absolute, theirs.absolute, word, POWER_BLOCKS, said)
     found: dict[str, Any] = {"candidate": mine.numbers(), "production": theirs.numbers(), "power_difference": power}
     if mine.left is not None and theirs.left is not None:

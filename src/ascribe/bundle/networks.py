@@ -7,8 +7,8 @@
     attention   x                            -> weights:NAME (b, heads, q, k)
 
 `weight` chooses an output: its columns are those of all margins, then of all probabilities, as far as there are any; a
-model of one output has none. Numbers are float32, or double where a graph takes that; rows are flat and in natural units
-(pixels 0 ... 255, word numbers). A graph is opened once, whatever output is asked for.
+model of one output has none. Numbers are float32, or double where a graph takes that; rows are flat and in natural
+units (pixels 0 ... 255, word numbers). A graph is opened once, whatever output is asked for.
 
 Trees that no graph can say (sets of categories) are asked themselves, where there is no `predict`.
 """

@@ -4,8 +4,8 @@
     rollout   R = B_L ... B_1,     B_l = r I + (1 - r) A_l,   r the share of the residual path, 1/2
 
 Each layer adds what it attended to to what was there; the product over layers is how much of each input position
-reaches each position at the end. Attention is no attribution: it says where a network looked, not what came of it. Abnar
-and Zuidema, 2020, arXiv 2005.00928.
+reaches each position at the end. Attention is no attribution: it says where a network looked, not what came of it.
+Abnar and Zuidema, 2020, arXiv 2005.00928.
 """
 
 from __future__ import annotations

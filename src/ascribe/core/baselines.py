@@ -1,7 +1,7 @@
 """What stands for an absent input, by name or as a row.
 
     zero            0 in every column
-    mean            of the background rows
+    mean            of the background rows; of categories the most frequent one
     black, grey     an image of 0, of 127.5
     blur            the image itself, blurred by a Gaussian of an eighth of its smaller side
     padding         a text of padding
@@ -65,7 +65,12 @@ def _row(model: Model, name: str, n: int) -> Float[np.ndarray, " n"]:
             raise CapabilityError("baseline 'mean' needs background rows, which this model does not offer: use 'zero'")
         rows = np.asarray(model.background, dtype=float)
         there = np.isfinite(rows)
-        return np.where(there, rows, 0.0).sum(axis=0) / np.maximum(there.sum(axis=0), 1)
+        found = np.where(there, rows, 0.0).sum(axis=0) / np.maximum(there.sum(axis=0), 1)
+        for j, feature in enumerate(model.features):
+            if feature.categories and there[:, j].any():
+                kinds, counts = np.unique(rows[there[:, j], j], return_counts=True)
+                found[j] = kinds[np.argmax(counts)]
+        return found
     return np.full(n, {"grey": 127.5, "padding": float(model.layout.padding)}.get(name, 0.0))
 
 

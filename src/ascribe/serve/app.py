@@ -23,7 +23,7 @@ from ascribe.serve.lines import Lines
 from ascribe.serve.observe import Log
 from ascribe.serve.readable import Readable
 from ascribe.serve.settings import Settings, from_environment
-from ascribe.serve.standing import Standing
+from ascribe.serve.standing import ByHandler, Standing
 from ascribe.serve.versions import Lease
 
 __all__ = ["Addresses", "run", "running", "serve", "stand"]
@@ -213,7 +213,7 @@ def _grpc_server(
             *(("grpc.max_connection_age_ms", age) for age in connection_age_ms(settings)),
         ],
     )
-    house.attach(server, words)
+    house.attach(ByHandler(server), words)
     if settings.workers == 1:
         probe(address, "--grpc")
     try:

@@ -23,6 +23,7 @@ from ascribe.serve.rollout import Rollout
 from ascribe.serve.service import Service
 from ascribe.serve.settings import Settings
 from ascribe.serve.shadow import Shadow
+from ascribe.serve.standing import ByHandler
 from ascribe.serve.telemetry import Telemetry
 from ascribe.serve.versions import Lease, Slot, Versions, specs
 
@@ -77,7 +78,7 @@ class House:
             self.seen.around(inner, host), self.known, self.settings, self.log, lambda: self.service.draining
         )
 
-    def attach(self, server: grpc.aio.Server, words: rpc.Health) -> None:
+    def attach(self, server: ByHandler, words: rpc.Health) -> None:
         """The services of the gRPC door."""
         rpc.attach(server, rpc.Door(self.service, self.settings, self.log, self.held), words, self.settings.reflection)
         oip_rpc.attach(server, oip_rpc.Door(self.service, self.settings, self.log, self.seen.view))

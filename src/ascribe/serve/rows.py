@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isfinite, nan
+from math import isfinite, isnan, nan
 from typing import Any
 
 import numpy as np
@@ -118,7 +118,7 @@ def _ordered(row: Row, features: Sequence[Feature], position: dict[str, int]) ->
     _check_units(row.units, names, features, order)
     out = [nan] * len(features)
     for j, value in zip(order, values, strict=True):
-        out[j] = _number(features[j].name, value)
+        out[j] = _number(features[j], value)
         _bounded(features[j], out[j])
     return out
 
@@ -143,9 +143,16 @@ def _named(row: Row, features: Sequence[Feature]) -> tuple[list[str], list[Any]]
     return [f.name for f in features], list(row.values)
 
 
-def _number(name: str, value: Any) -> float:
+def _number(feature: Feature, value: Any) -> float:
+    name = feature.name
     if value is None:
+        if feature.missing:
+            return nan
         raise _RowError(f"{name} is null: a value that was not measured cannot be explained")
+    if isinstance(value, str) and feature.categories:
+        if value not in feature.categories:
+            raise _RowError(f"{name} is {quoted(value)}, which is none of its categories: {listed(feature.categories)}")
+        return float(feature.categories.index(value))
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise _RowError(f"{name} is {_kind(value)}, not a number")
     try:
@@ -158,6 +165,8 @@ def _number(name: str, value: Any) -> float:
 
 
 def _bounded(feature: Feature, value: float) -> None:
+    if isnan(value) and feature.missing:
+        return
     if feature.low <= value <= feature.high:
         return
     unit = f" {feature.unit}" if feature.unit else ""
@@ -193,7 +202,7 @@ def _measured(value: Any, unit: str) -> float | None:
         return None
     if unit != "W":
         raise _RowError(f"measured_w is in W, this model predicts {unit or 'no unit'}: leave it out")
-    return _number("measured_w", value)
+    return _number(Feature("measured_w"), value)
 
 
 def _kind(value: Any) -> str:

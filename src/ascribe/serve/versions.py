@@ -51,6 +51,8 @@ class Lease:
         """The model of an output; None or empty: the main one. Raises NotFound naming what there is."""
         if not name or name == self.model.output:
             return self.model
+        if self.model.outputs:  # of a classifier
+            return self.model.choose(name)
         if name not in self.outputs:
             held = listed([self.model.output, *self.outputs])
             raise NotFound(f"no output '{name}' of {self.name} {self.version}: it has {held}")

@@ -39,8 +39,7 @@ FRAMEWORK = {"torch": "torch", "xgboost": "xgboost", "lightgbm": "lightgbm", "sk
 
 @dataclass(frozen=True)
 class AdoptOptions:
-    """`file`: the model. `asked`: what else the caller says of it, with its background. `units`: of features, a file.
-    """
+    """`file`: the model. `asked`: what else the caller says of it, with its background. `units`: a file of them."""
 
     file: Path
     asked: Asked
@@ -169,7 +168,7 @@ def _own(found: Adopted, X: np.ndarray) -> dict[str, np.ndarray]:
 
 def _compared(found: Adopted, X: np.ndarray, told: Mapping[str, np.ndarray]) -> float:
     """Largest difference between bundle and library, of the largest value; trees too. Raises BundleError."""
-    parity = same(_own(found, X), told, found.kind)
+    parity = max(same(_own(found, X), told, found.kind), float(found.origin.get("parity", 0.0)))
     if found.trees is not None and found.graph is not None:
         parity = max(parity, same(_of_trees(found.trees, X, told), told, found.kind))
     return parity
@@ -197,7 +196,11 @@ def _explained(found: Adopted, asked: Asked) -> str:
 def _files(found: Adopted, X: np.ndarray) -> dict[str, bytes]:
     """Graph, trees, words and background."""
     whole = found.layout.kind != "table"
-    files = {"background.npz": npz(background=X.astype(np.uint8 if found.layout.kind == "image" else np.int32) if whole else X)}
+    files = {
+        "background.npz": npz(
+            background=X.astype(np.uint8 if found.layout.kind == "image" else np.int32) if whole else X
+        )
+    }
     if found.graph is not None:
         files["predict.onnx"] = found.graph
     if found.trees is not None:
@@ -226,7 +229,7 @@ def _origin(found: Adopted, options: AdoptOptions, parity: float) -> dict[str, A
         "parity": parity,
         "warnings": list(found.warnings),
         "target": options.asked.target,
-        **{k: v for k, v in found.origin.items() if k not in ("preparation", "network")},
+        **{k: v for k, v in found.origin.items() if k not in ("preparation", "parity")},
     }
 
 

@@ -17,6 +17,7 @@ from ascribe.core.features import Feature
 from ascribe.core.judge import class_error, power_error
 from ascribe.core.layout import Layout
 from ascribe.core.model import Model
+from ascribe.core.words import listed
 from ascribe.train.adapters.adopted import Asked
 
 __all__ = ["held_rows", "kept_rows", "labelled_rows", "scored"]
@@ -49,7 +50,7 @@ def labelled_rows(
         y = np.array([place.get(_label(held), np.nan) for held in told])
         if np.isnan(y).all():
             return None, (
-                f"no {asked.target} of the background is one of the classes ({', '.join(outputs[:4])} ...): name them as "
+                f"no {asked.target} of the background is one of the classes ({listed(outputs, 4)}): name them as "
                 "it does with --labels to have held-out rows"
             )
     else:

@@ -66,7 +66,9 @@ class Background:
         if not categories and pa.types.is_string(column.type):
             categories = tuple(sorted(str(word) for word in column.unique().to_pylist() if word is not None))
             if len(categories) > CATEGORIES:
-                raise SchemaError(f"column {feature.name} has {len(categories)} different texts: they are no categories")
+                raise SchemaError(
+                    f"column {feature.name} has {len(categories)} different texts: they are no categories"
+                )
         if categories:
             return replace(feature, low=0.0, high=len(categories) - 1.0, missing=missing, categories=categories)
         return replace(feature, missing=missing)

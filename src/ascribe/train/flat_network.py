@@ -80,6 +80,8 @@ class Shown(nn.Module):
         found: dict[nn.Module, Tensor] = {}
 
         def show(module: nn.Module, inputs: Any, output: Tensor) -> Tensor:
+            if module in found:
+                raise InputError("a layer that is used twice has two maps: name one that is used once")
             at = self.shown.index(module)
             found[module] = output + more[at] if more else output
             return found[module].clone()  # an activation that writes over its input leaves the maps alone

@@ -4,8 +4,8 @@
     image    x (rows, h w c)        -> (x - mean) * scale as (rows, h, w, c) or (rows, c, h, w)
     text     x (rows, length)       -> whole numbers
 
-Texts of a categorical column are looked up by their number inside the graph. The graph's own tensors are renamed, so that
-it may hold any name.
+Texts of a categorical column are looked up by their number inside the graph. The graph's own tensors are renamed, so
+that it may hold any name.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ from ascribe.train.export import finish
 __all__ = ["NUMPY", "Feed", "Taken", "fed", "flat_graph"]
 
 PREFIX = "model/"
+OLDEST_ML = 2  # numbers are looked up
 OLDEST_IR = 8  # constants need not be inputs
-NUMPY = {
+NUMPY: dict[int, type] = {
     TensorProto.FLOAT: np.float32, TensorProto.DOUBLE: np.float64, TensorProto.INT64: np.int64,
     TensorProto.INT32: np.int32, TensorProto.UINT8: np.uint8,
 }  # fmt: skip
@@ -33,8 +34,8 @@ NUMPY = {
 @dataclass(frozen=True)
 class Feed:
     """One input of the file: `name`, ONNX type `kind`, the `columns` of a row that it takes; `words` where they are
-    texts. Of an image: the file's `shape` (height, width, channels), `first` where channels come first, `mean`, `scale`.
-    `bare`: one column without an axis of its own.
+    texts. Of an image: the file's `shape` (height, width, channels), `first` where channels come first, `mean`,
+    `scale`. `bare`: one column without an axis of its own.
     """
 
     name: str
@@ -68,10 +69,11 @@ def _fed(feed: Feed, X: np.ndarray) -> np.ndarray:
     if feed.words:
         return np.array([[feed.words[int(k)] for k in row] for row in held], dtype=object)
     if feed.shape:
-        held = (held.reshape(-1, *feed.shape).astype(np.float32) - np.float32(feed.mean)) * np.float32(feed.scale)
+        mean, scale = np.asarray(feed.mean, np.float32), np.asarray(feed.scale, np.float32)
+        held = (held.reshape(-1, *feed.shape).astype(np.float32) - mean) * scale
         held = held.transpose(0, 3, 1, 2) if feed.first else held
     held = held[:, 0] if feed.bare else held
-    return np.ascontiguousarray(held.astype(NUMPY[feed.kind]))
+    return np.ascontiguousarray(held, NUMPY[feed.kind])
 
 
 def flat_graph(model: onnx.ModelProto, feeds: Sequence[Feed], outputs: Mapping[str, Taken], layout: Layout) -> bytes:
@@ -95,8 +97,11 @@ def flat_graph(model: onnx.ModelProto, feeds: Sequence[Feed], outputs: Mapping[s
     graph.node.extend([*nodes, *own, *last])
     graph.name = "predict"
     del graph.value_info[:]  # the first axis is free now
-    if any(feed.words for feed in feeds) and not any(o.domain == "ai.onnx.ml" for o in made.opset_import):
-        made.opset_import.append(helper.make_opsetid("ai.onnx.ml", 3))
+    if any(feed.words for feed in feeds):
+        held = [o for o in made.opset_import if o.domain == "ai.onnx.ml"]
+        for opset in held:
+            opset.version = max(opset.version, OLDEST_ML)
+        made.opset_import.extend([] if held else [helper.make_opsetid("ai.onnx.ml", OLDEST_ML)])
     made.ir_version = max(made.ir_version, OLDEST_IR)
     _prune(graph)
     return finish(made)
@@ -158,7 +163,10 @@ def _exit(graph: onnx.GraphProto, name: str, source: str, how: str) -> list[Node
     return _chain(steps, source, name, name)
 
 
-LINKS: dict[str, tuple[str, list[str], dict]] = {"softmax": ("Softmax", [], {"axis": -1}), "logistic": ("Sigmoid", [], {})}
+LINKS: dict[str, tuple[str, list[str], dict]] = {
+    "softmax": ("Softmax", [], {"axis": -1}),
+    "logistic": ("Sigmoid", [], {}),
+}
 
 
 def _chain(steps: Sequence[tuple[str, list[str], dict]], first: str, last: str, name: str) -> list[NodeProto]:

@@ -187,11 +187,10 @@ def _written(
 
 def _rows(function: nn.Module, rows: dict[int, Any], inputs: tuple[Tensor, ...]) -> tuple[Any, ...]:
     """The free axis of each input, gathered as `forward` gathers them."""
-    count = inspect.signature(function.forward).parameters.values()
-    named = [p for p in count if p.kind is not inspect.Parameter.VAR_POSITIONAL]
-    if len(named) == len(tuple(count)) or len(named) == len(inputs):  # nothing is gathered
-        return (rows,) * len(inputs)
-    return (*(rows,) * len(named), (rows,) * (len(inputs) - len(named)))
+    parameters = inspect.signature(function.forward).parameters.values()
+    named = sum(p.kind is not inspect.Parameter.VAR_POSITIONAL for p in parameters)
+    more = len(inputs) - named if named < len(parameters) else 0
+    return (*(rows,) * (len(inputs) - more), *([(rows,) * more] if more else []))
 
 
 def _fake(mode: FakeTensorMode, value: Tensor) -> Any:

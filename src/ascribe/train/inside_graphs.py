@@ -88,19 +88,24 @@ def map_layers(network: nn.Module, example: Tensor, most: int = MOST_LAYERS) -> 
     """Layers worth showing, from input to output: the last of each size of map, at most `most`; empty where the network
     has no maps. Name shown -> module, as `layers_graph` takes them.
     """
-    found: dict[tuple[int, ...], str] = {}
+    seen: list[tuple[str, tuple[int, ...]]] = []
     held = held_still(network)
     paths = {module: name for name, module in held.named_modules() if name and not list(module.children())}
 
     def look(module: nn.Module, inputs: Any, output: Any) -> None:
         if isinstance(output, Tensor) and output.ndim == 4 and min(output.shape[2:]) > 1:
-            found.pop(tuple(output.shape[2:]), None)
-            found[tuple(output.shape[2:])] = paths[module]
+            seen.append((paths[module], tuple(output.shape[2:])))
 
     for module in paths:
         module.register_forward_hook(look)
     with torch.no_grad():
         held(example[:1])
+    calls = [name for name, _ in seen]
+    found: dict[tuple[int, ...], str] = {}
+    for name, size in seen:
+        if calls.count(name) == 1:  # an activation that is used twice has two maps
+            found.pop(size, None)
+            found[size] = name
     chosen = list(found.values())[-most:]
     return {name.rpartition(".")[2] if _alone(name, chosen) else name: name for name in chosen}
 

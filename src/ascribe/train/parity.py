@@ -21,7 +21,9 @@ def same(found: Mapping[str, np.ndarray], told: Mapping[str, np.ndarray], librar
     for name, wanted in told.items():
         wanted, held = np.asarray(wanted, dtype=float), np.asarray(found[name], dtype=float)
         if held.shape != wanted.shape:
-            raise BundleError(f"the converted model's {name} has shape {held.shape}, {library}'s {wanted.shape}: not kept")
+            raise BundleError(
+                f"the converted model's {name} has shape {held.shape}, {library}'s {wanted.shape}: not kept"
+            )
         if not np.isfinite(wanted).all():
             raise BundleError(f"{library} answers a background row with no finite {name}: give rows that it can answer")
         gap = float(np.abs(held - wanted).max(initial=0.0) / max(float(np.abs(wanted).max(initial=0.0)), 1e-12))

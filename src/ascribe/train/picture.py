@@ -22,7 +22,9 @@ def picture(
     if found is None:
         raise InputError(f"--image is HEIGHTxWIDTH, such as 224x224, not '{size}'")
     height, width = (int(side) or None for side in found.groups())
-    return Picture(height, width, _numbers("--mean", mean, 0.0), _numbers("--scale", scale, 1.0), channels_first, resize)
+    return Picture(
+        height, width, _numbers("--mean", mean, 0.0), _numbers("--scale", scale, 1.0), channels_first, resize
+    )
 
 
 def _numbers(option: str, text: str | None, default: float) -> tuple[float, ...]:

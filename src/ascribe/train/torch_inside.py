@@ -1,8 +1,8 @@
 """A torch network's inside without graphs: slopes, maps and attention of flat rows by autograd, on a CPU or a GPU.
 
-The records are those of a bundle (`core.gradient`, `core.inside`), so that every explainer runs on them: for a network
-that has no graph, and for many rows on a GPU. Rows are taken a bounded number at a time, whatever the caller sends; what
-the caller sends together is what fills the device.
+The records are those of a bundle (`core.gradient`, `core.inside`), so that every explainer runs on them: for a
+network that has no graph, and for many rows on a GPU. Rows are taken a bounded number at a time, whatever the caller
+sends; what the caller sends together is what fills the device.
 """
 
 from __future__ import annotations

@@ -26,8 +26,8 @@ def lines(path: Path) -> tuple[str, ...]:
 
 
 def words(path: Path) -> tuple[str, ...]:
-    """A vocabulary by number: a word a line, in order, or `word number` in any order. Raises InputError for numbers that
-    do not run from 0 without a gap.
+    """A vocabulary by number: a word a line, in order, or `word number` in any order. Raises InputError for numbers
+    that do not run from 0 without a gap.
     """
     held = lines(path)
     numbered = [NUMBERED.fullmatch(line) for line in held]

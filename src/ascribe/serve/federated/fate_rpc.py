@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-import grpc
 from grpc.aio import ServicerContext as Context
 
 from ascribe.serve import codec
@@ -15,6 +14,7 @@ from ascribe.serve.federated.fate import FateRoom
 from ascribe.serve.limits import check_depth
 from ascribe.serve.observe import Log
 from ascribe.serve.settings import Settings
+from ascribe.serve.standing import ByHandler
 from ascribe.serve.wire import fate_inference_pb2 as pb
 from ascribe.serve.wire import fate_inference_pb2_grpc
 
@@ -46,6 +46,6 @@ class _Door(fate_inference_pb2_grpc.InferenceServiceServicer):
             return pb.InferenceMessage(header=request.header, body=codec.encode(answer))
 
 
-def attach(server: grpc.aio.Server, room: FateRoom, settings: Settings, log: Log) -> None:
+def attach(server: ByHandler, room: FateRoom, settings: Settings, log: Log) -> None:
     """Register the service."""
     fate_inference_pb2_grpc.add_InferenceServiceServicer_to_server(_Door(room, settings, log), server)

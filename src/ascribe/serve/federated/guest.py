@@ -30,6 +30,7 @@ from ascribe.serve.lines import to_stdout
 from ascribe.serve.longer import longer
 from ascribe.serve.observed import Observed
 from ascribe.serve.settings import Settings
+from ascribe.serve.standing import ByHandler
 from ascribe.serve.versions import Lease, Versions
 
 __all__ = ["GuestHouse", "serve"]
@@ -83,7 +84,7 @@ class GuestHouse:
             lambda: bool(self.service.draining),
         )  # fmt: skip
 
-    def attach(self, server: grpc.aio.Server, words: rpc.Health) -> None:
+    def attach(self, server: ByHandler, words: rpc.Health) -> None:
         """The services of the gRPC door."""
         rpc.attach(server, rpc.Door(self.service, self.settings, self.log, self.held), words, self.settings.reflection)
         oip_rpc.attach(server, oip_rpc.Door(self.service, self.settings, self.log, self.seen.view))

@@ -21,7 +21,7 @@ from ascribe.serve.lines import to_stdout
 from ascribe.serve.observed import Observed
 from ascribe.serve.readable import Readable
 from ascribe.serve.settings import Settings
-from ascribe.serve.standing import Standing
+from ascribe.serve.standing import ByHandler, Standing
 from ascribe.serve.versions import Versions
 
 __all__ = ["serve"]
@@ -62,7 +62,7 @@ async def serve(
                 *(("grpc.max_connection_age_ms", age) for age in connection_age_ms(settings)),
             ],
         )
-        attach(server, Door(room, log), words)
+        attach(ByHandler(server), Door(room, log), words)
         probe(address, FLAG)
         try:
             if secured:

@@ -7,7 +7,6 @@ import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import grpc
 from grpc.aio import ServicerContext as Context
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
@@ -18,6 +17,7 @@ from ascribe.serve.federated import wire
 from ascribe.serve.federated.host_room import HostRoom
 from ascribe.serve.observe import Entry, Log
 from ascribe.serve.rpc import refuse
+from ascribe.serve.standing import ByHandler
 from ascribe.serve.wire import party_pb2 as pb
 from ascribe.serve.wire import party_pb2_grpc
 
@@ -87,7 +87,7 @@ class Health:
         await asyncio.gather(*(self.servicer.set(name, word) for name in ("", SERVICE)))
 
 
-def attach(server: grpc.aio.Server, door: Door, words: Health) -> None:
+def attach(server: ByHandler, door: Door, words: Health) -> None:
     """Register the service and health. No reflection: a party knows the protocol."""
     party_pb2_grpc.add_PartyServiceServicer_to_server(door, server)
     health_pb2_grpc.add_HealthServicer_to_server(words.servicer, server)

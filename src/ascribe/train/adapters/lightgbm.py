@@ -22,7 +22,8 @@ def read(path: Path, asked: Asked) -> Adopted:
     """Names of features, and categories of frames that it was trained on, are the file's. Raises InputError."""
     try:
         text = path.read_text()
-        if not text.startswith("tree") or "end of trees" not in text:
+        whole = "\nend of trees" in text and ("\nparameters:" not in text or "\nend of parameters" in text)
+        if not text.startswith("tree") or not whole:  # lightgbm itself falls over a torn one
             raise InputError(f"{path} is no LightGBM model, or is not whole: save it with Booster.save_model")
         booster = lightgbm.Booster(model_str=text)
     except (lightgbm.basic.LightGBMError, UnicodeDecodeError) as exc:
@@ -32,9 +33,13 @@ def read(path: Path, asked: Asked) -> Adopted:
     def ask(X: np.ndarray) -> dict[str, np.ndarray]:
         return {"margin": np.asarray(booster.predict(X, raw_score=True)), "prediction": np.asarray(booster.predict(X))}
 
-    sets = [name for name, told in zip(names, _infos(text), strict=False) if told != "none" and not told.startswith("[")]
+    sets = [
+        name for name, told in zip(names, _infos(text), strict=False) if told != "none" and not told.startswith("[")
+    ]
     if booster.pandas_categorical and len(booster.pandas_categorical) == len(sets):
-        categories = {name: [str(w) for w in words] for name, words in zip(sets, booster.pandas_categorical, strict=True)}
+        categories = {
+            name: [str(w) for w in words] for name, words in zip(sets, booster.pandas_categorical, strict=True)
+        }
     else:
         categories = {}
     known = None if all(NAMELESS.fullmatch(name) for name in names) else names

@@ -20,8 +20,8 @@ Ask = Callable[[np.ndarray], Mapping[str, np.ndarray]]
 
 
 def of_trees(
-    kind: str, trees: Trees, ask: Ask, names: Sequence[str] | None, categories: Mapping[str, Sequence[str]], asked: Asked,
-    warnings: tuple[str, ...] = (), labels: tuple[str, ...] = (),
+    kind: str, trees: Trees, ask: Ask, names: Sequence[str] | None, categories: Mapping[str, Sequence[str]],
+    asked: Asked, warnings: tuple[str, ...] = (), labels: tuple[str, ...] = (),
 ) -> Adopted:  # fmt: skip
     """`ask`: rows -> `margin` and `prediction` as the library gives them. `names`: of the file's features, or None;
     `labels`: of its classes. Raises InputError where several targets are predicted and none is chosen.

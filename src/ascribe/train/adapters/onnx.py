@@ -16,7 +16,6 @@ from google.protobuf.message import DecodeError
 from ascribe.bundle.sessions import session
 from ascribe.core.arrays import evenly
 from ascribe.core.errors import BundleError, CapabilityError, InputError
-from ascribe.core.layout import Layout
 from ascribe.train.adapters.adopted import Adopted, Asked
 from ascribe.train.adapters.onnx_inputs import Entry, entry
 from ascribe.train.adapters.onnx_outputs import Outputs, exposed, named
@@ -93,8 +92,8 @@ def _newer(model: onnx.ModelProto, what: str) -> onnx.ModelProto:
 
 
 def _freed(model: onnx.ModelProto) -> tuple[onnx.ModelProto, bool]:
-    """The model for any number of rows, and whether it was for one: reshapes to one row keep the rows there are. Whether
-    that is right is seen when both are compared, the file row by row.
+    """The model for any number of rows, and whether it was for one: reshapes to one row keep the rows there are.
+    Whether that is right is seen when both are compared, the file row by row.
     """
     constants = {held.name for held in model.graph.initializer}
     inputs = [value for value in model.graph.input if value.name not in constants]

@@ -117,7 +117,9 @@ def _image(name: str, kind: int, shape: tuple[int | None, ...], asked: Asked) ->
     channels, height, width = (shape[1], shape[2], shape[3]) if first else (shape[3], shape[1], shape[2])
     height, width = told.height or height, told.width or width
     if channels not in CHANNELS:
-        raise InputError(f"input {name} {_written(shape)} has no axis of 1 or 3 channels: say --channels-first or --last")
+        raise InputError(
+            f"input {name} {_written(shape)} has no axis of 1 or 3 channels: say --channels-first or --last"
+        )
     if not height or not width:
         raise InputError(f"the file does not say how large its image is ({_written(shape)}): give --image HEIGHTxWIDTH")
     for option, held in (("--mean", told.mean), ("--scale", told.scale)):
@@ -125,7 +127,7 @@ def _image(name: str, kind: int, shape: tuple[int | None, ...], asked: Asked) ->
             raise InputError(f"{option} has {len(held)} numbers for {channels} channels: give one, or one a channel")
     resize = told.resize or round(min(height, width) * SHORTER)
     feed = Feed(name, kind, (), (), (height, width, channels), first, told.mean, told.scale)
-    scaled = {"mean": list(told.mean), "scale": list(told.scale), "channels_first": first}
+    scaled = {"mean": [float(m) for m in told.mean], "scale": [float(s) for s in told.scale], "channels_first": first}
     return Entry(Layout("image", (height, width, channels)), (feed,), (), {"kind": "image", "resize": resize}, scaled)
 
 

@@ -95,7 +95,9 @@ def named(model: onnx.ModelProto, seen: Mapping[str, np.ndarray], asked: Asked) 
     if wide:
         return _wide(wide, asked, _own_labels(model))
     if not narrow:
-        raise InputError(f"no output holds numbers with a fraction ({', '.join(seen) or 'none'}): it cannot be explained")
+        raise InputError(
+            f"no output holds numbers with a fraction ({', '.join(seen) or 'none'}): it cannot be explained"
+        )
     for name in narrow:
         node = _last(made, name)
         if node is not None and node.op_type == "Sigmoid" and node.input[0] in narrow:

@@ -97,8 +97,8 @@ def _of_trees(trees: Trees, answers: dict[str, np.ndarray], told: dict, asked: A
     mine = found.ask(rows[good])
     name = "probability" if found.outputs else "prediction"
     wanted = answers["answer"][good]
-    same({name: mine[name]}, {name: wanted.reshape(mine[name].shape)}, "scikit-learn")
-    return found
+    gap = same({name: mine[name]}, {name: wanted.reshape(mine[name].shape)}, "scikit-learn")
+    return replace(found, origin={**found.origin, "parity": gap})
 
 
 def _converted(
@@ -113,12 +113,13 @@ def _converted(
         X = replace(own.background, table=table).rows(features)
         name = "probability" if "probability" in found.spaces else found.spaces[0] if found.spaces else "prediction"
         assert found.graph is not None
-        mine = Graph(found.graph, "the converted model")([name], x=X)[0]
+        whole = np.isfinite(X).all(axis=1)  # rows with gaps are refused before the graph sees them
+        mine = Graph(found.graph, "the converted model")([name], x=X[whole])[0]
         try:
-            same({name: mine}, {name: answers["answer"].reshape(mine.shape)}, "scikit-learn")
+            gap = same({name: mine}, {name: answers["answer"][whole].reshape(mine.shape)}, "scikit-learn")
         except BundleError as exc:
             refused = exc
             continue
-        return found
+        return replace(found, origin={**found.origin, "parity": gap})
     assert refused is not None
     raise refused

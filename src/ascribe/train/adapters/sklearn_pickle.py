@@ -20,6 +20,7 @@ from sklearn.pipeline import Pipeline
 
 from ascribe.core.errors import InputError
 from ascribe.train.adapters.sklearn_trees import sklearn_trees
+from ascribe.train.conditional import npz
 
 __all__ = ["main"]
 
@@ -36,8 +37,10 @@ def main(path: Path, folder: Path) -> dict[str, Any]:
             return {"error": f"the background has no column {', '.join(absent[:8])}", "kind": "input"}
         frame = frame.select([str(name) for name in names])
     elif getattr(model, "n_features_in_", frame.width) != frame.width:
-        told = f"the model takes {model.n_features_in_} features and names none, the background has {frame.width} columns"
-        return {"error": f"{told}: name them with --features, and the target with --target", "kind": "input"}
+        text = (
+            f"the model takes {model.n_features_in_} features and names none, the background has {frame.width} columns"
+        )
+        return {"error": f"{text}: name them with --features, and the target with --target", "kind": "input"}
     classes = [str(label) for label in getattr(model, "classes_", [])] if sklearn.base.is_classifier(model) else []
     kept = np.arange(frame.height)
     try:
@@ -47,12 +50,12 @@ def main(path: Path, folder: Path) -> dict[str, Any]:
         try:  # perhaps it takes no gaps
             answer = _asked(model, frame[kept], bool(classes))
         except Exception:
-            told = " ".join(str(exc).split())[:200]
-            return {"error": f"it cannot answer the background rows ({told})", "kind": "input"}
+            why = " ".join(str(exc).split())[:200]
+            return {"error": f"it cannot answer the background rows ({why})", "kind": "input"}
     np.savez(folder / "answers.npz", answer=np.asarray(answer, dtype=float), kept=kept)
-    told = {"error": "", "features": frame.columns, "labels": classes, "graphs": []}
+    told: dict[str, Any] = {"error": "", "features": frame.columns, "labels": classes, "graphs": []}
     try:
-        np.savez(folder / "trees.npz", **sklearn_trees(model).to_arrays())
+        (folder / "trees.npz").write_bytes(npz(**sklearn_trees(model).to_arrays()))
     except InputError:  # no trees: it is converted
         graphs, why = _converted(model, frame, folder)
         if not graphs:

@@ -44,14 +44,19 @@ def _program(path: Path, asked: Asked) -> Adopted:
             program = torch.export.load(str(path))
     except BROKEN as exc:
         raise InputError(f"{path} is no exported program, or is not whole: save it with torch.export.save") from exc
-    arguments, named = program.example_inputs or ((), {})
+    held: Any = program.example_inputs or ((), {})
+    arguments, named = held
     if named or len(arguments) != 1 or not isinstance(arguments[0], Tensor):
         raise InputError(f"{path} takes {len(arguments) + len(named)} inputs: export a network that takes one tensor")
     example = arguments[0]
-    user = [node for node in program.graph.nodes if node.op == "placeholder" and node.name in program.graph_signature.user_inputs]
+    user = [
+        node
+        for node in program.graph.nodes
+        if node.op == "placeholder" and node.name in program.graph_signature.user_inputs
+    ]
     if isinstance(user[0].meta["val"].shape[0], int):
         raise InputError(
-            f"{path} takes exactly {len(example)} rows: export it with dynamic_shapes that free the first axis, such as "
+            f"{path} takes exactly {len(example)} rows: export it with dynamic_shapes that free the first axis: "
             'torch.export.export(network, (x,), dynamic_shapes=({0: torch.export.Dim("rows")},))'
         )
     return _adopted(program.module(), example, asked, str(path))
@@ -135,7 +140,9 @@ def _adopted(network: nn.Module, example: Tensor, asked: Asked, what: str) -> Ad
         with torch.no_grad():
             told = network(example)
     except (RuntimeError, ValueError, TypeError) as exc:
-        raise InputError(f"the network does not take rows {tuple(example.shape)} ({' '.join(str(exc).split())[:160]})") from exc
+        raise InputError(
+            f"the network does not take rows {tuple(example.shape)} ({' '.join(str(exc).split())[:160]})"
+        ) from exc
     if not isinstance(told, Tensor):
         raise InputError("the network gives several values: export one that gives one tensor")
     return of_model(_onnx(network, example, what), asked, what, "torch", library)

@@ -2,8 +2,8 @@
 
     x (rows, n) -> margin (rows, k), probability (rows, k)  of a classifier, else prediction (rows,)
 
-The operator compares as the trees do: rows are float32 where they round so (`single`), else double; leaves are summed in
-double. It has no sets of categories and no zeros that go as missing values: `None` is given for such trees.
+The operator compares as the trees do: rows are float32 where they round so (`single`), else double; leaves are summed
+in double. It has no sets of categories and no zeros that go as missing values: `None` is given for such trees.
 """
 
 from __future__ import annotations
@@ -31,12 +31,17 @@ def trees_graph(trees: Trees, spaces: tuple[str, ...]) -> bytes | None:
         nodes.insert(0, helper.make_node("Cast", ["x"], ["wide"], to=DOUBLE))
     paired = bool(spaces) and len(trees.outputs) == 1
     if paired:  # one margin m as the two of its classes, -m and m
-        nodes += [helper.make_node("Neg", ["sums"], ["other"]), helper.make_node("Concat", ["other", "sums"], ["both"], axis=1)]
+        nodes += [
+            helper.make_node("Neg", ["sums"], ["other"]),
+            helper.make_node("Concat", ["other", "sums"], ["both"], axis=1),
+        ]
     both = "both" if paired else "sums"
     nodes.append(helper.make_node(LINKS[trees.link], [both], ["linked"]))
     outputs = []
     for space in spaces:
-        nodes.append(helper.make_node("Cast", ["linked" if space == "probability" else both], [space], to=TensorProto.FLOAT))
+        nodes.append(
+            helper.make_node("Cast", ["linked" if space == "probability" else both], [space], to=TensorProto.FLOAT)
+        )
         outputs.append(helper.make_tensor_value_info(space, TensorProto.FLOAT, ["rows", None]))
     if not spaces:
         nodes.append(helper.make_node("Cast", ["linked"], ["narrow"], to=TensorProto.FLOAT))
