@@ -6,6 +6,7 @@
     contrast(a0, a1)             why a prediction changed, with its standard error
     mse_v(predict, law, X)       how well a law predicts from part of the inputs
     Client(url), AsyncClient     a running server, by REST or gRPC                  (REST: extra client)
+    say(a, row, language)        a row, or all of them, in words: "en" or "zh"
     to_frame(a), to_shap(a)      an attribution as a frame, or as a shap.Explanation
 
 Each name is imported when it is first used.
@@ -17,14 +18,14 @@ from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ascribe.api import OpenModel, contrast, explain, fit_conditional, mse_v, open, to_frame, to_shap
+    from ascribe.api import OpenModel, contrast, explain, fit_conditional, mse_v, open, say, to_frame, to_shap
     from ascribe.client import AsyncClient, Client
     from ascribe.core.attribution import Attribution
     from ascribe.core.errors import AscribeError
 
 __all__ = [
     "AscribeError", "AsyncClient", "Attribution", "Client", "OpenModel", "contrast", "explain", "fit_conditional",
-    "mse_v", "open", "to_frame", "to_shap",
+    "mse_v", "open", "say", "to_frame", "to_shap",
 ]  # fmt: skip
 
 __version__ = _version("ascribe")

@@ -24,13 +24,14 @@ from ascribe.core.judge import MseV
 from ascribe.core.judge import mse_v as _mse_v
 from ascribe.core.model import Model
 from ascribe.core.regression import Regression
+from ascribe.core.sentences import say
 from ascribe.frames import checked, columns, matrix, named, to_frame, to_shap
 from ascribe.opened import Groups, OpenModel, frozen, timed
 from ascribe.valued import training, valued
 
 __all__ = [
-    "OpenModel", "columns", "contrast", "explain", "fit_conditional", "mse_v", "open", "open_bundle", "to_frame",
-    "to_shap",
+    "OpenModel", "columns", "contrast", "explain", "fit_conditional", "mse_v", "open", "open_bundle", "say",
+    "to_frame", "to_shap",
 ]  # fmt: skip
 
 

@@ -6,30 +6,21 @@ import errno
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
-from ascribe import cli_bundle, cli_explainers, cli_keys, cli_lake, cli_models, cli_pipeline, cli_registry
+from ascribe import cli_bundle, cli_explain, cli_explainers, cli_keys, cli_lake, cli_models, cli_pipeline, cli_registry
 from ascribe.cli_options import (
-    Budget,
-    Groups,
-    Latency,
-    Method,
-    Output,
     Registry,
-    Samples,
     Seed,
-    Target,
-    Tier,
-    Value,
     VerifyKey,
     extra,
     labelled,
     listed,
 )  # fmt: skip
 from ascribe.console import bars, err, show_report, watcher
-from ascribe.core.errors import AscribeError, InputError
+from ascribe.core.errors import AscribeError
 from ascribe.settings import single_threaded_blas
 
 __all__ = ["app", "main"]
@@ -45,6 +36,8 @@ app = typer.Typer(
 )
 cli_bundle.add_to(app)
 cli_lake.add_to(app)
+app.command()(cli_explain.explain)
+app.command()(cli_explain.plot)
 app.command()(cli_explainers.explainers)
 app.command("import")(cli_models.import_model)
 app.add_typer(cli_registry.registry, name="registry")
@@ -98,77 +91,6 @@ def train(
 
 
 @app.command()
-def explain(
-    bundle: Annotated[str, typer.Argument(help="bundle folder, or REGISTRY#NAME[@CHANNEL]")],
-    data: Annotated[Path, typer.Argument(help="rows: Parquet, CSV (.gz) or Arrow")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="OUT.parquet")],
-    groups: Groups = None,
-    method: Method = "conditional_shap",
-    budget: Budget = None,
-    samples: Samples = 32,
-    seed: Seed = 0,
-    value: Value = "auto",
-    target_stderr: Target = None,
-    tier: Tier = None,
-    max_latency_ms: Latency = None,
-    target: Output = None,
-) -> None:
-    """Explain every row of a file: prediction, base_value, a column per feature, stderr_<feature>, status."""
-    from ascribe import api
-    from ascribe.bundle.tables import read_table, write_parquet
-
-    if output.suffix != ".parquet":
-        raise InputError(f"{output}: the answer is a Parquet file, name it .parquet")
-    a = _explained(api.open(bundle).output(target), read_table(data), groups, method, budget, samples, seed, value,
-                   target_stderr, tier, max_latency_ms)  # fmt: skip
-    write_parquet(api.columns(a), output)
-    counts = {word: int((a.status == word).sum()) for word in dict.fromkeys(a.status.tolist())}
-    told = ", ".join(f"{n} {word}" for word, n in counts.items())
-    spent = f"{a.info.budget} coalitions x {a.info.samples} completions" if a.info.budget else "one pass"
-    err.print(f"{len(a)} rows ({told}), tier {a.info.tier}, {spent} -> {output}")
-
-
-@app.command()
-def plot(
-    bundle: Annotated[str, typer.Argument(help="bundle folder, or REGISTRY#NAME[@CHANNEL]")],
-    data: Annotated[Path, typer.Argument(help="rows: Parquet, CSV (.gz) or Arrow")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="PNG or SVG")],
-    rows: Annotated[
-        str | None, typer.Option("--rows", help="row numbers, such as 3,17 (default: busiest and idlest)")
-    ] = None,
-    groups: Groups = None,
-    method: Method = "conditional_shap",
-    budget: Budget = None,
-    samples: Samples = 32,
-    seed: Seed = 0,
-    value: Value = "auto",
-    target_stderr: Target = None,
-    tier: Tier = None,
-    max_latency_ms: Latency = None,
-    target: Output = None,
-) -> None:
-    """Draw chosen rows of a file as waterfalls."""
-    from ascribe import api
-    from ascribe.bundle.tables import read_table
-
-    with extra("report", "matplotlib"):
-        from ascribe.report import plots
-    model, table = api.open(bundle).output(target), read_table(data)
-    if rows is None:
-        f = model.predict(table)
-        import numpy as np
-
-        chosen = [int(np.nanargmax(f)), int(np.nanargmin(f))]
-    else:
-        chosen = [_row(text, table.num_rows) for text in listed(rows)]
-    a = _explained(model, table.take(chosen), groups, method, budget, samples, seed, value, target_stderr,
-                   tier, max_latency_ms)  # fmt: skip
-    units = {f.name: f.unit for f in model.schema}
-    plots.save(plots.waterfall(a, range(len(chosen)), [f"row {i}" for i in chosen], units=units), output)
-    err.print(f"-> {output}")
-
-
-@app.command()
 def serve(
     registry: Registry,
     model: Annotated[list[str], typer.Option("--model", help="NAME[@CHANNEL]; several: again, or with commas")],
@@ -207,27 +129,6 @@ def demo(
     with extra("train,report", "torch, xgboost and matplotlib"):
         from ascribe.demo import run
     run(folder, once, quick)
-
-
-def _explained(
-    model: Any, table: Any, groups: Path | None, method: str, budget: int | None, samples: int, seed: int, value: str,
-    target_stderr: float | None, tier: str | None, max_latency_ms: float | None,
-) -> Any:  # fmt: skip
-    from ascribe.bundle.tables import read_groups
-
-    players = read_groups(groups) if groups else None
-    with bars(keep=False) as shown:
-        task = shown.add_task("explaining", total=table.num_rows)
-        return model.explain(
-            table, method, budget, samples, seed, groups=players, step=lambda: shown.advance(task), value=value,
-            target_stderr=target_stderr, tier=tier, max_latency_ms=max_latency_ms,
-        )  # fmt: skip
-
-
-def _row(text: str, count: int) -> int:
-    if not text.isdigit() or int(text) >= count:
-        raise InputError(f"'{text}' is no row: the file has rows 0 to {count - 1}")
-    return int(text)
 
 
 @app.callback(invoke_without_command=True)

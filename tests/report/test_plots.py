@@ -10,7 +10,7 @@ import pytest
 from ascribe.core.errors import InputError, MissingExtra
 from ascribe.report.account import account_of
 from ascribe.report.plots import bars, save, waterfall
-from ascribe.report.quantities import MINUS
+from ascribe.core.quantities import MINUS
 
 from .made import BASE, BROKEN, BUSY, IDLE, INVALID, NAMES, TINY, UNITS, power
 

@@ -8,16 +8,17 @@ Every entry starts where the one before it ended.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import isfinite, nan
 
+from ascribe.core.answer import answered
 from ascribe.core.arrays import Float, np
 from ascribe.core.attribution import Attribution
 from ascribe.core.errors import InputError
-from ascribe.report.quantities import in_units
+from ascribe.core.quantities import in_units
 
-__all__ = ["MARKS", "Entry", "account_of", "answered", "grouped", "importance_of"]
+__all__ = ["MARKS", "Entry", "account_of", "grouped", "importance_of"]
 
 MARKS = ("base", "prediction", "measured")
 VISIBLE_GAP = 1e-3  # of the largest bar: below it no eye sees that bars end beside the prediction
@@ -49,6 +50,7 @@ def account_of(
     top: int,
     units: Mapping[str, str] | None = None,
     measured: float | None = None,
+    own: Callable[[int, str], str] | None = None,
 ) -> tuple[Entry, ...]:
     """Base, the `top` players by |value|, the others as one, prediction; then unexplained and measured.
 
@@ -59,7 +61,7 @@ def account_of(
     phi, se = attribution.values[row], attribution.stderr[row]
     base, prediction = float(attribution.bases[row]), float(attribution.prediction[row])
     shown, folded = _by_size(np.abs(phi), top)
-    shares = [(_name(attribution, row, int(j), units or {}), "player", float(phi[j]), float(se[j])) for j in shown]
+    shares = [(_name(attribution, row, int(j), units or {}, own), "player", float(phi[j]), float(se[j])) for j in shown]
     if len(folded):
         shares.append((others(attribution, len(folded)), "folded", float(phi[folded].sum()), _joint(se[folded])))
     left = prediction - base - sum(value for _, _, value, _ in shares)
@@ -95,12 +97,6 @@ def importance_of(attribution: Attribution, top: int) -> tuple[Entry, ...]:
     return tuple(entries)
 
 
-def answered(attribution: Attribution) -> np.ndarray:
-    """Which rows `(b,)` hold numbers."""
-    told = np.array([word not in ("invalid", "not_finite") for word in attribution.status], dtype=bool)
-    return told & np.isfinite(attribution.values).all(axis=1) & np.isfinite(attribution.prediction)
-
-
 def grouped(attribution: Attribution) -> bool:
     """Whether players are groups: then a player has no value of its own to show."""
     return attribution.data.shape[1] != len(attribution.features)
@@ -132,8 +128,13 @@ def _joint(se: Float[np.ndarray, " p"]) -> float:
     return float(np.sqrt((se**2).sum()))
 
 
-def _name(attribution: Attribution, row: int, player: int, units: Mapping[str, str]) -> str:
+def _name(
+    attribution: Attribution, row: int, player: int, units: Mapping[str, str], own: Callable[[int, str], str] | None
+) -> str:
+    """With its own value: as `own` says it of (row, name), or by its unit."""
     name = attribution.features[player]
-    if grouped(attribution):
-        return name
-    return f"{name} = {in_units(float(attribution.data[row, player]), units.get(name, ''))}"
+    if own is not None:
+        value = own(row, name)
+    else:
+        value = "" if grouped(attribution) else in_units(float(attribution.data[row, player]), units.get(name, ""))
+    return f"{name} = {value}" if value else name

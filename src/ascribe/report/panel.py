@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING
 
+from ascribe.core.quantities import Scale
 from ascribe.report.account import MARKS, Entry
 from ascribe.report.ink import DPI, Ink
-from ascribe.report.quantities import Scale
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

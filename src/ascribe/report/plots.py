@@ -6,16 +6,18 @@ bars         mean_i |values_i| over rows: which players matter at all
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ascribe.core.answer import additive, answered
 from ascribe.core.attribution import Attribution
 from ascribe.core.errors import InputError
-from ascribe.report.account import account_of, answered, grouped, importance_of
+from ascribe.core.quantities import scale_of
+from ascribe.report.account import account_of, importance_of
+from ascribe.report.captions import words_for
 from ascribe.report.panel import LOWERS, RAISES, SOFT, Panel
-from ascribe.report.quantities import scale_of, unit_in_words
-from ascribe.report.sheet import Words, draw
+from ascribe.report.sheet import draw
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -34,11 +36,13 @@ def waterfall(
     measured: Sequence[float | None] | None = None,
     top: int = 12,
     units: Mapping[str, str] | None = None,
+    own: Callable[[int, str], str] | None = None,
 ) -> Figure:
     """One panel per row of `rows`: bars lead from the base value to the prediction, the `top` largest players first.
 
     `titles`, `measured`: one per panel; a measurement (in the output's unit, None or NaN where there is none) adds
-    the unexplained rest as a bar. `units`: {feature: unit} for the features' own values. Whiskers are +- one standard
+    the unexplained rest as a bar. `units`: {feature: unit} for the features' own values, or `own`: (row, feature) ->
+    its text. Whiskers are +- one standard
     error; that of the folded bar is sqrt(sum se^2). Raises InputError for rows without an answer, with the reason.
 
     >>> from ascribe.core.attribution import Attribution, Info, np
@@ -48,8 +52,9 @@ def waterfall(
     >>> [text.get_text() for text in waterfall(told, [0], units={"cpu": "percent"}).axes[0].get_yticklabels()]
     ['base value, E f(X)', 'cpu = 61.2 %', 'fan = 900', 'prediction']
     """
-    if attribution.info.method.startswith("attention"):
-        raise InputError("attention does not add up to the prediction, so it has no waterfall: draw bars")
+    if not additive(attribution):
+        told = attribution.info.method.replace("_", " ")
+        raise InputError(f"{told} does not add up to the prediction, so it has no waterfall: draw bars")
     chosen = list(rows)
     if not 1 <= len(chosen) <= MOST_PANELS:
         raise InputError(f"{len(chosen)} rows were chosen: one sheet holds 1 to {MOST_PANELS}")
@@ -59,7 +64,7 @@ def waterfall(
     panels = [
         Panel(
             titles[k] if titles else f"row {row}",
-            account_of(attribution, row, top, units, measured[k] if measured is not None else None),
+            account_of(attribution, row, top, units, measured[k] if measured is not None else None, own),
             _caution(attribution, row),
         )
         for k, row in enumerate(chosen)
@@ -71,7 +76,7 @@ def waterfall(
         legend.append((SOFT, "hatched: not explained by the model"))
     if any(e.error > 0 for p in panels for e in p.entries):
         legend.append((SOFT, "whisker: ± standard error"))
-    words = _words(attribution, "", scale.unit, "folded" in kinds, tuple(legend))
+    words = words_for(attribution, "", scale.unit, "folded" in kinds, tuple(legend))
     return draw(panels, words, scale)
 
 
@@ -82,14 +87,14 @@ def bars(attribution: Attribution, top: int = 15) -> Figure:
     """
     entries = importance_of(attribution, top)
     used = int(answered(attribution).sum())
-    unit = "" if attribution.info.method.startswith("attention") else attribution.info.unit
+    unit = attribution.info.unit if additive(attribution) else ""
     scale = scale_of((e.end for e in entries), unit)
     title = f"mean |value| over {used} row{'s' * (used != 1)}"
     if len(attribution) > used:
         title += f" ({len(attribution) - used} without an answer left out)"
     legend = ((SOFT, "whisker: ± mean standard error of the rows"),) if any(e.error > 0 for e in entries) else ()
     folded = entries[-1].kind == "sum"
-    return draw([Panel(title, entries)], _words(attribution, "mean |value| of ", scale.unit, folded, legend), scale)
+    return draw([Panel(title, entries)], words_for(attribution, "mean |value| of ", scale.unit, folded, legend), scale)
 
 
 def save(figure: Figure, path: str | Path) -> Path:
@@ -107,26 +112,6 @@ def save(figure: Figure, path: str | Path) -> Path:
             f"cannot write {path} ({exc.strerror or exc}): choose a folder that exists and is yours"
         ) from exc
     return path
-
-
-def _words(
-    attribution: Attribution, quantity: str, unit: str, folded: bool, legend: tuple[tuple[str, str], ...]
-) -> Words:
-    """How the numbers came about: output, unit, method, game, coalitions x completions above; model below."""
-    info = attribution.info
-    player = "player" if grouped(attribution) else "feature"
-    in_words = f" in {unit_in_words(info.unit)}" if unit else ""
-    foot = [f"model version {info.version or 'not given'}", f"{info.estimator} estimator", f"tier {info.tier}"]
-    if folded:
-        foot.append(f"pale: the other {player}s together, its error √Σse²")
-    effort = f"{info.budget:,} coalitions \N{MULTIPLICATION SIGN} {info.samples:,} completions"
-    return Words(
-        head=f"{info.output}{in_words}: what each {player} accounts for",
-        sub=f"{info.method} · {info.game} game · {effort}",
-        foot=" · ".join(foot),
-        axis=f"{quantity}{info.output}" + f" ({unit})" * bool(unit),
-        legend=legend,
-    )
 
 
 def _caution(attribution: Attribution, row: int) -> str:

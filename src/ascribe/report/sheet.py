@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ascribe.core.quantities import Scale
 from ascribe.report.account import MARKS
 from ascribe.report.ink import DPI, Ink, matplotlib_parts, short
 from ascribe.report.panel import BODY, INK, SMALL, SOFT, Panel, Window, draw_panel, fit, numbers_of
-from ascribe.report.quantities import Scale
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

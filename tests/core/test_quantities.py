@@ -1,6 +1,6 @@
 import pytest
 
-from ascribe.report.quantities import MINUS, Scale, in_units, scale_of, unit_in_words
+from ascribe.core.quantities import MINUS, Scale, in_units, scale_of, unit_in_words
 
 
 @pytest.mark.parametrize(
