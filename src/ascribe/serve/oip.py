@@ -250,7 +250,11 @@ async def infer(room: Room, asked: Asked, max_rows: int, left_s: float | None = 
         method = answer.method
         own = ("method", "game", "value", "estimator", "tier", "budget", "samples", "seed", "efficiency_gap")
         words = {name: getattr(answer, name) for name in own} | answer.gaps
-        said |= {name: word for name, word in words.items() if not isinstance(word, float) or isfinite(word)}
+        said |= {
+            name: word
+            for name, word in words.items()
+            if word is not None and (not isinstance(word, float) or isfinite(word))
+        }
     return Given(answer.model, answer.version, method, len(rows), said, answered(names, answer))
 
 

@@ -18,7 +18,8 @@ def model_card(slot: Slot, lease: Lease, ready: bool, shadow: ShadowCard | None)
         sorted(m.offers), list(available(m)), [f.to_json() for f in m.features],
         {tier: TierCard.of(m.tiers.get(tier)) for tier in offered(m)},
         [OutputCard(m.output, m.unit), *(OutputCard(name, part.unit) for name, part in lease.outputs.items())],
-        dict(lease.labels), rollout_card(slot), shadow,
+        dict(lease.labels), rollout_card(slot), shadow, m.layout.kind, list(m.layout.shape) or [len(m.features)],
+        list(m.spaces), len(m.outputs),
     )  # fmt: skip
 
 
