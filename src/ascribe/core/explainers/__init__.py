@@ -69,6 +69,7 @@ class Explainer:
 PREDICT = frozenset({"predict"})
 REFERENCE = PREDICT | {"background"}
 
+USUAL = ("conditional_shap", "tree_shap", "integrated_gradients")
 PLAYED = ("baseline", "segments")
 PATH = ("baseline", "steps", "rule")
 
@@ -104,12 +105,11 @@ def available(model: Model) -> tuple[str, ...]:
 
 
 def usual(model: Model) -> str:
-    """The method of a model where nobody names one: by what it offers, the law of its inputs first, then what is exact
-    or one path. "conditional_shap" where there is none, whose refusal says why.
+    """The method of a model where nobody names one: by the law of its inputs, its trees, or its gradient. Otherwise
+    "conditional_shap", whose refusal says what there is: nobody is given the marginal game without asking for it.
     """
     offered = available(model)
-    first = ("conditional_shap", "tree_shap", "integrated_gradients", *offered)
-    return next((name for name in first if name in offered), first[0])
+    return next((name for name in USUAL if name in offered), USUAL[0])
 
 
 def refuse_unused(method: str, given: Iterable[str]) -> None:
