@@ -21,7 +21,7 @@ from tests.journey import FEATURES
 
 SURFACE = [
     "AscribeError", "AsyncClient", "Attribution", "Client", "OpenModel", "contrast", "explain", "fit_conditional",
-    "mse_v", "open", "to_frame", "to_shap",
+    "mse_v", "open", "say", "to_frame", "to_shap",
 ]  # fmt: skip
 
 

@@ -177,6 +177,22 @@ def test_plot(shop, tmp_path):
     assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_an_answer_is_said_kept_and_drawn(shop, tmp_path):
+    place = shop[0]
+    rows = pl.read_parquet(place / "rows.parquet").head(6)
+    rows.with_columns(pl.lit("n").alias("node")).write_parquet(tmp_path / "in.parquet")
+    done = ascribe(
+        "explain", place / "good", tmp_path / "in.parquet", "-o", tmp_path / "a.parquet", "--samples", 8, "--name", "node",
+        "--say", "en",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("Rows answered: 6. ")
+    done = ascribe("plot", tmp_path / "a.parquet", "--kind", "beeswarm", "-o", tmp_path / "p.html")
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "p.html").read_text()
+    assert all(name in page for name in FEATURES) and "conditional game" in page
+
+
 TRAIN = "train --data {place}/rows.parquet --target powerWatts --out x"
 EXPLAIN = "explain {place}/good {place}/rows.parquet -o o.parquet"
 WRONG = [

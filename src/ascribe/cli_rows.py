@@ -1,4 +1,4 @@
-"""What a file holds for a model, by the kind of its rows: a table, pictures, or sentences; and what the rows are called."""
+"""What a file holds for a model, by the kind of its rows: a table, pictures or sentences; and what rows are called."""
 
 from __future__ import annotations
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from ascribe.core.errors import InputError, MissingExtra
+from ascribe.core.quantities import MINUS
 from ascribe.report.account import account_of
 from ascribe.report.plots import bars, save, waterfall
-from ascribe.core.quantities import MINUS
 
 from .made import BASE, BROKEN, BUSY, IDLE, INVALID, NAMES, TINY, UNITS, power
 

@@ -4,9 +4,9 @@
     prediction  base_value  values  stderr  data  segments  words ...              ess  status  reason       image, text
     attention_<layer>  maps_<layer>                                                where the method looked at them
 
-The rows of images and texts are lists of numbers in the order of the layout. What holds for all rows (method, game, unit,
-output, layout, features) is JSON under the key `ascribe` of the file's schema. Names that would meet get `_` behind them;
-the JSON says which column is which.
+The rows of images and texts are lists of numbers in the order of the layout. What holds for all rows (method, game,
+unit, output, layout, features) is JSON under the key `ascribe` of the file's schema. A name that is taken gets `_`
+behind it; the JSON says which column is which.
 """
 
 from __future__ import annotations
@@ -145,17 +145,20 @@ def _answer(table: pa.Table, told: Mapping[str, Any]) -> Answer:
         raise InputError(f"an answer of {len(players)} players has values {values.shape}: explain again")
     labels = tuple(table[told["label"]].to_pylist()) if "label" in told else ()
     features = tuple(Feature.from_json(f) for f in told["features"])
-    weights = told.get("attention")
-    matrices = None
-    if weights:
-        matrices = Matrices(
-            tuple(weights["layers"]), tuple(weights["names"]),
-            tuple(_unlisted(table[c], b).reshape(b, *s) for c, s in zip(weights["columns"], weights["shapes"], strict=True)),
-            _unlisted(table[weights["rollout"]], b).reshape(b, *weights["shapes"][0][1:]) if weights["rollout"] else None,
-            weights["extra"],
-        )  # fmt: skip
+    matrices = _matrices(table, told["attention"]) if "attention" in told else None
     maps = {m["layer"]: _unlisted(table[m["column"]], b).reshape(b, *m["shape"]) for m in told.get("maps", ())}
     return Answer(a, features, labels, matrices, maps)
+
+
+def _matrices(table: pa.Table, told: Mapping[str, Any]) -> Matrices:
+    b, shapes = table.num_rows, told["shapes"]
+
+    def weights(name: str, shape: list[int]) -> np.ndarray:
+        return _unlisted(table[name], b).reshape(b, *shape)
+
+    held = tuple(weights(name, shape) for name, shape in zip(told["columns"], shapes, strict=True))
+    rollout = weights(told["rollout"], shapes[0][1:]) if told["rollout"] else None
+    return Matrices(tuple(told["layers"]), tuple(told["names"]), held, rollout, told["extra"])
 
 
 class _Columns:

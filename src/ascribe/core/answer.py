@@ -72,7 +72,7 @@ class Answer:
 
 
 def additive(a: Attribution) -> bool:
-    """Whether values are shares that lead from a base value to the prediction: slopes, maps, attention and falls are not.
+    """Whether values are shares that lead from a base value to the prediction: slopes, maps and attention are not.
 
     `Attribution.additive` asks whether a gap was measured; here an answer of elsewhere, without gaps, counts too.
     """

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import isfinite
 
 from ascribe.core.answer import Answer, additive, answered, words_of
@@ -18,27 +17,15 @@ from ascribe.core.arrays import Float, np
 from ascribe.core.attribution import Attribution
 from ascribe.core.errors import InputError
 from ascribe.core.phrases import PHRASES, Phrases
-from ascribe.core.quantities import Scale, scale_of
+from ascribe.core.quantities import scale_of
+from ascribe.core.shares import Numbers, Share
 
 __all__ = ["LANGUAGES", "say"]
 
 LANGUAGES = tuple(PHRASES)
 USUAL = ("marginal", "conditional")  # games whose base value is the mean prediction
 POWER = ("W", "mW", "kW", "MW")
-CLEAR = 2.0  # standard errors that a share is from 0
 JOINS = re.compile("(?<=[\u3001-\u9fff\uff00-\uffef\u201d]) (?=[\u4e00-\u9fff])")  # no gap between Chinese and Chinese
-
-
-@dataclass(frozen=True)
-class Share:
-    name: str
-    value: float
-    error: float
-    many: bool = False  # of a name in the plural
-
-    @property
-    def clear(self) -> bool:
-        return not (isfinite(self.error) and self.error > 0) or abs(self.value) >= CLEAR * self.error
 
 
 def say(told: Attribution | Answer, row: int | None = None, language: str = "en", top: int = 4) -> str:
@@ -80,7 +67,7 @@ def _row(answer: Answer, row: int, words: Phrases, top: int) -> list[str]:
     left = prediction - base - sum(s.value for s in shares)
     largest = max((abs(s.value) for s in shares), default=0.0)
     scale = scale_of([base, prediction, *(s.value for s in shares)], a.info.unit)
-    number = _Numbers(scale, scale.decimals([base, prediction, largest]), words)
+    number = Numbers(scale, scale.decimals([base, prediction, largest]), words)
     by = prediction - base
     against = words.usual if a.info.game in USUAL else words.reference if a.info.game == "baseline" else words.base
     compared = against[0 if by > 0 else 1 if by < 0 else 2]
@@ -122,7 +109,7 @@ def _unshared(answer: Answer, row: int, words: Phrases, top: int) -> list[str]:
         parts = [words.looked.format(name=names[j], value=f"{100 * values[j]:.1f} %") for j in order]
         return [words.attention.format(parts=_joined(parts, words), **told), words.attention_means]
     scale = scale_of(values, "")
-    number = _Numbers(scale, scale.decimals(values), words)
+    number = Numbers(scale, scale.decimals(values), words)
     parts = [words.at.format(name=names[j], value=number.signed(float(values[j]))) for j in order]
     template = words.hidden if a.info.game == "occlusion" else words.slope
     return [template.format(parts=_joined(parts, words), **told)]
@@ -139,12 +126,12 @@ def _rows(answer: Answer, words: Phrases, top: int) -> list[str]:
     base = float(a.bases[good].mean())
     size = np.abs(a.values[good]).mean(axis=0) if sized else np.zeros(0)
     scale = scale_of([*f, *size], a.info.unit)
-    number = _Numbers(scale, scale.decimals([*f, *size]), words)
+    number = Numbers(scale, scale.decimals([*f, *size]), words)
     template = words.range_usual if additive(a) and a.info.game in USUAL else words.range
     said.append(
         template.format(
-            output=_of_space(a, words), low=number.plain(f.min()), high=number.plain(f.max()), mean=number.plain(f.mean()),
-            base=number.plain(base) if isfinite(base) else "",
+            output=_of_space(a, words), low=number.plain(f.min()), high=number.plain(f.max()),
+            mean=number.plain(f.mean()), base=number.plain(base) if isfinite(base) else "",
         )
     )  # fmt: skip
     if sized:
@@ -189,7 +176,7 @@ def _of_image(answer: Answer, row: int, words: Phrases, top: int) -> list[Share]
     if a.segments is None:
         parts = [(words.raising, values > 0), (words.lowering, values < 0)]
         return [Share(name, float(values[at].sum()), _joint(errors[at]), True) for name, at in parts if at.any()]
-    labels, owner = np.unique(a.segments[row], return_inverse=True)
+    owner = np.unique(a.segments[row], return_inverse=True)[1].reshape(-1)
     sums, spread = np.bincount(owner, values), np.bincount(owner, errors)
     shown, folded = _by_size(np.abs(sums), top)
     y, x, _ = np.unravel_index(np.arange(len(values)), (height, width, channels))
@@ -228,32 +215,7 @@ def _strongest(answer: Answer, row: int) -> tuple[int, int]:
     return int(y), int(x)
 
 
-@dataclass(frozen=True)
-class _Numbers:
-    """The numbers of one text: one prefix, the same decimals."""
-
-    scale: Scale
-    decimals: int
-    words: Phrases
-
-    def plain(self, value: float) -> str:
-        return self.scale.amount(float(value), self.decimals)
-
-    def signed(self, value: float) -> str:
-        return self.scale.amount(value, self.decimals, sign=True)
-
-    def visible(self, value: float) -> bool:
-        """Whether it is more than half a unit of the last decimal."""
-        return isfinite(value) and abs(value) >= 0.5 * 10.0 ** (self.scale.power - self.decimals)
-
-    def share(self, share: Share, sign: bool = True) -> str:
-        value = self.scale.amount(share.value, self.decimals, sign=sign)
-        if not self.visible(share.error):
-            return value
-        return self.words.error.format(value=value, error=self.scale.number(share.error, self.decimals))
-
-
-def _accounts(shares: Sequence[Share], number: _Numbers, words: Phrases, sign: bool = True) -> str:
+def _accounts(shares: Sequence[Share], number: Numbers, words: Phrases, sign: bool = True) -> str:
     forms = [words.many if shares[0].many else words.first, *[words.further] * (len(shares) - 1)]
     parts = [f.format(name=s.name, value=number.share(s, sign)) for f, s in zip(forms, shares, strict=True)]
     return _joined(parts, words)
@@ -306,4 +268,4 @@ def _capital(text: str) -> str:
     return text[0].upper() + text[1:] if first in OPENERS else text
 
 
-OPENERS = ("row", "the", "there", "caution:", "not", "a", "all", "for", "on", "prediction")
+OPENERS = ("row", "rows", "the", "there", "caution:", "not", "a", "all", "for", "on", "attention", "prediction")

@@ -18,7 +18,7 @@ from ascribe.report.panel import INK, SMALL
 from ascribe.report.players import chosen
 from ascribe.report.sheet import Words
 
-__all__ = ["attention", "panels_of"]
+__all__ = ["attention", "panels_of", "shortened"]
 
 WIDE, GAP, CAP = 8.6, 0.3, 0.24  # inches
 MOST = 24  # matrices on a sheet; more are means over heads
@@ -33,6 +33,7 @@ def panels_of(m: Matrices, row: int, layer: str) -> list[Panel]:
 
     Raises NotFound naming what there is.
     """
+    called = dict(zip(m.layers, shortened(m.layers), strict=True))
     heads = [(name, [w[row, h] for h in range(w.shape[1])]) for name, w in zip(m.layers, m.weights, strict=True)]
     roll: list[Panel] = [] if m.rollout is None else [("rollout, all layers", m.rollout[row])]
     if layer == "rollout" and roll:
@@ -44,10 +45,23 @@ def panels_of(m: Matrices, row: int, layer: str) -> list[Panel]:
         held = dict(heads)[name]
         if head and not (head.isdigit() and int(head) < len(held)):
             raise NotFound(f"no head {quoted(head)} of layer {name}: it has 0 ... {len(held) - 1}")
-        return [(f"{name}, head {h}", w) for h, w in enumerate(held) if not head or h == int(head)]
+        return [(f"{called[name]}, head {h}", w) for h, w in enumerate(held) if not head or h == int(head)]
     if sum(len(held) for _, held in heads) <= MOST:
-        return [(f"{name}, head {h}", w) for name, held in heads for h, w in enumerate(held)] + roll
-    return [(f"{name}, mean over {len(held)} heads", np.mean(held, axis=0)) for name, held in heads] + roll
+        return [(f"{called[name]}, head {h}", w) for name, held in heads for h, w in enumerate(held)] + roll
+    return [(f"{called[name]}, mean over {len(held)} heads", np.mean(held, axis=0)) for name, held in heads] + roll
+
+
+def shortened(names: Sequence[str]) -> list[str]:
+    """Names of layers without the parts that all of them share.
+
+    >>> shortened(["encoder.layers.0.attn", "encoder.layers.1.attn"])
+    ['layer 0', 'layer 1']
+    """
+    parts = [name.split(".") for name in names]
+    least = min((len(p) for p in parts), default=0)
+    front = next((k for k in range(least) if len({p[k] for p in parts}) > 1), 0)
+    back = next((k for k in range(least - front) if len({p[-1 - k] for p in parts}) > 1), 0)
+    return [f"layer {text}" if text.isdigit() else text for text in (".".join(p[front : len(p) - back]) for p in parts)]
 
 
 def attention(answer: Answer, view: View) -> Drawn:

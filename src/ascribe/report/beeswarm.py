@@ -24,7 +24,7 @@ TABLE = 5000  # numbers in the table of a page
 def swarm(x: Float[np.ndarray, " r"], width: float, step: float, most: float) -> Float[np.ndarray, " r"]:
     """How far each point stands off its line so that points of one stretch of `width` do not hide one another:
 
-        0, +step, -step, +2 step, ...      by their order within the stretch; a stretch that would pass `most` is pressed
+        0, +step, -step, +2 step, ...      by their order within the stretch; one that would pass `most` is pressed
 
     >>> swarm(np.array([0.0, 0.1, 5.0, 0.2]), 1.0, 1.0, 9.0).tolist()
     [0.0, 1.0, 0.0, -1.0]

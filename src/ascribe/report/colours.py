@@ -1,4 +1,4 @@
-"""Colours that every kind of eye tells apart: two ends for raising and lowering, one ramp for values, one for amounts."""
+"""Colours that every kind of eye tells apart: for raising and lowering, for values, for amounts."""
 
 from __future__ import annotations
 
@@ -18,9 +18,7 @@ def ramp(colours: tuple[str, ...], bad: str = BARE) -> Any:
     """A matplotlib colour map through the colours; what is no number is `bad`."""
     from matplotlib.colors import LinearSegmentedColormap
 
-    made = LinearSegmentedColormap.from_list("ramp", list(colours), N=255)
-    made.set_bad(bad)
-    return made
+    return LinearSegmentedColormap.from_list("ramp", list(colours), N=255).with_extremes(bad=bad)
 
 
 def tint(share: float) -> str:

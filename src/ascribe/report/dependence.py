@@ -13,6 +13,7 @@ from ascribe.report.captions import words_for
 from ascribe.report.colours import BARE, VALUE, ramp
 from ascribe.report.drawn import Drawn, View
 from ascribe.report.frame import framed, name_of, plain_axes, strip
+from ascribe.report.ink import matplotlib_parts
 from ascribe.report.panel import LINE, SMALL, SOFT
 from ascribe.report.ranked import ranked, unit_of
 
@@ -23,8 +24,8 @@ BINS = 10
 
 
 def companion(x: Float[np.ndarray, " r"], phi: Float[np.ndarray, " r"], others: Float[np.ndarray, "r k"]) -> int:
-    """The column that goes best with what x alone leaves of phi: the largest |correlation| with phi minus its mean among
-    rows of like x (ten stretches of the sorted x). A hint at an interaction, no test of one.
+    """The column that goes best with what x alone leaves of phi: the largest |correlation| with phi less its mean
+    among rows of like x (ten stretches of the sorted x). A hint at an interaction, no test of one.
     """
     place = np.argsort(np.argsort(x, kind="stable"), kind="stable") * BINS // max(len(x), 1)
     count = np.maximum(np.bincount(place, minlength=BINS), 1)
@@ -59,13 +60,16 @@ def dependence(answer: Answer, view: View) -> Drawn:
     words = replace(
         words, head=words.head.replace("what each feature accounts for", f"what {name_of(feature)} accounts for")
     )
-    body = framed(words, LEFT + WIDE + 1.45, HIGH + 0.6)
+    texts = answer.told[feature].categories if feature in answer.told else ()
+    slanted = len(texts) > 4
+    below = 0.5 + (0.5 * max(matplotlib_parts()[2].width(name_of(t), SMALL) for t in texts) if slanted else 0.0)
+    body = framed(words, LEFT + WIDE + 1.45, HIGH + below + 0.1)
     axes = body.axes(LEFT, 0, WIDE, HIGH)
     plain_axes(axes, "both")
-    texts = answer.told[feature].categories if feature in answer.told else ()
     across, up = (x if texts else x / 10.0**own.power), phi / 10.0**scale.power
     axes.axhline(0, color=LINE, linewidth=1)
-    if (se > 0).any():
+    visible = bool((se > 1e-3 * np.abs(phi).max()).any())
+    if visible:
         axes.errorbar(across, up, yerr=se / 10.0**scale.power, fmt="none", ecolor="#C4C4C4", elinewidth=0.8, zorder=1)
     low, high = _ends(tint)
     colours = ramp(VALUE)
@@ -75,21 +79,22 @@ def dependence(answer: Answer, view: View) -> Drawn:
     if texts:
         axes.set_xticks(range(len(texts)), [name_of(t) for t in texts])
         for text in axes.get_xticklabels():
-            text.set(parse_math=False, rotation=30 if len(texts) > 4 else 0, ha="right" if len(texts) > 4 else "center")
+            text.set(parse_math=False, rotation=30 if slanted else 0, ha="right" if slanted else "center")
     unit = "" if texts else own.unit
     axes.set_xlabel(body.ink.fitted(name_of(feature) + f" ({unit_in_words(unit)})" * bool(unit), SMALL, WIDE),
                     size=SMALL, color=SOFT, parse_math=False)  # fmt: skip
     label = f"{name_of(feature)} accounts for" + f" ({scale.unit})" * bool(scale.unit)
     axes.set_ylabel(body.ink.fitted(label, SMALL, HIGH), size=SMALL, color=SOFT, parse_math=False)
     if np.isfinite(tint).any():
-        ends = [answer_text(answer, colour, v) for v in (low, high)]
-        strip(body, (LEFT + WIDE + 0.25, 0, 0.13, HIGH), colours, *ends, name_of(colour))
+        least, most = (_text(answer, colour, v) for v in (low, high))
+        strip(body, (LEFT + WIDE + 0.25, 0, 0.13, HIGH), colours, least, most, name_of(colour))
         if not np.isfinite(tint).all():
             body.write(LEFT + WIDE + 1.45, HIGH + 0.3, [("grey: missing", SMALL, BARE, "normal")], "right")
-    if (se > 0).any():
-        body.write(LEFT, HIGH + 0.42, [("whisker: ± standard error", SMALL, SOFT, "normal")])
+    if visible:
+        body.write(LEFT, HIGH + below - 0.08, [("whisker: ± standard error", SMALL, SOFT, "normal")])
     tips = [
-        f"{answer.label(int(row))}: {feature} = {answer.shown(int(row), feature)}, {scale.amount(float(v), 3, sign=True)}"
+        f"{answer.label(int(row))}: {feature} = {answer.shown(int(row), feature)}, "
+        + scale.amount(float(v), 3, sign=True)
         + (f" ± {scale.number(float(e), 3)}" if e > 0 else "")
         for row, v, e in zip(held.rows, phi, se, strict=True)
     ]
@@ -105,7 +110,7 @@ def dependence(answer: Answer, view: View) -> Drawn:
     )
 
 
-def answer_text(answer: Answer, name: str, value: float) -> str:
+def _text(answer: Answer, name: str, value: float) -> str:
     """A value of a column in words."""
     texts = answer.told[name].categories if name in answer.told else ()
     return name_of(texts[int(value)]) if texts and value in range(len(texts)) else in_units(value, answer.unit(name))

@@ -17,8 +17,8 @@ __all__ = ["Cells", "Drawn", "View"]
 @dataclass(frozen=True)
 class View:
     """What the reader asked to see. `rows`: of the answer (None: as the kind chooses). `top`: players shown one by one
-    (None: as fits). `feature`, `colour`: of a dependence. `order`: rows of a heat map by similarity or time. `layer`: of
-    attention or maps. `opacity`: of an overlay, 0 ... 1. `measured`: the row's measured value, in the output's unit.
+    (None: as fits). `feature`, `colour`: of a dependence. `order`: rows of a heat map by similarity or time. `layer`:
+    of attention or maps. `opacity`: of an overlay, 0 ... 1. `measured`: the row's measured value, in the output's unit.
     """
 
     rows: tuple[int, ...] | None = None

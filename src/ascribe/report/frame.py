@@ -1,4 +1,4 @@
-"""A sheet around a free body: measured lines above and below, the body in between; lengths in inches from its corner."""
+"""A sheet around a free body: measured lines above and below; lengths in inches from the body's corner."""
 
 from __future__ import annotations
 

@@ -79,11 +79,11 @@ def heatmap(answer: Answer, view: View) -> Drawn:
     _name_rows(axes, answer, rows)
     how = "in the order of the file" if view.order == "time" else "by similarity of their values"
     axes.set_xlabel(f"{len(rows)} rows, {how}", size=SMALL, color=SOFT, parse_math=False)
-    for k, text in enumerate(beside):
-        body.write(left + PLOT + right, ABOVE + LINE_HEIGHT * (k + 0.28), [(text, SMALL, SOFT, "normal")], "right")
+    for k, size in enumerate(beside):
+        body.write(left + PLOT + right, ABOVE + LINE_HEIGHT * (k + 0.28), [(size, SMALL, SOFT, "normal")], "right")
     body.write(left + PLOT + right, ABOVE + height + 0.06, [("mean |v|", SMALL, SOFT, "normal")], "right")
-    ends = [scale.amount(v, scale.decimals([edge]), sign=True) for v in (-edge, edge)]
-    strip(body, (left + PLOT + right + 0.2, ABOVE, 0.13, height), colours, *ends, "value; colours end here")
+    low, high = (scale.amount(v, scale.decimals([edge]), sign=True) for v in (-edge, edge))
+    strip(body, (left + PLOT + right + 0.2, ABOVE, 0.13, height), colours, low, high, "value; colours end here")
     labels = [answer.label(int(row)) for row in rows]
     return Drawn(
         body.figure,

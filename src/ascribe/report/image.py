@@ -75,7 +75,8 @@ def image(answer: Answer, view: View) -> Drawn:
     width = len(columns) * (SIDE + GAP) + 0.95
     body = framed(words, width, (high + TITLE) * len(rows) + 0.05)
     colours = ramp(DIVERGING if signed else AMOUNT)
-    cells, table = {}, []
+    cells: dict[str, Cells] = {}
+    table: list[tuple[str, str, float, float, float]] = []
     for k, (row, (values, segments)) in enumerate(zip(rows, held, strict=True)):
         y = k * (high + TITLE)
         body.write(0, y, [(body.ink.fitted(_title(answer, row), BODY, width), BODY, INK, "bold")])
@@ -170,15 +171,15 @@ def _regions(
     """Segments by size; else the ten pixels of the largest |value|."""
     label = answer.label(row)
     if segments is None:
-        at = np.argsort(-np.abs(values).reshape(-1), kind="stable")[:10]
-        y, x = np.unravel_index(at, values.shape)
+        largest = np.argsort(-np.abs(values).reshape(-1), kind="stable")[:10]
+        y, x = np.unravel_index(largest, values.shape)
         return [(label, "pixel", float(i), float(j), float(values[j, i])) for j, i in zip(y, x, strict=True)]
-    y, x = np.indices(segments.shape)
+    down, across = (np.asarray(place) for place in np.indices(segments.shape))
     count = np.bincount(segments.reshape(-1))
     found = []
     for k in np.flatnonzero(count):
         inside = segments == k
-        middle = float(np.round(x[inside].mean(), 1)), float(np.round(y[inside].mean(), 1))
+        middle = float(np.round(across[inside].mean(), 1)), float(np.round(down[inside].mean(), 1))
         found.append((label, f"segment {k}", *middle, float(values[inside][0])))
     return sorted(found, key=lambda one: -abs(one[4]))
 

@@ -21,12 +21,14 @@ __all__ = ["page_of"]
 
 MOST_LINES = 2000  # of the table
 DIGITS = 4
+CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # no character of a page
 
 PAGE = Template("""<!doctype html>
 <html lang="$language">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:">
+<meta http-equiv="Content-Security-Policy"
+  content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>$title</title>
 <style>
@@ -60,16 +62,17 @@ const tips = $tips, cells = $cells, tip = document.getElementById("tip");
 function told(e) {
   const word = e.target.closest("[data-tip]");
   if (word) return word.dataset.tip;
-  for (let at = e.target; at && at.nodeType === 1; at = at.parentElement) {
-    if (Object.hasOwn(tips, at.id)) {
-      const list = tips[at.id];
+  for (let mark = e.target; mark && mark.nodeType === 1; mark = mark.parentElement) {
+    if (Object.hasOwn(tips, mark.id)) {
+      const list = tips[mark.id];
       if (list.length === 1) return list[0];
-      return list[Array.prototype.indexOf.call(at.querySelectorAll("use"), e.target.closest("use"))];
+      return list[Array.prototype.indexOf.call(mark.querySelectorAll("use"), e.target.closest("use"))];
     }
-    if (Object.hasOwn(cells, at.id)) {
-      const c = cells[at.id], box = at.getBoundingClientRect();
-      const i = Math.min(c.columns.length - 1, Math.max(0, Math.floor((e.clientX - box.left) / box.width * c.columns.length)));
-      const j = Math.min(c.lines.length - 1, Math.max(0, Math.floor((e.clientY - box.top) / box.height * c.lines.length)));
+    if (Object.hasOwn(cells, mark.id)) {
+      const c = cells[mark.id], box = mark.getBoundingClientRect();
+      const at = (share, n) => Math.min(n - 1, Math.max(0, Math.floor(share * n)));
+      const i = at((e.clientX - box.left) / box.width, c.columns.length);
+      const j = at((e.clientY - box.top) / box.height, c.lines.length);
       return c.lines[j] + " · " + c.columns[i] + ": " + c.values[j][i];
     }
   }
@@ -87,14 +90,18 @@ for (const button of document.querySelectorAll("th button")) button.addEventList
   const down = head.getAttribute("aria-sort") !== "descending";
   for (const other of head.parentElement.cells) other.removeAttribute("aria-sort");
   head.setAttribute("aria-sort", down ? "descending" : "ascending");
-  const key = row => { const c = row.cells[k]; return c.dataset.v === undefined ? c.textContent : Number(c.dataset.v); };
-  const order = (a, b) => typeof a === "number" && typeof b === "number" ? (isNaN(a) ? -1 : isNaN(b) ? 1 : a - b)
-    : String(a).localeCompare(String(b));
+  const key = row => {
+    const c = row.cells[k];
+    return c.dataset.v === undefined ? c.textContent : Number(c.dataset.v);
+  };
+  const order = (a, b) => typeof a === "number" && typeof b === "number"
+    ? (isNaN(a) ? -1 : isNaN(b) ? 1 : a - b) : String(a).localeCompare(String(b));
   body.append(...[...body.rows].sort((a, b) => (down ? -1 : 1) * order(key(a), key(b))));
 });
 const slider = document.getElementById("opacity");
 if (slider) slider.addEventListener("input", () => {
-  for (const layer of document.querySelectorAll("[id^='" + slider.dataset.layer + "']")) layer.style.opacity = slider.value;
+  for (const layer of document.querySelectorAll("[id^='" + slider.dataset.layer + "']"))
+    layer.style.opacity = slider.value;
 });
 </script>
 </body>
@@ -106,7 +113,7 @@ def page_of(drawn: Drawn, svg: str, title: str, heads: Sequence[str], said: str 
     """The page. `svg`: the figure as matplotlib wrote it; `heads`: title and captions where the body is no figure."""
     picture = drawn.body or _inline(svg)
     head = f"<h1>{escape(heads[0])}</h1><p class='soft'>{escape(heads[1])}</p>" if drawn.body else ""
-    return PAGE.substitute(
+    whole = PAGE.substitute(
         language=language,
         title=escape(title),
         alt=escape(drawn.says, quote=True),
@@ -119,6 +126,7 @@ def page_of(drawn: Drawn, svg: str, title: str, heads: Sequence[str], said: str 
         tips=_json({name: list(texts) for name, texts in drawn.tips.items()}),
         cells=_json({name: _cells(one) for name, one in drawn.cells.items()}),
     )
+    return CONTROL.sub(" ", whole)
 
 
 def _inline(svg: str) -> str:
@@ -151,7 +159,7 @@ def _table(drawn: Drawn) -> str:
 def _cell(value: Any) -> str:
     if isinstance(value, str):
         return f"<td>{escape(value)}</td>"
-    text = f"{value:.6g}".replace("-", "\N{MINUS SIGN}") if isfinite(value) else "–"
+    text = f"{value:.6g}".replace("-", "\N{MINUS SIGN}") if isfinite(value) else ""
     return f'<td class="n" data-v="{float(value)!r}">{text}</td>'
 
 

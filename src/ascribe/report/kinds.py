@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ascribe.core.answer import Answer, additive
 from ascribe.core.errors import InputError
@@ -96,7 +97,7 @@ def draw(answer: Answer, kind: str, view: View | None = None) -> Drawn:
 
 
 def save(drawn: Drawn, answer: Answer, path: str | Path, said: str = "", language: str = "en") -> Path:
-    """Write PNG, SVG or an interactive HTML page, as the suffix says; `said`: words that stand above the page's picture.
+    """Write PNG, SVG or an interactive HTML page, as the suffix says; `said`: words that stand above a page's picture.
 
     Raises InputError for another suffix or a place that cannot be written.
     """
@@ -123,7 +124,7 @@ def save(drawn: Drawn, answer: Answer, path: str | Path, said: str = "", languag
 def _why(answer: Answer, kind: str) -> str:
     a, layout = answer.attribution, answer.layout.kind
     if layout not in KINDS[kind].layouts:
-        return f"a {kind} is drawn of {' or '.join(KINDS[kind].layouts)} rows, and these are {layout} rows"
+        return f"{kind} is drawn of {' or '.join(KINDS[kind].layouts)} rows, and these are {layout} rows"
     if kind == "attention":
         return "this answer holds no attention weights (explain with --method attention)"
     if kind == "features":
@@ -140,6 +141,11 @@ def _style() -> Iterator[None]:
 
     have = {font.name for font in fontManager.ttflist}
     families = ["DejaVu Sans", *(name for name in CHINESE if name in have)]
-    style = {"svg.fonttype": "none", "svg.hashsalt": "ascribe", "image.composite_image": False, "font.family": families}
+    style: Any = {
+        "svg.fonttype": "none",
+        "svg.hashsalt": "ascribe",
+        "image.composite_image": False,
+        "font.family": families,
+    }
     with mpl.rc_context(style):
         yield

@@ -42,8 +42,8 @@ def maps(answer: Answer, view: View) -> Drawn:
     down = ceil(count / across)
     words = Words(
         head=f"maps of layer {name_of(layer)} for {name_of(answer.label(row))}",
-        sub=f"{len(shown)} of {len(held)} maps, {held.shape[1]} × {held.shape[2]} cells each, the largest mean |value| "
-        f"first; what a layer holds, no share of {subject(answer.attribution)}",
+        sub=f"{len(shown)} of {len(held)} maps, {held.shape[1]} \N{MULTIPLICATION SIGN} {held.shape[2]} cells each, "
+        f"the largest mean |value| first; what a layer holds, no share of {subject(answer.attribution)}",
         foot=foot_of(answer.attribution), axis="",
     )  # fmt: skip
     body = framed(words, across * (SIDE + GAP) + 0.75, down * (SIDE + CAP + 0.04))

@@ -15,7 +15,7 @@ __all__ = ["accounts_of", "chosen", "of_words"]
 
 
 def chosen(answer: Answer, view_rows: tuple[int, ...] | None, most: int) -> tuple[int, ...]:
-    """The rows asked for, or the first that were answered. Raises InputError for too many, none, or one without answer."""
+    """The rows asked for, or the first that were answered. Raises InputError for too many, none, or unanswered."""
     a = answer.attribution
     good = answered(a)
     rows = tuple(np.flatnonzero(good)[:most].tolist()) if view_rows is None else view_rows

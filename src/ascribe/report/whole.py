@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from math import isfinite
 
@@ -19,6 +20,7 @@ __all__ = ["bar", "waterfall"]
 def waterfall(answer: Answer, view: View) -> Drawn:
     """Up to six rows of a table, side by side, or one text."""
     top = view.top or 12
+    rows: tuple[int, ...]
     if answer.layout.kind == "text":
         row = chosen(answer, view.rows, 1)[0] if view.rows else chosen(answer, None, 1)[0]
         told, rows, shown, labels = of_words(answer, row), (0,), None, [answer.label(row)]
@@ -32,7 +34,7 @@ def waterfall(answer: Answer, view: View) -> Drawn:
     measured = view.measured or (None,) * len(rows)
     accounts = [account_of(told, row, top, None, m, shown) for row, m in zip(rows, measured, strict=True)]
     scale = scale_of((v for entries in accounts for e in entries for v in (e.start, e.end)), told.info.unit)
-    tips = {}
+    tips: dict[str, list[str]] = {}
     for k, (axes, entries) in enumerate(zip(figure.axes, accounts, strict=True)):
         tips |= _named(axes, [e for e in entries if e.kind not in MARKS], f"waterfall-{k}", scale)
     return Drawn(
@@ -55,7 +57,7 @@ def bar(answer: Answer, view: View) -> Drawn:
     )  # fmt: skip
 
 
-def _by_clean(answer: Answer, names: tuple[str, ...]) -> object:
+def _by_clean(answer: Answer, names: tuple[str, ...]) -> Callable[[int, str], str]:
     back = dict(zip(names, answer.attribution.features, strict=True))
     return lambda row, name: answer.shown(row, back[name])
 

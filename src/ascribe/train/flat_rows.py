@@ -25,7 +25,7 @@ __all__ = ["NUMPY", "Feed", "Taken", "fed", "flat_graph"]
 PREFIX = "model/"
 OLDEST_ML = 2  # numbers are looked up
 OLDEST_IR = 8  # constants need not be inputs
-NUMPY = {
+NUMPY: dict[int, type] = {
     TensorProto.FLOAT: np.float32, TensorProto.DOUBLE: np.float64, TensorProto.INT64: np.int64,
     TensorProto.INT32: np.int32, TensorProto.UINT8: np.uint8,
 }  # fmt: skip
@@ -69,10 +69,11 @@ def _fed(feed: Feed, X: np.ndarray) -> np.ndarray:
     if feed.words:
         return np.array([[feed.words[int(k)] for k in row] for row in held], dtype=object)
     if feed.shape:
-        held = (held.reshape(-1, *feed.shape).astype(np.float32) - np.float32(feed.mean)) * np.float32(feed.scale)
+        mean, scale = np.asarray(feed.mean, np.float32), np.asarray(feed.scale, np.float32)
+        held = (held.reshape(-1, *feed.shape).astype(np.float32) - mean) * scale
         held = held.transpose(0, 3, 1, 2) if feed.first else held
     held = held[:, 0] if feed.bare else held
-    return np.ascontiguousarray(held.astype(NUMPY[feed.kind]))
+    return np.ascontiguousarray(held, NUMPY[feed.kind])
 
 
 def flat_graph(model: onnx.ModelProto, feeds: Sequence[Feed], outputs: Mapping[str, Taken], layout: Layout) -> bytes:
