@@ -36,7 +36,9 @@ class How:
     layer: str
 
     def ask(self, model: Any, rows: Any, step: Callable[[], None]) -> Any:
-        """The opened model's answer. Raises InputError for an option that the method does not know, and as `explain`."""
+        """The opened model's answer. Raises InputError for an option that the method does not know, and as `explain`:
+        it says what there is.
+        """
         from ascribe.bundle.tables import read_groups
         from ascribe.core.explainers import refuse_unused, usual
         from ascribe.core.options import Path as Way

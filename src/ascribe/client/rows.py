@@ -95,8 +95,10 @@ def _whole(given: Path | bytes | str) -> dict[str, Any]:
     """A picture as the bytes of its file, or a sentence. Raises InputError for a file that is not there."""
     if isinstance(given, str):
         return {"text": given}
+    if isinstance(given, bytes):
+        return {"image": given}
     try:
-        return {"image": given.read_bytes() if isinstance(given, Path) else given}
+        return {"image": given.read_bytes()}
     except OSError as exc:
         raise InputError(f"{given} cannot be read ({exc.strerror or exc}): give a picture's file") from exc
 

@@ -38,7 +38,7 @@ def players(model: Model, options: Options, X: np.ndarray | None = None) -> int:
         return int(given) if given.ndim == 0 else len(np.unique(given[given >= 0]))
     if layout.kind == "image":
         return min(GRID, layout.shape[0]) * min(GRID, layout.shape[1])
-    return layout.n if X is None else int((layout.padding != X).sum(axis=1).max(initial=0))
+    return layout.n if X is None else int(np.not_equal(X, layout.padding).sum(axis=1).max(initial=0))
 
 
 def once(model: Model, options: Options, X: np.ndarray | None = None) -> int:

@@ -112,15 +112,16 @@ def _opened(raw: bytes, layout: Layout, told: Mapping[str, Any], limits: Limits,
             width, height = picture.size
             short = int(told.get("resize") or min(layout.shape[:2]))
             drawn = max(short / max(1, min(width, height)), layout.shape[0] / height, layout.shape[1] / width) ** 2
-            most = max(width * height, width * height * drawn)
+            if width * height > limits.pixels or width * height * drawn > max(limits.pixels, 4 * layout.n):
+                said = f"a picture of {width} x {height} pixels, the limit of this server is {limits.pixels}"
+                raise InputError(f"{said}, drawn to the model's size too: make it smaller, or less long")
             if width * height > left:
                 raise InputError(f"the pictures of this request have over {IN_ALL * limits.pixels} pixels: send fewer")
-            if width * height > limits.pixels or most > max(limits.pixels, 4 * layout.n):
-                told_size = f"a picture of {width} x {height} pixels"
-                raise InputError(f"{told_size}, the limit of this server is {limits.pixels}: make it smaller")
             picture.load()
     except InputError:
         raise
+    except Image.DecompressionBombError as exc:
+        raise InputError(f"a picture of too many pixels, the limit of this server is {limits.pixels}") from exc
     except Exception as exc:  # whatever a broken file makes of its reader is that row's fault
         raise InputError(f"the picture cannot be read: send {listed(KINDS)}, complete") from exc
     return picture
