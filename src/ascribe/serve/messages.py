@@ -210,8 +210,8 @@ class AttributionResponse(msgspec.Struct):
     """`features`: the players in order, of a table. `efficiency_gap`: largest |prediction - base_value - sum of
     shares|, null where no sum is claimed; `gaps`: it, and what an explainer says of its own error. `lowered_from`: the
     tier that was asked for, where a crowded server answered by a faster one; empty otherwise. `layout`: table, image or
-    text, each row of `shape`; `additive`: whether the values share the prediction out; if not, they are slopes, maps or
-    weights and there is no `base_value`. `space`: of a classifier, margin or probability.
+    text, each row of `shape`; `additive`: whether the values share the prediction out; if not, they are slopes, maps,
+    weights or falls. `space`: of a classifier, margin or probability.
     """
 
     model: str
