@@ -84,7 +84,7 @@ def test_a_class_and_a_space_are_chosen_by_name(place):
     table = explained(
         place, "--method", "saliency", "--target", "tabby, tabby cat", "--space", "probability", "--say", "en"
     )
-    assert table["prediction"].to_pylist() == opened.predict([CAT]).tolist()
+    assert table["prediction"].to_pylist() == pytest.approx(opened.predict([CAT]), rel=1e-5)  # of another graph
 
 
 @pytest.mark.parametrize(

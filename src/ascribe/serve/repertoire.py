@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from ascribe.core.explainers import usual
-from ascribe.core.repertoire import repertoire
 from ascribe.serve.cards import TierCard
-from ascribe.serve.versions import Lease
 
-__all__ = ["AskingCard", "ExplainersCard", "RepertoireCard", "explainers_of"]
+__all__ = ["AskingCard", "ExplainersCard", "RepertoireCard"]
 
 
 class AskingCard(msgspec.Struct):
@@ -48,18 +45,3 @@ class ExplainersCard(msgspec.Struct):
     outputs: list[RepertoireCard]
     classes: list[str] = []
     spaces: list[str] = []
-
-
-def explainers_of(lease: Lease, served: int) -> ExplainersCard:
-    """Of a version's models, one an output; `served`: questions of a row that this server answers."""
-    models = (lease.model, *lease.outputs.values())
-    found = [(repertoire(model, served), usual(model)) for model in models]
-    cards = [
-        RepertoireCard(
-            r.output, r.unit, list(r.methods), {tier: TierCard.of(held) for tier, held in r.tiers.items()},
-            list(r.values), r.value, list(r.estimators),
-            {m: AskingCard(list(d.needs), list(d.takes), d.spends, list(d.where)) for m, d in r.details.items()}, first,
-        )
-        for r, first in found
-    ]  # fmt: skip
-    return ExplainersCard(lease.name, lease.version, cards, list(models[0].outputs), list(models[0].spaces))

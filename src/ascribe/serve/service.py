@@ -34,13 +34,13 @@ from ascribe.serve.messages import (
 from ascribe.serve.meter import Calls, Meter
 from ascribe.serve.observe import noted
 from ascribe.serve.rates import Rates
-from ascribe.serve.repertoire import ExplainersCard, explainers_of
+from ascribe.serve.repertoire import ExplainersCard
 from ascribe.serve.rollout import Rollout
 from ascribe.serve.rows import Checked, Row
 from ascribe.serve.settings import Settings
 from ascribe.serve.shadow import Shadow
 from ascribe.serve.telemetry import Telemetry
-from ascribe.serve.told import model_card, rollout_card
+from ascribe.serve.told import explainers_of, model_card, rollout_card
 from ascribe.serve.versions import LOADING, Lease, Versions
 from ascribe.serve.work import Step
 
