@@ -12,7 +12,14 @@ import pytest
 
 from tests.journey import ROOT
 
-PAGES = ["README.md", "docs/onnx.md", "docs/gradients.md", "docs/perturbation.md", "docs/plots.md"]
+PAGES = [
+    "README.md",
+    "docs/onnx.md",
+    "docs/gradients.md",
+    "docs/perturbation.md",
+    "docs/plots.md",
+    "docs/federated.md",
+]
 BLOCK = re.compile(r"```python\n(.*?)```", re.DOTALL)
 LINK = re.compile(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)")
 

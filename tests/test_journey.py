@@ -182,8 +182,8 @@ def test_an_answer_is_said_kept_and_drawn(shop, tmp_path):
     rows = pl.read_parquet(place / "rows.parquet").head(6)
     rows.with_columns(pl.lit("n").alias("node")).write_parquet(tmp_path / "in.parquet")
     done = ascribe(
-        "explain", place / "good", tmp_path / "in.parquet", "-o", tmp_path / "a.parquet", "--samples", 8, "--name", "node",
-        "--say", "en",
+        "explain", place / "good", tmp_path / "in.parquet", "-o", tmp_path / "a.parquet", "--samples", 8,
+        "--name", "node", "--say", "en",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("Rows answered: 6. ")

@@ -10,7 +10,17 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from ascribe import cli_bundle, cli_explain, cli_explainers, cli_keys, cli_lake, cli_models, cli_pipeline, cli_registry
+from ascribe import (
+    cli_bundle,
+    cli_explain,
+    cli_explainers,
+    cli_federated,
+    cli_keys,
+    cli_lake,
+    cli_models,
+    cli_pipeline,
+    cli_registry,
+)
 from ascribe.cli_options import (
     Registry,
     Seed,
@@ -43,6 +53,7 @@ app.command("import")(cli_models.import_model)
 app.add_typer(cli_registry.registry, name="registry")
 app.add_typer(cli_pipeline.app, name="pipeline")
 app.add_typer(cli_keys.keys, name="keys")
+app.add_typer(cli_federated.federated, name="federated")
 
 
 @app.command()

@@ -133,11 +133,18 @@ def test_several_rows_together():
     assert say(a, language="zh").startswith("共回答 2 行，1 行没有答案。node power 在 119.1 W 到 135.1 W 之间")  # noqa: RUF001
 
 
+PREFIX = {"n": 1e-9, "µ": 1e-6, "m": 1e-3, "": 1.0, "k": 1e3}
+
+
 def numbers(text):
-    """The signed amounts after the first sentence, which holds prediction and base value."""
+    """The signed amounts after the first sentence, which holds prediction and base value, in W; the last decimal that
+    all amounts of the text have.
+    """
+    amounts = re.findall(r"([+\N{MINUS SIGN}]?)([\d,]+)\.(\d+) ([nµmk]?)W", text)
     _, _, rest = text.partition("。" if "。" in text else ").")
-    found = re.findall(r"([+\N{MINUS SIGN}][\d,.]+) W", rest)
-    return [float(m.replace("\N{MINUS SIGN}", "-").replace(",", "")) for m in found]
+    found = re.findall(r"([+\N{MINUS SIGN}][\d,.]+) ([nµmk]?)W", rest)
+    said = [float(m.replace("\N{MINUS SIGN}", "-").replace(",", "")) * PREFIX[p] for m, p in found]
+    return said, PREFIX[amounts[0][3]] * 10.0 ** -min(len(decimals) for _, _, decimals, _ in amounts)
 
 
 @settings(max_examples=150, deadline=None)
@@ -147,15 +154,14 @@ def numbers(text):
     st.integers(1, 6),
     st.floats(0, 3),
     st.sampled_from(sorted(PHRASES)),
-    st.floats(-20, 20),
+    st.floats(-20, 20).map(lambda v: round(v, 3)),
 )
 def test_the_numbers_that_are_said_add_up(values, base, top, error, language, left):
     a = told([values], base=base, stderr=[[error] * len(values)])
     a = replace(a, prediction=a.prediction + left)
     text = say(a, 0, language, top)
-    said = numbers(text)
-    decimals = max(len(m) for m in re.findall(r"\.(\d+)", text.split("W")[0]))
-    assert base + sum(said) == pytest.approx(a.prediction[0], abs=0.5 * 10.0**-decimals * (len(said) + 1) + 1e-9)
+    said, last = numbers(text)
+    assert base + sum(said) == pytest.approx(a.prediction[0], abs=0.5 * last * (len(said) + 1) + 1e-9)
 
 
 @pytest.mark.parametrize("language", sorted(PHRASES))
@@ -176,6 +182,11 @@ def test_both_languages_take_the_same_blanks():
 def test_hostile_names_stay_on_one_line():
     a = told([[1.0, 2.0]], features=("a\nb\x00", "{who}"), columns=())
     assert "\n" not in say(a) and "\x00" not in say(a) and "{who}" in say(a)
+
+
+def test_what_rounding_leaves_of_a_sum_is_no_share():
+    a = told([[5.0, 0.1, 0.2, -0.3]], base=0.0)
+    assert "3 others together for 0.0" in say(a, top=1)  # 0.1 + 0.2 - 0.3 = 5e-17
 
 
 def test_what_cannot_be_said_is_told():

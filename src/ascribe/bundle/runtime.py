@@ -155,6 +155,8 @@ def load(bundle: Bundle) -> Model:
     Raises BundleError (TamperedError) if anything is not what the manifest says.
     """
     manifest, origin = bundle.manifest, bundle.origin
+    if manifest.family == "federated":
+        raise BundleError(f"{origin} is one party's half of a model: its scores need its hosts (`ascribe federated`)")
     background = array(bundle, "background", "background").astype(float) if bundle.has("background") else None
     features = manifest.feature_list
     _check_value(bundle, len(features))

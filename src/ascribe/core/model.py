@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any
@@ -27,7 +27,7 @@ __all__ = ["Model"]
 
 CAPABILITIES = (
     "predict", "background", "conditional", "surrogate", "amortized", "compiled", "gradient", "layers", "attention",
-    "trees",
+    "trees", "remote_predict", "routes",
 )  # fmt: skip
 PREDICTED = ""  # the output of a classifier that has not been told which class: the one that it predicts
 
@@ -48,6 +48,9 @@ class Model:
     `outputs` (class labels) or `spaces` (margin, probability) explains `output` in `space`; `choose` gives the others;
     `scores`: rows (b, n) -> all outputs (b, k) in `space`. `trees`: the ensemble that the model is; they have the
     output explained alone, or among theirs by name.
+
+    A federated model has no `predict`, so that no explainer asks hosts for made-up rows: `routes`: ids of rows -> the
+    reply of every host, one exchange; `remote_predict`: the guest's rows (b, n) and those replies -> margins (b,).
     """
 
     features: tuple[Feature, ...]
@@ -77,6 +80,8 @@ class Model:
     scores: Callable[[np.ndarray], np.ndarray] | None = None
     select: Callable[[str, str], Model] | None = None
     trees: Trees | None = None
+    remote_predict: Callable[[np.ndarray, Mapping[str, Any]], np.ndarray] | None = None
+    routes: Callable[[Sequence[str]], Mapping[str, Any]] | None = None
 
     @cached_property
     def names(self) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ from ascribe.serve.lines import Lines
 from ascribe.serve.observe import Log
 from ascribe.serve.readable import Readable
 from ascribe.serve.settings import Settings, from_environment
-from ascribe.serve.standing import Standing
+from ascribe.serve.standing import ByHandler, Standing
 from ascribe.serve.versions import Lease
 
 __all__ = ["Addresses", "run", "running", "serve"]
@@ -205,8 +205,9 @@ def _grpc_server(
             *(("grpc.max_connection_age_ms", age) for age in connection_age_ms(settings)),
         ],
     )
-    rpc.attach(server, rpc.Door(service, settings, log, house.held), words, settings.reflection)
-    oip_rpc.attach(server, oip_rpc.Door(service, settings, log, house.seen.view))
+    services = ByHandler(server)
+    rpc.attach(services, rpc.Door(service, settings, log, house.held), words, settings.reflection)
+    oip_rpc.attach(services, oip_rpc.Door(service, settings, log, house.seen.view))
     if settings.workers == 1:
         probe(address, "--grpc")
     try:

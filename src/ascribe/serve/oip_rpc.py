@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from importlib.metadata import version
 from typing import Any
 
-import grpc
 import msgspec
 from google.protobuf import json_format
 from grpc.aio import ServicerContext as Context
@@ -21,6 +20,7 @@ from ascribe.serve.rpc import status_of
 from ascribe.serve.service import Service
 from ascribe.serve.settings import Settings
 from ascribe.serve.snapshots import Snapshot
+from ascribe.serve.standing import ByHandler
 from ascribe.serve.tensors import DATATYPES, Tensor, from_raw, from_values, raw
 from ascribe.serve.wire import open_inference_pb2 as pb
 from ascribe.serve.wire import open_inference_pb2_grpc as pb_grpc
@@ -203,6 +203,6 @@ def _metadata(held: oip.Metadata) -> pb.ModelMetadataResponse:
     )  # fmt: skip
 
 
-def attach(server: grpc.aio.Server, door: Door) -> None:
+def attach(server: ByHandler, door: Door) -> None:
     """Register the service; health and reflection know its name already."""
     pb_grpc.add_GRPCInferenceServiceServicer_to_server(door, server)

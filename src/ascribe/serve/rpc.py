@@ -7,13 +7,12 @@ import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import grpc
 from google.protobuf import any_pb2
 from google.protobuf.message import Message
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc.aio import ServicerContext as Context
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
+from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 from grpc_status import rpc_status
 
 from ascribe.core.errors import InputError
@@ -27,6 +26,7 @@ from ascribe.serve.longer import Longer
 from ascribe.serve.observe import Entry, Log
 from ascribe.serve.service import Service
 from ascribe.serve.settings import Settings
+from ascribe.serve.standing import ByHandler
 from ascribe.serve.wire import attribution_pb2 as pb
 from ascribe.serve.wire import attribution_pb2_grpc
 
@@ -167,10 +167,11 @@ class Health:
         await asyncio.gather(*(self.servicer.set(name, word) for name in ("", *NAMES)))
 
 
-def attach(server: grpc.aio.Server, door: Door, health_: Health, reflect: bool) -> None:
+def attach(server: ByHandler, door: Door, health_: Health, reflect: bool) -> None:
     """Register the service, health, and (where wanted) reflection."""
     attribution_pb2_grpc.add_AttributionServiceServicer_to_server(door, server)
     health_pb2_grpc.add_HealthServicer_to_server(health_.servicer, server)
     if reflect:
         names = (*NAMES, health.SERVICE_NAME, reflection.SERVICE_NAME)
-        reflection.enable_server_reflection(names, server)
+        servicer = reflection.aio.ReflectionServicer(names)
+        reflection_pb2_grpc.add_ServerReflectionServicer_to_server(servicer, server)

@@ -1,10 +1,12 @@
 """A gRPC server that stands up again.
 
 grpcio decodes the path of each call in the very loop that takes calls up, so that one path that is no UTF-8 ends the
-loop, and with it the listener (seen in 1.85.1). Nothing of ours runs before that. Whoever connects in the moment
-before another server listens is refused, and tries again. Under load the fall itself is not safe: after some dozens
-of them the process ended (a segmentation fault of the library), so this is a crutch, and whoever runs the server must
-start it again.
+loop, and with it the listener and the calls in flight (seen in 1.85.1 and 1.85.3). Nothing of ours runs before that.
+Whoever connects in the moment before another server listens is refused, and tries again.
+
+A loop that ends frees, for each method registered with the library by name, a place that the library will still write
+the next call to: the process then dies of a segmentation fault. `ByHandler` registers none, so calls are found by
+their handlers alone.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 import grpc
 
@@ -19,10 +22,23 @@ from ascribe.core.errors import ServiceError
 from ascribe.serve.address import Address
 from ascribe.serve.observe import Log
 
-__all__ = ["Standing"]
+__all__ = ["ByHandler", "Standing"]
 
 LOOK_S = 0.1  # between looks whether it still listens
 Make = Callable[[Address], tuple[grpc.aio.Server, Address]]
+
+
+class ByHandler:
+    """A server, for generated code to add services to; methods are not registered by name."""
+
+    def __init__(self, server: grpc.aio.Server) -> None:
+        self._server = server
+
+    def add_generic_rpc_handlers(self, handlers: Any) -> None:
+        self._server.add_generic_rpc_handlers(handlers)
+
+    def add_registered_method_handlers(self, service: str, handlers: Any) -> None:
+        """Left out on purpose."""
 
 
 class Standing:

@@ -1,1 +1,1 @@
-"""Generated from `proto/telemetry/v1/telemetry.proto` by `make proto`; never edited."""
+"""Generated from `proto/telemetry/v1/telemetry.proto` and `proto/fate/v1/fate.proto` by `make proto`; never edited."""

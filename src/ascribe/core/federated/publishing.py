@@ -1,0 +1,89 @@
+"""What of an explanation may be shown to whom: rounding, a smallest group, a budget for each caller.
+
+The value of a host is one number a query, and attributions help to rebuild features (Luo et al., CCS 2022). A rounded
+value beside an exact margin would be exact again, by efficiency: so all numbers are rounded together.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from ascribe.core.arrays import np
+from ascribe.core.attribution import Attribution
+from ascribe.core.errors import InputError
+
+__all__ = ["Ledger", "Policy", "published"]
+
+
+@dataclass(frozen=True)
+class Policy:
+    """`step`: values, base and margin are multiples of it, in the margin's unit (0: as they are). `minimum_group`: a
+    row is explained only if so many rows asked together get the same values of all hosts. `budget`: different ids that
+    a caller may have explained in `window_s` seconds (None: any).
+    """
+
+    step: float = 0.0
+    minimum_group: int = 1
+    budget: int | None = None
+    window_s: float = 3600.0
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.step) and self.step >= 0 and self.minimum_group >= 1 and self.window_s > 0):
+            raise InputError("a policy has a step of 0 or more, a group of 1 or more and a window above 0 s")
+        if self.budget is not None and self.budget < 0:
+            raise InputError("a budget is 0 or more ids")
+
+
+def published(policy: Policy, explained: Attribution, hosts: Sequence[str]) -> tuple[Attribution, np.ndarray]:
+    """What is shown, and which rows were withheld (b,): their values and margin are NaN. `hosts`: names of the players
+    that are hosts, or a host's columns.
+
+    With a step h, base and values are rounded to multiples of h and the margin is their sum, not the model's own: what
+    is shown adds up, and the row's exact margin cannot be had from it.
+    """
+    values, base, margin = explained.values, explained.base_value, explained.prediction
+    if policy.step:
+        values = np.round(values / policy.step) * policy.step
+        base = round(base / policy.step) * policy.step
+        margin = base + values.sum(axis=1)
+    withheld = np.zeros(len(values), bool)
+    theirs = [i for i, name in enumerate(explained.features) if name in hosts]
+    if policy.minimum_group > 1 and theirs and len(values):
+        good = np.isfinite(values).all(axis=1)
+        shown = np.nan_to_num(values[:, theirs]) + 0.0  # -0 is 0
+        _, group, count = np.unique(shown[good], axis=0, return_inverse=True, return_counts=True)
+        withheld[good] = count[group.ravel()] < policy.minimum_group
+    values, margin = np.where(withheld[:, None], np.nan, values), np.where(withheld, np.nan, margin)
+    reasons = tuple(
+        f"withheld: fewer than {policy.minimum_group} rows have these values of hosts" if gone else text
+        for gone, text in zip(withheld, explained.reasons, strict=True)
+    )
+    status = np.where(withheld, "invalid", explained.status)
+    return replace(
+        explained, values=values, base_value=float(base), prediction=margin, status=status, reasons=reasons
+    ), withheld  # fmt: skip
+
+
+@dataclass(eq=False)
+class Ledger:
+    """Who had which ids explained, and when; kept for as long as the process lives."""
+
+    policy: Policy
+    spent: dict[str, dict[str, float]] = field(default_factory=dict)
+
+    def spend(self, caller: str, ids: Sequence[str], now_s: float) -> None:
+        """Raises InputError, and books nothing, where the caller would have more different ids explained within the
+        window than its budget allows. The same id again within the window costs nothing.
+        """
+        if self.policy.budget is None:
+            return
+        held = {i: at for i, at in self.spent.get(caller, {}).items() if now_s - at < self.policy.window_s}
+        new = set(ids) - set(held)
+        if len(held) + len(new) > self.policy.budget:
+            raise InputError(
+                f"caller '{caller}' may have {self.policy.budget} ids explained in {self.policy.window_s:g} s and has "
+                f"had {len(held)}: ask for fewer, or later"
+            )
+        self.spent[caller] = held | dict.fromkeys(new, now_s)

@@ -1,0 +1,1 @@
+"""Models of FATE 1.x: real files, and files made by hand."""
