@@ -395,3 +395,20 @@ def test_many_large_rows_are_refused_before_they_are_laid_out():
     narrow_enough(170, Layout("image", (128, 128, 3)))
     with pytest.raises(TooLargeError, match="the limit is 170 in a request"):
         narrow_enough(171, Layout("image", (128, 128, 3)))
+
+
+def test_pictures_under_way_weigh_and_tables_do_not():
+    from ascribe.core.layout import Layout
+    from ascribe.serve.faults import ShedError
+    from ascribe.serve.weight import Weight, weight
+
+    one, held = weight(1, Layout("image", (128, 128, 3))), Weight(2_000_000)
+    assert one == 4 * 8 * 49152 and weight(9, Layout("table", (5,))) == 0
+    with held.taken(one):
+        with pytest.raises(ShedError, match="are being answered"), held.taken(one):
+            pass
+        with held.taken(0):
+            assert held.held == one
+    assert held.held == 0
+    with held.taken(3_000_000):  # what comes alone is let in
+        pass

@@ -42,6 +42,7 @@ from ascribe.serve.shadow import Shadow
 from ascribe.serve.telemetry import Telemetry
 from ascribe.serve.told import explainers_of, model_card, rollout_card
 from ascribe.serve.versions import LOADING, Lease, Versions
+from ascribe.serve.weight import Weight
 from ascribe.serve.work import Step
 
 __all__ = ["Service"]
@@ -77,8 +78,7 @@ class Service:
         limits = (settings.max_queue_rows, BATCH_BYTES)
         self._explaining = Batcher(pool, self._threads, *limits, max_wait_s=settings.max_wait_s, meter=meter)
         self._predicting = Batcher(predictors or pool, 1, PREDICTED_ROWS, BATCH_BYTES, 1024, meter=Calls(meter))
-        self._running = 0
-        self._warm = False
+        self._running, self._warm, self._weight = 0, False, Weight()
         self.draining = False
 
     def live(self) -> bool:
@@ -211,9 +211,10 @@ class Service:
         start: float, priority: int,
     ) -> tuple[Checked, Any, dict[str, float]]:  # fmt: skip
         """Rows as `read` checked them, the batcher's answer for them, and milliseconds since `start` by their use."""
-        rows_in = await self.aside(read.size, read.call)
-        checked_s = time.perf_counter() - start
-        found = await self._answered(batcher, kind, rows_in, caller, within_s, priority)
+        with self._weight.taken(read.heavy):
+            rows_in = await self.aside(read.size, read.call)
+            checked_s = time.perf_counter() - start
+            found = await self._answered(batcher, kind, rows_in, caller, within_s, priority)
         total_s = time.perf_counter() - start
         spans = {"check": checked_s, "queue": found.waited_s, what: found.ran_s, "total": total_s}
         return rows_in, found.value, {name: span * 1000 for name, span in spans.items()}

@@ -33,6 +33,7 @@ from ascribe.serve.pictures import Limits, check_prepared, narrow_enough
 from ascribe.serve.rows import Checked, Row, check
 from ascribe.serve.settings import Settings
 from ascribe.serve.versions import Lease
+from ascribe.serve.weight import weight
 
 __all__ = [
     "CHECKED_BYTES", "Reading", "Step", "attribute", "attributed", "checked", "energy", "predicted", "reading", "size",
@@ -49,9 +50,10 @@ Step = Callable[[], None]
 
 @dataclass(frozen=True)
 class Reading:
-    """Rows to be checked: a call, and about how many bytes it lays out."""
+    """Rows to be checked: a call, about how many bytes it lays out, and what they weigh until they are answered."""
 
     size: int
+    heavy: int
     call: Callable[[], Checked]
 
 
@@ -67,7 +69,7 @@ def reading(
             then(found.asked)
         return found
 
-    return Reading(size(model, len(rows), CHECKED_BYTES), call)
+    return Reading(size(model, len(rows), CHECKED_BYTES), weight(len(rows), model.layout), call)
 
 
 def size(model: Model, rows: int, each: int) -> int:
