@@ -1,6 +1,6 @@
 """How much the rows of pictures and sentences that are under way weigh: a server holds so many bytes and no more.
 
-A queue counts rows, and a row of a table is small; one of a picture is half a megabyte, and as much again in its answer.
+A queue counts rows, and a row of a table is small; one of a picture is half a megabyte, and again in its answer.
 """
 
 from __future__ import annotations
