@@ -7,20 +7,31 @@ from typing import Annotated, Any
 
 import typer
 
+from ascribe.cli_how import How
 from ascribe.cli_options import (
+    Baseline,
     Budget,
+    Draws,
     Groups,
     Latency,
+    Layer,
     Method,
+    Noise,
     Output,
+    Rule,
     Samples,
     Seed,
+    Segments,
+    Space,
+    Steps,
+    Stride,
     Target,
     Tier,
     Value,
+    Window,
     extra,
     listed,
-)  # fmt: skip
+)
 from ascribe.cli_rows import Given, given
 from ascribe.console import bars, err, out
 from ascribe.core.errors import InputError
@@ -28,15 +39,8 @@ from ascribe.core.errors import InputError
 __all__ = ["explain", "plot"]
 
 MOST_SAID = 5  # rows that are said one by one
-DEFAULT = "conditional_shap"
 LOOKS = {"attention": "attention", "features": "grad_cam"}  # kinds of picture that a method of their own makes
 
-Space = Annotated[str | None, typer.Option("--space", help="of a classifier: margin or probability")]
-Segments = Annotated[int | None, typer.Option("--segments", min=1, help="superpixels of a picture that are players")]
-Baseline = Annotated[
-    str | None, typer.Option("--baseline", help="what stands in for absent: zero, mean, grey, blur ...")
-]
-Layer = Annotated[str, typer.Option("--layer", help="of attention or Grad-CAM (default: all, or the last)")]
 Name = Annotated[str | None, typer.Option("--name", help="column that names rows, such as node")]
 Say = Annotated[str | None, typer.Option("--say", help="en or zh: the answer in words")]
 
@@ -46,7 +50,7 @@ def explain(
     data: Annotated[Path, typer.Argument(help="rows: Parquet, CSV (.gz), Arrow; pictures or their folder; .txt")],
     output: Annotated[Path | None, typer.Option("-o", "--output", help="OUT.parquet")] = None,
     groups: Groups = None,
-    method: Method = DEFAULT,
+    method: Method = None,
     budget: Budget = None,
     samples: Samples = 32,
     seed: Seed = 0,
@@ -56,8 +60,14 @@ def explain(
     max_latency_ms: Latency = None,
     target: Output = None,
     space: Space = None,
-    segments: Segments = None,
     baseline: Baseline = None,
+    segments: Segments = None,
+    steps: Steps = None,
+    rule: Rule = None,
+    draws: Draws = None,
+    noise: Noise = None,
+    window: Window = None,
+    stride: Stride = None,
     layer: Layer = "",
     name: Name = None,
     say: Say = None,
@@ -75,10 +85,9 @@ def explain(
     if say is not None:
         _language(say)
     model = api.open(bundle).output(target, space)
-    answer = _answered(
-        model, given(model.model.layout.kind, data, name), groups, method, budget, samples, seed, value, target_stderr,
-        tier, max_latency_ms, segments, baseline, layer,
-    )  # fmt: skip
+    how = How(groups, method, budget, samples, seed, value, target_stderr, tier, max_latency_ms, baseline, segments,
+              steps, rule, draws, noise, window, stride, layer)  # fmt: skip
+    answer = _answered(model, given(model.model.layout.kind, data, name), how)
     a = answer.attribution
     if output is not None:
         write_answer(answer, output)
@@ -112,7 +121,7 @@ def plot(
     order: Annotated[str, typer.Option("--order", help="rows of a heatmap by similarity or time")] = "similarity",
     opacity: Annotated[float, typer.Option("--opacity", min=0, max=1, help="of an overlay")] = 0.75,
     groups: Groups = None,
-    method: Method = DEFAULT,
+    method: Method = None,
     budget: Budget = None,
     samples: Samples = 32,
     seed: Seed = 0,
@@ -122,8 +131,14 @@ def plot(
     max_latency_ms: Latency = None,
     target: Output = None,
     space: Space = None,
-    segments: Segments = None,
     baseline: Baseline = None,
+    segments: Segments = None,
+    steps: Steps = None,
+    rule: Rule = None,
+    draws: Draws = None,
+    noise: Noise = None,
+    window: Window = None,
+    stride: Stride = None,
     layer: Layer = "",
     name: Name = None,
     say: Say = None,
@@ -154,10 +169,11 @@ def plot(
         if picked is None and kind == "waterfall" and layout == "table":
             picked = _ends(model, held)
         held = held if picked is None else held.take(picked)
-        if kind in LOOKS and method == DEFAULT:
+        if kind in LOOKS and method is None:
             method = LOOKS[kind]
-        answer = _answered(model, held, groups, method, budget, samples, seed, value, target_stderr, tier,
-                           max_latency_ms, segments, baseline, layer)  # fmt: skip
+        how = How(groups, method, budget, samples, seed, value, target_stderr, tier, max_latency_ms, baseline, segments,
+                  steps, rule, draws, noise, window, stride, layer)  # fmt: skip
+        answer = _answered(model, held, how)
         chosen = None if picked is None else list(range(held.count))
     view = View(None if chosen is None else tuple(chosen), top, feature, colour, order, layer, opacity)
     save(draw(answer, kind, view), answer, output, "\n".join(_said(answer, say, chosen)), say or "en")
@@ -174,25 +190,13 @@ def _file(file: str) -> Any:
     return read_answer(path)
 
 
-def _answered(
-    model: Any, held: Given, groups: Path | None, method: str, budget: int | None, samples: int, seed: int, value: str,
-    target_stderr: float | None, tier: str | None, max_latency_ms: float | None, segments: int | None,
-    baseline: str | None, layer: str,
-) -> Any:  # fmt: skip
+def _answered(model: Any, held: Given, how: How) -> Any:
     """The answer, with what its pictures need."""
-    from ascribe.bundle.tables import read_groups
     from ascribe.core.answer import Answer
 
-    players = read_groups(groups) if groups else None
-    if method == DEFAULT and DEFAULT not in model.explainers and tier is None and model.explainers:
-        method = model.explainers[0]
     with bars(keep=False) as shown:
         task = shown.add_task("explaining", total=held.count)
-        a = model.explain(
-            held.rows, method, budget, samples, seed, groups=players, step=lambda: shown.advance(task), value=value,
-            target_stderr=target_stderr, tier=tier, max_latency_ms=max_latency_ms, segments=segments, baseline=baseline,
-            layer=layer,
-        )  # fmt: skip
+        a = how.ask(model, held.rows, lambda: shown.advance(task))
     matrices, maps = None, {}
     if a.info.method == "attention":
         from ascribe.core.attention import matrices as weights

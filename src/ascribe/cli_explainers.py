@@ -27,6 +27,10 @@ def explainers(
         held = repertoire(opened.output(output).model)
         typer.echo(f"{held.output}{f' in {held.unit}' if held.unit else ''}")
         typer.echo(f"  methods     {', '.join(held.methods) or 'none'}")
+        for method, asking in held.details.items():
+            takes = f"; takes {', '.join(asking.takes)}" if asking.takes else ""
+            often = f"; asks {asking.spends} times a row" if asking.spends > 1 else ""
+            typer.echo(f"    {method}: needs {', '.join(asking.needs)}{takes}{often}; {', '.join(asking.where)}")
         for tier, measured in held.tiers.items():
             told = "not measured: run `ascribe bench`"
             if measured is not None:

@@ -12,9 +12,16 @@ import typer
 from ascribe.core.errors import InputError, MissingExtra
 
 __all__ = [
-    "Budget", "Channel", "Groups", "Latency", "Method", "Output", "Registry", "Samples", "Seed", "Target", "Tier",
-    "Value", "VerifyKey", "extra", "labelled", "listed",
+    "METHODS", "Baseline", "Budget", "Channel", "Draws", "Groups", "Latency", "Layer", "Method", "Noise", "Output",
+    "Registry", "Rule", "Samples", "Seed", "Segments", "Space", "Steps", "Stride", "Target", "Tier", "Value",
+    "VerifyKey", "Window", "extra", "labelled", "listed",
 ]  # fmt: skip
+
+METHODS = (  # as the table of explainers has them; written down here so that help opens no mathematics
+    "conditional_shap", "kernel_shap", "amortized_shap", "compiled_shap", "permutation_shap", "lime", "occlusion",
+    "tree_shap", "tree_shap_interventional", "integrated_gradients", "expected_gradients", "smooth_grad", "saliency",
+    "input_x_gradient", "grad_cam", "attention",
+)  # fmt: skip
 
 Registry = Annotated[str, typer.Option("--registry", help="directory, file:///path or s3://bucket/prefix")]
 Channel = Annotated[str, typer.Option("--channel", help="which pointer")]
@@ -24,7 +31,14 @@ Samples = Annotated[int, typer.Option("--samples", help="completions per coaliti
 Groups = Annotated[
     Path | None, typer.Option("--groups", help="TOML or JSON: group = [features]; groups become players")
 ]
-Method = Annotated[str, typer.Option("--method", help="conditional_shap, amortized_shap (one pass) or kernel_shap")]
+Method = Annotated[
+    str | None,
+    typer.Option(
+        "--method",
+        help=f"{', '.join(METHODS)} (default: by the law of the inputs, the trees or the gradient; "
+        "`ascribe explainers` lists those of a model)",
+    ),
+]
 Value = Annotated[str, typer.Option("--value", help="v(S) from completions, surrogate, stacked, or auto (as judged)")]
 Tier = Annotated[
     str | None, typer.Option("--tier", help="fast, balanced, accurate or exact, instead of method and budget")
@@ -35,8 +49,26 @@ Latency = Annotated[
 Target = Annotated[float | None, typer.Option("--target-stderr", help="spend until every standard error is below it")]
 
 Output = Annotated[
-    str | None, typer.Option("--target", help="which prediction of a bundle of several (default: its first)")
+    str | None,
+    typer.Option("--target", help="which prediction of several, or which class (default: the first, or as predicted)"),
 ]
+Space = Annotated[str | None, typer.Option("--space", help="of a classifier: margin or probability")]
+Segments = Annotated[int | None, typer.Option("--segments", min=1, help="superpixels of a picture that are players")]
+Baseline = Annotated[
+    str | None,
+    typer.Option(
+        "--baseline", help="what stands in for absent: zero, mean, black, grey, blur, padding, or a file's row"
+    ),
+]
+Layer = Annotated[str, typer.Option("--layer", help="of attention or Grad-CAM (default: all, or the last)")]
+Steps = Annotated[
+    int | None, typer.Option("--steps", min=1, help="of integrated gradients (default: until they add up)")
+]
+Rule = Annotated[str | None, typer.Option("--rule", help="of their sum: gauss_legendre, riemann_middle ...")]
+Draws = Annotated[int | None, typer.Option("--draws", min=1, help="of smooth_grad and expected_gradients")]
+Noise = Annotated[float | None, typer.Option("--noise", help="of smooth_grad, as a share of each column's range")]
+Window = Annotated[int | None, typer.Option("--window", min=1, help="what occlusion hides: columns, pixels or words")]
+Stride = Annotated[int | None, typer.Option("--stride", min=1, help="how far its windows are apart")]
 VerifyKey = Annotated[
     Path | None, typer.Option("--verify-key", help="public key (PEM): refuse versions that it did not sign")
 ]

@@ -145,7 +145,8 @@ def test_rows_keep_what_belongs_to_them_and_wrong_ones_are_refused_here():
         (lambda: vectors(frame), SchemaError),
         (lambda: vectors(ROWS, ids=["a"]), InputError),
         (lambda: vectors(ROWS, measured_w=[1.0]), InputError),
-        (lambda: vectors({"busy": "x"}), InputError),
+        (lambda: vectors({"busy": {}}), InputError),
+        (lambda: vectors(Path("nowhere.png")), InputError),
         (lambda: vectors(np.zeros((2, 2, 2))), InputError),
         (lambda: vectors(ROWS, units={"ghz": "GHz"}), InputError),
     ):

@@ -11,7 +11,7 @@ from ascribe.client.rows import vectors
 from ascribe.core.errors import AscribeError, InputError
 from ascribe.serve.cards import ModelCard, NodeCard
 from ascribe.serve.job_messages import JobCard, LaterAttribution
-from ascribe.serve.messages import AttributionResponse, EnergyResponse, PredictionResponse
+from ascribe.serve.messages import AttributionResponse, EnergyResponse, MethodOptions, PredictionResponse
 from ascribe.serve.repertoire import ExplainersCard
 
 __all__ = ["Call", "EnergyWishes", "ExplainWishes", "PredictWishes", "StreamAnswer"]
@@ -39,9 +39,11 @@ class EnergyWishes(RowWishes, total=False):
 
 
 class PredictWishes(EnergyWishes, total=False):
-    """Which output, and whether (`explain="later"`) and how it is explained."""
+    """Which output, how many `scores` of a classifier, and whether (`explain="later"`) and how it is explained."""
 
     output: str | None
+    space: str | None
+    scores: int
     explain: str | None
     tier: str | None
     target_stderr: float | None
@@ -50,9 +52,10 @@ class PredictWishes(EnergyWishes, total=False):
 
 
 class ExplainWishes(EnergyWishes, total=False):
-    """How to explain; what is left out is the server's default."""
+    """How to explain; left out: the server's default. From `baseline` on: what one method or another takes."""
 
     output: str | None
+    space: str | None
     method: str | None
     estimator: str | None
     budget: int | None
@@ -63,6 +66,15 @@ class ExplainWishes(EnergyWishes, total=False):
     target_stderr: float | None
     tier: str | None
     max_latency_ms: float | None
+    baseline: str | Sequence[float] | None
+    segments: int | None
+    steps: int | None
+    rule: str | None
+    draws: int | None
+    noise: float | None
+    window: int | None
+    stride: int | None
+    layer: str | None
 
 
 ROW_WORDS = frozenset(RowWishes.__annotations__)
@@ -179,7 +191,10 @@ def _body(X: Any, wishes: Mapping[str, Any]) -> dict[str, Any]:
             told[word] = dict(told[word])
     if "groups" in told:
         told["groups"] = {name: list(members) for name, members in told["groups"].items()}
-    return {"feature_vector": vectors(X, **about), **told}
+    options = {word: told.pop(word) for word in MethodOptions.__struct_fields__ if word in told}
+    if "baseline" in options and not isinstance(options["baseline"], str):
+        options["baseline_row"] = [float(number) for number in options.pop("baseline")]
+    return {"feature_vector": vectors(X, **about), **told, **({"options": options} if options else {})}
 
 
 def _part(text: str) -> str:

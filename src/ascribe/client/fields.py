@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import nan
 from typing import Any
 
 from ascribe.serve import job_messages, messages
@@ -15,12 +16,24 @@ def filled(kind: Any, body: Mapping[str, Any]) -> Any:
     """A message of that kind from a call's body."""
     fields = dict(body)
     if "feature_vector" in fields:
-        fields["feature_vector"] = [pb.FeatureVector(**row) for row in fields["feature_vector"]]
+        fields["feature_vector"] = [pb.FeatureVector(**_row(row)) for row in fields["feature_vector"]]
+    if "options" in fields:
+        fields["options"] = pb.MethodOptions(**fields["options"])
     if "groups" in fields:
         fields["groups"] = {name: pb.Names(names=members) for name, members in fields["groups"].items()}
     if "observed" in fields:
         fields["observed"] = [pb.Names(names=names) for names in fields["observed"]]
     return kind(**fields)
+
+
+def _row(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Texts among the values are categories, which stand beside numbers; None is NaN."""
+    values = row.get("values")
+    if not values or not any(value is None or isinstance(value, str) for value in values):
+        return dict(row)
+    numbers = [nan if value is None or isinstance(value, str) else value for value in values]
+    words = [value if isinstance(value, str) else "" for value in values]
+    return {**row, "values": numbers, **({"categories": words} if any(words) else {})}
 
 
 def struct_of(message: Any) -> Any:

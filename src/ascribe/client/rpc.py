@@ -17,7 +17,7 @@ from ascribe.client.options import Options
 from ascribe.client.refusals import refusal, word_of_status
 from ascribe.client.tries import Tries
 from ascribe.core.errors import AscribeError, CapabilityError
-from ascribe.serve.messages import AttributionResponse
+from ascribe.serve.messages import AttributionResponse, widest
 from ascribe.serve.wire import attribution_pb2 as pb
 from ascribe.serve.wire.attribution_pb2_grpc import AttributionServiceStub
 
@@ -150,7 +150,7 @@ def _joined(parts: list[Any]) -> Any:
     for part in parts[1:]:
         more = struct_of(part)
         first.attributions += more.attributions
-        first.efficiency_gap = max(first.efficiency_gap, more.efficiency_gap)
+        first.efficiency_gap = widest([first, more])
     return first
 
 

@@ -12,7 +12,7 @@ from ascribe.client.options import Options
 from ascribe.core.errors import InputError, NotFound
 from ascribe.serve.faults import DeadlineError
 from ascribe.serve.job_messages import JobCard
-from ascribe.serve.messages import AttributionResponse
+from ascribe.serve.messages import AttributionResponse, widest
 
 __all__ = ["CHUNKS", "ENDED", "TIMEOUT_S", "TRIES", "append", "awaiting", "check_time", "made", "only", "waiting"]
 
@@ -66,4 +66,4 @@ def check_time(card: JobCard, until: float | None) -> None:
 def append(found: AttributionResponse, more: AttributionResponse) -> None:
     """More rows of the same result."""
     found.attributions += more.attributions
-    found.efficiency_gap = max(found.efficiency_gap, more.efficiency_gap)
+    found.efficiency_gap = widest([found, more])

@@ -41,7 +41,7 @@ class Layout:
         if self.kind == "table":
             return as_rows(features, X)
         held = np.asarray(X, dtype=float)
-        if held.shape[1:] == self.shape or held.shape == self.shape:
+        if held.shape[1:] == self.shape or held.shape in (self.shape, (self.n,)):
             return held.reshape(-1, self.n)
         if held.ndim != 2 or held.shape[1] != self.n:
             raise InputError(f"a row of this model is {self.kind} {self.shape}: got an array of shape {held.shape}")

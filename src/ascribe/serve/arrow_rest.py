@@ -45,7 +45,8 @@ def reader(
             entry.asked(len(asked.rows), shares.model, shares.version, shares.method)
             raw = await service.aside(len(body), lambda: arrow.write(shares, asked))
         else:
-            less = PredictionAsked(**who, output=wish.fields.get("output"), priority=wish.priority)
+            fields = {name: wish.fields[name] for name in ("output", "space") if name in wish.fields}
+            less = PredictionAsked(**who, **fields, priority=wish.priority)
             predicted = await service.predict(less, asked.rows, current(), wish.within_s())
             entry.asked(len(asked.rows), predicted.model, predicted.version)
             raw = await service.aside(len(body), lambda: arrow.write(predicted, asked))

@@ -91,7 +91,8 @@ class ShadowCard(msgspec.Struct):
 
 class ModelCard(msgspec.Struct):
     """GET /v1/models/NAME. Bounds in each feature's unit; null: unbounded. `tiers`: those that can be asked for.
-    `outputs`: what is predicted, the main one first; `labels`: the nodes that it is for.
+    `outputs`: what is predicted, the main one first; `labels`: the nodes that it is for. `layout`: table, image or text
+    of `shape`; `spaces` of a classifier of so many `classes`, which GET /v1/models/NAME/explainers lists.
     """
 
     name: str
@@ -110,6 +111,10 @@ class ModelCard(msgspec.Struct):
     labels: dict[str, str] = {}
     rollout: RolloutCard | None = None
     shadow: ShadowCard | None = None
+    layout: str = "table"
+    shape: list[int] = []
+    spaces: list[str] = []
+    classes: int = 0
 
 
 class NodeCard(msgspec.Struct):

@@ -6,9 +6,10 @@ shape is that row's problem.
 
 from __future__ import annotations
 
+import base64
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from math import isfinite
 from typing import Any, TypeVar
 
@@ -18,6 +19,7 @@ import numpy as np
 from ascribe.core.attribution import Attribution
 from ascribe.core.energy import Energy
 from ascribe.core.errors import InputError
+from ascribe.serve import inside
 from ascribe.serve import messages as wire
 from ascribe.serve.faults import TooLargeError
 from ascribe.serve.job_messages import ChunkBody
@@ -26,6 +28,7 @@ from ascribe.serve.rows import Checked, Row, repeated
 from ascribe.serve.settings import Settings
 
 __all__ = [
+    "MIXED",
     "ROW_BYTES",
     "UNREADABLE",
     "attributions",
@@ -46,6 +49,7 @@ __all__ = [
 
 ROW_BYTES = 500  # about, of one row's answer
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+MIXED = "send values, or an image, or a text: a row is one of them"
 MAX_SEED = 2**63 - 1
 IDENTIFIER = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 Body = TypeVar("Body", wire.AttributionBody, wire.EnergyBody, wire.PredictionBody, ChunkBody)
@@ -123,12 +127,29 @@ def _read(raw: msgspec.Raw) -> Row:
     """One row's bytes; what cannot be read becomes the row's problem."""
     try:
         row = _row.decode(raw)
+        if row.image is not None or row.text is not None:
+            return _whole(row)
+        if row.values is msgspec.UNSET:
+            return Row(row.id or "", problem="the row cannot be read: Object missing required field `values`")
         values = _any.decode(row.values)
     except UNREADABLE as exc:
         return Row(problem=f"the row cannot be read: {_said(exc)}")
     doubtful = isinstance(values, dict) and bytes(row.values).count(b":") != len(values)
     twice = _twice(bytes(row.values)) if doubtful else ""
     return Row(row.id or "", row.names, values, row.units, row.measured_w, twice)
+
+
+def _whole(row: wire.FeatureVector) -> Row:
+    """A picture or a sentence."""
+    found = Row(row.id or "", row.names, None, row.units, row.measured_w, text=row.text)
+    if row.values is not msgspec.UNSET or (row.image is None) == (row.text is None):
+        found.problem = MIXED
+        return found
+    try:
+        found.image = None if row.image is None else base64.b64decode(row.image, validate=True)
+    except ValueError:
+        found.problem = "image is no base64: send the bytes of a picture's file in it"
+    return found
 
 
 def _twice(raw: bytes) -> str:
@@ -183,51 +204,65 @@ def _finite(value: Any) -> float | None:
 
 
 def attributions(answer: Attribution, checked: Checked) -> list[wire.Attribution]:
-    """An answer's rows as messages; a reason of the checks goes before the engine's own."""
+    """The answer for the rows that were asked as messages, and the reasons of the others."""
+    if answer.layout is not None:
+        told = inside.attributions(answer, answer.layout, checked)
+    else:
+        told = _shares(answer, checked)
+    return [
+        next(told) if not why else wire.Attribution(checked.ids[i], "invalid", why)
+        for i, why in enumerate(checked.reasons)
+    ]
+
+
+def _shares(answer: Attribution, checked: Checked) -> Iterator[wire.Attribution]:
+    """Of a table, by the name of each player."""
     values, fraction, stderr = (
         _kept_rows(answer.features, numbers) for numbers in (answer.values, answer.fraction, answer.stderr)
     )
-    statuses, base = answer.status.tolist(), answer.bases.tolist()
-    out = []
-    for i, own in enumerate(checked.reasons):
-        prediction = _finite(answer.prediction[i])
-        shares = values[i]
+    statuses, base, additive = answer.status.tolist(), answer.bases.tolist(), answer.additive
+    for k, i in enumerate(checked.good):
+        prediction = _finite(answer.prediction[k])
+        shares = values[k]
         answered, measured = bool(shares), checked.measured_w[i]
-        parts = fraction[i]
-        whole = answered and prediction is not None and len(parts) == len(shares)
-        out.append(
-            wire.Attribution(
-                id=checked.ids[i],
-                status=str(statuses[i]),
-                reason=own or answer.reasons[i],
-                prediction=prediction,
-                base_value=base[i] if answered else None,
-                attribution_shares=shares,
-                fraction=parts if whole else {},
-                base_fraction=base[i] / prediction if whole and prediction else None,
-                stderr=stderr[i],
-                ess=_finite(answer.ess[i]),
-                measured_w=measured,
-                unexplained_w=measured - prediction if measured is not None and prediction is not None else None,
-            )
+        parts = fraction[k]
+        whole = answered and additive and prediction is not None and len(parts) == len(shares)
+        yield wire.Attribution(
+            id=checked.ids[i],
+            status=str(statuses[k]),
+            reason=answer.reasons[k],
+            prediction=prediction,
+            base_value=_finite(base[k]) if answered else None,
+            attribution_shares=shares,
+            fraction=parts if whole else {},
+            base_fraction=base[k] / prediction if whole and prediction else None,
+            stderr=stderr[k],
+            ess=_finite(answer.ess[k]),
+            measured_w=measured,
+            unexplained_w=measured - prediction if measured is not None and prediction is not None else None,
         )
-    return out
 
 
-def predictions(f: np.ndarray, far: np.ndarray, checked: Checked) -> list[wire.Prediction]:
-    """Predictions (rows,) as messages; `far`: rows outside the training range, which are answered all the same."""
-    out = []
-    for i, own in enumerate(checked.reasons):
-        found, measured = _finite(f[i]), checked.measured_w[i]
-        if own:
-            status, reason = "invalid", own
-        elif found is None:
+def predictions(
+    f: np.ndarray, far: np.ndarray, checked: Checked, scores: Sequence[list[wire.Score]] = ()
+) -> list[wire.Prediction]:
+    """Predictions (a,) of the rows that were asked as messages; `far`: which of them are outside the training range,
+    and answered all the same.
+    """
+    out = [
+        wire.Prediction(name, "invalid", why, None, measured)
+        for name, why, measured in zip(checked.ids, checked.reasons, checked.measured_w, strict=True)
+    ]
+    for k, i in enumerate(checked.good):
+        found, measured = _finite(f[k]), checked.measured_w[i]
+        if found is None:
             status, reason = "not_finite", "the model gave no finite number for this row"
         else:
-            status = "out_of_domain" if far[i] else "ok"
-            reason = "outside the training range" if far[i] else ""
+            status = "out_of_domain" if far[k] else "ok"
+            reason = "outside the training range" if far[k] else ""
         left = measured - found if measured is not None and found is not None else None
-        out.append(wire.Prediction(checked.ids[i], status, reason, found, measured, left))
+        named = scores[k] if scores else []
+        out[i] = wire.Prediction(checked.ids[i], status, reason, found, measured, left, named)
     return out
 
 

@@ -90,7 +90,7 @@ class Records:
             part = rows[k * record.chunk : (k + 1) * record.chunk]
             try:
                 # Python's own JSON keeps what rows are judged by: NaN, and integers of any size.
-                raw = json.dumps([vars(row) for row in part]).encode()
+                raw = json.dumps([row.to_json() for row in part]).encode()
             except (ValueError, RecursionError) as exc:
                 raise InputError("a row holds what no number is: send its values as numbers") from exc
             self._put(f"rows/{record.id}/{k:06d}", raw)
@@ -112,7 +112,7 @@ class Records:
             raise NotFound(f"no job '{job}' here: it never was, or was cleaned away; submit it again") from exc
 
     def rows(self, job: str, k: int) -> list[Row]:
-        return [Row(**row) for row in json.loads(self._store.read(f"rows/{job}/{k:06d}"))]
+        return [Row.from_json(row) for row in json.loads(self._store.read(f"rows/{job}/{k:06d}"))]
 
     def claim(self, job: str, owner: str, seconds: float, version: str = "") -> bool:
         """Take the job for so long, or keep it; False where somebody else has it."""

@@ -20,7 +20,7 @@ from ascribe.core.errors import AscribeError, NotFound
 from ascribe.serve.callers import Caller
 from ascribe.serve.faults import DeadlineError, InvalidRowsError, ShedError, UnavailableError, problem_of
 from ascribe.serve.job_records import End, Record, Records
-from ascribe.serve.messages import Attribution, AttributionAsked, AttributionResponse
+from ascribe.serve.messages import Attribution, AttributionAsked, AttributionResponse, widest
 from ascribe.serve.observe import Log
 from ascribe.serve.rows import Row
 from ascribe.serve.versions import now
@@ -256,7 +256,7 @@ def _refused(rows: list[Row], reasons: list[str]) -> AttributionResponse:
     """No row answered: statuses only, from no version."""
     found = [Attribution(row.id, "invalid", why) for row, why in zip(rows, reasons, strict=True)]
     return AttributionResponse(
-        "", "", "", "", "", "", "", "", 0, 0, 0, "", "", [], 0.0, "", 0.0, {}, found
+        "", "", "", "", "", "", "", "", 0, 0, 0, "", "", [], None, "", None, {}, found
     )  # fmt: skip
 
 
@@ -272,5 +272,5 @@ def _joined(answers: list[AttributionResponse]) -> AttributionResponse:
         times |= {name: ms + times.get(name, 0.0) for name, ms in answer.timings_ms.items()}
     return msgspec.structs.replace(
         head, attributions=[row for answer in answers for row in answer.attributions], gaps=gaps, timings_ms=times,
-        efficiency_gap=max(answer.efficiency_gap for answer in answers),
+        efficiency_gap=widest(answers),
     )  # fmt: skip

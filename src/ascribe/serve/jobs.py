@@ -25,7 +25,7 @@ from ascribe.serve.faults import ShedError
 from ascribe.serve.job_messages import JobCard
 from ascribe.serve.job_records import End, Record, Records
 from ascribe.serve.job_runner import Explain, Runner
-from ascribe.serve.messages import AttributionAsked, AttributionResponse
+from ascribe.serve.messages import AttributionAsked, AttributionResponse, widest
 from ascribe.serve.observe import Log
 from ascribe.serve.place import Place
 from ascribe.serve.rows import Row
@@ -119,8 +119,8 @@ class Jobs:
         head = next((answer for answer in answers if answer.version), None) or (end and end.header) or answers[0]
         rows = [row for answer in answers for row in answer.attributions]
         skipped = first - parts.start * record.chunk
-        gap = max(answer.efficiency_gap for answer in answers)
-        return msgspec.structs.replace(head, attributions=rows[skipped : skipped + last - first], efficiency_gap=gap)
+        found = rows[skipped : skipped + last - first]
+        return msgspec.structs.replace(head, attributions=found, efficiency_gap=widest(answers))
 
     def _looked_up(self, job: str, caller: Caller) -> JobCard:
         record = self._records.record(job)

@@ -8,22 +8,31 @@ from typing import Any
 import numpy as np
 
 from ascribe.core import tiers
-from ascribe.core.explainers import Options, explain
-from ascribe.core.model import Model
+from ascribe.core.errors import CapabilityError, InputError
+from ascribe.core.explainers import EXPLAINERS, Options, explain, refuse_unused, usual
+from ascribe.core.model import PREDICTED, Model
+from ascribe.core.options import Patch, Path
 from ascribe.core.rows_of import cut, joined
 from ascribe.serve.batcher import Kind, Step
-from ascribe.serve.messages import AttributionAsked
+from ascribe.serve.faults import TooLargeError
+from ascribe.serve.messages import AttributionAsked, MethodOptions
 from ascribe.serve.settings import Settings
 
-__all__ = ["explaining", "lowered", "options_of", "predicting"]
+__all__ = ["bounded", "explaining", "lowered", "options_of", "predicting", "within"]
 
+MOST_SIDE, MOST_SEGMENTS, MOST_NOISE = 1 << 14, 4096, 10.0
+MOST_DRAWN = 1 << 25  # numbers of noise at a time
 CALL_S = 0.02  # that a call of several rows may take, about: who comes next waits no longer
 MOST_ROWS, MOST_PREDICTED = 512, 4096
-UNKNOWN_S, PREDICTED_S = 0.1, 2e-6  # a row's time where none was measured, and that of a prediction
+UNKNOWN_S, PREDICTED_S, SEEN_S = 0.1, 2e-6, 2e-3  # a row's time where none was measured; predicted; of a network
+
+
+MOST_STEPS = 1024  # of a path
 
 
 def options_of(asked: AttributionAsked, settings: Settings) -> Options:
-    """What a request chose, and the server's defaults for the rest."""
+    """What a request chose, and the server's defaults for the rest. Raises InputError, TooLargeError."""
+    more = _more(asked.options or MethodOptions(), settings)
     return Options(
         estimator=asked.estimator or "auto",
         budget=settings.budget if asked.budget is None else asked.budget,
@@ -32,6 +41,67 @@ def options_of(asked: AttributionAsked, settings: Settings) -> Options:
         groups={name: tuple(members) for name, members in asked.groups.items()} if asked.groups else None,
         value=asked.value or "auto",
         target_stderr=asked.target_stderr,
+        **more,
+    )
+
+
+def _more(said: MethodOptions, settings: Settings) -> dict[str, Any]:
+    """What one method or another takes, within the server's limits."""
+    for name, most in (
+        ("steps", MOST_STEPS), ("draws", settings.max_samples), ("window", MOST_SIDE), ("stride", MOST_SIDE),
+        ("segments", MOST_SEGMENTS),
+    ):  # fmt: skip
+        number = getattr(said, name)
+        if number is not None and number < 1:
+            raise InputError(f"{name} is {number}: it is at least 1")
+        if number is not None and number > most:
+            raise TooLargeError(f"{name} is {number}: the limit of this server is {most}")
+    if said.noise is not None and not 0 < said.noise <= MOST_NOISE:
+        raise InputError(f"noise is a share of each column's range, above 0 and at most {MOST_NOISE}: not {said.noise}")
+    if said.baseline and said.baseline_row:
+        raise InputError("name a baseline or give a baseline_row, not both")
+    usual = Path()
+    return {
+        "baseline": np.array(said.baseline_row, float) if said.baseline_row else said.baseline or None,
+        "segments": said.segments,
+        "path": Path(
+            said.steps, said.rule or usual.rule, draws=usual.draws if said.draws is None else said.draws,
+            noise=usual.noise if said.noise is None else said.noise,
+        ),
+        "patch": Patch(said.window, said.stride),
+        "layer": said.layer or "",
+    }  # fmt: skip
+
+
+def within(model: Model, asked: AttributionAsked, options: Options, X: np.ndarray, most: int) -> None:
+    """Refuses an option that the method does not know, and more questions of a row than the server answers (`most`).
+    Raises InputError, TooLargeError.
+    """
+    method = asked.method or usual(model)
+    refuse_unused(method, _named(asked.options))
+    explainer = EXPLAINERS.get(method)
+    if explainer is None or explainer.lacks(model, options) or not bounded(model):
+        return
+    if "draws" in explainer.takes and options.path.draws * model.layout.n > MOST_DRAWN:
+        raise TooLargeError(f"draws is {options.path.draws}: the limit of this model is {MOST_DRAWN // model.layout.n}")
+    if (spent := explainer.spends(model, options, X)) > most:
+        raise TooLargeError(
+            f"{method} would ask the model {spent} times for a row, the limit of this server is {most}: ask for less, "
+            f"or run `ascribe explain BUNDLE ROWS --method {method} -o OUT.parquet`"
+        )
+
+
+def bounded(model: Model) -> bool:
+    """Whether what a method spends is held against the limit: of pictures and texts, since a network is asked every
+    time. Of a table `budget` and `samples` are.
+    """
+    return model.layout.kind != "table"
+
+
+def _named(said: MethodOptions | None) -> list[str]:
+    held = {} if said is None else {name: getattr(said, name) for name in said.__struct_fields__}
+    return list(
+        dict.fromkeys("baseline" if n == "baseline_row" else n for n, v in held.items() if v not in (None, "", []))
     )
 
 
@@ -41,7 +111,8 @@ def explaining(model: Model, method: str, options: Options, tier: str, most_budg
 
     Raises as `core.tiers.wished`.
     """
-    if options.target_stderr is not None:
+    if options.target_stderr is not None or (model.output == PREDICTED and model.outputs):
+        # the rows of a request are of one class: what chooses by its rows together stays whole
 
         def whole(X: np.ndarray, step: Step) -> Any:
             return tiers.explain(model, X, method, options, tier or None, None, step, most_budget)
@@ -59,25 +130,19 @@ def explaining(model: Model, method: str, options: Options, tier: str, most_budg
     return Kind((id(model), method, repr(options)) if shared else object(), run, cut, joined, most, row_s, model)
 
 
-def predicting(model: Model) -> Kind:
-    """Predictions (b,) of rows."""
+def predicting(model: Model, scores: bool = False) -> Kind:
+    """Predictions (b,) of rows, or all `scores` (b, k) of a classifier. Raises CapabilityError for another model."""
+    ask = model.scores if scores else model.predict
+    if ask is None:
+        raise CapabilityError("this model has one output and no scores of several: leave scores out")
 
     def run(X: np.ndarray, step: Step) -> np.ndarray:
-        assert model.predict is not None
-        good = np.isfinite(X).all(axis=1)
-        f = np.full(len(X), np.nan)
-        f[good] = model.predict(X[good])
-        return f
+        return np.asarray(ask(X), dtype=float)
 
-    return Kind(
-        (id(model), "predict"),
-        run,
-        lambda f, first, end: f[first:end].copy(),
-        _one,
-        MOST_PREDICTED,
-        PREDICTED_S,
-        model,
-    )
+    row_s = PREDICTED_S if model.layout.kind == "table" else SEEN_S
+    most = max(1, min(MOST_PREDICTED, int(CALL_S / row_s)))
+    key = (id(model), "scores" if scores else "predict")
+    return Kind(key, run, lambda f, first, end: f[first:end].copy(), _one, most, row_s, model)
 
 
 def lowered(model: Model, tier: str, steps: int) -> str:

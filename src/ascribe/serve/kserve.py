@@ -60,7 +60,11 @@ def add(app: FastAPI, service: Service, settings: Settings, answered: Callable[.
 
     async def predict(entry: Entry, model: str, rows: list[Row], wish: oip.Wish) -> dict[str, Any]:
         asked = PredictionAsked(
-            model=model, request_id=entry.request_id, output=wish.fields.get("output"), priority=wish.priority
+            model=model,
+            request_id=entry.request_id,
+            output=wish.fields.get("output"),
+            space=wish.fields.get("space"),
+            priority=wish.priority,
         )
         answer = await service.predict(asked, rows, current(), wish.within_s())
         entry.asked(len(rows), answer.model, answer.version)

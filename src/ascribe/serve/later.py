@@ -205,7 +205,7 @@ def _wanted(asked: PredictionAsked) -> AttributionAsked:
     return AttributionAsked(
         model=asked.model, version=asked.version, labels=asked.labels, output=asked.output, tier=asked.tier,
         target_stderr=asked.target_stderr, max_latency_ms=asked.max_latency_ms, groups=asked.groups,
-        priority=asked.priority,
+        priority=asked.priority, space=asked.space,
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ exist is null (absent in protobuf), never NaN.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 import msgspec
@@ -21,11 +22,14 @@ __all__ = [
     "EnergyBody",
     "EnergyResponse",
     "FeatureVector",
+    "MethodOptions",
     "Prediction",
     "PredictionAsked",
     "PredictionBody",
     "PredictionResponse",
     "RowEnergy",
+    "Score",
+    "widest",
 ]
 
 
@@ -33,21 +37,44 @@ Priority = Annotated[int, msgspec.Meta(ge=0, le=(1 << 32) - 1)]
 
 
 class FeatureVector(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """One row as JSON. `values`: numbers with `names` (or in the model's order), or {name: number}.
+    """One row as JSON. `values`: numbers with `names` (or in the model's order), or {name: number}; texts where a
+    feature has categories, null where values may be missing. Instead of them `image`: a file of a picture in base64,
+    or `text`: a sentence, where the model reads such.
 
     `units`: {name: unit}, or parallel to the names; left out, or empty text: the model's unit.
     """
 
-    values: msgspec.Raw
+    values: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    image: str | None = None
+    text: str | None = None
     id: str | None = None
     names: list[str] | None = None
     units: Any = None
     measured_w: Any = None
 
 
+class MethodOptions(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """What one method or another takes; a method refuses what it does not know. `baseline`: a name, or `baseline_row`:
+    numbers in the model's order; `segments`: superpixels of a picture; `steps` of `rule` on a path; `draws` with
+    `noise`; `window` and `stride` of occlusion; `layer` of a network.
+    """
+
+    baseline: str | None = None
+    baseline_row: list[float] | None = None
+    segments: int | None = None
+    steps: int | None = None
+    rule: str | None = None
+    draws: int | None = None
+    noise: float | None = None
+    window: int | None = None
+    stride: int | None = None
+    layer: str | None = None
+
+
 class AttributionAsked(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """How to explain; None (or empty) means the server's default. `allow_lower_tier`: a crowded server may answer by a
-    faster tier, and says so. `priority`: among this caller's requests, 1 before 0 (as usual) before 3 and up.
+    faster tier, and says so. `priority`: among this caller's requests, 1 before 0 (as usual) before 3 and up. `space`
+    of a classifier: margin or probability. `options`: what the method takes.
     """
 
     model: str | None = None
@@ -67,6 +94,8 @@ class AttributionAsked(msgspec.Struct, kw_only=True, forbid_unknown_fields=True)
     output: str | None = None
     allow_lower_tier: bool = False
     priority: Priority = 0
+    space: str | None = None
+    options: MethodOptions | None = None
 
 
 class AttributionBody(AttributionAsked, kw_only=True, forbid_unknown_fields=True):
@@ -78,6 +107,7 @@ class AttributionBody(AttributionAsked, kw_only=True, forbid_unknown_fields=True
 class PredictionAsked(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Which model predicts; None (or empty) as in AttributionAsked. With `explain` = "later" the rows are explained
     too, as `tier`, `target_stderr`, `max_latency_ms` and `groups` say, and the answer has an `attribution_id`.
+    `scores`: so many outputs of a classifier are named for each row, the largest first.
     """
 
     model: str | None = None
@@ -91,6 +121,8 @@ class PredictionAsked(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     max_latency_ms: float | None = None
     groups: dict[str, list[str]] | None = None
     priority: Priority = 0
+    space: str | None = None
+    scores: Priority = 0
 
 
 class PredictionBody(PredictionAsked, kw_only=True, forbid_unknown_fields=True):
@@ -99,8 +131,15 @@ class PredictionBody(PredictionAsked, kw_only=True, forbid_unknown_fields=True):
     feature_vector: msgspec.Raw
 
 
+class Score(msgspec.Struct):
+    """One output of a classifier, in the answer's `space`."""
+
+    output: str
+    score: float
+
+
 class Prediction(msgspec.Struct):
-    """One row's prediction, in the answer's `unit`."""
+    """One row's prediction, in the answer's `unit`. `scores`: as many as were asked for, the largest first."""
 
     id: str
     status: str
@@ -108,10 +147,11 @@ class Prediction(msgspec.Struct):
     prediction: float | None = None
     measured_w: float | None = None
     unexplained_w: float | None = None
+    scores: list[Score] = []
 
 
 class PredictionResponse(msgspec.Struct):
-    """`timings_ms`: queue, check, predict, total."""
+    """`timings_ms`: queue, check, predict, total. `space`: of a classifier, margin or probability."""
 
     model: str
     version: str
@@ -122,6 +162,7 @@ class PredictionResponse(msgspec.Struct):
     timings_ms: dict[str, float]
     predictions: list[Prediction]
     attribution_id: str = ""
+    space: str = ""
 
 
 class EnergyAsked(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -142,7 +183,10 @@ class EnergyBody(EnergyAsked, kw_only=True, forbid_unknown_fields=True):
 
 class Attribution(msgspec.Struct):
     """One row's answer: sum(attribution_shares) + base_value = prediction, sum(fraction) + base_fraction = 1, and
-    sum(attribution_shares) + base_value + unexplained_w = measured_w.
+    sum(attribution_shares) + base_value + unexplained_w = measured_w; but where the answer is not `additive`.
+
+    Of an image or a text `values` stand in place of the shares, one for each number of the row in the order of the
+    answer's `shape`, and `stderr_values` where any is above 0; `words`: of a text, one for each value.
     """
 
     id: str
@@ -157,12 +201,17 @@ class Attribution(msgspec.Struct):
     ess: float | None = None
     measured_w: float | None = None
     unexplained_w: float | None = None
+    values: list[float] = []
+    stderr_values: list[float] = []
+    words: list[str] = []
 
 
 class AttributionResponse(msgspec.Struct):
-    """`features`: the players in order. `efficiency_gap`: largest |prediction - base_value - sum of shares|; `gaps`:
-    it, and what an explainer says of its own error. `lowered_from`: the tier that was asked for, where a crowded server
-    answered by a faster one; empty otherwise.
+    """`features`: the players in order, of a table. `efficiency_gap`: largest |prediction - base_value - sum of
+    shares|, null where no sum is claimed; `gaps`: it, and what an explainer says of its own error. `lowered_from`: the
+    tier that was asked for, where a crowded server answered by a faster one; empty otherwise. `layout`: table, image or
+    text, each row of `shape`; `additive`: whether the values share the prediction out; if not, they are slopes, maps,
+    weights or falls. `space`: of a classifier, margin or probability.
     """
 
     model: str
@@ -179,13 +228,17 @@ class AttributionResponse(msgspec.Struct):
     unit: str
     output: str
     features: list[str]
-    base_value: float
+    base_value: float | None
     request_id: str
-    efficiency_gap: float
+    efficiency_gap: float | None
     timings_ms: dict[str, float]
     attributions: list[Attribution]
     gaps: dict[str, float] = {}
     lowered_from: str = ""
+    space: str = ""
+    layout: str = "table"
+    shape: list[int] = []
+    additive: bool = True
 
 
 class CoalitionEnergy(msgspec.Struct):
@@ -221,3 +274,8 @@ class EnergyResponse(msgspec.Struct):
     request_id: str
     timings_ms: dict[str, float]
     energies: list[RowEnergy]
+
+
+def widest(answers: Iterable[AttributionResponse]) -> float | None:
+    """The largest efficiency gap of several answers; None where none claims a sum."""
+    return max((answer.efficiency_gap for answer in answers if answer.efficiency_gap is not None), default=None)

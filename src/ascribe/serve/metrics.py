@@ -201,7 +201,7 @@ class Metrics:
         if not (watts and count):
             return
         gap = answer.efficiency_gap
-        if gap == gap:
+        if gap is not None and gap == gap:
             self._residual.observe(abs(gap))
         self._of(self._share_rows, answer.model).inc(count)
         self._of(self._base_w, answer.model).inc(max(base, 0.0))

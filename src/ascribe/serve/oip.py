@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import isfinite
+from math import isfinite, prod
 from typing import Any, Protocol
 
 import msgspec
@@ -31,7 +31,7 @@ MOST_US = 1 << 53  # of a timeout: beyond, a double is not exact
 MOST_PRIORITY = (1 << 32) - 1
 
 Scalar = str | int | float | bool
-TEXTS = ("method", "estimator", "value", "tier", "output")
+TEXTS = ("method", "estimator", "value", "tier", "output", "space")
 WHOLE = ("budget", "samples", "seed", "priority", "timeout")
 NUMBERS = ("target_stderr", "max_latency_ms")
 FLAGS = ("allow_lower_tier", "binary_data_output")
@@ -130,7 +130,7 @@ def ready(room: Room, name: str, version: str = "") -> Ready:
 
 def metadata(card: ModelCard) -> Metadata:
     """Tensors of a model, with names, units and tiers as properties."""
-    n = len(card.features)
+    n = prod(card.shape) if card.layout != "table" else len(card.features)
     column, table = [-1, 1], [-1, n]
     shapes = {"prediction": column, "attribution": table, "base_value": column, "residual": column, "stderr": table}
     outputs = [TensorCard(name, "FP64", shape) for name, shape in shapes.items()]
@@ -242,7 +242,7 @@ async def infer(room: Room, asked: Asked, max_rows: int, left_s: float | None = 
     if explained(names):
         answer = await room.attribute(AttributionAsked(**who, **wish.fields), rows, current(), wish.within_s(left_s))
     else:
-        asked_less = PredictionAsked(**who, output=wish.fields.get("output"))
+        asked_less = PredictionAsked(**who, output=wish.fields.get("output"), space=wish.fields.get("space"))
         answer = await room.predict(asked_less, rows, current(), wish.within_s(left_s))
     said: dict[str, Scalar] = {"unit": answer.unit, "output": answer.output, "sha256": answer.sha256}
     method = ""
@@ -250,7 +250,11 @@ async def infer(room: Room, asked: Asked, max_rows: int, left_s: float | None = 
         method = answer.method
         own = ("method", "game", "value", "estimator", "tier", "budget", "samples", "seed", "efficiency_gap")
         words = {name: getattr(answer, name) for name in own} | answer.gaps
-        said |= {name: word for name, word in words.items() if not isinstance(word, float) or isfinite(word)}
+        said |= {
+            name: word
+            for name, word in words.items()
+            if word is not None and (not isinstance(word, float) or isfinite(word))
+        }
     return Given(answer.model, answer.version, method, len(rows), said, answered(names, answer))
 
 

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import msgspec
 
-from ascribe.core.model import Model
-from ascribe.core.repertoire import repertoire
 from ascribe.serve.cards import TierCard
 
-__all__ = ["ExplainersCard", "RepertoireCard", "explainers_of"]
+__all__ = ["AskingCard", "ExplainersCard", "RepertoireCard"]
+
+
+class AskingCard(msgspec.Struct):
+    """One method. `needs`: capabilities of the model; `takes`: options of its own; `spends`: how often the model is
+    asked for one row, at most, where a request says nothing of it; `where` it can be asked like that: cli, python,
+    rest, grpc. What is not offered by rest and grpc may be with a smaller budget.
+    """
+
+    needs: list[str]
+    takes: list[str]
+    spends: int
+    where: list[str]
 
 
 class RepertoireCard(msgspec.Struct):
     """Of one output. `tiers`: fastest first, as measured on this server; `value` answers v(S) unless another of
-    `values` is asked for.
+    `values` is asked for; `details` of each of `methods`; `usual`: the method where a request names none.
     """
 
     output: str
@@ -25,24 +33,15 @@ class RepertoireCard(msgspec.Struct):
     values: list[str]
     value: str
     estimators: list[str]
+    details: dict[str, AskingCard] = {}
+    usual: str = ""
 
 
 class ExplainersCard(msgspec.Struct):
-    """The main output first."""
+    """The main output first. `classes`: of a classifier, all of which can be asked the same, in each of `spaces`."""
 
     model: str
     version: str
     outputs: list[RepertoireCard]
-
-
-def explainers_of(name: str, version: str, models: Sequence[Model]) -> ExplainersCard:
-    """Of a version's models, one an output."""
-    found = [repertoire(model) for model in models]
-    cards = [
-        RepertoireCard(
-            r.output, r.unit, list(r.methods), {tier: TierCard.of(held) for tier, held in r.tiers.items()},
-            list(r.values), r.value, list(r.estimators),
-        )
-        for r in found
-    ]  # fmt: skip
-    return ExplainersCard(name, version, cards)
+    classes: list[str] = []
+    spaces: list[str] = []

@@ -5,10 +5,12 @@ A row that cannot be used becomes a row of NaN with a reason; nothing is convert
 
 from __future__ import annotations
 
+import base64
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isfinite, isnan, nan
+from functools import cached_property
+from math import inf, isfinite, isnan, nan
 from typing import Any
 
 import numpy as np
@@ -24,7 +26,9 @@ NUMBERS = frozenset((float, int))
 
 @dataclass
 class Row:
-    """A row as a door hands it over. `problem`: why it could not even be read."""
+    """A row as a door hands it over: `values`, or the file of an `image`, or a `text`. `problem`: why it could not
+    even be read.
+    """
 
     id: str = ""
     names: Sequence[str] | None = None
@@ -32,16 +36,39 @@ class Row:
     units: Any = None
     measured_w: Any = None
     problem: str = ""
+    image: bytes | None = None
+    text: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, bytes in base64."""
+        held = {name: value for name, value in vars(self).items() if value is not None}
+        return held if self.image is None else held | {"image": base64.b64encode(self.image).decode()}
+
+    @classmethod
+    def from_json(cls, held: dict[str, Any]) -> Row:
+        image = held.get("image")
+        return cls(**held) if image is None else cls(**{**held, "image": base64.b64decode(image)})
 
 
 @dataclass(frozen=True)
 class Checked:
-    """`X (b, n)` in the model's order and units, NaN in rows with a reason; `measured_w` None where not given."""
+    """`X (b, n)` in the model's order and units, NaN in rows with a reason; `measured_w` None where not given.
+
+    `good (a,)`: numbers of the rows that a model is asked about, `asked (a, n)` those rows: NaN may mean missing.
+    """
 
     X: np.ndarray
     reasons: list[str]
     measured_w: list[float | None]
     ids: list[str]
+
+    @cached_property
+    def good(self) -> list[int]:
+        return [i for i, reason in enumerate(self.reasons) if not reason]
+
+    @property
+    def asked(self) -> np.ndarray:
+        return self.X if len(self.good) == len(self.X) else self.X[self.good]
 
 
 class _RowError(Exception):
@@ -130,6 +157,8 @@ def repeated(names: Sequence[str]) -> list[str]:
 
 def _named(row: Row, features: Sequence[Feature]) -> tuple[list[str], list[Any]]:
     """Names and values, whichever way they were sent."""
+    if row.image is not None or row.text is not None:
+        raise _RowError("this model reads values, one for each feature: send no image or text")
     if isinstance(row.values, dict):
         if row.names is not None:
             raise _RowError("values is an object, which has its own names: leave names out")
@@ -158,7 +187,9 @@ def _number(feature: Feature, value: Any) -> float:
     try:
         number = float(value)
     except OverflowError:
-        number = nan
+        number = inf
+    if isnan(number) and feature.missing:
+        return nan
     if not isfinite(number):
         raise _RowError(f"{name} is not a finite number")
     return number

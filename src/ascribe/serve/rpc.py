@@ -97,7 +97,7 @@ class Door(LongVerbs):
             target_stderr=request.target_stderr if request.HasField("target_stderr") else None,
             max_latency_ms=request.max_latency_ms if request.HasField("max_latency_ms") else None,
             groups={name: list(group.names) for name, group in request.groups.items()},
-            priority=request.priority,
+            priority=request.priority, space=request.space, scores=request.scores,
         )  # fmt: skip
         answer = await (self._longer.later if self._longer else self._service).predict(
             asked, rows, current(), entry.left_s

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from ascribe.serve import messages as said
+from ascribe.serve.codec import MIXED
 from ascribe.serve.job_messages import JobCard
 from ascribe.serve.observe import stage
 from ascribe.serve.rows import Row
 from ascribe.serve.wire import attribution_pb2 as pb
+
+OPTIONAL = ("segments", "steps", "draws", "noise", "window", "stride")
 
 __all__ = ["asked", "attributions", "energies", "fields", "job", "predictions", "rows"]
 
@@ -33,7 +36,16 @@ def asked(request: pb.AttributionRequest, request_id: str) -> said.AttributionAs
         output=request.output,
         allow_lower_tier=request.allow_lower_tier,
         priority=request.priority,
+        space=request.space,
+        options=_options(request.options) if request.HasField("options") else None,
     )
+
+
+def _options(given: pb.MethodOptions) -> said.MethodOptions:
+    """What is absent or empty is None."""
+    held = {name: getattr(given, name) for name in ("baseline", "rule", "layer")}
+    held |= {name: getattr(given, name) for name in OPTIONAL if given.HasField(name)}
+    return said.MethodOptions(**held, baseline_row=list(given.baseline_row) or None)
 
 
 @stage("decode")
@@ -47,8 +59,29 @@ def rows(vectors: Any) -> list[Row]:
             list(v.units) or None,
             v.measured_w if v.HasField("measured_w") else None,
         )
+        if not (v.categories or v.HasField("image") or v.HasField("text"))
+        else _row(v)
         for v in vectors
     ]
+
+
+def _row(v: Any) -> Row:
+    """A row of categories, a picture or a sentence."""
+    whole = v.HasField("image") or v.HasField("text")
+    found = Row(
+        v.id, list(v.names) or None, None if whole else list(v.values), list(v.units) or None,
+        v.measured_w if v.HasField("measured_w") else None,
+        image=v.image if v.HasField("image") else None, text=v.text if v.HasField("text") else None,
+    )  # fmt: skip
+    if (v.values and whole) or (found.image is not None and found.text is not None):
+        found.problem = MIXED
+    elif v.categories and (whole or len(v.categories) != len(v.values)):
+        found.problem = (
+            f"{len(v.categories)} categories for {len(v.values)} values: give each value one, or an empty text"
+        )
+    elif v.categories:
+        found.values = [word or number for word, number in zip(v.categories, v.values, strict=True)]
+    return found
 
 
 def fields(struct: Any, *but: str) -> dict[str, Any]:
@@ -64,7 +97,10 @@ def attributions(answer: said.AttributionResponse) -> pb.AttributionResponse:
 
 @stage("encode")
 def predictions(answer: said.PredictionResponse) -> pb.PredictionResponse:
-    rows = [pb.Prediction(**fields(row)) for row in answer.predictions]
+    rows = [
+        pb.Prediction(**fields(row, "scores"), scores=[pb.Score(**fields(score)) for score in row.scores])
+        for row in answer.predictions
+    ]
     return pb.PredictionResponse(**fields(answer, "predictions"), predictions=rows)
 
 

@@ -64,7 +64,8 @@ def schemas() -> dict[str, Schema]:
 
 def _sharper() -> dict[str, dict[str, Schema]]:
     number = either(NUMBER, NULL)  # null makes the row invalid, not the request
-    values = either(array(number), {"type": "object", "additionalProperties": number})
+    cell = either(NUMBER, NULL, TEXT)  # texts are of categories
+    values = either(array(cell), {"type": "object", "additionalProperties": cell})
     units = either(array(either(TEXT, NULL)), {"type": "object", "additionalProperties": either(TEXT, NULL)}, NULL)
     other = {"description": "anything else is an invalid row, which leaves the others alone"}
     row = reference("FeatureVector")

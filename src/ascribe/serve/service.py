@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from ascribe.bundle.sessions import cores
 from ascribe.core.errors import InputError, NotFound
-from ascribe.core.explainers import Options
+from ascribe.core.explainers import Options, usual
 from ascribe.core.model import Model
 from ascribe.core.tiers import within
 from ascribe.core.words import listed, quoted
@@ -34,20 +34,21 @@ from ascribe.serve.messages import (
 from ascribe.serve.meter import Calls, Meter
 from ascribe.serve.observe import noted
 from ascribe.serve.rates import Rates
-from ascribe.serve.repertoire import ExplainersCard, explainers_of
+from ascribe.serve.repertoire import ExplainersCard
 from ascribe.serve.rollout import Rollout
 from ascribe.serve.rows import Checked, Row
 from ascribe.serve.settings import Settings
 from ascribe.serve.shadow import Shadow
 from ascribe.serve.telemetry import Telemetry
-from ascribe.serve.told import model_card, rollout_card
+from ascribe.serve.told import explainers_of, model_card, rollout_card
 from ascribe.serve.versions import LOADING, Lease, Versions
+from ascribe.serve.weight import Weight
 from ascribe.serve.work import Step
 
 __all__ = ["Service"]
 
 LARGE_BYTES = 1 << 16  # bodies above are read and written on a thread
-CHECKED_BYTES, WRITTEN_BYTES = 200, 1000  # about, of a row that is checked or written
+WRITTEN_BYTES = 1000  # about, of a row that is written
 BATCH_BYTES = 64 << 20
 PREDICTED_ROWS = 1 << 20  # that may wait: a second's work
 CROWDED, FULL = 0.5, 0.8  # of a full queue: one tier faster, two tiers faster
@@ -77,8 +78,7 @@ class Service:
         limits = (settings.max_queue_rows, BATCH_BYTES)
         self._explaining = Batcher(pool, self._threads, *limits, max_wait_s=settings.max_wait_s, meter=meter)
         self._predicting = Batcher(predictors or pool, 1, PREDICTED_ROWS, BATCH_BYTES, 1024, meter=Calls(meter))
-        self._running = 0
-        self._warm = False
+        self._running, self._warm, self._weight = 0, False, Weight()
         self.draining = False
 
     def live(self) -> bool:
@@ -124,8 +124,7 @@ class Service:
 
     def explainers(self, model: str | None = None) -> ExplainersCard:
         """What one model can be asked. Raises as `card`."""
-        lease = self._versions.lease(model)
-        return explainers_of(lease.name, lease.version, (lease.model, *lease.outputs.values()))
+        return explainers_of(self._versions.lease(model), self._settings.max_budget)
 
     async def admin(self, verb: str, model: str, caller: Caller = ANYBODY) -> RolloutAnswer:
         """`refresh`: look at the channel now; `rollback`: move it back, then look. Waits for what comes of it.
@@ -162,14 +161,13 @@ class Service:
         codec.check_options(asked, self._settings)
         self._let_in(caller, rows)
         options, most = kinds.options_of(asked, self._settings), self._settings.max_budget
-        model = lease.output(asked.output)
+        model = lease.output(asked.output, asked.space)
         kind, lowered_from = self._kind(model, asked, options, len(rows))
-        rows_in, found, ms = await self._computed(
-            "explain", self._explaining, kind, model, rows, caller, within_s, start, asked.priority
-        )
-        answer = await self.aside(
-            len(rows) * WRITTEN_BYTES, lambda: work.attributed(lease, asked, rows_in, found, ms, lowered_from)
-        )
+        read = work.reading(lease, model, rows, self._settings, lambda X: kinds.within(model, asked, options, X, most))
+        answering = ("explain", self._explaining, kind, read)
+        rows_in, found, ms = await self._computed(*answering, caller, within_s, start, asked.priority)
+        writing = work.size(model, len(rows), WRITTEN_BYTES)
+        answer = await self.aside(writing, lambda: work.attributed(lease, asked, rows_in, found, ms, lowered_from))
         if self._shadow is not None:
             self._shadow.offer(slot, asked, rows, options, most, answer, self.busy)
         if self._sampled is not None:
@@ -187,11 +185,13 @@ class Service:
         caller = require(caller, "predict")
         lease = self._versions.lease(asked.model, asked.version, asked.labels)
         self._let_in(caller, rows)
-        model = lease.output(asked.output)
-        rows_in, found, ms = await self._computed(
-            "predict", self._predicting, kinds.predicting(model), model, rows, caller, within_s, start, asked.priority
-        )
-        return await self.aside(len(rows) * CHECKED_BYTES, lambda: work.predicted(lease, asked, rows_in, found, ms))
+        model = lease.output(asked.output, asked.space)
+        kind = kinds.predicting(model, bool(asked.scores))
+        read = work.reading(lease, model, rows, self._settings)
+        answering = ("predict", self._predicting, kind, read)
+        rows_in, found, ms = await self._computed(*answering, caller, within_s, start, asked.priority)
+        writing = len(rows) * work.CHECKED_BYTES
+        return await self.aside(writing, lambda: work.predicted(lease, asked, rows_in, found, ms))
 
     def _kind(self, model: Model, asked: AttributionAsked, options: Options, rows: int) -> tuple[Kind, str]:
         """The kind of batch, and the tier that was asked for where a crowded server takes a faster one."""
@@ -203,17 +203,18 @@ class Service:
         faster = tier
         if asked.allow_lower_tier and (crowd := self._explaining.crowd()) > CROWDED:
             faster = kinds.lowered(model, tier, 1 if crowd < FULL else 2)
-        kind = kinds.explaining(model, asked.method or work.METHOD, options, faster, self._settings.max_budget)
+        kind = kinds.explaining(model, asked.method or usual(model), options, faster, self._settings.max_budget)
         return kind, (tier or "accurate") if faster != tier else ""
 
     async def _computed(
-        self, what: str, batcher: Batcher, kind: Kind, model: Model, rows: list[Row], caller: Caller,
-        within_s: float | None, start: float, priority: int,
+        self, what: str, batcher: Batcher, kind: Kind, read: work.Reading, caller: Caller, within_s: float | None,
+        start: float, priority: int,
     ) -> tuple[Checked, Any, dict[str, float]]:  # fmt: skip
-        """Rows as they were checked, the batcher's answer for them, and milliseconds since `start` by their use."""
-        rows_in = await self.aside(len(rows) * CHECKED_BYTES, lambda: work.checked(model, rows))
-        checked_s = time.perf_counter() - start
-        found = await self._answered(batcher, kind, rows_in, caller, within_s, priority)
+        """Rows as `read` checked them, the batcher's answer for them, and milliseconds since `start` by their use."""
+        with self._weight.taken(read.heavy):
+            rows_in = await self.aside(read.size, read.call)
+            checked_s = time.perf_counter() - start
+            found = await self._answered(batcher, kind, rows_in, caller, within_s, priority)
         total_s = time.perf_counter() - start
         spans = {"check": checked_s, "queue": found.waited_s, what: found.ran_s, "total": total_s}
         return rows_in, found.value, {name: span * 1000 for name, span in spans.items()}
@@ -224,7 +225,7 @@ class Service:
         limit = min(self._settings.timeout_s, within_s or self._settings.timeout_s)
         try:
             async with asyncio.timeout(limit):
-                return await batcher.submit(kind, rows_in.X, caller.name, time.monotonic() + limit, priority)
+                return await batcher.submit(kind, rows_in.asked, caller.name, time.monotonic() + limit, priority)
         except TimeoutError as exc:
             raise DeadlineError(
                 f"not done within {limit:g} s: send fewer rows, a smaller budget or samples, or a faster tier"

@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ascribe.core.errors import ServiceError
+from ascribe.core.repertoire import SERVED
 
 __all__ = ["Settings", "from_environment", "inherited"]
 
@@ -30,6 +31,8 @@ class Settings(BaseSettings):
     `workers`, `worker`, `shared`: set by `ascribe serve --workers N` for its processes: how many there are, which one
     this is, and the folder that they share. `max_queue_rows`, `max_wait_s`: rows that may wait to be explained, and
     seconds that they would wait, about; above either, requests are shed.
+    `max_image_bytes`, `max_pixels`: of one picture's file, counted before it is decoded; `max_text`: characters of a
+    sentence.
 
     Who may ask (docs/security.md): `api_keys`: a file of hashes; `jwks` (a file or an https URL), `jwt_issuer`,
     `jwt_audience`: whose tokens; `client_ca`: whose certificates, which have `cert_scopes`; `tls_cert`, `tls_key`: this
@@ -50,7 +53,7 @@ class Settings(BaseSettings):
 
     max_body_bytes: int = Field(16 * MIB, ge=1)
     max_rows: int = Field(4096, ge=1)
-    max_budget: int = Field(16384, ge=2)
+    max_budget: int = Field(SERVED, ge=2)
     max_samples: int = Field(4096, ge=2)
     budget: int | None = Field(None, ge=2)
     samples: int = Field(32, ge=2)
@@ -84,6 +87,9 @@ class Settings(BaseSettings):
     rate_per_s: float | None = Field(None, gt=0)
     burst_s: float = Field(1.0, gt=0)
     max_features: int = Field(16384, ge=1)
+    max_image_bytes: int = Field(8 * MIB, ge=1)
+    max_pixels: int = Field(32 * MIB, ge=1)
+    max_text: int = Field(65536, ge=1)
     max_depth: int = Field(32, ge=4)
     max_headers: int = Field(100, ge=1)
     max_header_bytes: int = Field(32768, ge=1024)

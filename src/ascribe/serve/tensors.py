@@ -181,14 +181,24 @@ def answered(names: Sequence[str], answer: AttributionResponse | PredictionRespo
 def _explained(answer: AttributionResponse) -> dict[str, np.ndarray]:
     rows, players = answer.attributions, answer.features
     f, base = _column(row.prediction for row in rows), _column(row.base_value for row in rows)
-    phi = _table([row.attribution_shares for row in rows], players)
+    if answer.layout != "table":
+        n = prod(answer.shape)
+        phi, stderr = (_flat([getattr(row, name) for row in rows], n) for name in ("values", "stderr_values"))
+    else:
+        phi = _table([row.attribution_shares for row in rows], players)
+        stderr = _table([row.stderr for row in rows], players)
     return {
         "prediction": f,
         "attribution": phi,
         "base_value": base,
         "residual": f - base - phi.sum(axis=1, keepdims=True),
-        "stderr": _table([row.stderr for row in rows], players),
+        "stderr": stderr,
     }
+
+
+def _flat(rows: Sequence[list[float]], n: int) -> np.ndarray:
+    """(b, n) of pictures or texts; a row that has none becomes NaN."""
+    return np.array([row or [nan] * n for row in rows], dtype=float)
 
 
 def _column(numbers: Iterable[float | None]) -> np.ndarray:

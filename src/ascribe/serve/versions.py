@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +27,7 @@ class Lease:
 
     `sha256` is the archive's, from the channel. `example (1, n)`: the bundle's stored row, for warming up. `base`:
     the model's recorded mean prediction, in its unit. `outputs`, `examples`: further targets by name, with a row each.
-    `labels`: the nodes that it is for.
+    `labels`: the nodes that it is for. `preparation`: from a file or a sentence to a row (`bundle.preparation`).
     """
 
     name: str
@@ -38,6 +39,7 @@ class Lease:
     outputs: Mapping[str, Model] = field(default_factory=dict)
     examples: Mapping[str, np.ndarray] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
+    preparation: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def base(self) -> float | None:
@@ -47,12 +49,14 @@ class Lease:
         """Whether it is the version that a channel's event names."""
         return (self.version, self.sha256) == (event.version, event.sha256)
 
-    def output(self, name: str | None = None) -> Model:
-        """The model of an output; None or empty: the main one. Raises NotFound naming what there is."""
+    def output(self, name: str | None = None, space: str | None = None) -> Model:
+        """The model of an output; None or empty: the main one; of a classifier in one of its spaces. Raises NotFound
+        naming what there is.
+        """
+        if self.model.outputs or space:  # of a classifier
+            return self.model.choose(name or None, space or None)
         if not name or name == self.model.output:
             return self.model
-        if self.model.outputs:  # of a classifier
-            return self.model.choose(name)
         if name not in self.outputs:
             held = listed([self.model.output, *self.outputs])
             raise NotFound(f"no output '{name}' of {self.name} {self.version}: it has {held}")
@@ -66,7 +70,10 @@ def fetch(registry: Registry, name: str, channel: str, event: Event) -> Lease:
     models = {output: load(part) for output, part in parts.items()}
     examples = {output: example(part) for output, part in parts.items()}
     labels = dict(bundle.manifest.labels)
-    return Lease(name, channel, event.version, event.sha256, load(bundle), example(bundle), models, examples, labels)
+    return Lease(
+        name, channel, event.version, event.sha256, load(bundle), example(bundle), models, examples, labels,
+        dict(bundle.manifest.preparation),
+    )  # fmt: skip
 
 
 def now() -> str:

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ascribe.bundle.latency import refreshed
 from ascribe.core import tiers
-from ascribe.core.attribution import Attribution
+from ascribe.core.attribution import Attribution, Info
 from ascribe.core.errors import CapabilityError, InputError
-from ascribe.core.explainers import Options, available, explain
+from ascribe.core.explainers import EXPLAINERS, Options, available, explain, usual
 from ascribe.core.features import out_of_range
-from ascribe.core.model import Model
+from ascribe.core.model import PREDICTED, Model
+from ascribe.core.options import Path
 from ascribe.core.words import listed, quoted
 from ascribe.serve import codec
 from ascribe.serve.faults import InvalidRowsError, TooLargeError
+from ascribe.serve.inside import best
 from ascribe.serve.messages import (
     AttributionAsked,
     AttributionResponse,
@@ -27,16 +29,52 @@ from ascribe.serve.messages import (
     PredictionResponse,
     RowEnergy,
 )
+from ascribe.serve.pictures import Limits, check_prepared, narrow_enough
 from ascribe.serve.rows import Checked, Row, check
+from ascribe.serve.settings import Settings
 from ascribe.serve.versions import Lease
+from ascribe.serve.weight import weight
 
-__all__ = ["METHOD", "Step", "attribute", "attributed", "checked", "energy", "predicted", "warm"]
+__all__ = [
+    "CHECKED_BYTES", "Reading", "Step", "attribute", "attributed", "checked", "energy", "predicted", "reading", "size",
+    "warm",
+]  # fmt: skip
 
-METHOD = "conditional_shap"
+CHECKED_BYTES = 200  # about, of a row that is checked
 WARM_SAMPLES = 8
 WARM_PLAYERS = 4
+WARM_STEPS = 2
 
 Step = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Rows to be checked: a call, about how many bytes it lays out, and what they weigh until they are answered."""
+
+    size: int
+    heavy: int
+    call: Callable[[], Checked]
+
+
+def reading(
+    lease: Lease, model: Model, rows: list[Row], settings: Settings, then: Callable[[np.ndarray], None] | None = None
+) -> Reading:
+    """`then` sees the rows that will be asked, and may refuse them."""
+    limits = Limits(settings.max_pixels, settings.max_image_bytes, settings.max_text)
+
+    def call() -> Checked:
+        found = checked(lease, model, rows, limits)
+        if then:
+            then(found.asked)
+        return found
+
+    return Reading(size(model, len(rows), CHECKED_BYTES), weight(len(rows), model.layout), call)
+
+
+def size(model: Model, rows: int, each: int) -> int:
+    """About, in bytes, of rows checked or written that take `each` where they are a table's."""
+    return rows * (each if model.layout.kind == "table" else each + 8 * model.layout.n)
 
 
 def warm(lease: Lease) -> Lease:
@@ -48,20 +86,22 @@ def warm(lease: Lease) -> Lease:
 
 
 def _warmed(model: Model, example: np.ndarray) -> Model:
-    options = _slight(model)
     for method in available(model):
-        explain(model, example, method, options)
+        explain(model, example, method, _slight(model, method))
     if ask := getattr(model.conditional, "energy", None):
         ask(example, np.zeros((1, len(model.names)), bool))
     return replace(model, tiers=refreshed(model, example))
 
 
-def _slight(model: Model) -> Options:
-    """The least that every explainer can be asked for: of an image or a text, a few players in place of hundreds."""
+def _slight(model: Model, method: str) -> Options:
+    """The least that an explainer can be asked for: of an image or a text, a few players in place of hundreds."""
+    path = Path(steps=WARM_STEPS, draws=WARM_STEPS)
     if model.layout.kind == "table":
-        return Options(estimator="kernel", budget=2 * len(model.names) + 2, samples=WARM_SAMPLES)
+        return Options("kernel", 2 * len(model.names) + 2, WARM_SAMPLES, path=path)
+    if "segments" not in EXPLAINERS[method].takes:
+        return Options(path=path)
     players = np.arange(model.layout.n) * WARM_PLAYERS // model.layout.n
-    return Options(estimator="kernel", budget=4 * WARM_PLAYERS, samples=WARM_SAMPLES, segments=players)
+    return Options("kernel", 4 * WARM_PLAYERS, WARM_SAMPLES, segments=players)
 
 
 def attribute(
@@ -71,11 +111,18 @@ def attribute(
     called between rows; `start`: clock in seconds when the request was handed over.
     """
     began = time.perf_counter()
-    model = lease.output(asked.output)
-    rows_in = checked(model, rows)
+    model = lease.output(asked.output, asked.space)
+    rows_in = checked(lease, model, rows)
     at = time.perf_counter()
     answer = tiers.explain(
-        model, rows_in.X, asked.method or METHOD, options, asked.tier or None, asked.max_latency_ms, step, most
+        model,
+        rows_in.asked,
+        asked.method or usual(model),
+        options,
+        asked.tier or None,
+        asked.max_latency_ms,
+        step,
+        most,
     )
     return attributed(lease, asked, rows_in, answer, _timings(start, began, at, time.perf_counter(), "explain"))
 
@@ -100,27 +147,44 @@ def attributed(
         seed=info.seed,
         unit=info.unit,
         output=info.output,
-        features=list(answer.features),
-        base_value=float(answer.base_value),
+        features=list(answer.features) if answer.layout is None else [],
+        base_value=float(answer.base_value) if np.isfinite(answer.base_value) else None,
         request_id=asked.request_id or "",
-        efficiency_gap=float(info.gaps.get("efficiency_gap", info.gaps.get("completeness_gap", 0.0))),
+        efficiency_gap=_gap(info),
         gaps={name: float(gap) for name, gap in info.gaps.items() if np.isfinite(gap)},
         attributions=codec.attributions(answer, rows_in),
         timings_ms=timings_ms,
         lowered_from=lowered_from,
+        space=info.space,
+        layout="table" if answer.layout is None else answer.layout.kind,
+        shape=[len(lease.model.names)] if answer.layout is None else list(answer.layout.shape),
+        additive=answer.additive,
     )
+
+
+def _gap(info: Info) -> float | None:
+    """Of the sum; None where no sum is claimed."""
+    return next((float(info.gaps[name]) for name in ("efficiency_gap", "completeness_gap") if name in info.gaps), None)
 
 
 def predicted(
     lease: Lease, asked: PredictionAsked, rows_in: Checked, f: np.ndarray, timings_ms: dict[str, float]
 ) -> PredictionResponse:
-    """Predictions f (rows,) as a message."""
-    model = lease.output(asked.output)
-    far = np.asarray(out_of_range(model.features, rows_in.X).any(axis=1))
+    """Predictions f (a,) of the rows that were asked, or all scores (a, k) of a classifier, as a message."""
+    model, X, named = lease.output(asked.output, asked.space), rows_in.asked, []
+    if asked.scores:
+        named, f = best(f, model.outputs, asked.scores), predicted_of(model, f)
+    table = model.layout.kind == "table"
+    far = np.asarray(out_of_range(model.features, X).any(axis=1)) if table else np.zeros(len(X), bool)
     return PredictionResponse(
         lease.name, lease.version, lease.sha256, model.unit, model.output, asked.request_id or "", timings_ms,
-        codec.predictions(f, far, rows_in),
+        codec.predictions(f, far, rows_in, named), space=model.space,
     )  # fmt: skip
+
+
+def predicted_of(model: Model, scores: np.ndarray) -> np.ndarray:
+    """The output's own score (a,) among all: of the class predicted where none has been chosen."""
+    return scores.max(axis=1) if model.output == PREDICTED else scores[:, model.outputs.index(model.output)]
 
 
 def energy(lease: Lease, asked: EnergyAsked, rows: list[Row], most: int, step: Step, start: float) -> EnergyResponse:
@@ -131,7 +195,7 @@ def energy(lease: Lease, asked: EnergyAsked, rows: list[Row], most: int, step: S
     if ask is None:
         raise CapabilityError(f"energy needs an energy model, which {lease.name} {lease.version} was trained without")
     S = _coalitions(asked.observed, model.names, len(rows), most)
-    rows_in = checked(model, rows)
+    rows_in = checked(lease, model, rows)
     at = time.perf_counter()
     found = []
     far = out_of_range(model.features, rows_in.X)
@@ -155,9 +219,13 @@ def energy(lease: Lease, asked: EnergyAsked, rows: list[Row], most: int, step: S
     )  # fmt: skip
 
 
-def checked(model: Model, rows: list[Row]) -> Checked:
-    """Raises InvalidRowsError if no row is left."""
-    found = check(rows, model.features, model.unit)
+def checked(lease: Lease, model: Model, rows: list[Row], limits: Limits | None = None) -> Checked:
+    """Rows of the model's kind. Raises InvalidRowsError if none is left, TooLargeError for too many large ones."""
+    if model.layout.kind == "table":
+        found = check(rows, model.features, model.unit)
+    else:
+        narrow_enough(len(rows), model.layout)
+        found = check_prepared(rows, model.layout, lease.preparation, model.unit, limits or Limits())
     if all(found.reasons):
         raise InvalidRowsError(found.reasons)
     return found

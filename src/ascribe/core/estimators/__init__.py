@@ -17,7 +17,9 @@ from ascribe.core.estimators.orders import permutation
 from ascribe.core.estimators.paired import kernel, leverage
 from ascribe.core.plan import Plan
 
-__all__ = ["ESTIMATORS", "MAX_EXACT_PLAYERS", "make_plan"]
+__all__ = [
+    "AUTO_EXACT_PLAYERS", "ESTIMATORS", "FITTED_BUDGET", "FITTED_PER_PLAYER", "MAX_EXACT_PLAYERS", "make_plan",
+]  # fmt: skip
 
 AUTO_EXACT_PLAYERS = 10
 FITTED_BUDGET, FITTED_PER_PLAYER = 512, 16  # half of what a fixed matrix gets by default, for less error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from ascribe.core.arrays import np
@@ -27,11 +27,14 @@ from ascribe.core.explainers.tree_shap import tree_shap
 from ascribe.core.explainers.tree_shap_interventional import tree_shap_interventional
 from ascribe.core.model import Model
 from ascribe.core.options import Options
+from ascribe.core.spending import coalitions, draws, once, perturbations, steps, windows
+from ascribe.core.words import listed
 
-__all__ = ["EXPLAINERS", "Explainer", "Options", "available", "explain"]
+__all__ = ["EXPLAINERS", "Explainer", "Options", "available", "explain", "refuse_unused", "usual"]
 
 
 Step = Callable[[], None]
+Spends = Callable[[Model, Options, np.ndarray | None], int]
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,8 @@ class Explainer:
 
     `elsewhere`: what it needs of a model of images or texts, which have baselines of their own (None: the same).
     `baseline`: one that is named stands in for a background. `planned`: `options.estimator` chooses how it spends its
-    budget.
+    budget. `takes`: options that mean something to it alone or to few like it. `spends`: how often the model is asked
+    for one row, at most (`core.spending`).
     """
 
     needs: frozenset[str]
@@ -48,10 +52,16 @@ class Explainer:
     elsewhere: frozenset[str] | None = None
     baseline: bool = False
     planned: bool = False
+    takes: tuple[str, ...] = ()
+    spends: Spends = once
+
+    def wants(self, model: Model) -> frozenset[str]:
+        """What it needs of a model of this kind of rows."""
+        return self.needs if model.layout.kind == "table" or self.elsewhere is None else self.elsewhere
 
     def lacks(self, model: Model, options: Options | None = None) -> frozenset[str]:
         """What of its needs the model does not offer."""
-        needs = self.needs if model.layout.kind == "table" or self.elsewhere is None else self.elsewhere
+        needs = self.wants(model)
         if self.baseline and options is not None and options.baseline is not None:
             needs = needs - {"background"}
         return needs - model.offers
@@ -60,30 +70,60 @@ class Explainer:
 PREDICT = frozenset({"predict"})
 REFERENCE = PREDICT | {"background"}
 
+USUAL = ("conditional_shap", "tree_shap", "integrated_gradients")
+PLAYED = ("baseline", "segments")
+PATH = ("baseline", "steps", "rule")
+
 EXPLAINERS: dict[str, Explainer] = {
-    "conditional_shap": Explainer(frozenset({"predict", "conditional"}), conditional_shap, planned=True),
-    "kernel_shap": Explainer(REFERENCE, kernel_shap, PREDICT, baseline=True, planned=True),
-    "amortized_shap": Explainer(frozenset({"predict", "amortized"}), amortized_shap),
+    "conditional_shap": Explainer(PREDICT | {"conditional"}, conditional_shap, planned=True, spends=coalitions),
+    "kernel_shap": Explainer(
+        REFERENCE, kernel_shap, PREDICT, baseline=True, planned=True, takes=PLAYED, spends=coalitions
+    ),
+    "amortized_shap": Explainer(PREDICT | {"amortized"}, amortized_shap),
     "compiled_shap": Explainer(frozenset({"compiled"}), compiled_shap),
-    "permutation_shap": Explainer(REFERENCE, permutation_shap, PREDICT, baseline=True),
-    "lime": Explainer(REFERENCE, lime, PREDICT),
-    "occlusion": Explainer(REFERENCE, occlusion, PREDICT, baseline=True),
+    "permutation_shap": Explainer(REFERENCE, permutation_shap, PREDICT, baseline=True, takes=PLAYED, spends=coalitions),
+    "lime": Explainer(REFERENCE, lime, PREDICT, takes=PLAYED, spends=perturbations),
+    "occlusion": Explainer(
+        REFERENCE, occlusion, PREDICT, baseline=True, takes=(*PLAYED, "window", "stride"), spends=windows
+    ),
     "tree_shap": Explainer(frozenset({"trees"}), tree_shap),
     "tree_shap_interventional": Explainer(frozenset({"trees", "background"}), tree_shap_interventional),
-    "integrated_gradients": Explainer(frozenset({"gradient"}), integrated_gradients),
-    "expected_gradients": Explainer(frozenset({"gradient", "background"}), expected_gradients),
-    "smooth_grad": Explainer(frozenset({"gradient"}), smooth_grad),
+    "integrated_gradients": Explainer(frozenset({"gradient"}), integrated_gradients, takes=PATH, spends=steps),
+    "expected_gradients": Explainer(
+        frozenset({"gradient", "background"}), expected_gradients, takes=("draws",), spends=draws
+    ),
+    "smooth_grad": Explainer(frozenset({"gradient"}), smooth_grad, takes=("draws", "noise"), spends=draws),
     "saliency": Explainer(frozenset({"gradient"}), saliency),
     "input_x_gradient": Explainer(frozenset({"gradient"}), input_x_gradient),
-    "grad_cam": Explainer(frozenset({"predict", "layers"}), grad_cam),
+    "grad_cam": Explainer(frozenset({"predict", "layers"}), grad_cam, takes=("layer",)),
     "additive_terms": Explainer(PREDICT | {"terms"}, additive_terms),
-    "attention": Explainer(frozenset({"predict", "attention"}), attention),
+    "attention": Explainer(frozenset({"predict", "attention"}), attention, takes=("layer",)),
 }
 
 
 def available(model: Model) -> tuple[str, ...]:
     """Explainers whose needs the model offers, in the table's order."""
     return tuple(name for name, e in EXPLAINERS.items() if not e.lacks(model))
+
+
+def usual(model: Model) -> str:
+    """The method of a model where nobody names one: by the law of its inputs, its trees, or its gradient. Otherwise
+    "conditional_shap", whose refusal says what there is: nobody is given the marginal game without asking for it.
+    """
+    offered = available(model)
+    return next((name for name in USUAL if name in offered), USUAL[0])
+
+
+def refuse_unused(method: str, given: Iterable[str]) -> None:
+    """An option that a caller named and the method does not know is a mistake. Raises InputError.
+
+    >>> refuse_unused("integrated_gradients", ["steps"])
+    """
+    takes = EXPLAINERS[method].takes if method in EXPLAINERS else tuple(given)
+    for name in given:
+        if name not in takes:
+            who = [other for other, e in EXPLAINERS.items() if name in e.takes]
+            raise InputError(f"{method} takes no {name}: leave it out, or ask {listed(who)}")
 
 
 def explain(

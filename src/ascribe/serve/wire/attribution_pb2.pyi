@@ -7,18 +7,48 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class FeatureVector(_message.Message):
-    __slots__ = ("id", "names", "values", "units", "measured_w")
+    __slots__ = ("id", "names", "values", "units", "measured_w", "image", "text", "categories")
     ID_FIELD_NUMBER: _ClassVar[int]
     NAMES_FIELD_NUMBER: _ClassVar[int]
     VALUES_FIELD_NUMBER: _ClassVar[int]
     UNITS_FIELD_NUMBER: _ClassVar[int]
     MEASURED_W_FIELD_NUMBER: _ClassVar[int]
+    IMAGE_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    CATEGORIES_FIELD_NUMBER: _ClassVar[int]
     id: str
     names: _containers.RepeatedScalarFieldContainer[str]
     values: _containers.RepeatedScalarFieldContainer[float]
     units: _containers.RepeatedScalarFieldContainer[str]
     measured_w: float
-    def __init__(self, id: _Optional[str] = ..., names: _Optional[_Iterable[str]] = ..., values: _Optional[_Iterable[float]] = ..., units: _Optional[_Iterable[str]] = ..., measured_w: _Optional[float] = ...) -> None: ...
+    image: bytes
+    text: str
+    categories: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, id: _Optional[str] = ..., names: _Optional[_Iterable[str]] = ..., values: _Optional[_Iterable[float]] = ..., units: _Optional[_Iterable[str]] = ..., measured_w: _Optional[float] = ..., image: _Optional[bytes] = ..., text: _Optional[str] = ..., categories: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class MethodOptions(_message.Message):
+    __slots__ = ("baseline", "baseline_row", "segments", "steps", "rule", "draws", "noise", "window", "stride", "layer")
+    BASELINE_FIELD_NUMBER: _ClassVar[int]
+    BASELINE_ROW_FIELD_NUMBER: _ClassVar[int]
+    SEGMENTS_FIELD_NUMBER: _ClassVar[int]
+    STEPS_FIELD_NUMBER: _ClassVar[int]
+    RULE_FIELD_NUMBER: _ClassVar[int]
+    DRAWS_FIELD_NUMBER: _ClassVar[int]
+    NOISE_FIELD_NUMBER: _ClassVar[int]
+    WINDOW_FIELD_NUMBER: _ClassVar[int]
+    STRIDE_FIELD_NUMBER: _ClassVar[int]
+    LAYER_FIELD_NUMBER: _ClassVar[int]
+    baseline: str
+    baseline_row: _containers.RepeatedScalarFieldContainer[float]
+    segments: int
+    steps: int
+    rule: str
+    draws: int
+    noise: float
+    window: int
+    stride: int
+    layer: str
+    def __init__(self, baseline: _Optional[str] = ..., baseline_row: _Optional[_Iterable[float]] = ..., segments: _Optional[int] = ..., steps: _Optional[int] = ..., rule: _Optional[str] = ..., draws: _Optional[int] = ..., noise: _Optional[float] = ..., window: _Optional[int] = ..., stride: _Optional[int] = ..., layer: _Optional[str] = ...) -> None: ...
 
 class Names(_message.Message):
     __slots__ = ("names",)
@@ -27,7 +57,7 @@ class Names(_message.Message):
     def __init__(self, names: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class AttributionRequest(_message.Message):
-    __slots__ = ("feature_vector", "model", "version", "method", "estimator", "budget", "samples", "seed", "groups", "request_id", "value", "target_stderr", "tier", "max_latency_ms", "labels", "output", "allow_lower_tier", "priority")
+    __slots__ = ("feature_vector", "model", "version", "method", "estimator", "budget", "samples", "seed", "groups", "request_id", "value", "target_stderr", "tier", "max_latency_ms", "labels", "output", "allow_lower_tier", "priority", "space", "options")
     class GroupsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -60,6 +90,8 @@ class AttributionRequest(_message.Message):
     OUTPUT_FIELD_NUMBER: _ClassVar[int]
     ALLOW_LOWER_TIER_FIELD_NUMBER: _ClassVar[int]
     PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    SPACE_FIELD_NUMBER: _ClassVar[int]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
     feature_vector: _containers.RepeatedCompositeFieldContainer[FeatureVector]
     model: str
     version: str
@@ -78,10 +110,12 @@ class AttributionRequest(_message.Message):
     output: str
     allow_lower_tier: bool
     priority: int
-    def __init__(self, feature_vector: _Optional[_Iterable[_Union[FeatureVector, _Mapping]]] = ..., model: _Optional[str] = ..., version: _Optional[str] = ..., method: _Optional[str] = ..., estimator: _Optional[str] = ..., budget: _Optional[int] = ..., samples: _Optional[int] = ..., seed: _Optional[int] = ..., groups: _Optional[_Mapping[str, Names]] = ..., request_id: _Optional[str] = ..., value: _Optional[str] = ..., target_stderr: _Optional[float] = ..., tier: _Optional[str] = ..., max_latency_ms: _Optional[float] = ..., labels: _Optional[_Mapping[str, str]] = ..., output: _Optional[str] = ..., allow_lower_tier: _Optional[bool] = ..., priority: _Optional[int] = ...) -> None: ...
+    space: str
+    options: MethodOptions
+    def __init__(self, feature_vector: _Optional[_Iterable[_Union[FeatureVector, _Mapping]]] = ..., model: _Optional[str] = ..., version: _Optional[str] = ..., method: _Optional[str] = ..., estimator: _Optional[str] = ..., budget: _Optional[int] = ..., samples: _Optional[int] = ..., seed: _Optional[int] = ..., groups: _Optional[_Mapping[str, Names]] = ..., request_id: _Optional[str] = ..., value: _Optional[str] = ..., target_stderr: _Optional[float] = ..., tier: _Optional[str] = ..., max_latency_ms: _Optional[float] = ..., labels: _Optional[_Mapping[str, str]] = ..., output: _Optional[str] = ..., allow_lower_tier: _Optional[bool] = ..., priority: _Optional[int] = ..., space: _Optional[str] = ..., options: _Optional[_Union[MethodOptions, _Mapping]] = ...) -> None: ...
 
 class AttributionResponse(_message.Message):
-    __slots__ = ("model", "version", "sha256", "method", "game", "value", "estimator", "tier", "budget", "samples", "seed", "unit", "output", "features", "base_value", "request_id", "efficiency_gap", "timings_ms", "attributions", "gaps", "lowered_from")
+    __slots__ = ("model", "version", "sha256", "method", "game", "value", "estimator", "tier", "budget", "samples", "seed", "unit", "output", "features", "base_value", "request_id", "efficiency_gap", "timings_ms", "attributions", "gaps", "lowered_from", "space", "layout", "shape", "additive")
     class TimingsMsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -117,6 +151,10 @@ class AttributionResponse(_message.Message):
     ATTRIBUTIONS_FIELD_NUMBER: _ClassVar[int]
     GAPS_FIELD_NUMBER: _ClassVar[int]
     LOWERED_FROM_FIELD_NUMBER: _ClassVar[int]
+    SPACE_FIELD_NUMBER: _ClassVar[int]
+    LAYOUT_FIELD_NUMBER: _ClassVar[int]
+    SHAPE_FIELD_NUMBER: _ClassVar[int]
+    ADDITIVE_FIELD_NUMBER: _ClassVar[int]
     model: str
     version: str
     sha256: str
@@ -138,10 +176,14 @@ class AttributionResponse(_message.Message):
     attributions: _containers.RepeatedCompositeFieldContainer[Attribution]
     gaps: _containers.ScalarMap[str, float]
     lowered_from: str
-    def __init__(self, model: _Optional[str] = ..., version: _Optional[str] = ..., sha256: _Optional[str] = ..., method: _Optional[str] = ..., game: _Optional[str] = ..., value: _Optional[str] = ..., estimator: _Optional[str] = ..., tier: _Optional[str] = ..., budget: _Optional[int] = ..., samples: _Optional[int] = ..., seed: _Optional[int] = ..., unit: _Optional[str] = ..., output: _Optional[str] = ..., features: _Optional[_Iterable[str]] = ..., base_value: _Optional[float] = ..., request_id: _Optional[str] = ..., efficiency_gap: _Optional[float] = ..., timings_ms: _Optional[_Mapping[str, float]] = ..., attributions: _Optional[_Iterable[_Union[Attribution, _Mapping]]] = ..., gaps: _Optional[_Mapping[str, float]] = ..., lowered_from: _Optional[str] = ...) -> None: ...
+    space: str
+    layout: str
+    shape: _containers.RepeatedScalarFieldContainer[int]
+    additive: bool
+    def __init__(self, model: _Optional[str] = ..., version: _Optional[str] = ..., sha256: _Optional[str] = ..., method: _Optional[str] = ..., game: _Optional[str] = ..., value: _Optional[str] = ..., estimator: _Optional[str] = ..., tier: _Optional[str] = ..., budget: _Optional[int] = ..., samples: _Optional[int] = ..., seed: _Optional[int] = ..., unit: _Optional[str] = ..., output: _Optional[str] = ..., features: _Optional[_Iterable[str]] = ..., base_value: _Optional[float] = ..., request_id: _Optional[str] = ..., efficiency_gap: _Optional[float] = ..., timings_ms: _Optional[_Mapping[str, float]] = ..., attributions: _Optional[_Iterable[_Union[Attribution, _Mapping]]] = ..., gaps: _Optional[_Mapping[str, float]] = ..., lowered_from: _Optional[str] = ..., space: _Optional[str] = ..., layout: _Optional[str] = ..., shape: _Optional[_Iterable[int]] = ..., additive: _Optional[bool] = ...) -> None: ...
 
 class Attribution(_message.Message):
-    __slots__ = ("id", "status", "reason", "prediction", "base_value", "attribution_shares", "fraction", "base_fraction", "stderr", "ess", "measured_w", "unexplained_w")
+    __slots__ = ("id", "status", "reason", "prediction", "base_value", "attribution_shares", "fraction", "base_fraction", "stderr", "ess", "measured_w", "unexplained_w", "values", "stderr_values", "words")
     class AttributionSharesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -175,6 +217,9 @@ class Attribution(_message.Message):
     ESS_FIELD_NUMBER: _ClassVar[int]
     MEASURED_W_FIELD_NUMBER: _ClassVar[int]
     UNEXPLAINED_W_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    STDERR_VALUES_FIELD_NUMBER: _ClassVar[int]
+    WORDS_FIELD_NUMBER: _ClassVar[int]
     id: str
     status: str
     reason: str
@@ -187,7 +232,10 @@ class Attribution(_message.Message):
     ess: float
     measured_w: float
     unexplained_w: float
-    def __init__(self, id: _Optional[str] = ..., status: _Optional[str] = ..., reason: _Optional[str] = ..., prediction: _Optional[float] = ..., base_value: _Optional[float] = ..., attribution_shares: _Optional[_Mapping[str, float]] = ..., fraction: _Optional[_Mapping[str, float]] = ..., base_fraction: _Optional[float] = ..., stderr: _Optional[_Mapping[str, float]] = ..., ess: _Optional[float] = ..., measured_w: _Optional[float] = ..., unexplained_w: _Optional[float] = ...) -> None: ...
+    values: _containers.RepeatedScalarFieldContainer[float]
+    stderr_values: _containers.RepeatedScalarFieldContainer[float]
+    words: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, id: _Optional[str] = ..., status: _Optional[str] = ..., reason: _Optional[str] = ..., prediction: _Optional[float] = ..., base_value: _Optional[float] = ..., attribution_shares: _Optional[_Mapping[str, float]] = ..., fraction: _Optional[_Mapping[str, float]] = ..., base_fraction: _Optional[float] = ..., stderr: _Optional[_Mapping[str, float]] = ..., ess: _Optional[float] = ..., measured_w: _Optional[float] = ..., unexplained_w: _Optional[float] = ..., values: _Optional[_Iterable[float]] = ..., stderr_values: _Optional[_Iterable[float]] = ..., words: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class EnergyRequest(_message.Message):
     __slots__ = ("feature_vector", "model", "version", "observed", "request_id", "labels")
@@ -289,7 +337,7 @@ class CoalitionEnergy(_message.Message):
     def __init__(self, observed: _Optional[_Iterable[str]] = ..., g: _Optional[float] = ..., log_q: _Optional[float] = ..., mean: _Optional[_Mapping[str, float]] = ..., variance: _Optional[_Mapping[str, float]] = ..., mean_natural: _Optional[_Mapping[str, float]] = ...) -> None: ...
 
 class PredictionRequest(_message.Message):
-    __slots__ = ("feature_vector", "model", "version", "request_id", "labels", "output", "explain", "tier", "target_stderr", "max_latency_ms", "groups", "priority")
+    __slots__ = ("feature_vector", "model", "version", "request_id", "labels", "output", "explain", "tier", "target_stderr", "max_latency_ms", "groups", "priority", "space", "scores")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -316,6 +364,8 @@ class PredictionRequest(_message.Message):
     MAX_LATENCY_MS_FIELD_NUMBER: _ClassVar[int]
     GROUPS_FIELD_NUMBER: _ClassVar[int]
     PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    SPACE_FIELD_NUMBER: _ClassVar[int]
+    SCORES_FIELD_NUMBER: _ClassVar[int]
     feature_vector: _containers.RepeatedCompositeFieldContainer[FeatureVector]
     model: str
     version: str
@@ -328,10 +378,12 @@ class PredictionRequest(_message.Message):
     max_latency_ms: float
     groups: _containers.MessageMap[str, Names]
     priority: int
-    def __init__(self, feature_vector: _Optional[_Iterable[_Union[FeatureVector, _Mapping]]] = ..., model: _Optional[str] = ..., version: _Optional[str] = ..., request_id: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., output: _Optional[str] = ..., explain: _Optional[str] = ..., tier: _Optional[str] = ..., target_stderr: _Optional[float] = ..., max_latency_ms: _Optional[float] = ..., groups: _Optional[_Mapping[str, Names]] = ..., priority: _Optional[int] = ...) -> None: ...
+    space: str
+    scores: int
+    def __init__(self, feature_vector: _Optional[_Iterable[_Union[FeatureVector, _Mapping]]] = ..., model: _Optional[str] = ..., version: _Optional[str] = ..., request_id: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., output: _Optional[str] = ..., explain: _Optional[str] = ..., tier: _Optional[str] = ..., target_stderr: _Optional[float] = ..., max_latency_ms: _Optional[float] = ..., groups: _Optional[_Mapping[str, Names]] = ..., priority: _Optional[int] = ..., space: _Optional[str] = ..., scores: _Optional[int] = ...) -> None: ...
 
 class PredictionResponse(_message.Message):
-    __slots__ = ("model", "version", "sha256", "unit", "output", "request_id", "timings_ms", "predictions", "attribution_id")
+    __slots__ = ("model", "version", "sha256", "unit", "output", "request_id", "timings_ms", "predictions", "attribution_id", "space")
     class TimingsMsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -348,6 +400,7 @@ class PredictionResponse(_message.Message):
     TIMINGS_MS_FIELD_NUMBER: _ClassVar[int]
     PREDICTIONS_FIELD_NUMBER: _ClassVar[int]
     ATTRIBUTION_ID_FIELD_NUMBER: _ClassVar[int]
+    SPACE_FIELD_NUMBER: _ClassVar[int]
     model: str
     version: str
     sha256: str
@@ -357,23 +410,34 @@ class PredictionResponse(_message.Message):
     timings_ms: _containers.ScalarMap[str, float]
     predictions: _containers.RepeatedCompositeFieldContainer[Prediction]
     attribution_id: str
-    def __init__(self, model: _Optional[str] = ..., version: _Optional[str] = ..., sha256: _Optional[str] = ..., unit: _Optional[str] = ..., output: _Optional[str] = ..., request_id: _Optional[str] = ..., timings_ms: _Optional[_Mapping[str, float]] = ..., predictions: _Optional[_Iterable[_Union[Prediction, _Mapping]]] = ..., attribution_id: _Optional[str] = ...) -> None: ...
+    space: str
+    def __init__(self, model: _Optional[str] = ..., version: _Optional[str] = ..., sha256: _Optional[str] = ..., unit: _Optional[str] = ..., output: _Optional[str] = ..., request_id: _Optional[str] = ..., timings_ms: _Optional[_Mapping[str, float]] = ..., predictions: _Optional[_Iterable[_Union[Prediction, _Mapping]]] = ..., attribution_id: _Optional[str] = ..., space: _Optional[str] = ...) -> None: ...
+
+class Score(_message.Message):
+    __slots__ = ("output", "score")
+    OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    output: str
+    score: float
+    def __init__(self, output: _Optional[str] = ..., score: _Optional[float] = ...) -> None: ...
 
 class Prediction(_message.Message):
-    __slots__ = ("id", "status", "reason", "prediction", "measured_w", "unexplained_w")
+    __slots__ = ("id", "status", "reason", "prediction", "measured_w", "unexplained_w", "scores")
     ID_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     PREDICTION_FIELD_NUMBER: _ClassVar[int]
     MEASURED_W_FIELD_NUMBER: _ClassVar[int]
     UNEXPLAINED_W_FIELD_NUMBER: _ClassVar[int]
+    SCORES_FIELD_NUMBER: _ClassVar[int]
     id: str
     status: str
     reason: str
     prediction: float
     measured_w: float
     unexplained_w: float
-    def __init__(self, id: _Optional[str] = ..., status: _Optional[str] = ..., reason: _Optional[str] = ..., prediction: _Optional[float] = ..., measured_w: _Optional[float] = ..., unexplained_w: _Optional[float] = ...) -> None: ...
+    scores: _containers.RepeatedCompositeFieldContainer[Score]
+    def __init__(self, id: _Optional[str] = ..., status: _Optional[str] = ..., reason: _Optional[str] = ..., prediction: _Optional[float] = ..., measured_w: _Optional[float] = ..., unexplained_w: _Optional[float] = ..., scores: _Optional[_Iterable[_Union[Score, _Mapping]]] = ...) -> None: ...
 
 class AttributionChunk(_message.Message):
     __slots__ = ("index", "request")
