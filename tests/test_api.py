@@ -20,8 +20,8 @@ from ascribe.core.surrogate import Surrogate
 from tests.journey import FEATURES
 
 SURFACE = [
-    "AscribeError", "AsyncClient", "Attribution", "Client", "OpenModel", "contrast", "explain", "fit_conditional",
-    "mse_v", "open", "say", "to_frame", "to_shap",
+    "AscribeError", "AsyncClient", "Attribution", "Client", "OpenModel", "compare", "contrast", "explain",
+    "fit_conditional", "importance", "mse_v", "open", "partial_dependence", "probe", "say", "to_frame", "to_shap",
 ]  # fmt: skip
 
 

@@ -17,6 +17,9 @@ PAGES = [
     "docs/onnx.md",
     "docs/gradients.md",
     "docs/perturbation.md",
+    "docs/importance.md",
+    "docs/compare.md",
+    "docs/additive.md",
     "docs/plots.md",
     "docs/federated.md",
 ]

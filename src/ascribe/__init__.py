@@ -5,6 +5,10 @@
     fit_conditional(X, ...)      a law of hidden features, for `explain`            (extra: train)
     contrast(a0, a1)             why a prediction changed, with its standard error
     mse_v(predict, law, X)       how well a law predicts from part of the inputs
+    importance(model, X, y)      what each feature is worth over many rows, with intervals
+    partial_dependence(model, X, feature)    the prediction over a grid of one feature, or of two
+    compare(model, X)            every method that a model offers, judged on the same rows
+    probe(model, X)              attacks of growing size, and how far explanations move while the prediction stays
     Client(url), AsyncClient     a running server, by REST or gRPC                  (REST: extra client)
     say(a, row, language)        a row, or all of them, in words: "en" or "zh"
     to_frame(a), to_shap(a)      an attribution as a frame, or as a shap.Explanation
@@ -22,17 +26,19 @@ if TYPE_CHECKING:
     from ascribe.client import AsyncClient, Client
     from ascribe.core.attribution import Attribution
     from ascribe.core.errors import AscribeError
+    from ascribe.measures import compare, importance, partial_dependence, probe
 
 __all__ = [
-    "AscribeError", "AsyncClient", "Attribution", "Client", "OpenModel", "contrast", "explain", "fit_conditional",
-    "mse_v", "open", "say", "to_frame", "to_shap",
+    "AscribeError", "AsyncClient", "Attribution", "Client", "OpenModel", "compare", "contrast", "explain",
+    "fit_conditional", "importance", "mse_v", "open", "partial_dependence", "probe", "say", "to_frame", "to_shap",
 ]  # fmt: skip
 
 __version__ = _version("ascribe")
 
 _HOMES = {
     "AscribeError": "ascribe.core.errors", "Attribution": "ascribe.core.attribution", "AsyncClient": "ascribe.client",
-    "Client": "ascribe.client",
+    "Client": "ascribe.client", "compare": "ascribe.measures", "importance": "ascribe.measures",
+    "partial_dependence": "ascribe.measures", "probe": "ascribe.measures",
 }  # fmt: skip
 
 

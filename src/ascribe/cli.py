@@ -15,9 +15,11 @@ from ascribe import (
     cli_explain,
     cli_explainers,
     cli_federated,
+    cli_global,
     cli_keys,
     cli_lake,
     cli_models,
+    cli_parties,
     cli_pipeline,
     cli_registry,
 )
@@ -46,13 +48,16 @@ app = typer.Typer(
 )
 cli_bundle.add_to(app)
 cli_lake.add_to(app)
+cli_global.add_to(app)
 app.command()(cli_explain.explain)
 app.command()(cli_explain.plot)
 app.command()(cli_explainers.explainers)
 app.command("import")(cli_models.import_model)
+app.command()(cli_models.quantize)
 app.add_typer(cli_registry.registry, name="registry")
 app.add_typer(cli_pipeline.app, name="pipeline")
 app.add_typer(cli_keys.keys, name="keys")
+cli_parties.add_to(cli_federated.federated)
 app.add_typer(cli_federated.federated, name="federated")
 
 
@@ -68,7 +73,7 @@ def train(
     group: Annotated[str | None, typer.Option("--group", help="a,b: split and order within these")] = None,
     units: Annotated[Path | None, typer.Option("--units", help='TOML or JSON: name = "unit"')] = None,
     holdout: Annotated[float, typer.Option("--holdout", help="share of rows held out")] = 0.3,
-    family: Annotated[str, typer.Option("--family", help="best, power_mlp or power_xgboost")] = "best",
+    family: Annotated[str, typer.Option("--family", help="best, power_mlp, power_xgboost, additive, linear")] = "best",
     seed: Seed = 0,
     max_seconds: Annotated[
         float | None, typer.Option("--max-seconds", help="bound EmSHAP's fit; then not repeatable")

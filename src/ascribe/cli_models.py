@@ -1,17 +1,20 @@
-"""`ascribe import`: somebody's model becomes a bundle."""
+"""`ascribe import`: somebody's model becomes a bundle. `ascribe quantize`: a bundle becomes a smaller one."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ascribe.cli_options import extra, labelled, listed
-from ascribe.console import bars, err, out, watcher
+from ascribe.cli_options import Seed, extra, labelled, listed
+from ascribe.console import bars, err, out, show_compared, watcher
 from ascribe.core.errors import InputError
 
-__all__ = ["import_model"]
+__all__ = ["import_model", "quantize"]
+
+REFUSED = 3  # exit code of a gate that says no
 
 
 def import_model(
@@ -94,3 +97,45 @@ def import_model(
     if told:
         err.print(f"on rows of the background, which it may know: {told}", highlight=False)
     out.print(f"bundle {report.version} -> {out_dir}", highlight=False)
+
+
+def quantize(
+    bundle: Annotated[Path, typer.Argument(help="bundle folder")],
+    precision: Annotated[str, typer.Option("--precision", help="fp16, int8-dynamic, int8-static, mixed or qat")],
+    out_dir: Annotated[Path, typer.Option("--out", help="folder of the new bundle")],
+    calibrate: Annotated[
+        Path | None,
+        typer.Option("--calibrate", help="rows that the model knows (default: its background): a table, pictures"),
+    ] = None,
+    ranges: Annotated[
+        str, typer.Option("--ranges", help="of what flows, by minmax, entropy or percentile of the calibration rows")
+    ] = "minmax",
+    bits: Annotated[
+        int, typer.Option("--weight-bits", help="7, or 8 where every server has VNNI or is no x86: else they saturate")
+    ] = 7,
+    bound: Annotated[
+        float | None, typer.Option("--bound", help="mixed: RMS error allowed, as a share of the answers' spread")
+    ] = None,
+    slopes: Annotated[
+        bool, typer.Option("--slopes/--no-slopes", help="trace gradients, maps and attention again, or leave them out")
+    ] = True,
+    seed: Seed = 0,
+) -> None:
+    """Quantise a bundle's model: another bundle, with its size, times, errors and drift; exit code 3 if the gate would
+    refuse it beside its original.
+    """
+    with extra("train", "torch, onnx and onnxruntime"):
+        from ascribe.train.quantize import QuantizeOptions
+        from ascribe.train.quantize import quantize as make
+    options = QuantizeOptions(bundle, precision, out_dir, calibrate, ranges, bits, slopes=slopes, seed=seed)
+    if bound is not None:
+        options = replace(options, bound=bound)
+    with bars() as shown:
+        report = make(options, watcher(shown))
+    show_compared(report.compared)
+    for text in (*report.against, *report.good):
+        err.print(f"gate: {text}", highlight=False)
+    out.print(f"bundle {report.version} -> {out_dir}", highlight=False)
+    if report.against:
+        err.print("the gate will refuse it beside its original", style="bold red")
+        raise typer.Exit(REFUSED)

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-__all__ = ["bars", "err", "now", "out", "show_report", "show_verdict", "watcher"]
+__all__ = ["bars", "err", "now", "out", "show_compared", "show_report", "show_verdict", "watcher"]
 
 err = Console(stderr=True, soft_wrap=True)  # one message, one line: a terminal folds it, a pipe keeps it whole
 out = Console(soft_wrap=True)
@@ -84,6 +84,28 @@ def show_lake(told: Any, to: Console) -> None:
     to.print(newest)
     if more := len(told.newest.columns) - len(columns):
         to.print(f"and {more} more columns: {', '.join(told.newest.columns[COLUMNS:])}", highlight=False)
+
+
+def show_compared(found: Any) -> None:
+    """A quantised bundle beside its original."""
+    table = Table("", "variant", "original", "ratio", box=None)
+    mine, theirs = found.bytes
+    table.add_row("graph, KiB", f"{mine / 1024:.1f}", f"{theirs / 1024:.1f}", f"{mine / theirs:.2f}")
+    for rows, (ms, before) in found.ms.items():
+        what = f"{rows} row{'' if rows == '1' else 's'}, ms"
+        table.add_row(what, f"{ms:.3g}", f"{before:.3g}", f"{ms / before:.2f}")
+    out.print(table)
+    unit, e = f" {found.unit}".rstrip(), found.error
+    same = "" if e.agreement is None else f", {100 * e.agreement:.3g} % of the rows in the same class"
+    told = f"RMS {e.rms:.3g}{unit} ({100 * e.share:.2g} % of the spread), most {e.most:.3g}{unit}{same}"
+    out.print(f"answers on {e.rows} rows: {told}", highlight=False)
+    drift = Table("attributions", "rows", "rank", "rank, 5 %", f"MAE{unit}", "of |value|", "gap of sums", box=None)
+    for d in found.drift.values():
+        gap = "" if d.efficiency_gap is None else f"{d.efficiency_gap:.2g}"
+        drift.add_row(
+            d.method, str(d.rows), f"{d.rank:.3f}", f"{d.rank_low:.3f}", f"{d.mae:.3g}", f"{100 * d.share:.2g} %", gap
+        )
+    out.print(drift)
 
 
 def show_verdict(verdict: Any) -> None:

@@ -209,7 +209,7 @@ def test_a_named_number_of_steps_is_taken_and_none_is_doubled():
     told = impossible.reasons[impossible.status.tolist().index("above_target")]
     assert "after 1024 steps" in told
     with pytest.raises(InputError, match="tolerance is a positive share"):
-        explain(table(), X, "integrated_gradients", Options(path=Path(tolerance=0)))
+        explain(table(), X, "integrated_gradients", Options(path=Path(tolerance=0.0)))
 
 
 def test_a_baseline_of_each_row_has_a_base_value_of_each_row():

@@ -269,7 +269,7 @@ def options_of(tmp_path: Path, **changes) -> TrainOptions:
 @pytest.mark.parametrize(
     ("changes", "error", "words"),
     [
-        ({"family": "power_forest"}, InputError, "unknown family 'power_forest': use best, power_xgboost or power_mlp"),
+        ({"family": "power_forest"}, InputError, "unknown family 'power_forest': use best, power_xgboost, power_mlp"),
         ({"target": "watts"}, SchemaError, "there is no column watts"),
         ({"time": "clock"}, SchemaError, "there is no column clock"),
         ({"group": ("node",)}, SchemaError, "there is no column node"),

@@ -4,8 +4,9 @@ Champion and candidate are opened by the file that serves and measured on the sa
 if those differ, production's too, so that nobody can choose the rows that make him look good. A candidate is refused
 where it is worse beyond chance and by more than one per cent in power error or explanation error; where its
 attributions move far though its predictions do not; where a tier is slower; and where it lacks something that
-production has. Equal is good enough, so that a refresh on newer rows can go through (`docs/decisions/0004-gate.md`,
-`0017-gate-and-registry.md`). What is compared and how: `gate_compare`, `gate_stability`, `gate_latency`.
+production has. A quantised candidate must also be near to what it was made from. Equal is good enough, so that a
+refresh on newer rows can go through (`docs/decisions/0004-gate.md`, `0017-gate-and-registry.md`). What is compared and
+how: `gate_compare`, `gate_stability`, `gate_latency`, `gate_variant`.
 
 A bundle of several targets is judged part by part; one refused part refuses the bundle.
 """
@@ -17,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from ascribe.bundle import gate_latency, gate_stability
+from ascribe.bundle import gate_latency, gate_stability, gate_variant
 from ascribe.bundle.archive import Bundle
 from ascribe.bundle.gate_compare import Measured, Said, against, alone, efficiency_gap, measured
 from ascribe.bundle.holdout import answerable, holdout
@@ -46,10 +47,12 @@ class Verdict:
     numbers: dict[str, Any] = field(default_factory=dict)
 
 
-def judge(candidate: Bundle, production: Bundle | None) -> Verdict:
-    """Open both bundles through the file that serves, measure both on held-out rows, compare; then their parts."""
+def judge(candidate: Bundle, production: Bundle | None, origin: Bundle | None = None) -> Verdict:
+    """Open both bundles through the file that serves, measure both on held-out rows, compare; then their parts.
+    `origin`: what a quantised candidate was made from.
+    """
     said = Said()
-    numbers = _judged(candidate, production, said)
+    numbers = _judged(candidate, production, said) | gate_variant.judge_variant(candidate, origin, said)
     parts, theirs = candidate.parts(), {} if production is None else production.parts()
     for target in [*parts, *(target for target in theirs if target not in parts)]:
         if target not in parts:
@@ -79,7 +82,8 @@ def judge_and_promote(
         held = None
     if held is not None and held.version == version:
         return Verdict(True, [f"{version} is in {channel} already"])
-    verdict = judge(candidate, registry.fetch(name, held.version, held.sha256) if held else None)
+    production = registry.fetch(name, held.version, held.sha256) if held else None
+    verdict = judge(candidate, production, gate_variant.found_origin(registry, name, candidate, production))
     forced, against_ = force and not verdict.accepted, held.version if held else ""
     reasons = ["forced, though the gate refused", *verdict.reasons] if forced else verdict.reasons
     told = Judged(version, against_, channel, at, verdict.accepted, forced, verdict.reasons, verdict.numbers)

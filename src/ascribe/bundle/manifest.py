@@ -122,9 +122,9 @@ class Lineage(msgspec.Struct, frozen=True):
 
 class Manifest(msgspec.Struct, frozen=True):
     """`roles` maps predict, proposal, energy, mixture, scores, background, holdout, control, surrogate, amortized,
-    gradient, embed, layers, attention, trees, words, the graphs of `tiers` and `part:<target>` (the manifest of another
-    target's bundle) to file names; `files` holds their hashes. `machine`: where latencies were measured. `labels`: what
-    the model is for, such as a class of nodes.
+    gradient, embed, layers, attention, trees, terms, words, the graphs of `tiers` and `part:<target>` (the manifest of
+    another target's bundle) to file names; `files` holds their hashes. `machine`: where latencies were measured.
+    `labels`: what the model is for, such as a class of nodes.
 
     `outputs`: what `predict` gives a number for, in each of `spaces` (margin, probability), where it is more than the
     target; `target.name` is the one explained unless asked, empty: the class predicted. `preparation`: from a file or a

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from ascribe.bundle.archive import Bundle
-from ascribe.bundle.ensembles import of_trees, trees_of
+from ascribe.bundle.ensembles import of_trees, terms_of, trees_of
 from ascribe.bundle.networks import Network, of_outputs
 from ascribe.bundle.npz import array, arrays
 from ascribe.bundle.sessions import cores, session, workers
@@ -164,6 +164,7 @@ def load(bundle: Bundle) -> Model:
         features=features,
         layout=_layout(bundle, len(features)),
         trees=trees_of(bundle),
+        terms=terms_of(bundle),
         background=background,
         conditional=_conditional(bundle, background),
         surrogate=_surrogate(bundle),

@@ -20,6 +20,7 @@ from ascribe.core.inside import Attention, Layers
 from ascribe.core.latency import Measured
 from ascribe.core.layout import Layout
 from ascribe.core.surrogate import Surrogate
+from ascribe.core.terms import Terms
 from ascribe.core.trees import Trees
 from ascribe.core.words import listed, quoted
 
@@ -27,7 +28,7 @@ __all__ = ["Model"]
 
 CAPABILITIES = (
     "predict", "background", "conditional", "surrogate", "amortized", "compiled", "gradient", "layers", "attention",
-    "trees", "remote_predict", "routes",
+    "trees", "terms", "remote_predict", "routes",
 )  # fmt: skip
 PREDICTED = ""  # the output of a classifier that has not been told which class: the one that it predicts
 
@@ -47,7 +48,7 @@ class Model:
     `layout`: what the columns of a row are. `gradient`, `layers`, `attention`: of networks. A model of several
     `outputs` (class labels) or `spaces` (margin, probability) explains `output` in `space`; `choose` gives the others;
     `scores`: rows (b, n) -> all outputs (b, k) in `space`. `trees`: the ensemble that the model is; they have the
-    output explained alone, or among theirs by name.
+    output explained alone, or among theirs by name. `terms`: what each feature adds, of a model that is their sum.
 
     A federated model has no `predict`, so that no explainer asks hosts for made-up rows: `routes`: ids of rows -> the
     reply of every host, one exchange; `remote_predict`: the guest's rows (b, n) and those replies -> margins (b,).
@@ -80,6 +81,7 @@ class Model:
     scores: Callable[[np.ndarray], np.ndarray] | None = None
     select: Callable[[str, str], Model] | None = None
     trees: Trees | None = None
+    terms: Terms | None = None
     remote_predict: Callable[[np.ndarray, Mapping[str, Any]], np.ndarray] | None = None
     routes: Callable[[Sequence[str]], Mapping[str, Any]] | None = None
 

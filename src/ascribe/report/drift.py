@@ -10,9 +10,9 @@ from html import escape
 from pathlib import Path
 
 from ascribe.core.drifted import Drift, Shift, Thresholds, word
-from ascribe.core.errors import InputError
 from ascribe.report.page import PAGE
 from ascribe.report.spark import spark
+from ascribe.report.written import write_page
 
 __all__ = ["page", "save"]
 
@@ -50,14 +50,7 @@ def page(drift: Drift) -> str:
 
 def save(drift: Drift, path: Path) -> Path:
     """Write the page. Raises InputError for another suffix or a place that cannot be written."""
-    if path.suffix.lower() not in (".html", ".htm"):
-        raise InputError(f"cannot save a page as '{path.name}': end it in .html")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(page(drift), encoding="utf-8")
-    except OSError as exc:
-        raise InputError(f"cannot write {path} ({exc.strerror or exc}): choose a folder that is yours") from exc
-    return path
+    return write_page(page(drift), path)
 
 
 def _facts(drift: Drift) -> str:

@@ -4,17 +4,10 @@ from __future__ import annotations
 
 from string import Template
 
-__all__ = ["PAGE"]
+__all__ = ["PAGE", "PLAIN", "STYLE"]
 
-PAGE = Template("""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>$title</title>
-<style>
-:root { color-scheme: light dark; --ink: #1a1a1a; --soft: #5a5a5a; --page: #ffffff; --card: #f5f5f4; --rule: #dddddd;
-  --steady: #0072b2; --watch: #8a5f00; --drifted: #c04f00; }
+STYLE = """:root { color-scheme: light dark; --ink: #1a1a1a; --soft: #5a5a5a; --page: #ffffff; --card: #f5f5f4;
+  --rule: #dddddd; --steady: #0072b2; --watch: #8a5f00; --drifted: #c04f00; }
 @media (prefers-color-scheme: dark) { :root { --ink: #ececec; --soft: #a9a9a9; --page: #161616; --card: #222222;
   --rule: #3a3a3a; --steady: #56b4e9; --watch: #e6b450; --drifted: #ff8c42; } }
 * { box-sizing: border-box; }
@@ -53,7 +46,19 @@ footer { margin-top: 2rem; border-top: 1px solid var(--rule); padding-top: 0.8re
   font-size: 0.9rem; }
 @media (max-width: 40rem) { body { padding: 0.9rem; } dl { grid-template-columns: 1fr; } dt { margin-top: 0.4rem; } }
 @media print { body { max-width: none; } tr { break-inside: avoid; } }
-</style>
+"""
+
+PAGE = Template(
+    """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>$title</title>
+<style>
+"""
+    + STYLE
+    + """</style>
 </head>
 <body>
 <header class="is-$word">
@@ -78,4 +83,35 @@ neighbours in time are not independent; above $p nothing is called drifted.</p>
 </footer>
 </body>
 </html>
-""")
+"""
+)
+
+PLAIN = Template(
+    """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>$title</title>
+<style>
+"""
+    + STYLE
+    + """.figure { background: #ffffff; border-radius: 0.5rem; padding: 0.5rem; margin: 1rem 0; overflow-x: auto; }
+.figure svg { max-width: 100%; height: auto; }
+tr.aside td { color: var(--soft); }
+</style>
+</head>
+<body>
+<header class="is-steady">
+<h1>$head</h1>
+<p>$says</p>
+</header>
+<main>
+<dl>$facts</dl>
+$body
+</main>
+<footer>$foot</footer>
+</body>
+</html>
+"""
+)

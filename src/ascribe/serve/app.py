@@ -15,7 +15,7 @@ import grpc
 import uvicorn
 
 from ascribe.core.errors import ServiceError
-from ascribe.serve import memory, oip_rpc, porch_grpc, porch_http, rpc, tls
+from ascribe.serve import memory, porch_grpc, porch_http, rpc, tls
 from ascribe.serve.address import Address, bind, parse, probe
 from ascribe.serve.house import House
 from ascribe.serve.leaving import connection_age_ms, leave
@@ -26,7 +26,7 @@ from ascribe.serve.settings import Settings, from_environment
 from ascribe.serve.standing import ByHandler, Standing
 from ascribe.serve.versions import Lease
 
-__all__ = ["Addresses", "run", "running", "serve"]
+__all__ = ["Addresses", "run", "running", "serve", "stand"]
 
 STARTED_S = 0.005  # between looks whether uvicorn is up
 KEEP_ALIVE_S = 75  # of an idle connection: longer than clients and balancers keep one, so that it is they who close
@@ -67,12 +67,20 @@ async def serve(
     `alone`: the process is this server's, which may settle its memory. Raises
     ServiceError for an address that cannot be had, InputError for no model, NotFound, BundleError.
     """
-    start = time.perf_counter()
     settings = settings or from_environment()
-    stop = stop or asyncio.Event()
     where, at_grpc = parse(http, "--http"), parse(grpc_address, "--grpc")
     house = House(registry, model, (where.host, at_grpc.host), settings, write, shadow)
-    log, secured = house.log, tls.opened(settings, house.log)
+    await stand(house, where, at_grpc, stop, ready, alone)
+
+
+async def stand(
+    house: House, where: Address, at_grpc: Address, stop: asyncio.Event | None = None,
+    ready: Callable[[Addresses], None] | None = None, alone: bool = False,
+) -> None:  # fmt: skip
+    """A house with doors at these addresses, as `serve` says."""
+    start, stop = time.perf_counter(), stop or asyncio.Event()
+    settings, log = house.settings, house.log
+    secured = tls.opened(settings, log)
     with bind(where, "--http", settings.workers > 1) as listener:
         words = rpc.Health()
         rpc_server = Standing(
@@ -194,9 +202,9 @@ def _grpc_server(
     address: Address, house: House, words: rpc.Health, secured: tls.Tls | None
 ) -> tuple[grpc.aio.Server, Address]:
     """A bound server, not yet started, and where it is."""
-    settings, service, log = house.settings, house.service, house.log
+    settings, log = house.settings, house.log
     server = grpc.aio.server(
-        interceptors=[*house.seen.interceptors, porch_grpc.Porch(house.known, log), Readable(log)],
+        interceptors=[*house.seen.interceptors, *house.interceptors, porch_grpc.Porch(house.known, log), Readable(log)],
         options=[
             ("grpc.so_reuseport", int(settings.workers > 1)),  # or a second server would share the port in silence
             ("grpc.max_receive_message_length", settings.max_body_bytes),
@@ -205,9 +213,7 @@ def _grpc_server(
             *(("grpc.max_connection_age_ms", age) for age in connection_age_ms(settings)),
         ],
     )
-    services = ByHandler(server)
-    rpc.attach(services, rpc.Door(service, settings, log, house.held), words, settings.reflection)
-    oip_rpc.attach(services, oip_rpc.Door(service, settings, log, house.seen.view))
+    house.attach(ByHandler(server), words)
     if settings.workers == 1:
         probe(address, "--grpc")
     try:

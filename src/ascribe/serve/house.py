@@ -7,10 +7,12 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+import grpc
+
 from ascribe.bundle.registry import Registry
 from ascribe.bundle.sessions import cores
 from ascribe.core.errors import InputError
-from ascribe.serve import auth, porch_http, rest
+from ascribe.serve import auth, oip_rpc, porch_http, rest, rpc
 from ascribe.serve.lines import to_stdout
 from ascribe.serve.live import Sampled
 from ascribe.serve.longer import longer
@@ -21,6 +23,7 @@ from ascribe.serve.rollout import Rollout
 from ascribe.serve.service import Service
 from ascribe.serve.settings import Settings
 from ascribe.serve.shadow import Shadow
+from ascribe.serve.standing import ByHandler
 from ascribe.serve.telemetry import Telemetry
 from ascribe.serve.versions import Lease, Slot, Versions, specs
 
@@ -61,6 +64,7 @@ class House:
             self.seen.meter, Rates(settings.rate_per_s, settings.burst_s, settings.workers),
         )  # fmt: skip
         self.held = longer(self.service, settings, log)
+        self.interceptors: list[grpc.aio.ServerInterceptor] = []  # more of them, before the porch
         self._threads = [thread for thread in (self._rollout, self._beside, self._sampled) if thread]
 
     @property
@@ -73,6 +77,11 @@ class House:
         return porch_http.Porch(
             self.seen.around(inner, host), self.known, self.settings, self.log, lambda: self.service.draining
         )
+
+    def attach(self, server: ByHandler, words: rpc.Health) -> None:
+        """The services of the gRPC door."""
+        rpc.attach(server, rpc.Door(self.service, self.settings, self.log, self.held), words, self.settings.reflection)
+        oip_rpc.attach(server, oip_rpc.Door(self.service, self.settings, self.log, self.seen.view))
 
     async def load(self) -> list[Lease]:
         """Every model fetched, verified, warm; ready. Raises NotFound, BundleError, RegistryError."""

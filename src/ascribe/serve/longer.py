@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from ascribe.serve.jobs import Jobs
 from ascribe.serve.later import Later
+from ascribe.serve.messages import AttributionAsked
 from ascribe.serve.observe import Log
+from ascribe.serve.oip import Room
 from ascribe.serve.place import Place
-from ascribe.serve.service import Service
 from ascribe.serve.settings import Settings
 
 __all__ = ["Longer", "longer"]
+
+
+class Lasting(Room, Protocol):
+    """The part of a service that is asked again later."""
+
+    def version(self, asked: AttributionAsked) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -28,7 +36,7 @@ class Longer:
         self.place.close()
 
 
-def longer(service: Service, settings: Settings, log: Log) -> Longer:
+def longer(service: Lasting, settings: Settings, log: Log) -> Longer:
     """Both on the paths of `service`. Raises RegistryError for a place that cannot be opened."""
     place = Place(settings.jobs or (str(settings.shared / "jobs") if settings.shared else None))
     if place.shared:

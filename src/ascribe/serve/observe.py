@@ -21,7 +21,7 @@ from ascribe.serve import tracing
 from ascribe.serve.callers import ANYBODY, Caller
 from ascribe.serve.faults import Problem
 
-__all__ = ["Entry", "Log", "Watch", "current", "noted", "stage"]
+__all__ = ["Entry", "Log", "Watch", "current", "noted", "stage", "staged"]
 
 SHORT = 64  # characters kept of what a caller wrote
 FRAMES = 8
@@ -149,6 +149,13 @@ def stage(name: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
         return timed
 
     return around
+
+
+def staged(name: str, seconds: float) -> None:
+    """A part of the request at hand that was measured elsewhere, such as the wait for another server."""
+    held = _CURRENT.get()
+    if held and held[1]:
+        held[1].staged(name, seconds)
 
 
 def noted(call: Call) -> Call:

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from ascribe.core.terms import Terms
+
 __all__ = ["FittedPower"]
 
 
@@ -14,6 +16,7 @@ __all__ = ["FittedPower"]
 class FittedPower:
     """`graph`: the `predict` role as ONNX, fitted on the whole training part. `validation`: predictions of the
     validation rows by the fit that had not seen them, in the target's unit. `scaling`: statistics inside the graph.
+    `terms`: of an additive model, what each feature adds.
     """
 
     family: str
@@ -21,3 +24,4 @@ class FittedPower:
     validation: np.ndarray
     scaling: dict[str, Any]
     options: dict[str, Any]
+    terms: Terms | None = None

@@ -31,7 +31,7 @@ from ascribe.train.compile import Wanted, compile_bundle
 from ascribe.train.conditional import conditional_part, npz, open_part
 from ascribe.train.dataset import Dataset, split
 from ascribe.train.distil import DistilOptions
-from ascribe.train.families import POWER_FAMILIES
+from ascribe.train.families import ADDITIVE_FAMILIES, POWER_FAMILIES
 from ascribe.train.families.amortized import AmortizedOptions
 from ascribe.train.families.emshap import EmShapOptions
 from ascribe.train.families.surrogate import SurrogateOptions
@@ -74,8 +74,9 @@ class TrainOptions:
     source: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.family != "best" and self.family not in POWER_FAMILIES:
-            raise InputError(f"unknown family '{self.family}': use best, {' or '.join(POWER_FAMILIES)}")
+        known = (*POWER_FAMILIES, *ADDITIVE_FAMILIES)
+        if self.family != "best" and self.family not in known:
+            raise InputError(f"unknown family '{self.family}': use best, {', '.join(known[:-1])} or {known[-1]}")
         if not 0 < self.holdout < 1:
             raise InputError(f"the held-out share must lie between 0 and 1, not {self.holdout}")
 
@@ -120,7 +121,7 @@ def train(options: TrainOptions, watch: Watcher | None = None, keep: Keep = once
     amortized = told.facts["amortized"] and msgspec.convert(told.facts["amortized"], manifest.Amortized)
     example = X[len(X) // 2].astype(np.float32)
     files |= {
-        "predict.onnx": power.files["predict.onnx"],
+        **power.files,
         "background.npz": npz(background=conditional.background),
         "holdout.arrow": _holdout(holdout, names, target.name),
     }
@@ -170,7 +171,8 @@ def _power_part(data: Dataset, options: TrainOptions, watch: Watcher) -> Part:
     with computing() as device:
         power, families = _fit_power(data, options, device, watch)
     facts = {"family": power.family, "scaling": power.scaling, "options": power.options, "families": families}
-    return Part({"predict.onnx": power.graph}, facts)
+    terms = {} if power.terms is None else {"terms.npz": npz(**power.terms.arrays())}
+    return Part({"predict.onnx": power.graph} | terms, facts)
 
 
 def prepare(options: TrainOptions, watch: Watcher) -> tuple[pa.Table, Cleaned, Feature]:
@@ -200,7 +202,8 @@ def _fit_power(data: Dataset, options: TrainOptions, device: str, watch: Watcher
     squared error is lower by more than two standard errors over blocks of time: a tie goes to the trees, which cannot
     run away on inputs that they have not seen (`docs/decisions/0005-choice-of-family.md`).
     """
-    wanted = POWER_FAMILIES if options.family == "best" else {options.family: POWER_FAMILIES[options.family]}
+    every = POWER_FAMILIES | ADDITIVE_FAMILIES
+    wanted = POWER_FAMILIES if options.family == "best" else {options.family: every[options.family]}
     report: dict[str, Any] = {}
     fitted: dict[str, FittedPower] = {}
     for name, fit in wanted.items():

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ascribe.core.arrays import np
 from ascribe.core.attribution import Attribution
 from ascribe.core.errors import CapabilityError, InputError
+from ascribe.core.explainers.additive_terms import additive_terms
 from ascribe.core.explainers.amortized_shap import amortized_shap
 from ascribe.core.explainers.attention import attention
 from ascribe.core.explainers.compiled_shap import compiled_shap
@@ -95,6 +96,7 @@ EXPLAINERS: dict[str, Explainer] = {
     "saliency": Explainer(frozenset({"gradient"}), saliency),
     "input_x_gradient": Explainer(frozenset({"gradient"}), input_x_gradient),
     "grad_cam": Explainer(frozenset({"predict", "layers"}), grad_cam, takes=("layer",)),
+    "additive_terms": Explainer(PREDICT | {"terms"}, additive_terms),
     "attention": Explainer(frozenset({"predict", "attention"}), attention, takes=("layer",)),
 }
 

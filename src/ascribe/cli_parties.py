@@ -1,0 +1,152 @@
+"""Servers of a model that several parties hold: `ascribe federated host | guest | score`."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Coroutine
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ascribe.console import err
+from ascribe.core.errors import InputError
+
+__all__ = ["add_to"]
+
+Hosts = Annotated[list[str], typer.Option("--host", help="NAME=HOST:PORT of each host, repeatable")]
+Policy = Annotated[str, typer.Option("--policy", help="where a host does not answer: fail, or bounds of the margin")]
+SkipLocal = Annotated[
+    bool, typer.Option("--skip-local", help="ask no host that no row can meet; it learns which rows it matters to")
+]
+Background = Annotated[
+    Path | None,
+    typer.Option("--background", help="rows of the guest, for a model that has no cover: explained by them"),
+]
+
+
+def add_to(group: typer.Typer) -> None:
+    """The three commands."""
+    group.command()(host)
+    group.command()(guest)
+    group.command()(score)
+
+
+def host(
+    bundle: Annotated[Path, typer.Option("--bundle", help="folder of the host's half")],
+    features: Annotated[
+        str, typer.Option("--features", help="file with a column id, sqlite:///FILE#TABLE, https://... or redis://...")
+    ],
+    listen: Annotated[str, typer.Option("--listen", help="HOST:PORT")] = "127.0.0.1:50061",
+) -> None:
+    """Answer the guests of a model: one bit for each of this host's splits and row, and nothing else of a row."""
+    from ascribe.bundle.archive import open_directory
+    from ascribe.bundle.federated import open_party
+    from ascribe.serve.federated import settings as parties
+    from ascribe.serve.federated.features import open_features
+    from ascribe.serve.federated.host import serve
+    from ascribe.serve.settings import from_environment
+
+    settings, own = from_environment(), parties.from_environment()
+    held = open_directory(bundle)
+    party = open_party(held, "host")
+    place = open_features(features, party.inputs, own.source_s)
+    _until_told(lambda stop, write: serve(party, place, listen, settings, own, stop, write=write, name=bundle.name))
+
+
+def guest(
+    bundle: Annotated[Path, typer.Option("--bundle", help="folder of the guest's half")],
+    host: Hosts,
+    http: Annotated[str, typer.Option("--http", help="HOST:PORT")] = "127.0.0.1:8080",
+    grpc: Annotated[str, typer.Option("--grpc", help="HOST:PORT")] = "127.0.0.1:50051",
+    policy: Policy = "fail",
+    skip_local: SkipLocal = False,
+    background: Background = None,
+    name: Annotated[str, typer.Option("--name", help="what the model is called (default: the folder's name)")] = "",
+    service_id: Annotated[
+        str, typer.Option("--service-id", help="that FATE-Serving's clients name (default: any)")
+    ] = "",
+) -> None:
+    """Score and explain rows, one exchange with each host a request, over HTTP and gRPC, FATE-Serving's calls too."""
+    from ascribe.bundle.archive import open_directory
+    from ascribe.serve.address import parse
+    from ascribe.serve.federated import settings as parties
+    from ascribe.serve.federated.guest import GuestHouse, serve
+    from ascribe.serve.settings import from_environment
+
+    settings, own, at = from_environment(), parties.from_environment(), _addresses(host)
+    listen = [parse(http, "--http").host, parse(grpc, "--grpc").host]
+
+    async def run(stop: asyncio.Event, write: Callable[[bytes], object]) -> None:
+        house = GuestHouse(
+            open_directory(bundle), name or bundle.resolve().name, at, listen, settings, own, policy, skip_local,
+            background, service_id, write,
+        )  # fmt: skip
+        await serve(house, http, grpc, stop, alone=True)
+
+    _until_told(run)
+
+
+def score(
+    guest: Annotated[Path, typer.Option("--guest", help="folder of the guest's half")],
+    features: Annotated[
+        Path, typer.Option("--features", help="the guest's rows: CSV, Parquet or Arrow with a column id")
+    ],
+    host: Hosts,
+    output: Annotated[Path, typer.Option("-o", "--output", help="OUT.parquet")],
+    explain: Annotated[bool, typer.Option("--explain", help="how much each column and each host accounts for")] = False,
+    policy: Policy = "fail",
+    skip_local: SkipLocal = False,
+    background: Background = None,
+    target: Annotated[str | None, typer.Option("--target", help="which class (default: the first)")] = None,
+) -> None:
+    """Score every row of a file with all parties of its model: id, margin, score, base_value, a column a part."""
+    from ascribe.bundle.archive import open_directory
+    from ascribe.bundle.tables import write_parquet
+    from ascribe.serve.federated import settings as parties
+    from ascribe.serve.federated.opening import open_guest
+    from ascribe.serve.federated.partial import checked
+    from ascribe.serve.federated.scoring import score_file
+
+    if output.suffix != ".parquet":
+        raise InputError(f"{output}: the answer is a Parquet file, name it .parquet")
+    own, at = parties.from_environment(), _addresses(host)
+    held = open_guest(open_directory(guest), at, own)
+    found = asyncio.run(score_file(held, features, own, explain, checked(policy), skip_local, background, target))
+    for line in found.told:
+        err.print(f"policy {policy}: {line}", highlight=False)
+    if policy == "fail" and not found.answered:
+        raise InputError(f"no row is answered, policy fail: {'; '.join(found.told) or found.columns['warnings'][0]}")  # type: ignore[index]
+    write_parquet(found.columns, output)
+    asked = "one exchange" if found.exchanges == 1 else f"{found.exchanges} exchanges"
+    err.print(f"{found.answered} of {found.rows} rows, {asked} with each host -> {output}", highlight=False)
+
+
+def _addresses(hosts: list[str]) -> dict[str, str]:
+    """NAME=HOST:PORT, each once."""
+    pairs = [text.partition("=") for text in hosts]
+    if wrong := [text for text, (name, sign, at) in zip(hosts, pairs, strict=True) if not (name and sign and at)]:
+        raise InputError(f"'{wrong[0]}' is no host: write --host NAME=HOST:PORT")
+    if len({name for name, _, _ in pairs}) < len(pairs):
+        raise InputError("a host is named twice: name each host once")
+    return {name: at for name, _, at in pairs}
+
+
+def _until_told(serve: Callable[[asyncio.Event, Callable[[bytes], object]], Coroutine[Any, Any, None]]) -> None:
+    """Until SIGTERM or SIGINT; returns when everything in flight is done."""
+    from ascribe.serve import memory
+    from ascribe.serve.lines import Lines
+
+    memory.settle()
+
+    async def main() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for sig in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(sig, stop.set)
+        with closing(Lines()) as lines:
+            await serve(stop, lines)
+
+    asyncio.run(main())

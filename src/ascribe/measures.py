@@ -1,0 +1,199 @@
+"""Importance over many rows, methods compared, and probes: of an open model, or of any function."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import numpy as np
+
+from ascribe.core.errors import InputError, MissingExtra
+from ascribe.core.explainers import available
+from ascribe.core.faithfulness import Comparison
+from ascribe.core.faithfulness import compare as _compare
+from ascribe.core.features import Feature
+from ascribe.core.importance import Dependence, Importance, dependence, mean_abs, permutation_importance, sage
+from ascribe.core.model import Model
+from ascribe.core.options import Options
+from ascribe.core.probes import ATTACKS, EPSILONS, Probes, robustness, stability
+from ascribe.core.probes.stability import joined
+from ascribe.frames import checked, matrix
+from ascribe.opened import Groups, OpenModel, frozen
+
+__all__ = ["METHODS", "compare", "importance", "partial_dependence", "plain", "probe"]
+
+METHODS = ("permutation", "sage", "mean_abs")
+Asked = OpenModel | Model | Callable[[np.ndarray], np.ndarray]
+
+
+def importance(
+    model: Asked,
+    X: Any,
+    y: Any = None,
+    method: str = "permutation",
+    loss: str | None = None,
+    groups: Groups | None = None,
+    seed: int = 0,
+    repeats: int = 10,
+    explainer: str | None = None,
+    samples: int = 32,
+    tolerance: float = 0.025,
+    step: Callable[[float], None] | None = None,
+) -> Importance:
+    """What each feature is worth over the rows X, with `stderr` and `interval()`.
+
+    `permutation`: how much worse the model gets when a feature is shuffled, `repeats` times. `sage`: Shapley values of
+    the loss, over the model's conditional or else its background (of a function: X itself), until their noise is below
+    `tolerance` of their span. `mean_abs`: mean |value| by `explainer` (by itself, the first on offer).
+
+    `y`: what was measured (None: the predictions, so that importance is of what the model uses). `loss`: squared,
+    absolute or log (by itself: log where a probability is explained, else squared).
+
+    >>> import numpy as np
+    >>> rows = np.random.default_rng(0).standard_normal((500, 3))
+    >>> told = importance(lambda X: 2 * X[:, 0] + X[:, 1], rows)
+    >>> [told.features[j] for j in told.order], told.values.round(1).tolist()
+    (['x0', 'x1', 'x2'], [8.3, 2.0, 0.0])
+    """
+    if method not in METHODS:
+        raise InputError(f"no importance '{method}': use {', '.join(METHODS)}")
+    held, rows = _held(model, X)
+    held = held.settled(rows)
+    target = None if y is None else np.asarray(y, dtype=float).reshape(-1)
+    cost = loss or ("log" if held.space == "probability" else "squared")
+    told, players = step or (lambda share: None), frozen(groups)
+    if method == "sage":
+        return sage(held, rows, target, cost, Options(samples=samples, seed=seed, groups=players), tolerance=tolerance,
+                    step=told)  # fmt: skip
+    if method == "mean_abs":
+        from ascribe.core.explainers import explain
+
+        name = explainer or _first(held)
+        done = iter(range(1, len(rows) + 1))
+        options = Options(samples=samples, seed=seed, groups=players)
+        return mean_abs(explain(held, rows, name, options, lambda: told(next(done) / len(rows))))
+    count = len(held.names) if players is None else len(held.names) - sum(map(len, players.values())) + len(players)
+    walked = iter(range(1, count + 1))
+    return permutation_importance(
+        held, rows, target, cost, repeats, players, seed, lambda: told(next(walked) / max(count, 1))
+    )
+
+
+def partial_dependence(model: Asked, X: Any, features: str | Sequence[str], points: int = 20) -> Dependence:
+    """Mean prediction over a grid of one feature, or of two, and every row's own curve."""
+    held, rows = _held(model, X)
+    return dependence(held.settled(rows), rows, [features] if isinstance(features, str) else features, points=points)
+
+
+def compare(
+    model: Asked,
+    X: Any,
+    methods: Sequence[str] | None = None,
+    samples: int = 32,
+    budget: int | None = None,
+    baseline: Any = None,
+    draws: int = 64,
+    near: int = 8,
+    radius: float = 0.02,
+    seed: int = 0,
+    step: Callable[[str], None] | None = None,
+    layers: int = 0,
+) -> Comparison:
+    """Every method that the model offers, or `methods`, judged on the rows X: seconds a row, insertion and deletion,
+    infidelity, max-sensitivity, and how alike they rank. `near=0` leaves sensitivity out, which asks each method for
+    that many rows more. `layers`: of a network's bundle, so many times more of its layers are drawn anew from the
+    output down, and the values compared with those of the model itself (needs the extra `train`).
+    """
+    held, rows = _held(model, X)
+    others: Sequence[tuple[str, Model]] = ()
+    if layers:
+        if not isinstance(model, OpenModel):
+            raise InputError("layers are those of a bundle's network: open one with ascribe.open")
+        held = held.settled(rows)
+        others = _randomised(model, held, seed, layers)
+    options = Options(
+        budget=budget, samples=samples, seed=seed,
+        baseline=baseline if baseline is None or isinstance(baseline, str) else np.asarray(baseline, dtype=float),
+    )  # fmt: skip
+    return _compare(held, rows, methods, options, time.perf_counter, step, draws, near, radius, others)
+
+
+def probe(
+    model: Asked,
+    X: Any,
+    labels: Sequence[str] | None = None,
+    attacks: Sequence[str] = ATTACKS,
+    epsilons: Sequence[float] = EPSILONS,
+    norm: str = "linf",
+    methods: Sequence[str] | None = None,
+    epsilon: float = 0.02,
+    delta: float | None = None,
+    seed: int = 0,
+    samples: int = 32,
+    step: Callable[[str], None] | None = None,
+) -> Probes:
+    """What a small change of each row can do: to the prediction, by `attacks` of growing size (`epsilons`, in the range
+    of each feature), where the model has a gradient; to the values of `methods` (by itself, the first on offer), within
+    `epsilon` and while the prediction moves less than `delta` of its unit.
+    """
+    held, rows = _held(model, X)
+    classifier = held.scores is not None and len(held.outputs) > 1
+    told = step or (lambda what: None)
+    robust = []
+    for attack in attacks if held.gradient is not None and held.layout.kind != "text" else ():
+        robust.append(robustness(held, rows, epsilons, attack, norm, labels, seed=seed))
+        told(attack)
+    stable, refused = [], []
+    whole = rows[(held.check(rows)[0] != "invalid") & np.isfinite(rows).all(axis=1)]
+    parts = [whole] if not classifier else [whole[i : i + 1] for i in range(len(whole))]  # one class at a time
+    for method in methods if methods is not None else (_first(held),):
+        options = Options(samples=samples, seed=seed)
+        stable.append(joined([stability(held, part, method, epsilon, delta, norm, options) for part in parts]))
+        told(method)
+    if not robust:
+        refused.append("no attack: this model offers no gradient, or its rows are words")
+    return Probes(tuple(robust), tuple(stable), len(rows), held.unit, held.output, held.version, seed, tuple(refused))
+
+
+def plain(record: Any) -> Any:
+    """A record as what JSON can hold: numbers that do not exist are null."""
+    if is_dataclass(record) and not isinstance(record, type):
+        return {f.name: plain(getattr(record, f.name)) for f in fields(record)}
+    if isinstance(record, np.ndarray):
+        return plain(record.tolist())
+    if isinstance(record, Mapping):
+        return {str(name): plain(value) for name, value in record.items()}
+    if isinstance(record, list | tuple):
+        return [plain(value) for value in record]
+    if isinstance(record, float | np.floating):
+        return float(record) if np.isfinite(record) else None
+    return record.item() if isinstance(record, np.generic) else record
+
+
+def _held(model: Asked, X: Any) -> tuple[Model, np.ndarray]:
+    """A model and rows; a function's background are the rows themselves."""
+    if isinstance(model, OpenModel):
+        return model.model, model.rows(X)
+    if isinstance(model, Model):
+        return model, model.rows(X)
+    rows, names = matrix(X)
+    return Model(tuple(Feature(name) for name in names), checked(model), rows), rows
+
+
+def _randomised(opened: OpenModel, model: Model, seed: int, layers: int) -> list[tuple[str, Model]]:
+    try:
+        from ascribe.train.randomised import randomised
+    except ModuleNotFoundError as exc:
+        raise MissingExtra(
+            f"layers are drawn anew with torch and onnx: pip install 'ascribe[train]' ({exc.name})"
+        ) from exc
+    return list(randomised(opened.bundle, model, seed, layers))
+
+
+def _first(model: Model) -> str:
+    offered = available(model)
+    if not offered:
+        raise InputError("this model offers no method to take mean |value| of")
+    return offered[0]

@@ -1,0 +1,206 @@
+"""The inference calls of FATE-Serving 2.x: JSON in, JSON out, its return codes; head and body may be one object.
+
+Beyond theirs a caller may state, in head or body: `policy` (fail or bounds) and `explain` (true). Answers then have
+`explanation` (base_value, margin, values by player) or `bounds` (margin and score, lowest and highest), and `warn`.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from ascribe.core.errors import CapabilityError, InputError, NotFound
+from ascribe.core.federated.codes import BAD_PARAMETER, NETWORK, OVERLOADED, SYSTEM
+from ascribe.core.federated.leaves import linked
+from ascribe.core.federated.table import Table
+from ascribe.serve import codec
+from ascribe.serve.auth import require
+from ascribe.serve.callers import Caller
+from ascribe.serve.faults import Problem, problem_of
+from ascribe.serve.federated.guest_room import GuestRoom
+from ascribe.serve.federated.partial import checked
+from ascribe.serve.federated.scored import Asked, Scored, Scorer
+from ascribe.serve.observe import Entry
+from ascribe.serve.versions import Lease, Versions
+
+__all__ = ["FateRoom"]
+
+CODES = {
+    "too_large": BAD_PARAMETER, "invalid_input": BAD_PARAMETER, "unsupported": BAD_PARAMETER, "precondition": 123,
+    "not_found": 104, "auth": 129, "forbidden": 129, "shed": OVERLOADED, "unavailable": 111, "deadline": NETWORK,
+}  # fmt: skip
+NOT_BOUND = 122
+FORBIDDEN = re.compile(r"[?:/&]")
+ID = "id"
+
+_any = msgspec.json.Decoder()
+
+
+class _UnboundError(NotFound):
+    """No such service id."""
+
+
+@dataclass(frozen=True)
+class _Call:
+    """What a client wrote, row by row: places as it numbers them, the guest's columns, ids for hosts."""
+
+    places: list[int]
+    rows: list[Mapping[str, Any]]
+    ids: list[str]
+    policy: str
+    explain: bool
+
+
+class FateRoom:
+    """The same room under FATE-Serving's words. `service_id`: the one that is bound (empty: any is taken)."""
+
+    def __init__(self, room: GuestRoom, versions: Versions, service_id: str, policy: str) -> None:
+        self._room, self._versions, self._service_id, self._policy = room, versions, service_id, policy
+
+    async def answer(
+        self, raw: bytes, batch: bool, caller: Caller, entry: Entry, within_s: float | None = None
+    ) -> dict[str, Any]:
+        """Always an answer: what went wrong is a return code. The entry learns the fault."""
+        case_id = entry.request_id
+        try:
+            asked = _read(raw)
+            case_id = entry.request_id = _case_id(asked)
+            self._bound(asked)
+            call = self._call(asked, batch)
+            entry.asked(len(call.ids), self._lease.name, self._lease.version)
+            scorer = self._scorer()
+            caller = require(caller, "explain" if call.explain else "predict")
+            how = Asked(case_id, call.policy, call.explain, within_s=within_s)
+            found = await self._room.answered(call.ids, Table.of_rows(call.rows), how, caller)
+        except Exception as exc:
+            problem = problem_of(exc)
+            entry.failed(problem, exc)
+            return {"retcode": _code(exc, problem), "retmsg": problem.text, "caseid": case_id, "data": None, "flag": 0}
+        told = [self._row(scorer, found, i) for i in range(len(call.ids))]
+        if not batch:
+            return {**told[0], "caseid": case_id, "flag": 0}
+        listed = [{"index": place, **row} for place, row in zip(call.places, told, strict=True)]
+        by_place = {str(row["index"]): row for row in listed}
+        return {
+            "retcode": 0, "retmsg": "", "caseid": case_id, "flag": 0, "batchDataList": listed,
+            "singleInferenceResultMap": by_place,
+        }  # fmt: skip
+
+    @property
+    def _lease(self) -> Lease:
+        return self._versions.lease()
+
+    def _scorer(self) -> Scorer:
+        scorer = self._room.scorer
+        if scorer is None:
+            raise CapabilityError("the model is not loaded yet: try again in a second")
+        return scorer
+
+    def _bound(self, asked: Mapping[str, Any]) -> None:
+        given = asked.get("serviceId")
+        if not isinstance(given, str) or not given or FORBIDDEN.search(given):
+            raise InputError("serviceId is missing, or has one of ? : / &: name the service")
+        if self._service_id and given != self._service_id:
+            raise _UnboundError(f"no model is bound to serviceId '{given[:64]}' here: ask for '{self._service_id}'")
+
+    def _call(self, asked: Mapping[str, Any], batch: bool) -> _Call:
+        held = asked.get("batchDataList") if batch else [{**asked, "index": 0}]
+        if not isinstance(held, list) or not all(isinstance(row, dict) for row in held):
+            raise InputError("batchDataList is a list of objects with index, featureData and sendToRemoteFeatureData")
+        codec.check_rows_limit(len(held), self._scorer().max_rows)
+        places = [row.get("index") for row in held]
+        if not all(type(place) is int for place in places) or len(set(places)) < len(places):
+            raise InputError("index is a whole number, another one for each row")
+        rows, ids = [_features(row) for row in held], [_id(row) for row in held]
+        explain, policy = asked.get("explain", False), asked.get("policy") or self._policy
+        if not isinstance(explain, bool) or not isinstance(policy, str):
+            raise InputError("explain is true or false, policy is fail or bounds")
+        return _Call(places, rows, ids, checked(policy), explain)
+
+    def _row(self, scorer: Scorer, found: Scored, i: int) -> dict[str, Any]:
+        answer, code = found.answer, int(found.answer.code[i])
+        out: dict[str, Any] = {"retcode": code, "retmsg": answer.reasons[i] if code else "", "data": None}
+        warn = {party: int(n[i]) for party, n in answer.defaulted.items() if n[i]}
+        if warn:
+            out["warn"] = {"defaulted": warn}
+        if code:
+            if found.lower is not None and found.upper is not None and np.isfinite(found.lower[i]).all():
+                out["bounds"] = _bounds(scorer, found.lower[i], found.upper[i])
+            return out
+        margin, score = answer.margin[i], answer.score[i]
+        name, _, version = scorer.guest.model.rpartition("@")
+        out["data"] = {
+            "score": float(score[0]) if len(score) == 1 else score.tolist(),
+            "modelId": name or self._lease.name, "modelVersion": version or self._lease.version,
+            "timestamp": round(time.time() * 1000),
+        }  # fmt: skip
+        if answer.labels:
+            out["data"]["label"] = answer.label[i]
+        if found.explained is not None:
+            held = found.explained
+            values = held.values[i]
+            if np.isfinite(values).all():
+                out["explanation"] = {
+                    "base_value": float(held.base_value), "margin": float(margin[0]), "unit": held.info.unit,
+                    "values": dict(zip(held.features, values.tolist(), strict=True)),
+                }  # fmt: skip
+        return out
+
+
+def _bounds(scorer: Scorer, lower: np.ndarray, upper: np.ndarray) -> dict[str, Any]:
+    """Scores too, where each is a function of its own margin alone."""
+    out: dict[str, Any] = {"margin": [lower.tolist(), upper.tolist()]}
+    leaves = getattr(scorer.guest.pipeline.last[1], "leaves", None)
+    if leaves is not None and leaves.link != "softmax":
+        out["score"] = [linked(leaves.link, ends[None])[0].tolist() for ends in (lower, upper)]
+    return out
+
+
+def _read(raw: bytes) -> dict[str, Any]:
+    """Head and body as one object."""
+    try:
+        held = _any.decode(raw)
+    except codec.UNREADABLE as exc:
+        raise codec.unreadable(exc) from exc
+    if not isinstance(held, dict):
+        raise InputError("the request is no JSON object: send head and body")
+    parts = [held.get(name) for name in ("head", "body")]
+    if any(part is not None and not isinstance(part, dict) for part in parts):
+        raise InputError("head and body are JSON objects")
+    return {**held, **(parts[0] or {}), **(parts[1] or {})}
+
+
+def _case_id(asked: Mapping[str, Any]) -> str:
+    given = asked.get("caseId") or asked.get("caseid") or asked.get("seqno")
+    return given if isinstance(given, str) and codec.usable_id(given) else uuid.uuid4().hex
+
+
+def _features(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    held = row.get("featureData")
+    if not isinstance(held, dict):
+        raise InputError("featureData is missing: send the guest's columns, or {}")
+    if bad := [name for name, v in held.items() if not (v is None or isinstance(v, str | int | float))]:
+        raise InputError(f"featureData: '{bad[0][:64]}' is neither a number nor a text")
+    return held
+
+
+def _id(row: Mapping[str, Any]) -> str:
+    """What the hosts find the row by: `id`, or the only entry."""
+    held = row.get("sendToRemoteFeatureData")
+    if not isinstance(held, dict):
+        raise InputError('sendToRemoteFeatureData is missing: send what hosts find the row by, such as {"id": "123"}')
+    given = held.get(ID, next(iter(held.values())) if len(held) == 1 else None)
+    if isinstance(given, bool) or not isinstance(given, str | int) or given == "":
+        raise InputError("sendToRemoteFeatureData has no id: send one entry, or one that is called id")
+    return str(given)
+
+
+def _code(exc: BaseException, problem: Problem) -> int:
+    return NOT_BOUND if isinstance(exc, _UnboundError) else CODES.get(problem.code, SYSTEM)

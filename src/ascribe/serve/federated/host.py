@@ -1,0 +1,94 @@
+"""The server of a host: one gRPC door, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import grpc
+
+from ascribe.core.errors import InputError, ServiceError
+from ascribe.core.federated.party import Party
+from ascribe.serve import auth, porch_grpc, tls
+from ascribe.serve.address import Address, parse, probe
+from ascribe.serve.federated.features import Features
+from ascribe.serve.federated.host_door import Door, Health, attach
+from ascribe.serve.federated.host_room import HostRoom
+from ascribe.serve.federated.settings import PartySettings
+from ascribe.serve.leaving import connection_age_ms
+from ascribe.serve.lines import to_stdout
+from ascribe.serve.observed import Observed
+from ascribe.serve.readable import Readable
+from ascribe.serve.settings import Settings
+from ascribe.serve.standing import ByHandler, Standing
+from ascribe.serve.versions import Versions
+
+__all__ = ["serve"]
+
+FLAG = "--listen"
+
+
+async def serve(
+    host: Party, features: Features, listen: str, settings: Settings, parties: PartySettings,
+    stop: asyncio.Event | None = None, ready: Callable[[str], None] | None = None,
+    write: Callable[[bytes], object] | None = None, name: str = "",
+) -> None:  # fmt: skip
+    """Answer guests of `host`'s model at `listen` (HOST:PORT) until `stop` is set. `ready` gets the real address;
+    `name`: what metrics call the model.
+
+    Raises InputError for the guest's half of a model, ServiceError for an address that cannot be had, for TLS that
+    cannot be used, and where others reach it while nobody is asked who they are.
+    """
+    if host.role != "host":
+        raise InputError(f"this bundle is the half of {host.name}: a host serves the half of a host")
+    start, stop, where = time.perf_counter(), stop or asyncio.Event(), parse(listen, FLAG)
+    seen = Observed(settings, Versions([(name or "model", "production")]), write or to_stdout)
+    log = seen.log
+    auth.check_reach([where.host], settings)
+    known, secured = auth.opened(settings, log), tls.opened(settings, log)
+    if parties.known and not auth.configured(settings):
+        raise ServiceError("ASCRIBE_PARTY_GUESTS names guests, but nobody is asked who they are: set ASCRIBE_CLIENT_CA")
+    room, words = HostRoom(host, features, settings, parties, log, seen.meter), Health()
+
+    def made(address: Address) -> tuple[grpc.aio.Server, Address]:
+        server = grpc.aio.server(
+            interceptors=[*seen.interceptors, porch_grpc.Porch(known, log), Readable(log)],
+            options=[
+                ("grpc.so_reuseport", 0),
+                ("grpc.max_receive_message_length", settings.max_body_bytes),
+                ("grpc.max_send_message_length", -1),
+                ("grpc.server_handshake_timeout_ms", round(settings.header_s * 1000)),
+                *(("grpc.max_connection_age_ms", age) for age in connection_age_ms(settings)),
+            ],
+        )
+        attach(ByHandler(server), Door(room, log), words)
+        probe(address, FLAG)
+        try:
+            if secured:
+                return server, Address(address.host, server.add_secure_port(str(address), secured.credentials()))
+            return server, Address(address.host, server.add_insecure_port(str(address)))
+        except RuntimeError as exc:
+            raise ServiceError(f"{address} cannot be bound: choose another address with {FLAG}") from exc
+
+    server = Standing(made, where, settings.timeout_s, log)
+    try:
+        seen.start()
+        await words.say(True)
+        await server.start()
+        log.event(
+            "ready", party=host.name, model=host.model, digest=host.digest[:12], grpc=str(server.at),
+            mutual_tls=bool(secured and settings.client_ca), start_ms=round((time.perf_counter() - start) * 1000),
+        )  # fmt: skip
+        if ready:
+            ready(str(server.at))
+        await stop.wait()
+        log.event("draining")
+        await words.say(False)
+        await asyncio.sleep(settings.drain_s)
+    finally:
+        room.draining = True
+        await server.stop(settings.grace_s)
+        room.close()
+        await asyncio.to_thread(seen.stop)
+    log.event("stopped")

@@ -1,0 +1,134 @@
+"""From a guest's bundle and the addresses of its hosts to what scores and explains."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from ascribe.bundle.archive import Bundle
+from ascribe.bundle.federated import open_party
+from ascribe.bundle.manifest import digest
+from ascribe.core.errors import InputError, NotFound
+from ascribe.core.federated.components.boosted_trees import BoostedTrees
+from ascribe.core.federated.components.linear import LinearModel
+from ascribe.core.federated.explaining import UNITS, Explainer, with_cover
+from ascribe.core.federated.merged import Answer
+from ascribe.core.federated.party import Party, ask, local
+from ascribe.core.federated.records import Ask, HostCall, Reply
+from ascribe.core.federated.scoring import as_model
+from ascribe.serve.federated.exchange import exchanged
+from ascribe.serve.federated.features.file import read_rows
+from ascribe.serve.federated.link import Link
+from ascribe.serve.federated.partial import settled
+from ascribe.serve.federated.settings import PartySettings
+from ascribe.serve.versions import Lease
+
+__all__ = ["Guest", "lease_of", "open_guest", "prepared"]
+
+NO_COVER = (
+    "this model says nothing of how often its branches are taken, so it is not explained: name rows of the guest whose "
+    "ids the hosts know with --background FILE"
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Guest:
+    """`links`: one a host; `names`: what hosts are called in answers, by full name."""
+
+    party: Party
+    links: Sequence[Link]
+    names: Mapping[str, str]
+
+
+def open_guest(bundle: Bundle, hosts: Mapping[str, str], parties: PartySettings) -> Guest:
+    """`hosts`: NAME -> HOST:PORT; NAME is a host's full name, what follows its role, or any name for an only host.
+
+    Raises InputError for a host that is not named or named twice, BundleError, ServiceError.
+    """
+    party = open_party(bundle, "guest")
+    at: dict[str, tuple[str, str]] = {}
+    for name, address in hosts.items():
+        full = _full(party, name)
+        if full in at:
+            raise InputError(f"{full} is given two addresses: name each host once")
+        at[full] = (name, address)
+    if missing := [host for host in party.hosts if host not in at]:
+        raise InputError(f"no address for {', '.join(missing)}: --host NAME=HOST:PORT, once for each host")
+    links = [Link(party, full, at[full][1], parties) for full in party.hosts]
+    return Guest(party, links, {full: at[full][0] for full in party.hosts})
+
+
+def _full(party: Party, name: str) -> str:
+    try:
+        return party.host_named(name)
+    except NotFound:
+        if len(party.hosts) == 1 and ":" not in name:
+            return party.hosts[0]
+        raise
+
+
+async def prepared(guest: Guest, parties: PartySettings, background: Path | None) -> Explainer | None:
+    """What explains, ready to be called; None where the model has no cover and no background was named. The background
+    is one exchange, or as many as it needs: ids that nobody asked about. Raises InputError where it cannot be had.
+    """
+    party, component = guest.party, guest.party.pipeline.last[1]
+    if isinstance(component, BoostedTrees):
+        assert component.leaves is not None
+        if component.leaves.cover is None:
+            if background is None:
+                return None
+            party = await _covered(guest, parties, background)
+    explainer = Explainer(party, guest.names)
+    if isinstance(component, BoostedTrees):
+        await asyncio.to_thread(lambda: explainer.values)
+    return explainer
+
+
+async def _covered(guest: Guest, parties: PartySettings, background: Path) -> Party:
+    ids, rows = read_rows(background)
+    most = min(link.max_rows for link in guest.links) if guest.links else parties.max_rows
+    found: list[Answer] = []
+    for k in range(0, len(ids), most):
+        part = rows.having({name: held[k : k + most] for name, held in rows.columns.items()})
+        part = replace(part, length=len(ids[k : k + most]))
+        asked = ask(guest.party, ids[k : k + most])
+        replies, failures = await exchanged(guest.links, asked, uuid.uuid4().hex, parties.timeout_s)
+        if failures:
+            raise InputError(f"the background has no answer: {next(iter(failures.values())).text}")
+        found.append(settled(guest.party, local(guest.party, part), replies, {}, "fail").answer)
+    return with_cover(guest.party, _joined(found))
+
+
+def _joined(parts: Sequence[Answer]) -> Answer:
+    first = parts[0]
+    left = [part.left for part in parts if part.left is not None]
+    return replace(first, code=np.concatenate([part.code for part in parts]), left=np.concatenate(left))
+
+
+def lease_of(bundle: Bundle, guest: Guest, name: str, loop: asyncio.AbstractEventLoop, parties: PartySettings) -> Lease:
+    """The guest as a model that offers `routes` and `remote_predict`, for threads other than the loop's."""
+
+    def blocking(link: Link) -> HostCall:
+        def call(asked: Ask) -> Reply:
+            asking = link.ask(asked, uuid.uuid4().hex, parties.timeout_s)
+            return asyncio.run_coroutine_threadsafe(asking, loop).result()
+
+        return call
+
+    component = guest.party.pipeline.last[1]
+    labels: tuple[str, ...] = ()
+    unit = "log-odds"
+    if isinstance(component, BoostedTrees):
+        assert component.leaves is not None
+        labels, unit = component.leaves.labels, UNITS.get(component.leaves.link, "")
+    elif isinstance(component, LinearModel):
+        labels = component.labels
+    model = as_model(guest.party, {link.host: blocking(link) for link in guest.links})
+    model = replace(model, unit=unit, outputs=labels, output=labels[0] if labels else "prediction")
+    raw = bundle.manifest.encode()
+    return Lease(name, "production", bundle.manifest.version(), digest(raw), model, np.zeros((0, 0)))

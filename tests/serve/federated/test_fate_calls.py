@@ -1,0 +1,169 @@
+"""Clients of FATE-Serving, as they are: HTTP and gRPC, single and batch, their return codes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import grpc
+import httpx
+import pytest
+
+from ascribe.serve.federated.settings import PartySettings
+from ascribe.serve.wire import fate_inference_pb2 as pb
+from ascribe.serve.wire.fate_inference_pb2_grpc import InferenceServiceStub
+from tests.train.adapters.fate import real
+
+from .servers import Rows, bundled, guesting, hosting
+from .worlds import GUEST_CSV, ids, pair, scores
+
+SINGLE, BATCH = "/federation/v1/inference", "/federation/v1/batchInference"
+
+
+@pytest.fixture(scope="module")
+def at(tmp_path_factory):
+    bundle = bundled(pair()[0], tmp_path_factory.mktemp("fate") / "guest")
+    with (
+        hosting(pair()[1], Rows(real.table("host"))) as host,
+        guesting(bundle, {"10000": host}, service_id="breast", background=GUEST_CSV) as where,
+    ):
+        yield where
+
+
+def single(name: str, **body: Any) -> dict[str, Any]:
+    remote = {"featureData": real.table("guest")[name], "sendToRemoteFeatureData": {"id": name}}
+    return {"head": {"serviceId": "breast", "applyId": "a1"}, "body": remote | body}
+
+
+def batch(names: list[str], **body: Any) -> dict[str, Any]:
+    rows = [
+        {"index": i, "featureData": real.table("guest").get(n, {}), "sendToRemoteFeatureData": {"id": n}}
+        for i, n in enumerate(names)
+    ]
+    return {"head": {"serviceId": "breast"}, "body": {"batchDataList": rows} | body}
+
+
+def by_http(at: Any, path: str, asked: Any) -> dict[str, Any]:
+    found = httpx.post(at.http + path, json=asked, timeout=20)
+    assert found.status_code == 200
+    return found.json()
+
+
+def by_grpc(at: Any, path: str, asked: dict[str, Any]) -> dict[str, Any]:
+    """Head and body together, as their clients send it."""
+    with grpc.insecure_channel(at.grpc) as channel:
+        stub = InferenceServiceStub(channel)
+        call = stub.batchInference if path == BATCH else stub.inference
+        raw = json.dumps({**asked.get("head", {}), **asked.get("body", {})}).encode()
+        return json.loads(call(pb.InferenceMessage(body=raw), timeout=20).body)
+
+
+DOORS = pytest.mark.parametrize("ask", [by_http, by_grpc], ids=["http", "grpc"])
+
+
+@DOORS
+def test_a_single_call(at, ask):
+    found = ask(at, SINGLE, single("133"))
+    assert (found["retcode"], found["retmsg"], found["flag"]) == (0, "", 0)
+    data = found["data"]
+    assert data["score"] == pytest.approx(scores()["133"][1], abs=1e-9)
+    assert data["modelId"] == "guest-9999#host-10000#model"
+    assert data["modelVersion"] == "202004201033174706226"
+    assert data["timestamp"] > 1e12
+    assert "explanation" not in found
+
+
+@DOORS
+def test_a_batch_has_every_rows_own_code(at, ask):
+    names = [*ids()[:50], "nobody"]
+    found = ask(at, BATCH, batch(names))
+    assert found["retcode"] == 0
+    rows = found["batchDataList"]
+    assert [row["index"] for row in rows] == list(range(51))
+    for name, row in zip(names[:-1], rows, strict=False):
+        assert row["data"]["score"] == pytest.approx(scores()[name][1], abs=1e-9)
+    assert (rows[-1]["retcode"], rows[-1]["data"]) == (2113, None)
+    assert found["singleInferenceResultMap"]["3"] == rows[3]
+
+
+@DOORS
+def test_an_explanation_on_request(at, ask):
+    recorded = real.expected("secureboost", "expected_shapley")["ids"]["133"]
+    told = ask(at, SINGLE, single("133", explain=True))["explanation"]
+    assert told["values"]["10000"] == pytest.approx(recorded["shapley"]["HOST"], abs=1e-9)
+    assert told["base_value"] + sum(told["values"].values()) == pytest.approx(recorded["margin"], abs=1e-9)
+    assert told["margin"] == pytest.approx(recorded["margin"], abs=1e-9)
+
+
+def test_texts_absent_values_and_one_id_of_another_name(at):
+    asked = single("133")
+    asked["body"]["sendToRemoteFeatureData"] = {"device_id": 133}
+    asked["body"]["featureData"] = {**real.table("guest")["133"], "x2": "", "x9": None, "stranger": "text"}
+    found = by_http(at, SINGLE, asked)
+    assert found["data"]["score"] == pytest.approx(scores()["133"][1], abs=1e-9)
+    found = by_http(at, SINGLE, single("133", featureData={}))
+    assert found["warn"] == {"defaulted": {"guest:9999": 39}}
+
+
+def changed(path: tuple[str, ...], value: Any) -> dict[str, Any]:
+    asked = single("133")
+    held = asked
+    for name in path[:-1]:
+        held = held[name]
+    if value is None:
+        del held[path[-1]]
+    else:
+        held[path[-1]] = value
+    return asked
+
+
+REFUSED = {
+    "no service id": (changed(("head", "serviceId"), None), 100),
+    "another service": (changed(("head", "serviceId"), "loans"), 122),
+    "a service id that cannot be": (changed(("head", "serviceId"), "a?b"), 100),
+    "no features": (changed(("body", "featureData"), None), 100),
+    "features of another kind": (changed(("body", "featureData"), [1]), 100),
+    "a feature of another kind": (changed(("body", "featureData"), {"x0": {}}), 100),
+    "no id": (changed(("body", "sendToRemoteFeatureData"), {}), 100),
+    "two ids": (changed(("body", "sendToRemoteFeatureData"), {"a": "1", "b": "2"}), 100),
+    "a feature that is no number": (changed(("body", "featureData"), {"x0": "abc"}), 102),
+    "a policy": (changed(("body", "policy"), "guess"), 100),
+    "an id that nobody has": (changed(("body", "sendToRemoteFeatureData"), {"id": "nobody"}), 2113),
+    "a body that is none": (changed(("body",), "text"), 100),
+}
+
+
+@DOORS
+@pytest.mark.parametrize("what", REFUSED)
+def test_return_codes(at, ask, what):
+    asked, code = REFUSED[what]
+    if ask is by_grpc and what == "a body that is none":
+        pytest.skip("over gRPC there is no body apart")
+    found = ask(at, SINGLE, asked)
+    assert found["retcode"] == code, found
+    assert found["data"] is None
+    assert found["retmsg"]
+    assert "\n" not in found["retmsg"]
+
+
+def test_batches_that_cannot_be_told_apart(at):
+    asked = batch(ids()[:3])
+    asked["body"]["batchDataList"][1]["index"] = 0
+    assert by_http(at, BATCH, asked)["retcode"] == 100
+    assert by_http(at, BATCH, batch([]))["retcode"] == 100
+    assert by_http(at, BATCH, {"head": {"serviceId": "breast"}, "body": {"batchDataList": {}}})["retcode"] == 100
+    assert httpx.post(at.http + SINGLE, content=b"{", timeout=20).json()["retcode"] == 100
+    assert httpx.post(at.http + SINGLE, content=b"[" * 1000, timeout=20).status_code == 400
+
+
+def test_a_policy_of_bounds_says_margin_and_score_between_which(tmp_path):
+    bundle, parties = bundled(pair()[0], tmp_path / "guest"), PartySettings(timeout_s=0.5, connect_s=0.2)
+    with guesting(bundle, {"10000": "127.0.0.1:1"}, parties=parties) as at:
+        failed = by_http(at, SINGLE, single("133"))
+        assert (failed["retcode"], failed["data"]) == (105, None)
+        assert failed["retmsg"].startswith("policy fail: ")
+        bounded = by_http(at, SINGLE, single("133", policy="bounds"))
+    assert (bounded["retcode"], bounded["data"]) == (105, None)
+    low, high = (ends[0] for ends in bounded["bounds"]["margin"])
+    assert [low, high] == pytest.approx(real.expected("secureboost", "expected_shapley")["ids"]["133"]["interval"])
+    assert bounded["bounds"]["score"][0][0] < scores()["133"][1] <= bounded["bounds"]["score"][1][0] + 1e-12

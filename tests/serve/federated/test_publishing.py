@@ -1,0 +1,70 @@
+"""What a guest shows its own callers: rounded alike, rows like others, so many ids; on every door."""
+
+from __future__ import annotations
+
+import httpx
+import numpy as np
+import pytest
+from scipy.special import expit
+
+from ascribe.serve.federated.settings import PartySettings
+from tests.train.adapters.fate import real
+
+from .servers import Rows, bundled, guesting, hosting
+from .worlds import GUEST_CSV, ids, pair, scores
+
+STEP = 0.25
+
+
+def rows(names: list[str]) -> dict:
+    return {"feature_vector": [{"id": n, "values": dict(real.table("guest")[n])} for n in names]}
+
+
+@pytest.fixture(scope="module")
+def http(tmp_path_factory):
+    bundle = bundled(pair()[0], tmp_path_factory.mktemp("publishing") / "guest")
+    parties = PartySettings(step=STEP, minimum_group=2, explain_budget=100, timeout_s=20.0)
+    with (
+        hosting(pair()[1], Rows(real.table("host"))) as host,
+        guesting(bundle, {"bank": host}, parties=parties, background=GUEST_CSV) as at,
+        httpx.Client(base_url=at.http, timeout=30) as client,
+    ):
+        yield client
+
+
+def test_everything_is_a_multiple_of_the_step_and_adds_up(http):
+    names = ids()[:100]
+    found = http.post("/v1/attributions", json=rows(names)).json()["attributions"]
+    told = [row for row in found if row["status"] == "ok"]
+    assert told
+    assert len(told) < len(found)
+    groups: dict[float, int] = {}
+    for row in told:
+        numbers = [row["prediction"], row["base_value"], *row["attribution_shares"].values()]
+        np.testing.assert_allclose(np.array(numbers) / STEP, np.round(np.array(numbers) / STEP), atol=1e-9)
+        assert row["base_value"] + sum(row["attribution_shares"].values()) == pytest.approx(row["prediction"])
+        bank = row["attribution_shares"]["bank"]
+        groups[bank] = groups.get(bank, 0) + 1
+    assert min(groups.values()) >= 2
+    for row in found:
+        if row["status"] != "ok":
+            assert "withheld" in row["reason"]
+            assert row["prediction"] is None
+    predicted = http.post("/v1/predictions", json=rows(names)).json()["predictions"]
+    for name, row in zip(names, predicted, strict=True):
+        assert row["prediction"] == pytest.approx(round(scores()[name][0] / STEP) * STEP)
+    score = http.post("/v1/predictions", json=rows(names[:1]) | {"output": "score"}).json()["predictions"][0]
+    assert score["prediction"] == pytest.approx(expit(predicted[0]["prediction"]))
+
+
+def test_clients_of_fate_are_shown_no_more(http):
+    body = {"featureData": real.table("guest")["133"], "sendToRemoteFeatureData": {"id": "133"}}
+    found = http.post("/federation/v1/inference", json={"head": {"serviceId": "s"}, "body": body}).json()
+    assert found["data"]["score"] == pytest.approx(expit(round(scores()["133"][0] / STEP) * STEP))
+
+
+def test_a_caller_has_so_many_ids_explained(http):
+    assert http.post("/v1/attributions", json=rows(ids()[:100])).status_code == 200  # the same ids cost nothing
+    found = http.post("/v1/attributions", json=rows(ids()[100:101]))
+    assert (found.status_code, found.json()["code"]) == (403, "forbidden")
+    assert http.post("/v1/predictions", json=rows(ids()[100:101])).status_code == 200
