@@ -23,9 +23,9 @@ def explainers(
     opened = api.open(bundle, verify_key)
     if opened.model.outputs:  # classes can all be asked the same
         typer.echo(f"{len(opened.outputs)} classes ({listed(opened.outputs)}) in {', '.join(opened.spaces)}")
-    for output in opened.outputs[:1] if opened.model.outputs else opened.outputs:
+    for output in (None,) if opened.model.outputs else opened.outputs:
         held = repertoire(opened.output(output).model)
-        typer.echo(f"{held.output}{f' in {held.unit}' if held.unit else ''}")
+        typer.echo(f"{held.output or 'the class predicted'}{f' in {held.unit}' if held.unit else ''}")
         typer.echo(f"  methods     {', '.join(held.methods) or 'none'}")
         for method, asking in held.details.items():
             takes = f"; takes {', '.join(asking.takes)}" if asking.takes else ""

@@ -45,7 +45,7 @@ def made(kind: str) -> tuple[Model, Counted, np.ndarray]:
     rows = rng.integers(1, 11, (BACKGROUND + 1, layout.n)).astype(float)
     if kind == "text":
         rows[-1, 6:] = 0
-    features = tuple(Feature(f"x{j}", seen_low=0, seen_high=11) for j in range(layout.n)) if kind == "table" else ()
+    features = tuple(Feature(f"x{j}", seen_low=0.0, seen_high=11.0) for j in range(layout.n)) if kind == "table" else ()
     model = Model(
         features, counted.predict, background=rows[:-1], layout=layout,
         gradient=Gradient(counted.slope, (lambda X: X) if kind == "text" else None),

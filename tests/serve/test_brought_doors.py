@@ -14,6 +14,7 @@ from typing import Any
 import grpc
 import httpx
 import numpy as np
+import polars as pl
 import pytest
 from PIL import Image
 
@@ -22,6 +23,7 @@ from ascribe.serve.app import running
 from ascribe.serve.settings import Settings
 from ascribe.serve.wire import attribution_pb2 as pb
 from ascribe.serve.wire.attribution_pb2_grpc import AttributionServiceStub
+from tests.journey import ascribe as command
 
 from .brought import CLASSES, SENTENCES, Brought, adult_rows, bring, picture
 from .test_doors import as_json
@@ -265,6 +267,22 @@ def test_categories_and_gaps(doors):
     message = pb.FeatureVector(names=["age"], values=[1.0], categories=["a", "b"])
     with pytest.raises(grpc.RpcError, match="2 categories for 1 values"):
         doors.stub.GetAttribution(pb.AttributionRequest(feature_vector=[message], model="income"))
+
+
+def test_the_command_line_says_the_same_of_a_table(doors, tmp_path):
+    rows = adult_rows()
+    pl.DataFrame(rows, infer_schema_length=None).write_parquet(tmp_path / "rows.parquet")
+    for method in ("tree_shap", "occlusion"):
+        done = command(
+            "explain", doors.brought.place / "income" / "bundle", tmp_path / "rows.parquet", "--method", method,
+            "-o", tmp_path / "out.parquet",
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        table = pl.read_parquet(tmp_path / "out.parquet")
+        answer = doors.rest([{"values": row} for row in rows], model="income", method=method)
+        for k, row in enumerate(answer["attributions"]):
+            assert {name: table[name][k] for name in answer["features"]} == row["attribution_shares"]
+            assert table["prediction"][k] == row["prediction"]
 
 
 REFUSED: list[tuple[str, dict[str, Any], int, str]] = [
