@@ -145,7 +145,11 @@ def test_sensitivity_is_captums():
 
 
 def test_scales_and_ends_of_columns():
-    features = (Feature("a", low=0, high=1.5, seen_low=0, seen_high=2), Feature("b"), Feature("c", categories=("x",)))
+    features = (
+        Feature("a", low=0.0, high=1.5, seen_low=0.0, seen_high=2.0),
+        Feature("b"),
+        Feature("c", categories=("x",)),
+    )
     model = Model(features, lambda Z: Z[:, 0], np.array([[0.0, 1, 0], [1, 5, 0]]))
     scale = scale_of(model, np.zeros((1, 3)))
     assert scale.tolist() == [2, 4, 0]

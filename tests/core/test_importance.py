@@ -115,7 +115,7 @@ def test_sage_sums_to_the_gap_of_the_loss(loss, law):
     model, X, y = losses(loss)
     if law == "conditional":
         model = replace(model, conditional=Gaussian.fit(drawn(500, 6, COV)))
-    told = sage(model, X, y, loss, Options(samples=16), passes=2, tolerance=0)
+    told = sage(model, X, y, loss, Options(samples=16), passes=2, tolerance=0.0)
     game = (
         conditional_game(model, Options(samples=16))
         if law == "conditional"
@@ -142,10 +142,10 @@ def test_sage_is_shapley_of_the_loss_by_definition():
         return -float(((y - f) ** 2).mean())
 
     truth = by_orders(v, 4)
-    told = sage(CURVED, X, y, passes=150, tolerance=0)
+    told = sage(CURVED, X, y, passes=150, tolerance=0.0)
     assert (abs(told.values - truth) <= 4 * told.noise + 1e-12).all()
     assert told.noise.max() < 0.03 * np.ptp(truth)
-    few = sage(CURVED, X, y, passes=6, tolerance=0, options=Options(seed=3))
+    few = sage(CURVED, X, y, passes=6, tolerance=0.0, options=Options(seed=3))
     assert few.noise == pytest.approx(told.noise * np.sqrt(150 / 6), rel=0.6)
     assert (few.stderr >= few.noise * 0.5).all()
 

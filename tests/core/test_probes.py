@@ -193,9 +193,9 @@ def test_what_cannot_be_probed():
     with pytest.raises(InputError, match="no norm 'l1'"):
         ball_of(bare, X, "l1", 0.1)
     with pytest.raises(InputError, match="epsilon is a size"):
-        ball_of(bare, X, "l2", -1)
+        ball_of(bare, X, "l2", -1.0)
     with pytest.raises(InputError, match="no attack 'cw'"):
-        attack(linear(), X, ball_of(bare, X, "l2", 1), "cw")
+        attack(linear(), X, ball_of(bare, X, "l2", 1.0), "cw")
     with pytest.raises(InputError, match="sizes that grow"):
         robustness(linear(), X, (0.1, 0.0))
     with pytest.raises(InputError, match="labels are of classes"):

@@ -21,7 +21,8 @@ TERMS = Terms(
     (np.zeros(1), np.array([1.0, -2.0, 0.5, 4.0]), np.array([-1.0, 1.0])),
 ).centred(ROWS)  # fmt: skip
 MODEL = Model(
-    tuple(Feature(name, low=-50, high=50) for name in "abc"), lambda X: TERMS.intercept + TERMS.parts(X).sum(axis=1),
+    tuple(Feature(name, low=-50.0, high=50.0) for name in "abc"),
+    lambda X: TERMS.intercept + TERMS.parts(X).sum(axis=1),
     ROWS, unit="W", terms=TERMS,
 )  # fmt: skip
 X = RNG.standard_normal((6, 3))

@@ -102,7 +102,7 @@ def words_of(answer: Answer, row: int) -> tuple[list[str], Float[np.ndarray, " w
             parts[-1].append(j)
         else:
             parts.append([j])
-    words = [" ".join(_word(layout, numbers[j]) for j in part) for part in parts]
+    words = [" ".join(_word(layout, int(numbers[j])) for j in part) for part in parts]
     if np.any(a.values[row, end:]):
         parts.append(list(range(end, len(numbers))))
         words.append("(padding)")

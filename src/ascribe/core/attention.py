@@ -49,7 +49,7 @@ def matrices(model: Model, X: np.ndarray) -> Matrices:
     return Matrices(held.layers, names, weights, whole, held.extra)
 
 
-def rollout(weights: Sequence[Float[np.ndarray, "b heads k k"]], residual: float = 0.5) -> Float[np.ndarray, "b k k"]:
+def rollout(weights: Sequence[Float[np.ndarray, "b heads q k"]], residual: float = 0.5) -> Float[np.ndarray, "b k k"]:
     """R of layers from the input to the output; rows sum to 1.
 
     >>> rollout([np.array([[[[0.0, 1.0], [1.0, 0.0]]]])]).tolist()

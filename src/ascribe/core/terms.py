@@ -25,7 +25,7 @@ class Terms:
 
     intercept: float
     slopes: Float[np.ndarray, " n"]
-    centres: Float[np.ndarray, " n"]
+    centres: Float[np.ndarray, " centres"]
     edges: tuple[np.ndarray, ...]
     steps: tuple[np.ndarray, ...]
 

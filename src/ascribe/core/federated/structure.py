@@ -20,7 +20,8 @@ class Structure:
     split, -1 at a leaf. `left`, `right (nodes,)`: children, -1 at a leaf. Raises InputError for arrays that are no
     trees.
 
-    >>> one = Structure(("guest:1", "host:2"), [0, 3], [1, -1, -1], [1, -1, -1], [2, -1, -1])
+    >>> whole = [np.array(part) for part in ([0, 3], [1, -1, -1], [1, -1, -1], [2, -1, -1])]
+    >>> one = Structure(("guest:1", "host:2"), *whole)
     >>> one.splits_of("host:2").tolist(), one.digest[:8]
     ([0], 'a891603b')
     """

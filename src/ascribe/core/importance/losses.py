@@ -8,17 +8,18 @@ log        -(y log f + (1 - y) log(1 - f))          in nats; f is a probability,
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from ascribe.core.arrays import Float, np
 from ascribe.core.errors import InputError
 
 __all__ = ["LOSSES", "Loss", "loss_of", "unit_of"]
 
-Loss = Callable[[np.ndarray, np.ndarray], np.ndarray]
+Loss = Callable[[Any, np.ndarray], np.ndarray]  # the truth, of each row or of all, and predictions
 LEAST = 1e-15  # of a probability, so that one certain mistake is not infinite
 
 
-def _log(y: Float[np.ndarray, "*b"], f: Float[np.ndarray, "*b"]) -> Float[np.ndarray, "*b"]:
+def _log(y: Any, f: np.ndarray) -> np.ndarray:
     p = np.clip(f, LEAST, 1 - LEAST)
     return -(y * np.log(p) + (1 - y) * np.log1p(-p))
 

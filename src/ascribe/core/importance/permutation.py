@@ -29,7 +29,7 @@ __all__ = ["permutation_importance"]
 def permutation_importance(
     model: Model,
     X: Float[np.ndarray, "b n"],
-    y: Float[np.ndarray, " b"] | None = None,
+    y: Float[np.ndarray, " rows"] | None = None,
     loss: str = "squared",
     repeats: int = 10,
     groups: Mapping[str, Sequence[str]] | None = None,

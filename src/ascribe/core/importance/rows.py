@@ -10,7 +10,7 @@ __all__ = ["measured"]
 
 
 def measured(
-    model: Model, X: Float[np.ndarray, "b n"], y: Float[np.ndarray, " b"] | None
+    model: Model, X: Float[np.ndarray, "b n"], y: Float[np.ndarray, " rows"] | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """X, y and f(X) of the rows that can be answered and whose y is a number. y None: the predictions themselves, so
     that importance is of what the model uses, right or wrong.

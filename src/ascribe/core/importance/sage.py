@@ -35,7 +35,7 @@ LEAST = 2  # passes, for the noise to be known
 def sage(
     model: Model,
     X: Float[np.ndarray, "b n"],
-    y: Float[np.ndarray, " b"] | None = None,
+    y: Float[np.ndarray, " rows"] | None = None,
     loss: str = "squared",
     options: Options | None = None,
     passes: int = PASSES,
@@ -87,7 +87,7 @@ def _game(model: Model, options: Options) -> Game:
 def _walked(
     game: Game,
     x: Float[np.ndarray, " n"],
-    y: Float[np.ndarray, ""],
+    y: float,
     cost: Loss,
     ends: Float[np.ndarray, " 2"],
     member: Bool[np.ndarray, "p n"],
