@@ -33,7 +33,7 @@ check: setup  ## format, lint, types, import walls, shapes, doctests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q -p no:cacheprovider tests/core tests/laws --jaxtyping-packages=ascribe.core,beartype.beartype
-	$(BIN)/python -m pytest -q -p no:cacheprovider --doctest-modules src/ascribe --ignore=src/ascribe/serve/wire --ignore=src/ascribe/train/wire
+	$(BIN)/python -m pytest -q -p no:cacheprovider --doctest-modules src/ascribe --ignore=src/ascribe/serve/wire --ignore=src/ascribe/train/wire --ignore=src/ascribe/serve/on_ray.py
 	$(BIN)/python -m pytest -q -p no:cacheprovider tests/test_walls.py
 
 bench: setup  ## accuracy against exact samplers, both servers' telemetry, gradients against Captum, trees beside xgboost, LightGBM, shap and woodelf; results in benchmarks/results
