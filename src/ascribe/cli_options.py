@@ -20,7 +20,7 @@ __all__ = [
 METHODS = (  # as the table of explainers has them; written down here so that help opens no mathematics
     "conditional_shap", "kernel_shap", "amortized_shap", "compiled_shap", "permutation_shap", "lime", "occlusion",
     "tree_shap", "tree_shap_interventional", "integrated_gradients", "expected_gradients", "smooth_grad", "saliency",
-    "input_x_gradient", "grad_cam", "attention",
+    "input_x_gradient", "grad_cam", "additive_terms", "attention",
 )  # fmt: skip
 
 Registry = Annotated[str, typer.Option("--registry", help="directory, file:///path or s3://bucket/prefix")]

@@ -94,7 +94,7 @@ def test_a_refused_run_has_exit_code_3_and_says_why(place):
 @pytest.mark.parametrize(
     ("verb", "rest", "words"),
     [
-        ("run", ("--family", "linear"), "unknown family 'linear'"),
+        ("run", ("--family", "cubic"), "unknown family 'cubic'"),
         ("run", ("--wait", "soon"), "'soon' is no length of time: write 90s, 30min, 6h or 1d"),
         ("drift", ("-o", "report.pdf"), "report.pdf: the report is a page, name it .html"),
         ("drift", ("--live",), "no live rows of power"),

@@ -144,7 +144,7 @@ class GuestRoom:
         held, found = await self._scored(asked.request_id or "", rows, caller, within_s, False, k)
         f = (found.answer.score if score else found.answer.margin)[:, k]
         rows_in = Checked(np.zeros((len(f), 0)), self._reasons(found, k), [None] * len(f), held.ids)
-        told = codec.predictions(f, np.zeros(len(f), bool), rows_in)
+        told = codec.predictions(f[rows_in.good], np.zeros(len(rows_in.good), bool), rows_in)
         name, unit = next((n, u) for n, u in self._outputs() if self._output(n) == (k, score))
         return PredictionResponse(
             lease.name, lease.version, lease.sha256, unit, name, asked.request_id or "", dict(found.timings_ms),
