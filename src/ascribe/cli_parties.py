@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-from collections.abc import Callable, Coroutine
-from contextlib import closing
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -48,12 +46,13 @@ def host(
     from ascribe.serve.federated.features import open_features
     from ascribe.serve.federated.host import serve
     from ascribe.serve.settings import from_environment
+    from ascribe.serve.stopping import until_stopped
 
     settings, own = from_environment(), parties.from_environment()
     held = open_directory(bundle)
     party = open_party(held, "host")
     place = open_features(features, party.inputs, own.source_s)
-    _until_told(lambda stop, write: serve(party, place, listen, settings, own, stop, write=write, name=bundle.name))
+    until_stopped(lambda stop, write: serve(party, place, listen, settings, own, stop, write=write, name=bundle.name))
 
 
 def guest(
@@ -75,6 +74,7 @@ def guest(
     from ascribe.serve.federated import settings as parties
     from ascribe.serve.federated.guest import GuestHouse, serve
     from ascribe.serve.settings import from_environment
+    from ascribe.serve.stopping import until_stopped
 
     settings, own, at = from_environment(), parties.from_environment(), _addresses(host)
     listen = [parse(http, "--http").host, parse(grpc, "--grpc").host]
@@ -86,7 +86,7 @@ def guest(
         )  # fmt: skip
         await serve(house, http, grpc, stop, alone=True)
 
-    _until_told(run)
+    until_stopped(run)
 
 
 def score(
@@ -132,21 +132,3 @@ def _addresses(hosts: list[str]) -> dict[str, str]:
     if len({name for name, _, _ in pairs}) < len(pairs):
         raise InputError("a host is named twice: name each host once")
     return {name: at for name, _, at in pairs}
-
-
-def _until_told(serve: Callable[[asyncio.Event, Callable[[bytes], object]], Coroutine[Any, Any, None]]) -> None:
-    """Until SIGTERM or SIGINT; returns when everything in flight is done."""
-    from ascribe.serve import memory
-    from ascribe.serve.lines import Lines
-
-    memory.settle()
-
-    async def main() -> None:
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for sig in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(sig, stop.set)
-        with closing(Lines()) as lines:
-            await serve(stop, lines)
-
-    asyncio.run(main())

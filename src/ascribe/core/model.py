@@ -114,14 +114,15 @@ class Model:
             raise NotFound(f"no space {quoted(where)}: this model answers in {listed(self.spaces) or 'one only'}")
         return self.select(name, where)
 
-    def settled(self, X: Float[np.ndarray, "b n"]) -> Model:
+    def settled(self, X: object) -> Model:
         """The model whose output is the class that it predicts for the rows, where no output has been chosen.
 
         Raises InputError where rows are predicted as different classes: one attribution is of one output.
         """
         if self.output != PREDICTED or self.scores is None:
             return self
-        good = X[self.check(X)[0] != "invalid"]
+        rows = self.rows(X)
+        good = rows[self.check(rows)[0] != "invalid"]
         found = np.unique(np.argmax(self.scores(good), axis=1)) if len(good) else np.zeros(1, int)
         if len(found) > 1:
             labels = listed([self.outputs[k] for k in found])

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,11 +18,11 @@ from ascribe.serve import memory, porch_grpc, porch_http, rpc, tls
 from ascribe.serve.address import Address, bind, parse, probe
 from ascribe.serve.house import House
 from ascribe.serve.leaving import connection_age_ms, leave
-from ascribe.serve.lines import Lines
 from ascribe.serve.observe import Log
 from ascribe.serve.readable import Readable
 from ascribe.serve.settings import Settings, from_environment
 from ascribe.serve.standing import ByHandler, Standing
+from ascribe.serve.stopping import until_stopped
 from ascribe.serve.versions import Lease
 
 __all__ = ["Addresses", "run", "running", "serve", "stand"]
@@ -138,17 +137,9 @@ def run(
     given = {"verify_key": verify_key, "lake": lake}
     settings = from_environment().model_copy(update={name: value for name, value in given.items() if value is not None})
 
-    memory.settle()
-
-    async def main() -> None:
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for sig in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(sig, stop.set)
-        with closing(Lines()) as lines:
-            await serve(registry, model, http, grpc, settings, stop, write=lines, shadow=shadow, alone=True)
-
-    asyncio.run(main())
+    until_stopped(
+        lambda stop, lines: serve(registry, model, http, grpc, settings, stop, write=lines, shadow=shadow, alone=True)
+    )
 
 
 @contextmanager

@@ -139,7 +139,7 @@ def explain(
     """
     if method not in EXPLAINERS:
         raise InputError(f"unknown method '{method}': use one of {', '.join(EXPLAINERS)}")
-    model, explainer = model.settled(model.rows(X)), EXPLAINERS[method]
+    model, explainer = model.settled(X), EXPLAINERS[method]
     if missing := explainer.lacks(model, options):
         can = ", ".join(available(model)) or "none"
         raise CapabilityError(

@@ -111,7 +111,7 @@ def compare(
     options = options or Options()
     if options.groups:
         raise InputError("methods are compared on single features: leave groups out")
-    model = model.settled(model.rows(X))
+    model = model.settled(X)
     X = model.rows(X)
     X = X[(model.check(X)[0] != "invalid") & np.isfinite(X).all(axis=1)]
     if not len(X):

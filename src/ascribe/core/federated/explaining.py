@@ -12,13 +12,13 @@ from ascribe.core.errors import InputError
 from ascribe.core.federated.components.boosted_trees import BoostedTrees
 from ascribe.core.federated.components.linear import LinearModel
 from ascribe.core.federated.cover import counted, summed
-from ascribe.core.federated.leaves import linked
 from ascribe.core.federated.linear_values import linear_values
 from ascribe.core.federated.merged import Answer
 from ascribe.core.federated.party import Party
 from ascribe.core.federated.pipeline import Pipeline, Step
 from ascribe.core.federated.players import TreePlayers, tree_players
 from ascribe.core.federated.tree_values import TreeValues, tree_values
+from ascribe.core.trees.walk import linked
 
 __all__ = ["Explainer", "column_of_splits", "score_of", "with_counts", "with_cover"]
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scipy.special import expit, softmax
-
 from ascribe.core.arrays import Bool, Float, np
 from ascribe.core.errors import InputError
 from ascribe.core.federated.structure import Structure
 
-__all__ = ["LINKS", "Leaves", "linked", "reached"]
+__all__ = ["LINKS", "Leaves", "reached"]
 
 LINKS = ("identity", "logistic", "softmax", "exp")
 
@@ -84,15 +82,6 @@ def reached(structure: Structure, left: Bool[np.ndarray, "b nodes"]) -> np.ndarr
         below = np.where(left[row, node], structure.left[node], structure.right[node])
         node = np.where(below >= 0, below, node)
     return node
-
-
-def linked(link: str, margin: Float[np.ndarray, "b k"]) -> Float[np.ndarray, "b k"]:
-    """Scores of margins; `logistic` is each column's own (one against the rest, where there are several)."""
-    if link == "logistic":
-        return np.asarray(expit(margin))
-    if link == "softmax":
-        return np.asarray(softmax(margin, axis=1))
-    return np.exp(margin) if link == "exp" else margin
 
 
 def _need(holds: bool | np.bool_, text: str) -> None:

@@ -65,7 +65,7 @@ def stability(
     options = options or Options()
     if model.layout.kind == "text":
         raise CapabilityError("stability moves numbers a little: the words of a text have no small change")
-    model = model.settled(model.rows(X))
+    model = model.settled(X)
     X = model.rows(X)
     X = X[(model.check(X)[0] != "invalid") & np.isfinite(X).all(axis=1)]
     if not len(X) or model.predict is None:

@@ -18,8 +18,8 @@ import numpy as np
 
 from ascribe.core.errors import CapabilityError, InputError, NotFound
 from ascribe.core.federated.codes import BAD_PARAMETER, NETWORK, OVERLOADED, SYSTEM
-from ascribe.core.federated.leaves import linked
 from ascribe.core.federated.table import Table
+from ascribe.core.trees.walk import linked
 from ascribe.serve import codec
 from ascribe.serve.auth import require
 from ascribe.serve.callers import Caller

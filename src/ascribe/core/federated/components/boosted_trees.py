@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from ascribe.core.arrays import np
 from ascribe.core.errors import InputError
 from ascribe.core.federated.codes import WRONG_ANSWER
-from ascribe.core.federated.leaves import Leaves, linked, reached
+from ascribe.core.federated.leaves import Leaves, reached
 from ascribe.core.federated.merged import Answer
 from ascribe.core.federated.records import Part, Routes
 from ascribe.core.federated.splits import Splits
 from ascribe.core.federated.structure import Structure
 from ascribe.core.federated.table import Context, Table
+from ascribe.core.trees.walk import linked
 
 __all__ = ["BoostedTrees"]
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from ascribe.core.arrays import np
 from ascribe.core.errors import InputError
 from ascribe.core.federated.codes import WRONG_ANSWER
-from ascribe.core.federated.leaves import linked
 from ascribe.core.federated.merged import Answer
 from ascribe.core.federated.records import Linear, Part
 from ascribe.core.federated.table import Context, Table
+from ascribe.core.trees.walk import linked
 
 __all__ = ["LinearModel"]
 
