@@ -5,14 +5,14 @@ JOBS ?= auto
 STAMP := .venv/.setup-stamp
 NODE_STAMP := tests/portability/node_modules/.setup-stamp
 
-.PHONY: setup demo test check bench bench-accuracy bench-latency bench-swaps bench-lake bench-serve bench-restarts bench-fuzz soak proto clean
+.PHONY: setup demo test check docs bench bench-accuracy bench-latency bench-swaps bench-lake bench-serve bench-restarts bench-fuzz soak proto clean
 
 setup: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Ascribe needs Python 3.11 or newer: make PYTHON=...")'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,report,bench,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,report,bench,docs,dev]'
 	touch $@
 
 # The second runtimes of the portability test, where Node.js is; their install scripts would download more.
@@ -35,6 +35,9 @@ check: setup  ## format, lint, types, import walls, shapes, doctests
 	$(BIN)/python -m pytest -q -p no:cacheprovider tests/core tests/laws --jaxtyping-packages=ascribe.core,beartype.beartype
 	$(BIN)/python -m pytest -q -p no:cacheprovider --doctest-modules src/ascribe --ignore=src/ascribe/serve/wire --ignore=src/ascribe/train/wire --ignore=src/ascribe/serve/on_ray.py
 	$(BIN)/python -m pytest -q -p no:cacheprovider tests/test_walls.py
+
+docs: setup  ## the site, in runs/site; its generated pages are made anew
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build -q
 
 bench: setup  ## accuracy against exact samplers, both servers' telemetry, gradients against Captum, trees beside xgboost, LightGBM, shap and woodelf; results in benchmarks/results
 	$(BIN)/python -m benchmarks.gaussian

@@ -22,6 +22,10 @@ PAGES = [
     "docs/additive.md",
     "docs/plots.md",
     "docs/federated.md",
+    "docs/index.md",
+    "docs/for/energy.md",
+    "docs/for/ml.md",
+    "docs/zh/index.md",
 ]
 BLOCK = re.compile(r"```python\n(.*?)```", re.DOTALL)
 LINK = re.compile(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)")
@@ -43,7 +47,8 @@ def test_links_lead_somewhere():
     assert len(pages) > 8
     for page in pages:
         for target in LINK.findall(page.read_text()):
-            assert (page.parent / target).exists(), f"{page.name}: {target}"
+            made = "reference/" in target  # by docs/site when the site is built, which fails on a link to nowhere
+            assert made or (page.parent / target).exists(), f"{page.name}: {target}"
 
 
 SHELL = re.compile(r"<!-- runs -->\n```bash\n(.*?)```", re.DOTALL)
