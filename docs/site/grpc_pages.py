@@ -28,8 +28,8 @@ def page() -> str:
         parts += [f"## {name}", f"Package `{described.package}`."]
         for i, service in enumerate(described.service):
             rows = [
-                f"| `{m.name}` | {_last(m.input_type, m.client_streaming)} | {_last(m.output_type, m.server_streaming)} | "
-                f"{_line(told.get((SERVICE, i, METHOD, j), ''))} |"
+                f"| `{m.name}` | {_last(m.input_type, m.client_streaming)} | "
+                f"{_last(m.output_type, m.server_streaming)} | {_line(told.get((SERVICE, i, METHOD, j), ''))} |"
                 for j, m in enumerate(service.method)
             ]
             parts += [f"### {service.name}", "\n".join(["| method | asks | answers | |", "|---|---|---|---|", *rows])]

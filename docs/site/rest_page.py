@@ -13,8 +13,8 @@ __all__ = ["page"]
 def page() -> str:
     parts = [
         "# REST, every route",
-        "A running server gives the whole document at `GET /openapi.json`, with bodies that can be sent to it, and a page "
-        "at `/docs`. [The wire](../wire.md) says what the fields mean; every error is `application/problem+json`.",
+        "A running server gives the whole document at `GET /openapi.json`, with bodies that can be sent to it, and a "
+        "page at `/docs`. [The wire](../wire.md) says what the fields mean; every error is `application/problem+json`.",
         "\n".join(
             [
                 "| | path | | body | answer |",
