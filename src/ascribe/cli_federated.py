@@ -47,6 +47,15 @@ def split(
     model: Annotated[Path, typer.Argument(help="XGBoost (.json, .ubj) or LightGBM (.txt)")],
     parties: Annotated[Path, typer.Option("--parties", help='JSON: {"column": "guest", "column": "bank"}')],
     out_dir: Out,
+    shares_columns: Annotated[
+        list[str] | None,
+        typer.Option("--share-columns", help="NAME of a host that lets the guest see parts by column; repeatable"),
+    ] = None,
+    holdout: Annotated[
+        Path | None,
+        typer.Option("--holdout", help="held-out rows with every party's columns and an id: the gate judges by them"),
+    ] = None,
+    label: Annotated[str | None, typer.Option("--label", help="column of --holdout that the model predicts")] = None,
 ) -> None:
     """Split a model of trees between a guest and hosts: a folder with a bundle for each, DIR/guest and DIR/NAME."""
     with extra("train", "xgboost"):
