@@ -128,7 +128,7 @@ def score(
 ) -> None:
     """Score every row of a file with all parties of its model: id, margin, score, base_value, a column a part."""
     from ascribe.bundle.archive import open_directory
-    from ascribe.bundle.tables import write_parquet
+    from ascribe.bundle.scored_answers import write_scored
     from ascribe.serve.federated import settings as parties
     from ascribe.serve.federated.opening import open_guest
     from ascribe.serve.federated.partial import checked
@@ -143,7 +143,7 @@ def score(
         err.print(f"policy {policy}: {line}", highlight=False)
     if policy == "fail" and not found.answered:
         raise InputError(f"no row is answered, policy fail: {'; '.join(found.told) or found.columns['warnings'][0]}")  # type: ignore[index]
-    write_parquet(found.columns, output)
+    write_scored(found.columns, found.explained, output)
     asked = "one exchange" if found.exchanges == 1 else f"{found.exchanges} exchanges"
     err.print(f"{found.answered} of {found.rows} rows, {asked} with each host -> {output}", highlight=False)
 

@@ -78,7 +78,7 @@ def few_alike(guest: Party, answer: Answer, least: int) -> np.ndarray:
     if isinstance(component, BoostedTrees):
         assert answer.left is not None
         theirs = np.concatenate([component.structure.splits_of(host) for host in guest.hosts] or [np.zeros(0, int)])
-        told = answer.left[:, theirs].astype(np.uint8)
+        told: np.ndarray = answer.left[:, theirs].astype(np.uint8)
     else:
         held = [answer.sums[host] for host in guest.hosts if host in answer.sums]
         told = np.concatenate(held, axis=1) if held else np.zeros((len(answer), 0))
