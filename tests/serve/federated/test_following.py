@@ -42,8 +42,15 @@ def following(registry: str, world: Split, log: list[bytes], **settings: object)
     """The host, with the columns of this world's bank."""
     with _running(
         lambda stop, ready: follow(
-            registry, NAMES["bank"], lambda half: Rows(world.of("bank")), "127.0.0.1:0", Settings(**settings),
-            PartySettings(), stop, ready, log.append,
+            registry,
+            NAMES["bank"],
+            lambda half: Rows(world.of("bank")),
+            "127.0.0.1:0",
+            Settings(**settings),
+            PartySettings(),
+            stop,
+            ready,
+            log.append,
         )
     ) as at:
         yield at
@@ -142,6 +149,7 @@ def test_a_rollback_to_a_version_that_no_host_holds_any_more_is_refused(tmp_path
     with following(registry, worlds[1], log, poll_s=0.1) as bank, shop(
         registry, {"bank": bank}, log, poll_s=0.1
     ) as at, httpx.Client(base_url=at, timeout=20) as http:  # fmt: skip
+
         def card() -> dict:
             return http.get(f"/v1/models/{NAMES['guest']}").json()
 

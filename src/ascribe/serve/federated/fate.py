@@ -26,14 +26,14 @@ from ascribe.serve import codec
 from ascribe.serve.auth import require
 from ascribe.serve.callers import Caller
 from ascribe.serve.faults import Problem, problem_of
+from ascribe.serve.federated.fate_packet import row_id
 from ascribe.serve.federated.guest_room import GuestRoom
 from ascribe.serve.federated.held import GuestLease
 from ascribe.serve.federated.partial import checked
 from ascribe.serve.federated.scored import Asked, Scored
-from ascribe.serve.federated.wire import ID_LIMIT
 from ascribe.serve.observe import Entry
 
-__all__ = ["FateRoom"]
+__all__ = ["CODES", "FateRoom"]
 
 CODES = {
     "too_large": BAD_PARAMETER, "invalid_input": BAD_PARAMETER, "unsupported": BAD_PARAMETER, "precondition": 123,
@@ -41,7 +41,6 @@ CODES = {
 }  # fmt: skip
 NOT_BOUND = 122
 FORBIDDEN = re.compile(r"[?:/&]")
-ID = "id"
 
 _any = msgspec.json.Decoder()
 
@@ -127,7 +126,7 @@ class FateRoom:
         good, rows, ids, wrong = [], [], [], {}
         for i, row in enumerate(held):
             try:
-                features, name = _features(row), _id(row)
+                features, name = _features(row), row_id(row.get("sendToRemoteFeatureData"))
             except InputError as exc:
                 if not batch:
                     raise
@@ -221,19 +220,6 @@ def _features(row: Any) -> Mapping[str, Any]:
     if bad := [name for name, v in held.items() if not (v is None or isinstance(v, str | int | float))]:
         raise InputError(f"featureData: '{bad[0][:64]}' is neither a number nor a text")
     return held
-
-
-def _id(row: Mapping[str, Any]) -> str:
-    """What the hosts find the row by: `id`, or the only entry."""
-    held = row.get("sendToRemoteFeatureData")
-    if not isinstance(held, dict):
-        raise InputError('sendToRemoteFeatureData is missing: send what hosts find the row by, such as {"id": "123"}')
-    given = held.get(ID, next(iter(held.values())) if len(held) == 1 else None)
-    if isinstance(given, bool) or not isinstance(given, str | int) or given == "":
-        raise InputError("sendToRemoteFeatureData has no id: send one entry, or one that is called id")
-    if len(str(given)) > ID_LIMIT:
-        raise InputError(f"the id is longer than {ID_LIMIT} characters: send it as the hosts know it")
-    return str(given)
 
 
 def _code(exc: BaseException, problem: Problem) -> int:

@@ -14,6 +14,7 @@ from ascribe.bundle.federated import open_party
 from ascribe.bundle.registry import Event, Registry
 from ascribe.core.errors import InputError, NotFound
 from ascribe.core.features import Feature
+from ascribe.core.federated.fate_names import fate_name
 from ascribe.core.federated.party import Party
 from ascribe.core.model import Model
 from ascribe.serve.federated.features import Features
@@ -71,6 +72,15 @@ class Halves:
         raise NotFound(
             f"{half.name} holds another model (digest {half.digest[:12]}, not {digest[:12] or 'none'}): load the two "
             "halves of one model"
+        )
+
+    def named(self, namespace: str, table: str) -> HalfLease:
+        """By FATE's names. Raises NotFound."""
+        for lease in (self.slot.lease, self.slot.before):
+            if isinstance(lease, HalfLease) and fate_name(lease.half) == (namespace, table):
+                return lease
+        raise NotFound(
+            f"{self.current.half.name} holds no model '{namespace[:100]}', '{table[:40]}': check namespace and table"
         )
 
 

@@ -13,6 +13,7 @@ from ascribe.core.errors import InputError, ServiceError
 from ascribe.core.federated.party import Party
 from ascribe.serve import auth, porch_grpc, tls
 from ascribe.serve.address import Address, parse, probe
+from ascribe.serve.federated import fate_host
 from ascribe.serve.federated.features import Features
 from ascribe.serve.federated.halves import Bringing, Halves, consenting, half_of
 from ascribe.serve.federated.host_door import Door, Health, attach
@@ -101,6 +102,7 @@ async def _stand(
             ],
         )
         attach(ByHandler(server), Door(room, log), words)
+        fate_host.attach(ByHandler(server), room, log)
         probe(address, FLAG)
         try:
             if secured:

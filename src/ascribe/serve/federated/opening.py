@@ -18,6 +18,7 @@ from ascribe.core.federated.explaining import Explainer, with_cover
 from ascribe.core.federated.merged import Answer
 from ascribe.core.federated.party import Party, ask, local
 from ascribe.serve.federated.exchange import exchanged
+from ascribe.serve.federated.fate_link import SCHEME, FateLink
 from ascribe.serve.federated.features.file import read_rows
 from ascribe.serve.federated.gathering import Gathering
 from ascribe.serve.federated.link import HostLink, Link
@@ -59,8 +60,18 @@ def open_guest(
     if missing := [host for host in party.hosts if host not in at]:
         raise InputError(f"no address for {', '.join(missing)}: --host NAME=HOST:PORT, once for each host")
     split = {_full(party, name) for name in by_column}
-    links = [Gathering(Link(party, full, at[full][1], parties, full in split), parties.at_once) for full in party.hosts]
+    links = [
+        Gathering(_link(party, full, at[full][1], parties, full in split), parties.at_once) for full in party.hosts
+    ]
     return Guest(party, links, {full: at[full][0] for full in party.hosts})
+
+
+def _link(party: Party, host: str, place: str, parties: PartySettings, by_column: bool) -> HostLink:
+    if not place.startswith(SCHEME):
+        return Link(party, host, place, parties, by_column)
+    if by_column:
+        raise InputError(f"{host} is a host of FATE-Serving, which tells no parts by column: ask it without")
+    return FateLink(party, host, place, parties)
 
 
 def _full(party: Party, name: str) -> str:
