@@ -1,6 +1,6 @@
 """Held-out rows of a guest with what its hosts answered about them: by these the gate judges a half that needs others.
 
-    ids (b,)   X (b, n) the guest's own columns   y (b,) the truth, or nothing
+    digest of the model   ids (b,)   X (b, n) the guest's own columns   y (b,) the truth, or nothing
     for each host: code (b,), and bits (b, k) packed, or its linear parts (b, m)
 
 The bits are those that a request about these ids brings: a guest that keeps them knows no more than one that asked.
@@ -52,6 +52,7 @@ def written(guest: Party, held: Replies) -> bytes:
     if held.X.shape != (b, len(guest.inputs)) or (held.y is not None and held.y.shape != (b,)):
         raise InputError(f"{b} ids with rows of shape {held.X.shape}: give each row the guest's columns")
     out: dict[str, np.ndarray] = {"ids": np.array(held.ids, dtype=str), "X": held.X.astype(float)}
+    out["digest"] = np.array(guest.digest)
     if held.y is not None:
         out["y"] = held.y.astype(float)
     name = guest.pipeline.last[0]
@@ -71,8 +72,10 @@ def read_replies(bundle: Bundle, guest: Party) -> Replies | None:
     """None where the bundle keeps none. Raises BundleError for ones that are not of this model."""
     if not bundle.has(ROLE):
         return None
-    told = arrays(bundle, ROLE, ("ids", "X"))
+    told = arrays(bundle, ROLE, ("ids", "X", "digest"))
     try:
+        if str(told["digest"]) != guest.digest:
+            raise InputError("they are of another model")
         ids, X = tuple(told["ids"].tolist()), told["X"].astype(float)
         y = told["y"].astype(float) if "y" in told else None
         if X.shape != (len(ids), len(guest.inputs)) or (y is not None and y.shape != (len(ids),)):
