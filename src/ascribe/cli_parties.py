@@ -13,6 +13,7 @@ from ascribe.console import err
 from ascribe.core.errors import InputError
 
 if TYPE_CHECKING:
+    from ascribe.bundle.federated_replies import Replies
     from ascribe.core.federated.party import Party
 
 __all__ = ["add_to"]
@@ -36,10 +37,11 @@ ByColumn = Annotated[
 
 
 def add_to(group: typer.Typer) -> None:
-    """The three commands."""
+    """The commands."""
     group.command()(host)
     group.command()(guest)
     group.command()(score)
+    group.command()(holdout)
 
 
 def host(
@@ -146,6 +148,39 @@ def score(
     write_scored(found.columns, found.explained, output)
     asked = "one exchange" if found.exchanges == 1 else f"{found.exchanges} exchanges"
     err.print(f"{found.answered} of {found.rows} rows, {asked} with each host -> {output}", highlight=False)
+
+
+def holdout(
+    guest: Annotated[Path, typer.Option("--guest", help="folder of the guest's half")],
+    features: Annotated[Path, typer.Option("--features", help="held-out rows of the guest, with a column id")],
+    host: Hosts,
+    out_dir: Annotated[Path, typer.Option("--out", help="folder for the half with the replies")],
+    label: Annotated[str | None, typer.Option("--label", help="column of the rows that the model predicts")] = None,
+) -> None:
+    """Ask the hosts about held-out rows once and keep their replies with the guest's half: the gate judges by them."""
+    from datetime import UTC, datetime
+
+    import ascribe
+    from ascribe.bundle.archive import open_directory
+    from ascribe.bundle.federated import open_party, write_party
+    from ascribe.serve.federated import settings as parties
+    from ascribe.serve.federated.keeping import kept
+    from ascribe.serve.federated.opening import open_guest
+
+    bundle, own, at = open_directory(guest), parties.from_environment(), _addresses(host)
+
+    async def asked() -> Replies:
+        held = open_guest(bundle, at, own)
+        try:
+            return await kept(held, features, label, own)
+        finally:
+            for link in held.links:
+                await link.close()
+
+    replies = asyncio.run(asked())
+    created = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    made = write_party(out_dir, open_party(bundle, "guest"), created, ascribe.__version__, replies)
+    err.print(f"{len(replies)} rows with replies, version {made.manifest.version()} -> {out_dir}", highlight=False)
 
 
 def _one_place(bundle: Path | None, registry: str, model: str) -> None:

@@ -87,8 +87,8 @@ def read_question(raw: pb.Packet, most: int) -> Question:
     if not isinstance(rows, list) or not rows:
         raise InputError("batchDataList is a list of objects with index and sendToRemoteFeatureData")
     codec.check_rows_limit(len(rows), most)
-    places = [row.get("index") if isinstance(row, dict) else None for row in rows]
-    if not all(type(place) is int for place in places) or len(set(places)) < len(places):
+    places = [row["index"] for row in rows if isinstance(row, dict) and type(row.get("index")) is int]
+    if len(set(places)) < len(rows):
         raise InputError("index is a whole number, another one for each row")
     ids, wrong = [], {}
     for i, row in enumerate(rows):
