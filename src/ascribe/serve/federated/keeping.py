@@ -1,4 +1,4 @@
-"""Hosts are asked about held-out rows once; their replies are kept with the guest's half, and the gate judges by them."""
+"""Hosts are asked about held-out rows once; their replies stay with the guest's half, and the gate judges by them."""
 
 from __future__ import annotations
 
