@@ -78,7 +78,7 @@ proto: setup  ## the wire's Python from proto/
 	$(BIN)/python -m grpc_tools.protoc --proto_path=ascribe/serve/wire=proto/attribution/v1 --python_out=src --pyi_out=src --grpc_python_out=src ascribe/serve/wire/attribution.proto
 	$(BIN)/python -m grpc_tools.protoc --proto_path=ascribe/serve/wire=proto/inference/v2 --python_out=src --pyi_out=src --grpc_python_out=src ascribe/serve/wire/open_inference.proto
 	$(BIN)/python -m grpc_tools.protoc --proto_path=ascribe/serve/wire=proto/party/v1 --python_out=src --pyi_out=src --grpc_python_out=src ascribe/serve/wire/party.proto
-	$(BIN)/python -m grpc_tools.protoc --proto_path=ascribe/serve/wire=proto/fate/serving --python_out=src --pyi_out=src --grpc_python_out=src ascribe/serve/wire/fate_inference.proto
+	$(BIN)/python -m grpc_tools.protoc --proto_path=ascribe/serve/wire=proto/fate/serving --python_out=src --pyi_out=src --grpc_python_out=src ascribe/serve/wire/fate_inference.proto ascribe/serve/wire/fate_proxy.proto
 	$(BIN)/python -m grpc_tools.protoc --proto_path=ascribe/train/wire=proto/telemetry/v1 --python_out=src --pyi_out=src ascribe/train/wire/telemetry.proto
 	$(BIN)/python -m grpc_tools.protoc --proto_path=ascribe/train/wire=proto/fate/v1 --python_out=src --pyi_out=src ascribe/train/wire/fate.proto
 

@@ -47,19 +47,31 @@ def split(
     model: Annotated[Path, typer.Argument(help="XGBoost (.json, .ubj) or LightGBM (.txt)")],
     parties: Annotated[Path, typer.Option("--parties", help='JSON: {"column": "guest", "column": "bank"}')],
     out_dir: Out,
+    shares_columns: Annotated[
+        list[str] | None,
+        typer.Option("--share-columns", help="NAME of a host that lets the guest see parts by column; repeatable"),
+    ] = None,
+    holdout: Annotated[
+        Path | None,
+        typer.Option("--holdout", help="held-out rows with every party's columns and an id: the gate judges by them"),
+    ] = None,
+    label: Annotated[str | None, typer.Option("--label", help="column of --holdout that the model predicts")] = None,
 ) -> None:
     """Split a model of trees between a guest and hosts: a folder with a bundle for each, DIR/guest and DIR/NAME."""
     with extra("train", "xgboost"):
-        from ascribe.train.federated_split import read_parties, split_model
-    halves = split_model(model, read_parties(parties))
-    _write(out_dir, [(out_dir / name, half) for name, half in halves.items()])
+        from ascribe.train.federated_split import held_out, read_parties, sharing, split_model
+    halves = sharing(split_model(model, read_parties(parties)), shares_columns or ())
+    replies = None if holdout is None else held_out(halves, holdout, label)
+    _write(out_dir, [(out_dir / name, half) for name, half in halves.items()], replies)
 
 
-def _write(out_dir: Path, halves: list[tuple[Path, object]]) -> None:
+def _write(out_dir: Path, halves: list[tuple[Path, object]], replies: object = None) -> None:
+    """`replies`: for the guest to keep."""
     import ascribe
     from ascribe.bundle.federated import write_party
 
     created = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     for folder, half in halves:
-        bundle = write_party(folder, half, created, ascribe.__version__)  # type: ignore[arg-type]
+        kept = replies if half.role == "guest" else None  # type: ignore[attr-defined]
+        bundle = write_party(folder, half, created, ascribe.__version__, kept)  # type: ignore[arg-type]
         err.print(f"{half.name}, version {bundle.manifest.version()} -> {folder}")  # type: ignore[attr-defined]

@@ -21,6 +21,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 
+from ascribe.bundle.scored_answers import FORMAT, KEY, scored_of
 from ascribe.bundle.tables import read_table
 from ascribe.core.answer import Answer
 from ascribe.core.attention import Matrices
@@ -31,7 +32,6 @@ from ascribe.core.layout import Layout
 
 __all__ = ["read_answer", "table_of", "write_answer"]
 
-KEY = b"ascribe"
 OWN = (
     "prediction",
     "base_value",
@@ -46,7 +46,6 @@ OWN = (
     "segments",
     "words",
 )
-FORMAT = 1
 
 
 def write_answer(answer: Answer, path: Path) -> Path:
@@ -107,7 +106,7 @@ def read_answer(path: Path) -> Answer:
         told = json.loads(raw)
         if told["format"] != FORMAT:
             raise InputError(f"{path} is an answer of format {told['format']}: this version reads {FORMAT}")
-        return _answer(table, told)
+        return scored_of(table, told) if told.get("scored") else _answer(table, told)
     except (KeyError, TypeError, ValueError, IndexError, pa.ArrowException) as exc:
         if isinstance(exc, InputError):
             raise

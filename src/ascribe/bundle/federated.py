@@ -10,6 +10,7 @@ from typing import Any
 
 from ascribe.bundle.archive import Bundle, entry, open_directory, write
 from ascribe.bundle.federated_records import decoded, encoded
+from ascribe.bundle.federated_replies import ROLE, Replies, written
 from ascribe.bundle.manifest import FORMAT, Lineage, Manifest, Target
 from ascribe.core.arrays import np
 from ascribe.core.errors import BundleError, InputError
@@ -25,8 +26,10 @@ DECISIONS = ("tells_defaults", "minimum_fill", "shares_columns")  # a host's own
 BROKEN = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError)
 
 
-def write_party(directory: Path, party: Party, created: str, code_version: str) -> Bundle:
-    """The same party always gives the same bytes, for one `created`."""
+def write_party(
+    directory: Path, party: Party, created: str, code_version: str, replies: Replies | None = None
+) -> Bundle:  # fmt: skip
+    """The same party always gives the same bytes, for one `created`. `replies`: rows to judge a guest by."""
     arrays: dict[str, np.ndarray] = {}
     steps = []
     for i, step in enumerate(party.pipeline.steps):
@@ -38,10 +41,14 @@ def write_party(directory: Path, party: Party, created: str, code_version: str) 
     out = io.BytesIO()
     np.savez(out, **arrays)  # type: ignore[arg-type]
     files = {"party.json": json.dumps(told, indent=1, sort_keys=True).encode(), "arrays.npz": out.getvalue()}
+    roles = {"party": "party.json", "arrays": "arrays.npz"}
+    if replies is not None:
+        roles[ROLE] = "replies.npz"
+        files["replies.npz"] = written(party, replies)
     info = {str(k): v for k, v in party.info.items()}
     manifest = Manifest(
         FORMAT, created, FAMILY, [Feature(name, missing=True).to_json() for name in party.inputs],
-        Target("margin", _unit(party)), {"party": "party.json", "arrays": "arrays.npz"},
+        Target("margin", _unit(party)), roles,
         {name: entry(raw) for name, raw in files.items()}, 0.0, {},
         Lineage(str(info.get("file", "")), "", code_version, 0, {}, {}), {}, {},
         labels={"role": party.role, "party": party.name}, origin=info,

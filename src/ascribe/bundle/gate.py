@@ -18,8 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from ascribe.bundle import gate_latency, gate_stability, gate_variant
+from ascribe.bundle import gate_federated, gate_latency, gate_stability, gate_variant
 from ascribe.bundle.archive import Bundle
+from ascribe.bundle.federated import FAMILY
 from ascribe.bundle.gate_compare import Measured, Said, against, alone, efficiency_gap, measured
 from ascribe.bundle.holdout import answerable, holdout
 from ascribe.bundle.records import Event, Judged
@@ -95,6 +96,8 @@ def judge_and_promote(
 
 def _judged(candidate: Bundle, production: Bundle | None, said: Said) -> dict[str, Any]:
     """One target. Returns the numbers."""
+    if FAMILY in (candidate.manifest.family, *([production.manifest.family] if production else [])):
+        return _of_parties(candidate, production, said)
     model = load(candidate)
     champion = None if production is None else load(production)
     changed = _schema_changes(model, champion) if champion is not None else ""
@@ -118,6 +121,14 @@ def _judged(candidate: Bundle, production: Bundle | None, said: Said) -> dict[st
         numbers["stability"] = asdict(found)
         gate_stability.told(found, said)
     return numbers
+
+
+def _of_parties(candidate: Bundle, production: Bundle | None, said: Said) -> dict[str, Any]:
+    """A half is judged as one, and stands in for a half only."""
+    if candidate.manifest.family == FAMILY:
+        return gate_federated.judged(candidate, production, said)
+    said.say(False, "production is a party's half of a model, and this is a whole one: promote it under its own name")
+    return {}
 
 
 def _without_rows(candidate: Bundle, model: Model, champion: Model | None, said: Said) -> dict[str, Any]:

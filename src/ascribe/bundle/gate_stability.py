@@ -21,7 +21,7 @@ from ascribe.core.attribution import Attribution
 from ascribe.core.explainers import Options, explain
 from ascribe.core.model import Model
 
-__all__ = ["Stability", "stability", "told"]
+__all__ = ["Stability", "moved", "stability", "told"]
 
 ROWS, SAMPLES, LEAST_BUDGET, BUDGET_OF_EACH = 24, 16, 128, 16
 SMALL = 6  # features: all coalitions are asked
@@ -54,15 +54,21 @@ def stability(candidate: Model, production: Model | None, X: np.ndarray) -> Stab
     own = _relative(mine.values[good], again.values[good])
     if theirs is None:
         return Stability(own)
-    phi, other = mine.values[good], theirs.values[good]
-    d, e = (np.asarray(a.prediction)[good] - a.base_value for a in (mine, theirs))
+    return Stability(own, *moved(mine, theirs, good, good))
+
+
+def moved(mine: Attribution, theirs: Attribution, at: np.ndarray, its: np.ndarray) -> tuple[float, float, float]:
+    """`moved`, `explained` and `rank` of rows `at` of one answer against rows `its` of the other."""
+    phi, other = mine.values[at], theirs.values[its]
+    d, e = np.asarray(mine.prediction)[at] - mine.base_value, np.asarray(theirs.prediction)[its] - theirs.base_value
     rank = float(np.mean([_spearman(a, b) for a, b in zip(phi, other, strict=True)]))
-    return Stability(own, _relative(other, phi), _relative(e, d), rank)
+    return _relative(other, phi), _relative(e, d), rank
 
 
 def told(found: Stability, said: Said) -> None:
     """Reasons for and against."""
-    said.say(found.own <= NOISY, f"attributions differ by {found.own:.2g} of themselves from seed to seed")
+    if found.own:
+        said.say(found.own <= NOISY, f"attributions differ by {found.own:.2g} of themselves from seed to seed")
     if found.moved is None or found.explained is None or found.rank is None:
         return
     accounted = ACCOUNTED * (found.own + found.explained)

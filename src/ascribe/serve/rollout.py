@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Protocol
 
 from ascribe.bundle.registry import Event, Registry
 from ascribe.core.errors import AscribeError, NotFound, RegistryError
@@ -26,13 +27,41 @@ from ascribe.serve.observe import Log
 from ascribe.serve.presence import Presence, held
 from ascribe.serve.versions import Lease, Slot, Status, fetch, now
 
-__all__ = ["Rollout"]
+__all__ = ["Loaded", "Loading", "Rollout"]
 
 JITTER = 0.2  # of the time between polls, so that replicas do not ask together
 BACK_OFF, LONGEST_S = 2.0, 60.0  # between attempts to load the same version
 SETTLE_S = 0.02  # from a model's last lease to its memory being free
 
 Act = Callable[[Slot], None]
+
+
+class Loading(Protocol):
+    """How a version comes to answer; on the rollout's thread. Whatever is raised leaves the slot as it is, and becomes
+    the reason of its status.
+    """
+
+    def first(self, registry: Registry, slot: Slot, event: Event) -> Lease:
+        """What a slot starts with."""
+
+    def bring(self, registry: Registry, slot: Slot, event: Event) -> Lease:
+        """Ready to answer the next request."""
+
+    def again(self, lease: Lease) -> Lease:
+        """One that was kept warm, if it still can answer."""
+
+
+class Loaded:
+    """Models that need nobody else."""
+
+    def first(self, registry: Registry, slot: Slot, event: Event) -> Lease:
+        return fetch(registry, slot.name, slot.channel, event)
+
+    def bring(self, registry: Registry, slot: Slot, event: Event) -> Lease:
+        return work.warm(self.first(registry, slot, event))
+
+    def again(self, lease: Lease) -> Lease:
+        return lease
 
 
 @dataclass
@@ -50,15 +79,16 @@ class _Watch:
 
 
 class Rollout:
-    """Brings to `slots` what their channels want; `shadows` are slots that keep no version before.
+    """Brings to `slots` what their channels want; `shadows` are slots that keep no version before; `loading`: how.
 
     Nothing here runs on the event loop or on the threads that explain.
     """
 
     def __init__(
-        self, opened: Callable[[], Registry], slots: Sequence[Slot], shadows: Sequence[Slot], poll_s: float, log: Log
-    ) -> None:
-        self._opened, self._poll_s, self._log = opened, poll_s, log
+        self, opened: Callable[[], Registry], slots: Sequence[Slot], shadows: Sequence[Slot], poll_s: float, log: Log,
+        loading: Loading | None = None,
+    ) -> None:  # fmt: skip
+        self._opened, self._poll_s, self._log, self._loading = opened, poll_s, log, loading or Loaded()
         self._watches = [_Watch(s, True) for s in slots] + [_Watch(s, False) for s in shadows]
         self._jobs: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="rollout", daemon=True)
@@ -71,7 +101,7 @@ class Rollout:
 
     def first(self, slot: Slot) -> Lease:
         """What a slot starts with, not yet warm. Raises NotFound, BundleError, RegistryError."""
-        return fetch(self._registry, slot.name, slot.channel, self._registry.channel(slot.name, slot.channel).current)
+        return self._loading.first(self._registry, slot, self._registry.channel(slot.name, slot.channel).current)
 
     def start(self) -> None:
         """Follow from now on."""
@@ -173,13 +203,16 @@ class Rollout:
             watch.tries = 0
             self._say(slot, "current", wanted.version)
             return
-        if warm := self._warm(slot, wanted):
-            self._swap(watch, replace(warm, channel=slot.channel), start, "kept")
-            return
-        slot.before = None  # two versions at most, and this one is none that the pointer can go back to
-        self._say(slot, "loading", wanted.version)
+        warm = self._warm(slot, wanted)
+        if warm is None:
+            slot.before = None  # two versions at most, and this one is none that the pointer can go back to
+            self._say(slot, "loading", wanted.version)
         try:
-            lease = work.warm(fetch(self._registry, slot.name, slot.channel, wanted))
+            lease = (
+                self._loading.again(replace(warm, channel=slot.channel))
+                if warm
+                else self._loading.bring(self._registry, slot, wanted)
+            )
         except Exception as exc:
             watch.tries += 1
             wait = min(LONGEST_S, self._poll_s * BACK_OFF**watch.tries) * random.uniform(1 - JITTER, 1 + JITTER)
@@ -187,8 +220,9 @@ class Rollout:
             self._say(slot, "failed", wanted.version, _why(exc))
             self._jobs.put(memory.trim)
             return
-        self._mourn(lease)
-        self._swap(watch, lease, start, "loaded")
+        if warm is None:
+            self._mourn(lease)
+        self._swap(watch, lease, start, "kept" if warm else "loaded")
 
     def _swap(self, watch: _Watch, lease: Lease, start: float, how: str) -> None:
         slot, old = watch.slot, watch.slot.lease

@@ -14,9 +14,8 @@ from ascribe.core.errors import InputError, NotFound
 from ascribe.core.explainers import Options, usual
 from ascribe.core.model import Model
 from ascribe.core.tiers import within
-from ascribe.core.words import listed, quoted
 from ascribe.serve import codec, kinds, work
-from ascribe.serve.auth import require, require_admin
+from ascribe.serve.auth import require
 from ascribe.serve.batcher import Answered, Batcher, Kind
 from ascribe.serve.callers import ANYBODY, Caller
 from ascribe.serve.cards import ModelCard, NodeCard, RolloutAnswer
@@ -32,6 +31,7 @@ from ascribe.serve.messages import (
     PredictionResponse,
 )
 from ascribe.serve.meter import Calls, Meter
+from ascribe.serve.moving import moved
 from ascribe.serve.observe import noted
 from ascribe.serve.rates import Rates
 from ascribe.serve.repertoire import ExplainersCard
@@ -40,7 +40,7 @@ from ascribe.serve.rows import Checked, Row
 from ascribe.serve.settings import Settings
 from ascribe.serve.shadow import Shadow
 from ascribe.serve.telemetry import Telemetry
-from ascribe.serve.told import explainers_of, model_card, rollout_card
+from ascribe.serve.told import explainers_of, model_card
 from ascribe.serve.versions import LOADING, Lease, Versions
 from ascribe.serve.weight import Weight
 from ascribe.serve.work import Step
@@ -52,7 +52,6 @@ WRITTEN_BYTES = 1000  # about, of a row that is written
 BATCH_BYTES = 64 << 20
 PREDICTED_ROWS = 1 << 20  # that may wait: a second's work
 CROWDED, FULL = 0.5, 0.8  # of a full queue: one tier faster, two tiers faster
-ADMIN = ("refresh", "rollback")
 
 T = TypeVar("T")
 
@@ -127,23 +126,8 @@ class Service:
         return explainers_of(self._versions.lease(model), self._settings.max_budget)
 
     async def admin(self, verb: str, model: str, caller: Caller = ANYBODY) -> RolloutAnswer:
-        """`refresh`: look at the channel now; `rollback`: move it back, then look. Waits for what comes of it.
-
-        Raises NotFound (where nobody can be an admin, for an unknown verb or model, with nothing to go back to),
-        ForbiddenError, UnavailableError, DeadlineError.
-        """
-        require_admin(caller, self._settings)
-        if self._rollout is None or verb not in ADMIN:
-            raise NotFound(f"no admin call {quoted(verb, 40)}: use {listed(ADMIN)}")
-        slot = self._versions.slot(model)
-        done = self._rollout.refresh(slot) if verb == "refresh" else self._rollout.rollback(slot)
-        try:
-            async with asyncio.timeout(self._settings.timeout_s):
-                await asyncio.wrap_future(done)
-        except TimeoutError as exc:
-            raise DeadlineError(f"{verb} goes on: GET /v1/models/{slot.name} says what comes of it") from exc
-        lease = self._versions.lease(str(slot))
-        return RolloutAnswer(slot.name, slot.channel, lease.version, lease.sha256, rollout_card(slot))
+        """As `moving.moved`."""
+        return await moved(self._rollout, self._versions, verb, model, caller, self._settings)
 
     @noted
     async def attribute(

@@ -112,14 +112,14 @@ def hosting(
 def guesting(
     bundle: Bundle, hosts: dict[str, str], log: list[bytes] | None = None, parties: PartySettings | None = None,
     policy: str = "fail", skip_local: bool = False, background: Path | None = None, service_id: str = "",
-    **settings: Any,
+    by_column: Sequence[str] = (), **settings: Any,
 ) -> Iterator[Addresses]:  # fmt: skip
     held = [] if log is None else log
 
     async def start(stop: asyncio.Event, ready: Call) -> None:
         house = GuestHouse(
             bundle, "loans", hosts, ["127.0.0.1"], Settings(**settings), parties or PartySettings(), policy, skip_local,
-            background, service_id, held.append,
+            background, service_id, held.append, by_column=by_column,
         )  # fmt: skip
         await serve_guest(house, "127.0.0.1:0", "127.0.0.1:0", stop, ready)
 

@@ -68,3 +68,52 @@ def test_a_caller_has_so_many_ids_explained(http):
     found = http.post("/v1/attributions", json=rows(ids()[100:101]))
     assert (found.status_code, found.json()["code"]) == (403, "forbidden")
     assert http.post("/v1/predictions", json=rows(ids()[100:101])).status_code == 200
+
+
+def test_scores_are_shown_only_where_hosts_answered_enough_rows_alike(tmp_path):
+    """With a group for scores, whatever is asked: the bits of all hosts decide, not what they lead to."""
+    guest, host = pair()
+    bundle, names = bundled(guest, tmp_path / "guest"), ids()[:120]
+    cuts = host.pipeline.last[1].splits
+    X = np.array([[float(real.table("host")[n][c]) for c in cuts.columns] for n in names])
+    bits = [tuple(row) for row in cuts.bits(X).tolist()]
+    alike = [bits.count(own) >= 3 for own in bits]
+    assert 0 < sum(alike) < len(names)
+    parties = PartySettings(minimum_group=3, group_scores=True, timeout_s=20.0)
+    with hosting(host, Rows(real.table("host"))) as at, guesting(
+        bundle, {"bank": at}, parties=parties, background=GUEST_CSV, max_rows=1000
+    ) as where:  # fmt: skip
+        told = httpx.post(where.http + "/v1/predictions", json=rows(names), timeout=20).json()["predictions"]
+        scored = httpx.post(where.http + "/v1/predictions", json=rows(names) | {"output": "score"}, timeout=20).json()
+        values = httpx.post(where.http + "/v1/attributions", json=rows(names), timeout=20).json()["attributions"]
+        fate = {
+            "head": {"serviceId": "s"},
+            "body": {"explain": True, "batchDataList": [
+                {"index": i, "featureData": real.table("guest")[n], "sendToRemoteFeatureData": {"id": n}}
+                for i, n in enumerate(names)
+            ]},
+        }  # fmt: skip
+        theirs = httpx.post(where.http + "/federation/v1/batchInference", json=fate, timeout=20).json()
+        one = httpx.post(where.http + "/v1/predictions", json=rows(names[:1]), timeout=20)
+    for i, name in enumerate(names):
+        row, score, value, fated = told[i], scored["predictions"][i], values[i], theirs["batchDataList"][i]
+        if alike[i]:
+            assert row["prediction"] == pytest.approx(scores()[name][0], abs=1e-9)
+            assert score["prediction"] == pytest.approx(scores()[name][1], abs=1e-9)
+            assert fated["data"]["score"] == pytest.approx(scores()[name][1], abs=1e-9)
+        else:
+            for held in (row, score, value):
+                assert held["status"] == "invalid"
+                assert "withheld: hosts answered fewer than 3 of these rows alike (130)" in held["reason"]
+                assert held.get("prediction") is None
+            assert (fated["retcode"], fated["data"]) == (130, None)
+            assert "explanation" not in fated
+    assert one.status_code == 400  # alone, nobody is like it
+    assert "withheld" in one.text
+
+
+def test_without_a_group_for_scores_values_alone_are_withheld(http):
+    """As the policy of the module's server says: a margin is shown of every row."""
+    names = ids()[:20]
+    found = http.post("/v1/predictions", json=rows(names)).json()["predictions"]
+    assert all(row["status"] == "ok" for row in found)

@@ -66,7 +66,7 @@ def test_the_walk_of_the_page(tmp_path, monkeypatch, capfd):
         bank_at = f"bank={place(bank)}"
         here(written("score"), host=bank_at)
         assert "569 of 569 rows, one exchange with each host" in capfd.readouterr().err
-        shop = at_home(written("guest"), host=bank_at, http="127.0.0.1:0", grpc="127.0.0.1:0")
+        shop = at_home(written("guest --bundle"), host=bank_at, http="127.0.0.1:0", grpc="127.0.0.1:0")
         with server(shop, tmp_path) as ready:
             asked = {"feature_vector": [{"id": "133", "values": dict(real.table("guest")["133"])}]}
             found = httpx.post(place(ready, "http") + "/v1/attributions", json=asked, timeout=20).json()

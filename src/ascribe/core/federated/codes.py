@@ -4,7 +4,7 @@ from __future__ import annotations
 
 __all__ = [
     "BAD_FEATURE", "BAD_PARAMETER", "MERGE_FAILED", "NOT_LOADED", "NO_FEATURES", "OK", "SOURCE_FAILED", "SYSTEM",
-    "TOO_EMPTY", "WRONG_ANSWER", "of_host",
+    "TOO_EMPTY", "WITHHELD", "WRONG_ANSWER", "of_host",
 ]  # fmt: skip
 
 OK = 0
@@ -17,6 +17,7 @@ SYSTEM = 110
 NO_FEATURES = 113
 SOURCE_FAILED = 116
 OVERLOADED = 124
+WITHHELD = 130  # ours: a policy of publishing does not show the row
 TOO_EMPTY = 131
 WRONG_ANSWER = 136
 

@@ -13,8 +13,12 @@ from dataclasses import dataclass, field, replace
 from ascribe.core.arrays import np
 from ascribe.core.attribution import Attribution
 from ascribe.core.errors import InputError
+from ascribe.core.federated.codes import OK, WITHHELD
+from ascribe.core.federated.components.boosted_trees import BoostedTrees
+from ascribe.core.federated.merged import Answer
+from ascribe.core.federated.party import Party
 
-__all__ = ["Ledger", "Policy", "published"]
+__all__ = ["Ledger", "Policy", "few_alike", "published", "withheld"]
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,34 @@ def published(policy: Policy, explained: Attribution, hosts: Sequence[str]) -> t
     return replace(
         explained, values=values, base_value=float(base), prediction=margin, status=status, reasons=reasons
     ), withheld  # fmt: skip
+
+
+def few_alike(guest: Party, answer: Answer, least: int) -> np.ndarray:
+    """Rows (b,) that hosts answered as they did fewer than `least` rows asked together: the same bits at all their
+    splits, or the same linear parts. Whatever is shown of a row is a function of that and of the guest's own columns.
+    """
+    component, good = guest.pipeline.last[1], answer.code == OK
+    if isinstance(component, BoostedTrees):
+        assert answer.left is not None
+        theirs = np.concatenate([component.structure.splits_of(host) for host in guest.hosts] or [np.zeros(0, int)])
+        told: np.ndarray = answer.left[:, theirs].astype(np.uint8)
+    else:
+        held = [answer.sums[host] for host in guest.hosts if host in answer.sums]
+        told = np.concatenate(held, axis=1) if held else np.zeros((len(answer), 0))
+    few = np.zeros(len(answer), bool)
+    if least > 1 and guest.hosts and good.any():
+        _, group, count = np.unique(told[good], axis=0, return_inverse=True, return_counts=True)
+        few[good] = count[group.ravel()] < least
+    return few
+
+
+def withheld(answer: Answer, gone: np.ndarray, why: str) -> Answer:
+    """The answer without the margins and scores of the rows `gone (b,)`."""
+    return replace(
+        answer, code=np.where(gone, WITHHELD, answer.code),
+        reasons=tuple(why if bad else text for bad, text in zip(gone, answer.reasons, strict=True)),
+        margin=np.where(gone[:, None], np.nan, answer.margin), score=np.where(gone[:, None], np.nan, answer.score),
+    )  # fmt: skip
 
 
 @dataclass(eq=False)

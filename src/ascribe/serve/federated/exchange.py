@@ -11,7 +11,7 @@ import numpy as np
 from ascribe.core.federated.components.boosted_trees import BoostedTrees
 from ascribe.core.federated.party import Local, Party
 from ascribe.core.federated.records import Ask, Reply, Routes
-from ascribe.serve.federated.link import Link, Unanswered
+from ascribe.serve.federated.link import HostLink, Unanswered
 
 __all__ = ["Failure", "exchanged", "met", "unasked"]
 
@@ -26,7 +26,7 @@ class Failure:
 
 
 async def exchanged(
-    links: Iterable[Link], asked: Ask, request_id: str, limit_s: float
+    links: Iterable[HostLink], asked: Ask, request_id: str, limit_s: float
 ) -> tuple[dict[str, Reply], dict[str, Failure]]:
     """Replies and failures by host: every link is in one of them within `limit_s` seconds. Whoever cancels this cancels
     the calls.
@@ -34,7 +34,7 @@ async def exchanged(
     replies: dict[str, Reply] = {}
     failures: dict[str, Failure] = {}
 
-    async def one(link: Link) -> None:
+    async def one(link: HostLink) -> None:
         try:
             replies[link.host] = await link.ask(asked, request_id, limit_s)
         except Unanswered as exc:

@@ -12,26 +12,29 @@ from typing import Any
 import grpc
 
 from ascribe.bundle.archive import Bundle
+from ascribe.bundle.manifest import digest
+from ascribe.bundle.registry import Registry
 from ascribe.core.errors import InputError
 from ascribe.serve import auth, oip_rpc, porch_http, rest, rpc
 from ascribe.serve.address import parse
 from ascribe.serve.app import Addresses, stand
 from ascribe.serve.federated import fate_rest, fate_rpc
+from ascribe.serve.federated.bringing import Bringing
 from ascribe.serve.federated.fate import FateRoom
 from ascribe.serve.federated.guest_room import GuestRoom
-from ascribe.serve.federated.link import Unanswered
-from ascribe.serve.federated.opening import NO_COVER, Guest, lease_of, open_guest, prepared
+from ascribe.serve.federated.held import GuestLease
+from ascribe.serve.federated.opening import open_guest
 from ascribe.serve.federated.partial import checked
 from ascribe.serve.federated.publishing import Publishing
-from ascribe.serve.federated.scored import Scorer
 from ascribe.serve.federated.settings import PartySettings
 from ascribe.serve.federated.stated import Reading, read_policy
 from ascribe.serve.lines import to_stdout
 from ascribe.serve.longer import longer
 from ascribe.serve.observed import Observed
+from ascribe.serve.rollout import Rollout
 from ascribe.serve.settings import Settings
 from ascribe.serve.standing import ByHandler
-from ascribe.serve.versions import Lease, Versions
+from ascribe.serve.versions import Lease, Versions, specs
 
 __all__ = ["GuestHouse", "serve"]
 
@@ -39,36 +42,43 @@ AGAIN_S = 5.0  # between attempts to bind hosts that were down when the guest st
 
 
 class GuestHouse:
-    """As `house.House`, of one bundle. `hosts`: NAME -> HOST:PORT; `policy`: where a caller states none; `background`:
-    rows for the cover of a model that has none; `service_id`: the one that FATE-Serving's clients must name.
+    """As `house.House`, of one model: of `bundle` under a `name`, or (bundle None) of the channel NAME[@CHANNEL] of
+    `registry`, followed. `hosts`: NAME -> HOST:PORT; `policy`: where a caller states none; `background`: rows for the
+    cover of a model that has none; `service_id`: the one that FATE-Serving's clients must name; `by_column`: hosts
+    whose columns play one by one.
 
     Raises InputError, BundleError, ServiceError.
     """
 
     def __init__(
-        self, bundle: Bundle, name: str, hosts: Mapping[str, str], listen: Sequence[str], settings: Settings,
+        self, bundle: Bundle | None, name: str, hosts: Mapping[str, str], listen: Sequence[str], settings: Settings,
         parties: PartySettings, policy: str = "fail", skip_local: bool = False, background: Path | None = None,
-        service_id: str = "", write: Callable[[bytes], object] | None = None,
+        service_id: str = "", write: Callable[[bytes], object] | None = None, registry: str = "",
+        by_column: Sequence[str] = (),
     ) -> None:  # fmt: skip
-        self.settings, self._parties, self._bundle, self._name = settings, parties, bundle, name
-        self._guest: Guest = open_guest(bundle, hosts, parties)
-        self._background, self._service_id, self._policy = background, service_id, checked(policy)
-        self._versions = Versions([(name, "production")])
+        self.settings, self._bundle = settings, bundle
+        models = specs(name) if bundle is None else [(name, "production")]
+        if len(models) > 1:
+            raise InputError("a guest serves one model: start another guest for another one")
+        self._versions = Versions(models)
+        self._slot = self._versions.slots[0]
         self.seen = Observed(settings, self._versions, write or to_stdout)
         self.log = self.seen.log
         auth.check_reach(listen, settings)
         self.known = auth.opened(settings, self.log)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._bringing = Bringing(hosts, parties, by_column, background, self.log, self._running)
+        self._rollout = None if bundle else Rollout(
+            lambda: Registry(registry, settings.verify_key), [self._slot], [], settings.poll_s, self.log, self._bringing
+        )  # fmt: skip
+        if bundle is not None:
+            open_guest(bundle, hosts, parties, by_column)  # what is wrong with it is said before anything listens
         self.service: Any = GuestRoom(
-            self._versions,
-            settings,
-            policy,
-            skip_local,
-            Publishing(self._guest.party, list(self._guest.names.values()), parties),
-            self.seen.meter,
-        )
+            self._versions, settings, checked(policy), skip_local, Publishing(parties), self.seen.meter, self._rollout
+        )  # fmt: skip
         self.held = longer(self.service, settings, self.log)
         self.interceptors: list[grpc.aio.ServerInterceptor] = [Reading()]
-        self._fate = FateRoom(self.service, self._versions, service_id, policy)
+        self._fate = FateRoom(self.service, service_id, policy)
         self._binding: asyncio.Task[None] | None = None
 
     @property
@@ -91,17 +101,29 @@ class GuestHouse:
         fate_rpc.attach(server, self._fate, self.settings, self.log)
 
     async def load(self) -> list[Lease]:
-        """Ready, whether or not the hosts are: what a caller gets without them is the policy's matter."""
-        lease = lease_of(self._bundle, self._guest, self._name, asyncio.get_running_loop(), self._parties)
+        """Ready, whether or not the hosts are: what a caller gets without them is the policy's matter. Raises NotFound,
+        BundleError, RegistryError.
+        """
+        self._loop = asyncio.get_running_loop()
+        lease: Lease
+        if self._bundle is not None:
+            manifest = self._bundle.manifest
+            lease = self._bringing.opened(
+                self._bundle, self._slot.name, self._slot.channel, manifest.version(), digest(manifest.encode())
+            )
+        else:
+            assert self._rollout is not None
+            lease = await asyncio.to_thread(self._rollout.first, self._slot)
+        assert isinstance(lease, GuestLease)
+        await self._bringing.agreed(lease)
         self._versions.swap(lease)
-        scorer = Scorer(self._guest.party, self._guest.links, self._parties, None, NO_COVER)
-        await self._bind(scorer)
-        self.service.scorer = scorer
         return [lease]
 
     def start(self) -> None:
-        """Bind what was not there yet, work jobs off."""
+        """Follow the channel, bind what was not there yet, work jobs off."""
         self._binding = asyncio.create_task(self._bind_on())
+        if self._rollout is not None:
+            self._rollout.start()
         self.held.jobs.start()
 
     async def quiet(self) -> None:
@@ -111,34 +133,25 @@ class GuestHouse:
             with suppress(asyncio.CancelledError):
                 await self._binding
         await self.held.jobs.stop()
+        if self._rollout is not None:
+            self._rollout.stop()
 
     async def close(self) -> None:
         await self.held.stop()
-        for link in self._guest.links:
-            await link.close()
+        if self._rollout is not None:
+            await asyncio.to_thread(self._rollout.join, self.settings.grace_s)
+        for lease in (self._slot.lease, self._slot.before):
+            for link in lease.guest.links if isinstance(lease, GuestLease) else ():
+                await link.close()
         await asyncio.to_thread(self.seen.stop)
 
-    async def _bind(self, scorer: Scorer) -> bool:
-        """Whether every host holds its half and the model can be explained, as far as it ever can be."""
-        done = True
-        for link in self._guest.links:
-            if not link.bound:
-                try:
-                    await link.bind(f"bind-{self._name}"[:128], self._parties.timeout_s)
-                    self.log.event("host_bound", host=link.host, address=str(link.address), max_rows=link.max_rows)
-                except Unanswered as exc:
-                    self.log.event("host_not_bound", host=link.host, reason=exc.text)
-                    done = False
-        if done and scorer.explainer is None:
-            try:
-                scorer.explainer = await prepared(self._guest, self._parties, self._background)
-            except InputError as exc:
-                self.log.event("not_explained", reason=str(exc))
-                return False
-        return done
+    def _running(self) -> asyncio.AbstractEventLoop:
+        assert self._loop is not None
+        return self._loop
 
     async def _bind_on(self) -> None:
-        while not await self._bind(self.service.scorer):
+        """Until the version that answers has all it can have; later ones come with it."""
+        while isinstance(lease := self._slot.lease, GuestLease) and await self._bringing.agreed(lease):
             await asyncio.sleep(AGAIN_S)
 
 

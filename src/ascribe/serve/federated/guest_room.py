@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NoReturn, TypeVar
 
 import numpy as np
@@ -19,11 +19,12 @@ from ascribe.core.words import listed, quoted
 from ascribe.serve import codec, work
 from ascribe.serve.auth import require
 from ascribe.serve.callers import ANYBODY, Caller
-from ascribe.serve.cards import ModelCard, OutputCard
+from ascribe.serve.cards import ModelCard, OutputCard, RolloutAnswer
 from ascribe.serve.faults import DeadlineError, InvalidRowsError, ShedError, UnavailableError
+from ascribe.serve.federated.held import GuestLease
 from ascribe.serve.federated.publishing import Publishing
 from ascribe.serve.federated.rows import Sorted, sort_out
-from ascribe.serve.federated.scored import Asked, Scored, Scorer
+from ascribe.serve.federated.scored import Asked, Scored
 from ascribe.serve.federated.stated import stated
 from ascribe.serve.limits import narrow
 from ascribe.serve.messages import (
@@ -35,12 +36,15 @@ from ascribe.serve.messages import (
     PredictionResponse,
 )
 from ascribe.serve.meter import Meter, NoMeter
+from ascribe.serve.moving import moved
 from ascribe.serve.observe import noted
 from ascribe.serve.rates import Rates
 from ascribe.serve.repertoire import ExplainersCard, RepertoireCard
+from ascribe.serve.rollout import Rollout
 from ascribe.serve.rows import Checked, Row
 from ascribe.serve.settings import Settings
-from ascribe.serve.versions import LOADING, Lease, Versions
+from ascribe.serve.told import rollout_card
+from ascribe.serve.versions import Versions
 
 __all__ = ["METHOD", "GuestRoom"]
 
@@ -52,16 +56,17 @@ T = TypeVar("T")
 
 
 class GuestRoom:
-    """`scorer`: None until it is loaded. `policy`: where a caller states none; `skip_local`: of predictions alone."""
+    """`policy`: where a caller states none; `skip_local`: of predictions alone; `rollout`: what brings other versions.
+    A request works with one lease throughout.
+    """
 
     def __init__(
         self, versions: Versions, settings: Settings, policy: str, skip_local: bool, publishing: Publishing,
-        meter: Meter | None = None,
+        meter: Meter | None = None, rollout: Rollout | None = None,
     ) -> None:  # fmt: skip
         self._versions, self._settings, self._policy, self._skip_local = versions, settings, policy, skip_local
-        self._meter, self._publishing = meter or NoMeter(), publishing
+        self._meter, self._publishing, self._rollout = meter or NoMeter(), publishing, rollout
         self._rates = Rates(settings.rate_per_s, settings.burst_s, settings.workers)
-        self.scorer: Scorer | None = None
         self._rows = 0
         self.draining = False
 
@@ -70,27 +75,37 @@ class GuestRoom:
 
     def ready(self) -> bool:
         """Whether requests are taken; a host that is down is a matter of the policy."""
-        return self.scorer is not None and not self.draining
+        return self._versions.loaded and not self.draining
 
     def drain(self) -> None:
         self.draining = True
 
     def names(self) -> list[str]:
-        return [self._versions.lease().name]
+        return [slot.name for slot in self._versions.slots]
 
     def version(self, asked: AttributionAsked) -> str:
         """Which version would answer. Raises as `attribute` for models that are not served."""
-        self._output(asked.output, explain=True)
-        return self._lease(asked).version
+        lease = self.lease(asked.model, asked.version, asked.labels)
+        _output(lease, asked.output, explain=True)
+        return lease.version
+
+    def lease(
+        self, model: str | None = None, version: str | None = None, labels: Mapping[str, str] | None = None
+    ) -> GuestLease:
+        """What answers. Raises NotFound, UnavailableError."""
+        lease = self._versions.lease(model, version, labels)
+        assert isinstance(lease, GuestLease)
+        return lease
 
     def card(self, model: str | None = None) -> ModelCard:
         """Raises NotFound, UnavailableError."""
-        lease, scorer = self._versions.lease(model), self._loaded()
+        lease = self.lease(model)
         held = lease.model
         return ModelCard(
             lease.name, self.ready(), lease.channel, lease.version, lease.sha256, held.output, held.unit, None,
-            sorted(held.offers), [METHOD] if scorer.explainer else [], [f.to_json() for f in held.features],
-            outputs=[OutputCard(name, unit) for name, unit in self._outputs()], labels=dict(lease.labels),
+            sorted(held.offers), _methods(lease), [f.to_json() for f in held.features],
+            outputs=[OutputCard(name, unit) for name, unit in _outputs(lease)], labels=dict(lease.labels),
+            rollout=rollout_card(self._versions.slot(model)) if self._rollout else None,
         )  # fmt: skip
 
     def cards(self) -> list[ModelCard]:
@@ -98,11 +113,10 @@ class GuestRoom:
 
     def explainers(self, model: str | None = None) -> ExplainersCard:
         """What can be asked without another exchange: nothing else is ever listed."""
-        lease, scorer = self._versions.lease(model), self._loaded()
-        methods = [METHOD] if scorer.explainer else []
+        lease = self.lease(model)
         cards = [
-            RepertoireCard(name, unit, methods, {}, [], "", [])
-            for name, unit in self._outputs()
+            RepertoireCard(name, unit, _methods(lease), {}, [], "", [])
+            for name, unit in _outputs(lease)
             if not name.startswith(SCORE)
         ]
         return ExplainersCard(lease.name, lease.version, cards)
@@ -116,15 +130,15 @@ class GuestRoom:
         Raises InputError (InvalidRowsError where no row can be answered, TooLargeError), CapabilityError for another
         method, NotFound, UnavailableError where a host is missing and the policy is fail, DeadlineError, ShedError.
         """
-        caller, lease = require(caller, "explain"), self._lease(asked)
+        caller, lease = require(caller, "explain"), self.lease(asked.model, asked.version, asked.labels)
         if (asked.method or METHOD) != METHOD or asked.groups or (asked.tier or "exact") != "exact":
             raise CapabilityError(
                 f"a federated model is explained by {METHOD} alone, exactly and by column: others would ask its hosts "
                 "for rows that do not exist"
             )
         codec.check_options(asked, self._settings)
-        k, _ = self._output(asked.output, explain=True)
-        held, found = await self._scored(asked.request_id or "", rows, caller, within_s, True, k)
+        k, _ = _output(lease, asked.output, explain=True)
+        held, found = await self._scored(lease, asked.request_id or "", rows, caller, within_s, True, k)
         assert found.explained is not None
         reasons = self._reasons(found, k)
         lacking = [r or (t if s == "invalid" else "") for r, t, s in zip(
@@ -139,29 +153,31 @@ class GuestRoom:
         self, asked: PredictionAsked, rows: list[Row], caller: Caller = ANYBODY, within_s: float | None = None
     ) -> PredictionResponse:
         """Margins or scores. Raises as `attribute`, but for CapabilityError."""
-        caller, lease = require(caller, "predict"), self._lease(asked)
-        k, score = self._output(asked.output)
-        held, found = await self._scored(asked.request_id or "", rows, caller, within_s, False, k)
+        caller, lease = require(caller, "predict"), self.lease(asked.model, asked.version, asked.labels)
+        k, score = _output(lease, asked.output)
+        held, found = await self._scored(lease, asked.request_id or "", rows, caller, within_s, False, k)
         f = (found.answer.score if score else found.answer.margin)[:, k]
         rows_in = Checked(np.zeros((len(f), 0)), self._reasons(found, k), [None] * len(f), held.ids)
         told = codec.predictions(f[rows_in.good], np.zeros(len(rows_in.good), bool), rows_in)
-        name, unit = next((n, u) for n, u in self._outputs() if self._output(n) == (k, score))
+        name, unit = next((n, u) for n, u in _outputs(lease) if _output(lease, n) == (k, score))
         return PredictionResponse(
             lease.name, lease.version, lease.sha256, unit, name, asked.request_id or "", dict(found.timings_ms),
             _spread(rows, held, told, Prediction),
         )  # fmt: skip
 
-    async def answered(self, ids: Sequence[str], rows: Table, asked: Asked, caller: Caller) -> Scored:
+    async def answered(
+        self, lease: GuestLease, ids: Sequence[str], rows: Table, asked: Asked, caller: Caller
+    ) -> Scored:  # fmt: skip
         """What a caller is shown of these rows. Raises InputError, TooLargeError, CapabilityError, ShedError,
         DeadlineError; ForbiddenError where the caller's ids are used up.
         """
-        scorer = self._loaded()
 
         async def call() -> Scored:
             if asked.explain:
-                scorer.explains()
+                lease.scorer.explains()
                 self._publishing.spend(caller, ids)
-            return self._publishing.shown(await scorer.score(ids, rows, asked), asked.output)
+            found = await lease.scorer.score(ids, rows, asked)
+            return self._publishing.shown(lease.guest.party, found, asked.output)
 
         return await self._let_in(len(ids), caller, call, asked.within_s)
 
@@ -193,8 +209,11 @@ class GuestRoom:
     async def energy(self, *_: Any) -> NoReturn:
         raise CapabilityError("energy needs an energy model, which a federated model does not have")
 
-    async def admin(self, verb: str, *_: Any) -> NoReturn:
-        raise NotFound(f"no admin call {quoted(verb, 40)} here: a guest serves the bundle that it was started with")
+    async def admin(self, verb: str, model: str, caller: Caller = ANYBODY) -> RolloutAnswer:
+        """As `service.Service.admin`: `refresh`, or `rollback`, of a guest that follows a channel."""
+        if self._rollout is None:
+            raise NotFound(f"no admin call {quoted(verb, 40)} here: a guest serves the bundle that it was started with")
+        return await moved(self._rollout, self._versions, verb, model, caller, self._settings)
 
     async def nodes(self) -> NoReturn:
         raise NotFound("a guest of a federated model knows no lake")
@@ -209,17 +228,17 @@ class GuestRoom:
         await self.nodes()
 
     async def _scored(
-        self, request_id: str, rows: list[Row], caller: Caller, within_s: float | None, explain: bool, k: int
-    ) -> tuple[Sorted, Scored]:
+        self, lease: GuestLease, request_id: str, rows: list[Row], caller: Caller, within_s: float | None,
+        explain: bool, k: int,
+    ) -> tuple[Sorted, Scored]:  # fmt: skip
         narrow(rows, self._settings.max_features)
-        scorer = self._loaded()
-        held = sort_out(rows, scorer.guest.inputs)
+        held = sort_out(rows, lease.guest.party.inputs)
         if rows and not held.good:
             raise InvalidRowsError(held.reasons)
         limit = min(self._settings.timeout_s, within_s or self._settings.timeout_s)
         policy = stated(self._policy)
         asked = Asked(request_id, policy, explain, k, self._skip_local, limit)
-        found = await self.answered(held.ids, held.rows, asked, caller)
+        found = await self.answered(lease, held.ids, held.rows, asked, caller)
         if (found.answer.code != OK).all() and policy == "fail":
             if found.failures:
                 raise UnavailableError("; ".join(f"policy fail: {f.text}" for f in found.failures.values()))
@@ -237,32 +256,29 @@ class GuestRoom:
             out.append(why)
         return out
 
-    def _lease(self, asked: AttributionAsked | PredictionAsked) -> Lease:
-        return self._versions.lease(asked.model, asked.version, asked.labels)
 
-    def _loaded(self) -> Scorer:
-        if self.scorer is None:
-            raise UnavailableError(LOADING)
-        return self.scorer
+def _methods(lease: GuestLease) -> list[str]:
+    return [METHOD] if lease.scorer.explainer else []
 
-    def _outputs(self) -> list[tuple[str, str]]:
-        """Names and units: margins, then scores."""
-        lease = self._versions.lease()
-        names = list(lease.model.outputs) or [lease.model.output]
-        scores = [SCORE] if len(names) == 1 else [f"{SCORE} {name}" for name in names]
-        return [*((name, lease.model.unit) for name in names), *((name, "") for name in scores)]
 
-    def _output(self, name: str | None, explain: bool = False) -> tuple[int, bool]:
-        """Number of an output, and whether its score is meant. Raises NotFound; InputError for a score explained."""
-        held = [n for n, _ in self._outputs()]
-        if not name:
-            return 0, False
-        if name not in held:
-            raise NotFound(f"no output {quoted(name)}: this model has {listed(held)}")
-        at, half = held.index(name), len(held) // 2
-        if at >= half and explain:
-            raise InputError(f"{name} is not explained: its margin is, as output {quoted(held[at - half])}")
-        return at % half, at >= half
+def _outputs(lease: GuestLease) -> list[tuple[str, str]]:
+    """Names and units: margins, then scores."""
+    names = list(lease.model.outputs) or [lease.model.output]
+    scores = [SCORE] if len(names) == 1 else [f"{SCORE} {name}" for name in names]
+    return [*((name, lease.model.unit) for name in names), *((name, "") for name in scores)]
+
+
+def _output(lease: GuestLease, name: str | None, explain: bool = False) -> tuple[int, bool]:
+    """Number of an output, and whether its score is meant. Raises NotFound; InputError for a score explained."""
+    held = [n for n, _ in _outputs(lease)]
+    if not name:
+        return 0, False
+    if name not in held:
+        raise NotFound(f"no output {quoted(name)}: this model has {listed(held)}")
+    at, half = held.index(name), len(held) // 2
+    if at >= half and explain:
+        raise InputError(f"{name} is not explained: its margin is, as output {quoted(held[at - half])}")
+    return at % half, at >= half
 
 
 def _spread(rows: list[Row], held: Sorted, told: list[Any], kind: type) -> list[Any]:

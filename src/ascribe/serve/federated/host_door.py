@@ -38,10 +38,11 @@ class Door:
             room = self._room
             entry.caller = room.known(current()).name
             entry.asked(0, request.model, None)
-            room.holds(request.model, request.digest)
-            told = [pb.SplitColumns(component=n, columns=held) for n, held in room.shared_columns().items()]
+            half = room.halves.of(request.digest).half
+            shared = room.shared_columns(half, request.columns)
+            told = [pb.SplitColumns(component=n, columns=held) for n, held in shared.items()]
             return pb.DescribeResponse(
-                party=room.host.name, model=room.host.model, digest=room.host.digest, forms=list(wire.FORMS.values()),
+                party=half.name, model=half.model, digest=half.digest, forms=list(wire.FORMS.values()),
                 max_rows=room.max_rows, columns=told,
             )  # fmt: skip
 
@@ -53,10 +54,10 @@ class Door:
             entry.asked(len(request.ids), request.model, None)
             asked, form = wire.read_ask(request, room.max_rows)
             entry.method, entry.caller = form, current().name
-            reply = await room.answer(asked, current(), entry.left_s)
+            half, reply = await room.answer(asked, current(), entry.left_s)
             if len(reply) < LARGE_ROWS:
-                return wire.reply_message(room.host, reply, asked, request.request_id, form)
-            return await asyncio.to_thread(wire.reply_message, room.host, reply, asked, request.request_id, form)
+                return wire.reply_message(half, reply, asked, request.request_id, form)
+            return await asyncio.to_thread(wire.reply_message, half, reply, asked, request.request_id, form)
 
         return await self._answered("answer", request, context, call)
 

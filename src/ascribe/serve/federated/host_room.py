@@ -9,16 +9,17 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from ascribe.core.errors import InputError, NotFound, SourceError
+from ascribe.core.errors import InputError, SourceError
 from ascribe.core.federated.codes import SOURCE_FAILED
 from ascribe.core.federated.components.boosted_trees import BoostedTrees
+from ascribe.core.federated.explaining import column_of_splits
 from ascribe.core.federated.party import Party, answer
 from ascribe.core.federated.publishing import Ledger, Policy
 from ascribe.core.federated.records import Ask, Linear, Part, Reply, Routes
 from ascribe.serve.auth import require
 from ascribe.serve.callers import Caller
 from ascribe.serve.faults import DeadlineError, ForbiddenError, ShedError, UnavailableError
-from ascribe.serve.federated.features import Features
+from ascribe.serve.federated.halves import HalfLease, Halves
 from ascribe.serve.federated.settings import PartySettings
 from ascribe.serve.meter import Meter, NoMeter
 from ascribe.serve.observe import Log
@@ -34,10 +35,9 @@ class HostRoom:
     """Stateless but for what it counts: rows that are looked up now, and each guest's rate and ids."""
 
     def __init__(
-        self, host: Party, features: Features, settings: Settings, parties: PartySettings, log: Log,
-        meter: Meter | None = None,
+        self, halves: Halves, settings: Settings, parties: PartySettings, log: Log, meter: Meter | None = None
     ) -> None:  # fmt: skip
-        self.host, self._features, self._settings, self._parties, self._log = host, features, settings, parties, log
+        self.halves, self._settings, self._parties, self._log = halves, settings, parties, log
         self._meter = meter or NoMeter()
         self._rates = Rates(settings.rate_per_s, settings.burst_s)
         self._ledger = Ledger(Policy(budget=parties.id_budget, window_s=parties.id_window_s))
@@ -53,36 +53,38 @@ class HostRoom:
         """The guest. Raises ForbiddenError for one that is not among those named."""
         caller = require(caller, "predict")
         if self._parties.known and caller.name not in self._parties.known:
-            raise ForbiddenError(f"{self.host.name} does not answer '{caller.name}': ask it to name you as a guest")
+            name = self.halves.current.half.name
+            raise ForbiddenError(f"{name} does not answer '{caller.name}': ask it to name you as a guest")
         return caller
 
-    def holds(self, model: str, digest: str) -> None:
-        """Raises NotFound where a guest asks for another model."""
-        if digest != self.host.digest:
-            raise NotFound(
-                f"{self.host.name} holds another model (digest {self.host.digest[:12]}, not {digest[:12] or 'none'}): "
-                "load the two halves of one model"
-            )
+    def shared_columns(self, half: Party, asked: bool) -> dict[str, tuple[str, ...]]:
+        """By component, the column of each split, where the guest asks and the host agreed to tell; else nothing.
 
-    def shared_columns(self) -> dict[str, tuple[str, ...]]:
-        """By component, the column of each split, where the host agreed to tell; else nothing."""
-        if not self.host.shares_columns:
+        Raises ForbiddenError where a guest asks for what the host did not agree to.
+        """
+        if not asked:
             return {}
-        held = self.host.pipeline.reporters.items()
-        return {n: tuple(c.columns[f] for f in c.splits.feature) for n, c in held if isinstance(c, BoostedTrees)}
+        try:
+            return column_of_splits(half)
+        except InputError as exc:
+            raise ForbiddenError(f"{exc}, or ask without columns") from exc
 
-    async def answer(self, asked: Ask, caller: Caller, left_s: float | None) -> Reply:
-        """One bit for each own split and row, or the linear part. A place of features that fails: a code of every row.
+    async def answer(self, asked: Ask, caller: Caller, left_s: float | None) -> tuple[Party, Reply]:
+        """The half that answers, and one bit for each own split and row, or the linear part. A place of features that
+        fails: a code of every row.
 
-        Raises NotFound for another model, ForbiddenError, ShedError, UnavailableError while it leaves, DeadlineError.
+        Raises NotFound for another model, ForbiddenError (for columns that it did not agree to tell, too), ShedError,
+        UnavailableError while it leaves, DeadlineError.
         """
         caller, rows = self.known(caller), len(asked.ids)
-        self.holds(asked.model, asked.digest)
+        lease = self.halves.of(asked.digest)
+        half = lease.half
+        self.shared_columns(half, asked.columns)
         if self.draining:
-            raise UnavailableError(f"{self.host.name} is leaving: ask again")
+            raise UnavailableError(f"{half.name} is leaving: ask again")
         if self._rows and self._rows + rows > self._settings.max_queue_rows:
             self._meter.shed("queue")
-            raise ShedError(f"{self.host.name} looks up {self._rows} rows already: ask again in a second")
+            raise ShedError(f"{half.name} looks up {self._rows} rows already: ask again in a second")
         self._rates.take(caller, rows)
         self._spend(caller, asked.ids)
         limit = min(left_s if left_s is not None else self._settings.timeout_s, self._parties.source_s)
@@ -90,27 +92,25 @@ class HostRoom:
         self._rows += rows
         try:
             async with asyncio.timeout(limit):
-                return await asyncio.get_running_loop().run_in_executor(self._pool, self._found, asked)
+                return half, await asyncio.get_running_loop().run_in_executor(self._pool, _found, lease, asked)
         except TimeoutError as exc:
             self._meter.expired("run")
             if left_s is not None and left_s <= self._parties.source_s:
-                raise DeadlineError(f"{self.host.name} was not done within {limit:g} s: give it longer") from exc
+                raise DeadlineError(f"{half.name} was not done within {limit:g} s: give it longer") from exc
             self._log.event("features_failed", reason=f"nothing within {limit:g} s")
-            return self._failed(asked)
+            return half, _failed(half, asked)
         except SourceError as exc:
             self._log.event("features_failed", reason=str(exc))
-            return self._failed(asked)
+            return half, _failed(half, asked)
         finally:
             self._rows -= rows
             self._meter.batch(rows, 0.0, time.perf_counter() - start)
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
-        self._features.close()
-
-    def _found(self, asked: Ask) -> Reply:
-        rows, found = self._features.find(asked.ids)
-        return answer(self.host, asked, rows, found)
+        for lease in (self.halves.slot.lease, self.halves.slot.before):
+            if isinstance(lease, HalfLease):
+                lease.features.close()
 
     def _spend(self, caller: Caller, ids: Sequence[str]) -> None:
         try:
@@ -119,12 +119,18 @@ class HostRoom:
             self._log.event("ids_used_up", caller=caller.name, rows=len(ids))
             raise ForbiddenError(str(exc)) from exc
 
-    def _failed(self, asked: Ask) -> Reply:
-        """No row: 116 for each."""
-        b = len(asked.ids)
-        parts: dict[str, Part] = {}
-        for name, component in self.host.pipeline.reporters.items():
-            width = component.width(self.host.name)
-            trees = isinstance(component, BoostedTrees)
-            parts[name] = Routes(np.zeros((b, width), bool)) if trees else Linear(np.zeros((b, width)))
-        return Reply(self.host.name, self.host.digest, np.full(b, SOURCE_FAILED, np.uint8), parts)
+
+def _found(lease: HalfLease, asked: Ask) -> Reply:
+    rows, found = lease.features.find(asked.ids)
+    return answer(lease.half, asked, rows, found)
+
+
+def _failed(half: Party, asked: Ask) -> Reply:
+    """No row: 116 for each."""
+    b = len(asked.ids)
+    parts: dict[str, Part] = {}
+    for name, component in half.pipeline.reporters.items():
+        width = component.width(half.name)
+        trees = isinstance(component, BoostedTrees)
+        parts[name] = Routes(np.zeros((b, width), bool)) if trees else Linear(np.zeros((b, width)))
+    return Reply(half.name, half.digest, np.full(b, SOURCE_FAILED, np.uint8), parts)

@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -20,17 +21,19 @@ from grpc_status import rpc_status
 
 from ascribe.core.errors import InputError, ServiceError
 from ascribe.core.federated.codes import NETWORK, WRONG_ANSWER, of_host
+from ascribe.core.federated.components.linear import LinearModel
 from ascribe.core.federated.party import Party
 from ascribe.core.federated.records import Ask, Reply
-from ascribe.serve.address import parse
+from ascribe.serve.address import Address, parse
 from ascribe.serve.federated import wire
 from ascribe.serve.federated.settings import PartySettings
 from ascribe.serve.wire import party_pb2 as pb
 
-__all__ = ["Link", "Unanswered"]
+__all__ = ["HostLink", "Link", "Unanswered"]
 
 SERVICE = "/party.v1.PartyService"
-BEFORE_WORK = ("shed", "unavailable")  # refusals of a host that has done nothing yet
+BEFORE_WORK = ("shed", "unavailable")  # refusals of a host that has done nothing yet, and soon will
+OF_THESE = ("forbidden", "invalid_input", "too_large")  # refusals of these ids, before anything was looked up
 CODES = {
     "not_found": 104, "auth": 129, "forbidden": 129, "shed": 124, "unavailable": 111, "invalid_input": 100,
     "too_large": 100, "deadline": 105,
@@ -40,22 +43,51 @@ TEXT = 300
 
 
 class Unanswered(Exception):
-    """A host gave no reply. `code`: as a client sees it; `text`: one line."""
+    """A host gave no reply. `code`: as a client sees it; `text`: one line; `refused`: it looked nothing up, and other
+    ids may fare better.
+    """
 
-    def __init__(self, code: int, text: str) -> None:
-        self.code, self.text = code, text
+    def __init__(self, code: int, text: str, refused: bool = False) -> None:
+        self.code, self.text, self.refused = code, text, refused
         super().__init__(text)
 
 
+class HostLink(Protocol):
+    """A way to one host. `by_column`: its parts are asked for column by column; `columns`: of each of its splits, by
+    component, where it told them at binding.
+    """
+
+    @property
+    def host(self) -> str: ...
+    @property
+    def address(self) -> Address: ...
+    @property
+    def max_rows(self) -> int: ...
+    @property
+    def by_column(self) -> bool: ...
+    @property
+    def columns(self) -> dict[str, tuple[str, ...]]: ...
+    @property
+    def bound(self) -> bool: ...
+    async def bind(self, request_id: str, limit_s: float) -> None: ...
+    async def ask(self, asked: Ask, request_id: str, limit_s: float) -> Reply: ...
+    async def close(self) -> None: ...
+
+
 class Link:
-    """`host`: its full name; `address`: HOST:PORT. Opened by its first use, in the loop that uses it.
+    """`host`: its full name; `address`: HOST:PORT; `by_column`: ask for its parts by column, which it must have agreed
+    to. Opened by its first use, in the loop that uses it.
 
     Raises ServiceError for no address, and for files of TLS that cannot be used.
     """
 
-    def __init__(self, guest: Party, host: str, address: str, parties: PartySettings) -> None:
+    def __init__(
+        self, guest: Party, host: str, address: str, parties: PartySettings, by_column: bool = False
+    ) -> None:  # fmt: skip
         self.host, self.address, self._guest, self._parties = host, parse(address, "--host"), guest, parties
-        self._credentials = _credentials(parties)
+        self.by_column = by_column
+        self._terms = by_column and isinstance(guest.pipeline.last[1], LinearModel)
+        self._credentials = credentials(parties)
         self._channel: Any = None
         self._form = ""
         self.max_rows = parties.max_rows
@@ -68,7 +100,9 @@ class Link:
 
     async def bind(self, request_id: str, limit_s: float) -> None:
         """Agree on the model and on the form of answers. Raises Unanswered."""
-        asked = pb.DescribeRequest(model=self._guest.model, digest=self._guest.digest, request_id=request_id)
+        asked = pb.DescribeRequest(
+            model=self._guest.model, digest=self._guest.digest, request_id=request_id, columns=self.by_column
+        )
         raw = await self._called("Describe", asked, time.monotonic() + limit_s, limit_s)
         try:
             told = pb.DescribeResponse.FromString(raw)
@@ -88,6 +122,7 @@ class Link:
         end = time.monotonic() + limit_s
         if not self.bound:
             await self.bind(request_id, limit_s)
+        asked = replace(asked, columns=self._terms)
         message = wire.ask_message(asked, request_id, self._form)
         try:
             raw = await self._called("Answer", message, end, limit_s)
@@ -133,17 +168,7 @@ class Link:
 
     def _opened(self) -> Any:
         if self._channel is None:
-            options = [
-                ("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1),
-                ("grpc.initial_reconnect_backoff_ms", 100), ("grpc.min_reconnect_backoff_ms", 100),
-                ("grpc.max_reconnect_backoff_ms", 1000), ("grpc.use_local_subchannel_pool", 1),
-                ("grpc.enable_http_proxy", 0),
-            ]  # fmt: skip
-            where = str(self.address)
-            if self._credentials is None:
-                self._channel = grpc.aio.insecure_channel(where, options)
-            else:
-                self._channel = grpc.aio.secure_channel(where, self._credentials, options)
+            self._channel = opened(self.address, self._credentials)
         return self._channel
 
     def _call(self, verb: str) -> Callable[..., Awaitable[bytes]]:
@@ -156,7 +181,7 @@ class Link:
     def _failed(self, exc: grpc.aio.AioRpcError, reason: str, limit_s: float) -> Unanswered:
         told = " ".join((exc.details() or "").split())[:TEXT]
         if reason:
-            return Unanswered(of_host(CODES.get(reason, 110)), f"{self.host} refused: {told}")
+            return Unanswered(of_host(CODES.get(reason, 110)), f"{self.host} refused: {told}", reason in OF_THESE)
         if exc.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
             return self._late(limit_s)
         if exc.code() is grpc.StatusCode.UNAVAILABLE:
@@ -180,8 +205,21 @@ def _refusal(exc: grpc.aio.AioRpcError) -> tuple[str, float]:
     return word, wait_s
 
 
-def _credentials(parties: PartySettings) -> Any:
-    """None: no TLS."""
+def opened(where: Address, secret: Any) -> Any:
+    """A channel of this loop."""
+    options = [
+        ("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1),
+        ("grpc.initial_reconnect_backoff_ms", 100), ("grpc.min_reconnect_backoff_ms", 100),
+        ("grpc.max_reconnect_backoff_ms", 1000), ("grpc.use_local_subchannel_pool", 1),
+        ("grpc.enable_http_proxy", 0),
+    ]  # fmt: skip
+    if secret is None:
+        return grpc.aio.insecure_channel(str(where), options)
+    return grpc.aio.secure_channel(str(where), secret, options)
+
+
+def credentials(parties: PartySettings) -> Any:
+    """None: no TLS. Raises ServiceError for files that cannot be used."""
     if bool(parties.cert) != bool(parties.key):
         raise ServiceError("ASCRIBE_PARTY_CERT and ASCRIBE_PARTY_KEY go together: set both")
     if parties.ca is None:

@@ -12,23 +12,20 @@ import numpy as np
 
 from ascribe.bundle.archive import Bundle
 from ascribe.bundle.federated import open_party
-from ascribe.bundle.manifest import digest
 from ascribe.core.errors import InputError, NotFound
 from ascribe.core.federated.components.boosted_trees import BoostedTrees
-from ascribe.core.federated.components.linear import LinearModel
-from ascribe.core.federated.explaining import UNITS, Explainer, with_cover
+from ascribe.core.federated.explaining import Explainer, with_cover
 from ascribe.core.federated.merged import Answer
 from ascribe.core.federated.party import Party, ask, local
-from ascribe.core.federated.records import Ask, HostCall, Reply
-from ascribe.core.federated.scoring import as_model
 from ascribe.serve.federated.exchange import exchanged
+from ascribe.serve.federated.fate_link import SCHEME, FateLink
 from ascribe.serve.federated.features.file import read_rows
-from ascribe.serve.federated.link import Link
+from ascribe.serve.federated.gathering import Gathering
+from ascribe.serve.federated.link import HostLink, Link
 from ascribe.serve.federated.partial import settled
 from ascribe.serve.federated.settings import PartySettings
-from ascribe.serve.versions import Lease
 
-__all__ = ["Guest", "lease_of", "open_guest", "prepared"]
+__all__ = ["NO_COVER", "Guest", "open_guest", "prepared"]
 
 NO_COVER = (
     "this model says nothing of how often its branches are taken, so it is not explained: name rows of the guest whose "
@@ -41,12 +38,15 @@ class Guest:
     """`links`: one a host; `names`: what hosts are called in answers, by full name."""
 
     party: Party
-    links: Sequence[Link]
+    links: Sequence[HostLink]
     names: Mapping[str, str]
 
 
-def open_guest(bundle: Bundle, hosts: Mapping[str, str], parties: PartySettings) -> Guest:
+def open_guest(
+    bundle: Bundle, hosts: Mapping[str, str], parties: PartySettings, by_column: Sequence[str] = ()
+) -> Guest:  # fmt: skip
     """`hosts`: NAME -> HOST:PORT; NAME is a host's full name, what follows its role, or any name for an only host.
+    `by_column`: names of those whose parts are asked for column by column.
 
     Raises InputError for a host that is not named or named twice, BundleError, ServiceError.
     """
@@ -59,8 +59,19 @@ def open_guest(bundle: Bundle, hosts: Mapping[str, str], parties: PartySettings)
         at[full] = (name, address)
     if missing := [host for host in party.hosts if host not in at]:
         raise InputError(f"no address for {', '.join(missing)}: --host NAME=HOST:PORT, once for each host")
-    links = [Link(party, full, at[full][1], parties) for full in party.hosts]
+    split = {_full(party, name) for name in by_column}
+    links = [
+        Gathering(_link(party, full, at[full][1], parties, full in split), parties.at_once) for full in party.hosts
+    ]
     return Guest(party, links, {full: at[full][0] for full in party.hosts})
+
+
+def _link(party: Party, host: str, place: str, parties: PartySettings, by_column: bool) -> HostLink:
+    if not place.startswith(SCHEME):
+        return Link(party, host, place, parties, by_column)
+    if by_column:
+        raise InputError(f"{host} is a host of FATE-Serving, which tells no parts by column: ask it without")
+    return FateLink(party, host, place, parties)
 
 
 def _full(party: Party, name: str) -> str:
@@ -74,16 +85,20 @@ def _full(party: Party, name: str) -> str:
 
 async def prepared(guest: Guest, parties: PartySettings, background: Path | None) -> Explainer | None:
     """What explains, ready to be called; None where the model has no cover and no background was named. The background
-    is one exchange, or as many as it needs: ids that nobody asked about. Raises InputError where it cannot be had.
+    is one exchange, or as many as it needs: ids that nobody asked about. Raises InputError where it cannot be had, and
+    for a host whose columns are asked for and not told yet.
     """
-    party, component = guest.party, guest.party.pipeline.last[1]
+    party, (name, component) = guest.party, guest.party.pipeline.last
+    if early := [link.host for link in guest.links if link.by_column and not link.bound]:
+        raise InputError(f"{early[0]} has not told its columns: values by column wait for it")
     if isinstance(component, BoostedTrees):
         assert component.leaves is not None
         if component.leaves.cover is None:
             if background is None:
                 return None
             party = await _covered(guest, parties, background)
-    explainer = Explainer(party, guest.names)
+    told = {link.host: link.columns[name] for link in guest.links if link.by_column and name in link.columns}
+    explainer = Explainer(party, guest.names, told)
     if isinstance(component, BoostedTrees):
         await asyncio.to_thread(lambda: explainer.values)
     return explainer
@@ -108,27 +123,3 @@ def _joined(parts: Sequence[Answer]) -> Answer:
     first = parts[0]
     left = [part.left for part in parts if part.left is not None]
     return replace(first, code=np.concatenate([part.code for part in parts]), left=np.concatenate(left))
-
-
-def lease_of(bundle: Bundle, guest: Guest, name: str, loop: asyncio.AbstractEventLoop, parties: PartySettings) -> Lease:
-    """The guest as a model that offers `routes` and `remote_predict`, for threads other than the loop's."""
-
-    def blocking(link: Link) -> HostCall:
-        def call(asked: Ask) -> Reply:
-            asking = link.ask(asked, uuid.uuid4().hex, parties.timeout_s)
-            return asyncio.run_coroutine_threadsafe(asking, loop).result()
-
-        return call
-
-    component = guest.party.pipeline.last[1]
-    labels: tuple[str, ...] = ()
-    unit = "log-odds"
-    if isinstance(component, BoostedTrees):
-        assert component.leaves is not None
-        labels, unit = component.leaves.labels, UNITS.get(component.leaves.link, "")
-    elif isinstance(component, LinearModel):
-        labels = component.labels
-    model = as_model(guest.party, {link.host: blocking(link) for link in guest.links})
-    model = replace(model, unit=unit, outputs=labels, output=labels[0] if labels else "prediction")
-    raw = bundle.manifest.encode()
-    return Lease(name, "production", bundle.manifest.version(), digest(raw), model, np.zeros((0, 0)))

@@ -8,10 +8,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from ascribe.core.attribution import Attribution
 from ascribe.core.errors import InputError
 from ascribe.core.federated.explaining import score_of
 from ascribe.core.federated.party import Party
-from ascribe.core.federated.publishing import Ledger, Policy, published
+from ascribe.core.federated.publishing import Ledger, Policy, few_alike, published, withheld
 from ascribe.serve.callers import Caller
 from ascribe.serve.faults import ForbiddenError
 from ascribe.serve.federated.scored import Scored
@@ -21,10 +22,10 @@ __all__ = ["Publishing"]
 
 
 class Publishing:
-    """As the settings say; `hosts`: what they are called in answers. Raises InputError for settings that cannot be."""
+    """As the settings say, whatever versions come. Raises InputError for settings that cannot be."""
 
-    def __init__(self, guest: Party, hosts: Sequence[str], parties: PartySettings) -> None:
-        self._guest, self._hosts = guest, hosts
+    def __init__(self, parties: PartySettings) -> None:
+        self._group = parties.minimum_group if parties.group_scores else 1
         self._policy = Policy(parties.step, parties.minimum_group, parties.explain_budget, parties.explain_window_s)
         self._ledger = Ledger(self._policy)
 
@@ -35,13 +36,18 @@ class Publishing:
         except InputError as exc:
             raise ForbiddenError(str(exc)) from exc
 
-    def shown(self, found: Scored, output: int) -> Scored:
+    def shown(self, guest: Party, found: Scored, output: int) -> Scored:
         """Margins are multiples of the step, also where nothing is explained, and scores those of such margins; bounds
-        are moved outwards. With values, the explained margin is their sum.
+        are moved outwards. With values, the explained margin is their sum. With a group for scores, a row that hosts
+        answered as they did too few others has neither values nor margin, score or bounds.
         """
-        step, explained, answer = self._policy.step, found.explained, found.answer
+        step, explained = self._policy.step, found.explained
         if explained is not None:
-            explained, _ = published(self._policy, explained, self._hosts)
+            players = explained.features[len(found.answer.columns) :]  # the guest's columns stand before them
+            explained, _ = published(self._policy, explained, players)
+        if self._group > 1:
+            found, explained = _grouped(self._group, guest, found, explained)
+        answer = found.answer
         if not step:
             return replace(found, explained=explained)
         margin = np.round(answer.margin / step) * step
@@ -51,5 +57,23 @@ class Publishing:
         lower, upper = found.lower, found.upper
         if lower is not None and upper is not None:
             lower, upper = np.floor(lower / step) * step, np.ceil(upper / step) * step
-        answer = replace(answer, margin=margin, score=score_of(self._guest, margin))
+        answer = replace(answer, margin=margin, score=score_of(guest, margin))
         return replace(found, answer=answer, explained=explained, lower=lower, upper=upper)
+
+
+def _grouped(
+    least: int, guest: Party, found: Scored, explained: Attribution | None
+) -> tuple[Scored, Attribution | None]:
+    gone = few_alike(guest, found.answer, least)
+    if not gone.any():
+        return found, explained
+    why = f"withheld: hosts answered fewer than {least} of these rows alike"
+    answer = withheld(found.answer, gone, why)
+    lower, upper = (None if end is None else np.where(gone[:, None], np.nan, end) for end in (found.lower, found.upper))
+    if explained is not None:
+        reasons = tuple(why if bad else text for bad, text in zip(gone, explained.reasons, strict=True))
+        explained = replace(
+            explained, values=np.where(gone[:, None], np.nan, explained.values), reasons=reasons,
+            prediction=np.where(gone, np.nan, explained.prediction), status=np.where(gone, "invalid", explained.status),
+        )  # fmt: skip
+    return replace(found, answer=answer, lower=lower, upper=upper), explained

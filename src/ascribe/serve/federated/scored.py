@@ -27,7 +27,7 @@ from ascribe.core.federated.table import Table
 from ascribe.serve.faults import TooLargeError
 from ascribe.serve.federated import partial
 from ascribe.serve.federated.exchange import Failure, exchanged, met, unasked
-from ascribe.serve.federated.link import Link
+from ascribe.serve.federated.link import HostLink
 from ascribe.serve.federated.settings import PartySettings
 from ascribe.serve.federated.wire import ID_LIMIT
 from ascribe.serve.observe import staged
@@ -74,7 +74,12 @@ class Scorer:
     """A guest and its links. `explainer`: None where the model has no cover; `why` then says so."""
 
     def __init__(
-        self, guest: Party, links: Sequence[Link], parties: PartySettings, explainer: Explainer | None, why: str = ""
+        self,
+        guest: Party,
+        links: Sequence[HostLink],
+        parties: PartySettings,
+        explainer: Explainer | None,
+        why: str = "",
     ) -> None:
         self.guest, self.links, self._parties, self.explainer, self._why = guest, links, parties, explainer, why
 

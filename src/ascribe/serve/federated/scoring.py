@@ -1,4 +1,4 @@
-"""A file of the guest's rows, scored and explained: as few exchanges as the hosts' limits allow."""
+"""A file of the guest's rows, scored and explained: an exchange for each thousand of them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ascribe.core.attribution import Attribution
 from ascribe.core.errors import InputError
 from ascribe.core.federated.codes import OK
 from ascribe.core.federated.table import Table
@@ -18,19 +19,22 @@ from ascribe.serve.federated.opening import NO_COVER, Guest, prepared
 from ascribe.serve.federated.scored import Asked, Scored, Scorer
 from ascribe.serve.federated.settings import PartySettings
 
-__all__ = ["Report", "score_file"]
+__all__ = ["ROWS_AT_ONCE", "Report", "score_file"]
+
+ROWS_AT_ONCE = 1000  # of a file, in one exchange; fewer where a host takes fewer
 
 
 @dataclass(frozen=True)
 class Report:
     """`columns` of the answer by name; `rows`, of which `answered`; `exchanges` with each host; `told`: of hosts that
-    did not answer, each line once."""
+    did not answer, each line once; `explained`: all rows' values, where asked."""
 
     columns: dict[str, object]
     rows: int
     answered: int
     exchanges: int
     told: tuple[str, ...]
+    explained: Attribution | None = None
 
 
 async def score_file(
@@ -55,8 +59,9 @@ async def score_file(
             scorer.explainer = await prepared(guest, parties, background)
         k = _number(guest, output)
         found: list[Scored] = []
-        for start in range(0, len(ids), scorer.max_rows):
-            part = ids[start : start + scorer.max_rows]
+        most = min(scorer.max_rows, ROWS_AT_ONCE)
+        for start in range(0, len(ids), most):
+            part = ids[start : start + most]
             table = _cut(rows, start, len(part))
             asked = Asked(uuid.uuid4().hex, policy, explain, k, skip_local)
             found.append(await scorer.score(part, table, asked))
@@ -67,7 +72,22 @@ async def score_file(
         raise InputError(f"{features} has no rows: give it some")
     columns = _columns(ids, found, k, explain, guest.party.inputs)
     good = sum(int((one.answer.code == OK).sum()) for one in found)
-    return Report(columns, len(ids), good, sum(bool(one.asked) for one in found), tuple(told))
+    exchanges = sum(bool(one.asked) for one in found)
+    return Report(columns, len(ids), good, exchanges, tuple(told), _joined(found) if explain else None)
+
+
+def _joined(found: Sequence[Scored]) -> Attribution:
+    """The values of all parts of the file as one."""
+    held = [one.explained for one in found if one.explained is not None]
+    first = held[0]
+    gap = max(a.info.gaps["efficiency_gap"] for a in held)
+    return replace(
+        first, values=np.concatenate([a.values for a in held]), data=np.concatenate([a.data for a in held]),
+        prediction=np.concatenate([a.prediction for a in held]), stderr=np.concatenate([a.stderr for a in held]),
+        ess=np.concatenate([a.ess for a in held]), status=np.concatenate([a.status for a in held]),
+        reasons=tuple(why for a in held for why in a.reasons),
+        info=replace(first.info, gaps={"efficiency_gap": gap}),
+    )  # fmt: skip
 
 
 def _number(guest: Guest, output: str | None) -> int:

@@ -24,31 +24,31 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x61scribe/serve/wire/party.proto\x12\x08party.v1\"D\n\x0f\x44\x65scribeRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"\x9a\x01\n\x10\x44\x65scribeResponse\x12\r\n\x05party\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12\x1d\n\x05\x66orms\x18\x04 \x03(\x0e\x32\x0e.party.v1.Form\x12\x10\n\x08max_rows\x18\x05 \x01(\r\x12\'\n\x07\x63olumns\x18\x06 \x03(\x0b\x32\x16.party.v1.SplitColumns\"2\n\x0cSplitColumns\x12\x11\n\tcomponent\x18\x01 \x01(\t\x12\x0f\n\x07\x63olumns\x18\x02 \x03(\t\"~\n\rAnswerRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x0b\n\x03ids\x18\x04 \x03(\t\x12\x0f\n\x07\x63olumns\x18\x05 \x01(\x08\x12\x1c\n\x04\x66orm\x18\x06 \x01(\x0e\x32\x0e.party.v1.Form\"\xa0\x01\n\x0e\x41nswerResponse\x12\r\n\x05party\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\x10\n\x08question\x18\x03 \x01(\x0c\x12\x0c\n\x04rows\x18\x04 \x01(\r\x12\x0e\n\x06\x66\x61iled\x18\x05 \x03(\r\x12\r\n\x05\x63odes\x18\x06 \x01(\x0c\x12\x1d\n\x05parts\x18\x07 \x03(\x0b\x32\x0e.party.v1.Part\x12\x11\n\tdefaulted\x18\x08 \x03(\r\"i\n\x04Part\x12\x11\n\tcomponent\x18\x01 \x01(\t\x12\"\n\x06routes\x18\x02 \x01(\x0b\x32\x10.party.v1.RoutesH\x00\x12\"\n\x06linear\x18\x03 \x01(\x0b\x32\x10.party.v1.LinearH\x00\x42\x06\n\x04kind\"4\n\x06Routes\x12\x0e\n\x06splits\x18\x01 \x01(\r\x12\x0c\n\x04\x62its\x18\x02 \x01(\x0c\x12\x0c\n\x04json\x18\x03 \x01(\x0c\"F\n\x06Linear\x12\x0e\n\x06models\x18\x01 \x01(\r\x12\x0c\n\x04sums\x18\x02 \x01(\x0c\x12\x0f\n\x07\x63olumns\x18\x03 \x03(\t\x12\r\n\x05terms\x18\x04 \x01(\x0c*2\n\x04\x46orm\x12\x14\n\x10\x46ORM_UNSPECIFIED\x10\x00\x12\n\n\x06\x42ITMAP\x10\x01\x12\x08\n\x04JSON\x10\x02\x32\x8e\x01\n\x0cPartyService\x12\x41\n\x08\x44\x65scribe\x12\x19.party.v1.DescribeRequest\x1a\x1a.party.v1.DescribeResponse\x12;\n\x06\x41nswer\x12\x17.party.v1.AnswerRequest\x1a\x18.party.v1.AnswerResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x61scribe/serve/wire/party.proto\x12\x08party.v1\"U\n\x0f\x44\x65scribeRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x0f\n\x07\x63olumns\x18\x04 \x01(\x08\"\x9a\x01\n\x10\x44\x65scribeResponse\x12\r\n\x05party\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12\x1d\n\x05\x66orms\x18\x04 \x03(\x0e\x32\x0e.party.v1.Form\x12\x10\n\x08max_rows\x18\x05 \x01(\r\x12\'\n\x07\x63olumns\x18\x06 \x03(\x0b\x32\x16.party.v1.SplitColumns\"2\n\x0cSplitColumns\x12\x11\n\tcomponent\x18\x01 \x01(\t\x12\x0f\n\x07\x63olumns\x18\x02 \x03(\t\"~\n\rAnswerRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x0b\n\x03ids\x18\x04 \x03(\t\x12\x0f\n\x07\x63olumns\x18\x05 \x01(\x08\x12\x1c\n\x04\x66orm\x18\x06 \x01(\x0e\x32\x0e.party.v1.Form\"\xa0\x01\n\x0e\x41nswerResponse\x12\r\n\x05party\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\x10\n\x08question\x18\x03 \x01(\x0c\x12\x0c\n\x04rows\x18\x04 \x01(\r\x12\x0e\n\x06\x66\x61iled\x18\x05 \x03(\r\x12\r\n\x05\x63odes\x18\x06 \x01(\x0c\x12\x1d\n\x05parts\x18\x07 \x03(\x0b\x32\x0e.party.v1.Part\x12\x11\n\tdefaulted\x18\x08 \x03(\r\"i\n\x04Part\x12\x11\n\tcomponent\x18\x01 \x01(\t\x12\"\n\x06routes\x18\x02 \x01(\x0b\x32\x10.party.v1.RoutesH\x00\x12\"\n\x06linear\x18\x03 \x01(\x0b\x32\x10.party.v1.LinearH\x00\x42\x06\n\x04kind\"4\n\x06Routes\x12\x0e\n\x06splits\x18\x01 \x01(\r\x12\x0c\n\x04\x62its\x18\x02 \x01(\x0c\x12\x0c\n\x04json\x18\x03 \x01(\x0c\"F\n\x06Linear\x12\x0e\n\x06models\x18\x01 \x01(\r\x12\x0c\n\x04sums\x18\x02 \x01(\x0c\x12\x0f\n\x07\x63olumns\x18\x03 \x03(\t\x12\r\n\x05terms\x18\x04 \x01(\x0c*2\n\x04\x46orm\x12\x14\n\x10\x46ORM_UNSPECIFIED\x10\x00\x12\n\n\x06\x42ITMAP\x10\x01\x12\x08\n\x04JSON\x10\x02\x32\x8e\x01\n\x0cPartyService\x12\x41\n\x08\x44\x65scribe\x12\x19.party.v1.DescribeRequest\x1a\x1a.party.v1.DescribeResponse\x12;\n\x06\x41nswer\x12\x17.party.v1.AnswerRequest\x1a\x18.party.v1.AnswerResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'ascribe.serve.wire.party_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_FORM']._serialized_start=847
-  _globals['_FORM']._serialized_end=897
+  _globals['_FORM']._serialized_start=864
+  _globals['_FORM']._serialized_end=914
   _globals['_DESCRIBEREQUEST']._serialized_start=44
-  _globals['_DESCRIBEREQUEST']._serialized_end=112
-  _globals['_DESCRIBERESPONSE']._serialized_start=115
-  _globals['_DESCRIBERESPONSE']._serialized_end=269
-  _globals['_SPLITCOLUMNS']._serialized_start=271
-  _globals['_SPLITCOLUMNS']._serialized_end=321
-  _globals['_ANSWERREQUEST']._serialized_start=323
-  _globals['_ANSWERREQUEST']._serialized_end=449
-  _globals['_ANSWERRESPONSE']._serialized_start=452
-  _globals['_ANSWERRESPONSE']._serialized_end=612
-  _globals['_PART']._serialized_start=614
-  _globals['_PART']._serialized_end=719
-  _globals['_ROUTES']._serialized_start=721
-  _globals['_ROUTES']._serialized_end=773
-  _globals['_LINEAR']._serialized_start=775
-  _globals['_LINEAR']._serialized_end=845
-  _globals['_PARTYSERVICE']._serialized_start=900
-  _globals['_PARTYSERVICE']._serialized_end=1042
+  _globals['_DESCRIBEREQUEST']._serialized_end=129
+  _globals['_DESCRIBERESPONSE']._serialized_start=132
+  _globals['_DESCRIBERESPONSE']._serialized_end=286
+  _globals['_SPLITCOLUMNS']._serialized_start=288
+  _globals['_SPLITCOLUMNS']._serialized_end=338
+  _globals['_ANSWERREQUEST']._serialized_start=340
+  _globals['_ANSWERREQUEST']._serialized_end=466
+  _globals['_ANSWERRESPONSE']._serialized_start=469
+  _globals['_ANSWERRESPONSE']._serialized_end=629
+  _globals['_PART']._serialized_start=631
+  _globals['_PART']._serialized_end=736
+  _globals['_ROUTES']._serialized_start=738
+  _globals['_ROUTES']._serialized_end=790
+  _globals['_LINEAR']._serialized_start=792
+  _globals['_LINEAR']._serialized_end=862
+  _globals['_PARTYSERVICE']._serialized_start=917
+  _globals['_PARTYSERVICE']._serialized_end=1059
 # @@protoc_insertion_point(module_scope)

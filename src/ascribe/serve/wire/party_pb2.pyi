@@ -17,14 +17,16 @@ BITMAP: Form
 JSON: Form
 
 class DescribeRequest(_message.Message):
-    __slots__ = ("model", "digest", "request_id")
+    __slots__ = ("model", "digest", "request_id", "columns")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     DIGEST_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    COLUMNS_FIELD_NUMBER: _ClassVar[int]
     model: str
     digest: str
     request_id: str
-    def __init__(self, model: _Optional[str] = ..., digest: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+    columns: bool
+    def __init__(self, model: _Optional[str] = ..., digest: _Optional[str] = ..., request_id: _Optional[str] = ..., columns: _Optional[bool] = ...) -> None: ...
 
 class DescribeResponse(_message.Message):
     __slots__ = ("party", "model", "digest", "forms", "max_rows", "columns")

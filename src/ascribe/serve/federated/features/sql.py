@@ -6,6 +6,7 @@ import re
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -48,7 +49,7 @@ class SqlFeatures:
                 name = str(row.pop(ID))
                 if name in held:
                     raise SourceError(f"{self._shown} has the id of a row twice: make `{ID}` its key")
-                held[name] = row
+                held[name] = {c: float(v) if isinstance(v, Decimal) else v for c, v in row.items()}
         found = np.array([name in held for name in ids], bool)
         return Table.of_rows([held.get(name, {}) for name in ids]), found
 

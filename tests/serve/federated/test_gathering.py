@@ -1,0 +1,208 @@
+"""Requests that come together leave as one question to each host, and nobody pays for another's row."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+
+import httpx
+import numpy as np
+import pytest
+
+from ascribe.core.federated.party import answer, ask
+from ascribe.core.federated.records import Ask, Linear, Reply
+from ascribe.core.federated.table import Table
+from ascribe.serve.address import Address
+from ascribe.serve.federated.gathering import Gathering, cut
+from ascribe.serve.federated.link import Link, Unanswered
+from ascribe.serve.federated.settings import PartySettings
+from ascribe.serve.wire import party_pb2 as pb
+
+from .servers import Proxy, Rows, bundled, guesting, hosting, looped, proxied
+from .splits import split
+
+BANK = "host:bank"
+
+
+def asks(proxy: Proxy) -> list[int]:
+    """Ids of each question that crossed the wire."""
+    sent = [pb.AnswerRequest.FromString(raw[5:]) for raw in proxy.payloads("there")]
+    return [len(message.ids) for message in sent if message.ids]
+
+
+def test_64_callers_at_once_are_a_few_exchanges_and_each_gets_its_own(tmp_path):
+    world = split()
+    bundle = bundled(world.halves["guest"], tmp_path / "guest")
+    host = Rows(world.of("bank"), slow_s=0.1)
+    del host.rows["r7"]  # nobody whom the host knows
+
+    async def together(at: str) -> list[httpx.Response]:
+        async with httpx.AsyncClient(base_url=at, timeout=30, limits=httpx.Limits(max_connections=64)) as http:
+            wrong = {"feature_vector": [{"id": "r3", "values": {"a": "no number"}}]}
+            bodies = [world.vectors([name]) for name in world.ids[:63]] + [wrong]
+            return await asyncio.gather(*(http.post("/v1/predictions", json=body) for body in bodies))
+
+    with hosting(world.halves["bank"], host) as at, proxied(at) as proxy, guesting(bundle, {"bank": proxy.at}) as where:
+        found = asyncio.run(together(where.http))
+        questions = asks(proxy)
+    assert sum(questions) >= 63  # nobody's id is left out, and none is asked about twice
+    assert sum(questions) <= 64
+    assert len(questions) <= 6, questions
+    assert max(questions) > 20
+    for i, one in enumerate(found[:63]):
+        if i == 7:
+            assert one.status_code == 400
+            assert "2113" in one.text
+        else:
+            assert one.status_code == 200, one.text
+            assert one.json()["predictions"][0]["prediction"] == pytest.approx(world.margin[i], abs=1e-5)
+    assert found[63].status_code == 400
+    assert "'a' must be a number" in found[63].text or "number" in found[63].text
+
+
+class Slow:
+    """A link that answers after a while, as a host with these rows would; `most` ids of a call."""
+
+    def __init__(self, took_s: float = 0.05, most: int = 100, bad: frozenset[str] = frozenset()) -> None:
+        self.host, self.address, self.max_rows, self.by_column = BANK, Address("127.0.0.1", 1), most, False
+        self.columns: dict[str, tuple[str, ...]] = {}
+        self.bound, self.took_s, self.bad, self.asked, self.ended = True, took_s, bad, [], 0
+
+    async def bind(self, request_id: str, limit_s: float) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def ask(self, asked: Ask, request_id: str, limit_s: float) -> Reply:
+        self.asked.append((asked.ids, request_id))
+        await asyncio.sleep(self.took_s)
+        if self.bad & set(asked.ids):
+            raise Unanswered(2129, "refused: too many ids", refused=True)
+        self.ended += 1
+        world = split()
+        rows = world.of("bank")
+        return answer(world.halves["bank"], asked, Table.of_rows([rows[i] for i in asked.ids]))
+
+
+def question(*ids: str) -> Ask:
+    return ask(split().halves["guest"], ids)
+
+
+async def each(held: Gathering, ids: list[str], limit_s: float = 5.0) -> list[Reply | BaseException]:
+    asking = (held.ask(question(name), f"q-{name}", limit_s) for name in ids)
+    return await asyncio.gather(*asking, return_exceptions=True)
+
+
+def test_whose_ids_are_refused_fails_alone_and_nothing_answered_is_asked_again():
+    link, ids = Slow(0.0, bad=frozenset({"r9"})), [f"r{i}" for i in range(20)]
+    found = asyncio.run(each(Gathering(link, 1), ids))
+    told = {name: one for name, one in zip(ids, found, strict=True) if isinstance(one, BaseException)}
+    assert list(told) == ["r9"]
+    assert told["r9"].code == 2129
+    answered = [i for asked, _ in link.asked if not link.bad & set(asked) for i in asked]
+    assert sorted(answered) == sorted(set(ids) - {"r9"})  # once each
+    world = split()
+    alone = answer(world.halves["bank"], question("r4"), Table.of_rows([world.of("bank")["r4"]]))
+    np.testing.assert_array_equal(found[4].parts["trees"].bits, alone.parts["trees"].bits)
+
+
+def test_what_is_no_matter_of_ids_fails_all_and_is_not_asked_again():
+    link = Slow()
+
+    async def lost(asked: Ask, request_id: str, limit_s: float) -> Reply:
+        link.asked.append((asked.ids, request_id))
+        await asyncio.sleep(0)
+        raise Unanswered(105, "the connection was lost")
+
+    link.ask = lost
+    found = asyncio.run(each(Gathering(link, 1), ["r1", "r2", "r3"]))
+    assert [one.code for one in found] == [105] * 3
+    assert [ids for ids, _ in link.asked] == [("r1",), ("r2", "r3")]
+
+
+def test_calls_hold_what_a_host_takes_and_a_request_is_never_cut():
+    link = Slow(most=4)
+
+    async def run() -> list[Reply]:
+        held = Gathering(link, 1)
+        sizes = [3, 2, 2, 4, 1]
+        return await asyncio.gather(*(held.ask(question(*[f"r{i}" for i in range(n)]), "q", 5.0) for n in sizes))
+
+    found = asyncio.run(run())
+    assert [len(one) for one in found] == [3, 2, 2, 4, 1]
+    assert [len(ids) for ids, _ in link.asked] == [3, 4, 4, 1]
+
+
+def test_a_caller_waits_as_long_as_it_said_whoever_is_beside_it():
+    async def run() -> tuple[float, list[object]]:
+        held = Gathering(Slow(0.4), 1)
+        first = asyncio.create_task(held.ask(question("r0"), "q0", 5.0))
+        await asyncio.sleep(0.05)
+        start = time.monotonic()
+        short = asyncio.create_task(held.ask(question("r1"), "q1", 0.2))
+        long = asyncio.create_task(held.ask(question("r2"), "q2", 5.0))
+        with pytest.raises(Unanswered, match=r"did not answer within 0\.2 s"):
+            await short
+        took = time.monotonic() - start
+        return took, [await first, await long]
+
+    took, found = asyncio.run(run())
+    assert took < 0.35  # before the first exchange has ended
+    assert [len(one) for one in found] == [1, 1]
+
+
+def test_a_question_that_nobody_waits_for_is_ended():
+    link = Slow(0.3)
+
+    async def run() -> None:
+        held = Gathering(link, 1)
+        first = asyncio.create_task(held.ask(question("r0"), "q0", 5.0))
+        behind = asyncio.create_task(held.ask(question("r1"), "q1", 5.0))
+        await asyncio.sleep(0.05)
+        behind.cancel()
+        first.cancel()
+        await asyncio.sleep(0.4)
+        assert len(await held.ask(question("r2"), "q2", 5.0)) == 1
+
+    asyncio.run(run())
+    assert [ids for ids, _ in link.asked] == [("r0",), ("r2",)]
+    assert link.ended == 1
+
+
+def test_questions_keep_their_request_ids_where_they_go_alone():
+    link = Slow(0.05)
+    asyncio.run(each(Gathering(link, 1), ["r1", "r2", "r3"]))
+    assert [name for _, name in link.asked] == ["q-r1", "q-r2:and-1"]
+
+
+def test_a_cut_of_linear_parts_has_its_rows():
+    terms = np.arange(12.0).reshape(3, 2, 2)
+    whole = Reply(BANK, "d", np.array([0, 113, 0], np.uint8), {"lr": Linear(terms.sum(2), terms, ("x", "y"))},
+                  np.array([0, 1, 2]))  # fmt: skip
+    one = cut(whole, 1, 3)
+    assert one.code.tolist() == [113, 0]
+    assert one.defaulted.tolist() == [1, 2]
+    np.testing.assert_array_equal(one.parts["lr"].terms, terms[1:])
+    assert one.parts["lr"].columns == ("x", "y")
+
+
+def test_over_the_wire_an_id_budget_fails_its_own_caller(tmp_path):
+    """Two callers' questions leave together; the budget holds one of them."""
+    world = split()
+    guest, bank = world.halves["guest"], world.halves["bank"]
+    parties = PartySettings(id_budget=3)
+    with hosting(bank, Rows(world.of("bank"), slow_s=0.05), parties) as at, looped() as loop:
+        held = Gathering(Link(guest, BANK, at, PartySettings()), 1)
+
+        async def run() -> list[object]:
+            await held.bind("b", 2.0)
+            first = asyncio.create_task(held.ask(question("r0"), "q0", 5.0))
+            await asyncio.sleep(0.02)
+            rest = (held.ask(question(*ids), "q", 5.0) for ids in (("r1", "r2"), ("r3", "r4", "r5")))
+            return await asyncio.gather(first, *rest, return_exceptions=True)
+
+        found = loop.run(run())
+        loop.run(held.close())
+    assert [len(one) for one in found[:2]] == [1, 2]
+    assert found[2].code == 2129
+    assert replace(question("r0"), columns=False) == question("r0")
