@@ -1,0 +1,1 @@
+"""Forecasts: rows that are windows of a series, and how they are judged."""
