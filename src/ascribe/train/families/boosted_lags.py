@@ -10,7 +10,9 @@ served in, so it is compared and never served.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import lightgbm
 import numpy as np
@@ -55,7 +57,7 @@ def fit_boosted_lags(
     parts = {name: _part(past, seen.X[mark], seen.y[mark], options.rows, drawn)
              for name, mark in (("fit", seen.fit), ("held", seen.held))}  # fmt: skip
     data = lightgbm.Dataset(*parts["fit"])
-    calls = [lightgbm.early_stopping(options.patience, verbose=False)]
+    calls: list[Callable[..., Any]] = [lightgbm.early_stopping(options.patience, verbose=False)]
     if progress:
         calls.append(lambda env: progress((env.iteration + 1) / options.rounds, f"round {env.iteration + 1}"))
     booster = lightgbm.train(

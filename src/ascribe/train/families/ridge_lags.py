@@ -103,7 +103,9 @@ def fit_ridge_lags(
             if tried[unit, alpha] < best[0]:
                 best = tried[unit, alpha], (y[seen.held] - told) / scale
         if progress:
-            progress((k + 1) / (len(options.units) + 1), f"{unit}: {min(v for (u, _), v in tried.items() if u == unit):.4g}")
+            progress(
+                (k + 1) / (len(options.units) + 1), f"{unit}: {min(v for (u, _), v in tried.items() if u == unit):.4g}"
+            )
     unit, alpha = min(tried, key=lambda key: tried[key])
     Z, wanted, _ = _terms(_Lines(past, unit), x, y)
     lines = _Lines(past, unit, _weights(Z, wanted, alpha, options.rounds))

@@ -1,9 +1,9 @@
 """Forecasts that repeat the past and learn nothing but the width of their band.
 
-    persistence      the last value, for every step
-    yesterday        the value at the same time of the last day
-    last_week        the value at the same time seven days before
-    seasonal_mean    mean over the days of the context at the same time
+persistence      the last value, for every step
+yesterday        the value at the same time of the last day
+last_week        the value at the same time seven days before
+seasonal_mean    mean over the days of the context at the same time
 """
 
 from __future__ import annotations

@@ -29,7 +29,9 @@ def offsets(residual: np.ndarray, levels: tuple[float, ...] = LEVELS) -> np.ndar
     >>> offsets(np.arange(1.0, 20.0)[:, None]).tolist()
     [[1.0, 19.0]]
     """
-    return np.array([[_order(part, a) for a in levels] for part in (_held(residual, t) for t in range(residual.shape[1]))])
+    return np.array(
+        [[_order(part, a) for a in levels] for part in (_held(residual, t) for t in range(residual.shape[1]))]
+    )
 
 
 def _held(residual: np.ndarray, t: int) -> np.ndarray:

@@ -36,7 +36,7 @@ class Past(nn.Module):
         super().__init__()
         if window.context < window.day:
             raise InputError(
-                f"a context of {window.context} steps is less than a day of {window.day}: give --context of a day or more"
+                f"a context of {window.context} steps is less than a day of {window.day}: give --context 1d or more"
             )
         self.window, self.day = window, window.day
         self.whole = window.context // window.day
@@ -47,9 +47,8 @@ class Past(nn.Module):
         turn = 2 * np.pi * np.arange(self.day) / self.day
         week = 2 * np.pi * np.arange(7) / 7
         kinds = np.eye(max(KINDS) + 1)[np.array(KINDS)]
-        for name, held in {
-            "slots": np.stack([np.sin(turn), np.cos(turn)]), "week": np.stack([np.sin(week), np.cos(week)]), "table": kinds,
-        }.items():  # fmt: skip
+        circles = {"slots": np.stack([np.sin(turn), np.cos(turn)]), "week": np.stack([np.sin(week), np.cos(week)])}
+        for name, held in {**circles, "table": kinds}.items():
             self.register_buffer(name, torch.tensor(held, dtype=torch.float64), persistent=False)
         self.register_buffer("ahead", torch.arange(1, window.horizon + 1), persistent=False)
 

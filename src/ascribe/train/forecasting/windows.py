@@ -47,8 +47,8 @@ def windows(series: Series, window: Window, until: int, most: int) -> Windows:
     fit, held = at[:, 0] + window.horizon <= cut, at[:, 0] >= cut
     if fit.sum() < FEWEST or held.sum() < FEWEST:
         raise InputError(
-            f"{before.steps} steps before the test part hold {int(fit.sum())} windows to fit on and {int(held.sum())} to "
-            f"choose on, {FEWEST} of each are needed: give more data, or a shorter --context or --horizon"
+            f"{before.steps} steps before the test part hold {int(fit.sum())} windows to fit on and {int(held.sum())} "
+            f"to choose on, {FEWEST} of each are needed: give more data, or a shorter --context or --horizon"
         )
     seen = before.values[np.isfinite(before.values)]
     least = 0.0 if len(seen) and seen.min() >= 0 else -np.inf
