@@ -12,6 +12,7 @@ from jaxtyping import Int
 from ascribe.core.arrays import Bool, Float, np
 from ascribe.core.durations import steps_in
 from ascribe.core.errors import InputError
+from ascribe.core.forecast.ago import ago
 from ascribe.core.forecast.calendar import CALENDAR, calendar
 from ascribe.core.forecast.series import Series, Window
 
@@ -76,7 +77,7 @@ def targets(series: Series, window: Window, at: Int[np.ndarray, "o 2"]) -> Float
 def inputs_of(series: Series, window: Window) -> Float[np.ndarray, "t s c"]:
     """The inputs of every step, in the window's order. Beside the default ones and the exogenous columns:
 
-        lag_7d    the value so long before            lag_1d: same time yesterday
+        lag_7d    the value so long before; whole days are days on the wall's clock (lag_1d: same time yesterday)
         mean_6h   mean of the values of the last 6 h, the step itself included
 
     NaN where the series do not reach back so far. Raises InputError for another name or another step.
@@ -108,7 +109,8 @@ def _derived(series: Series, name: str) -> Float[np.ndarray, "t s"]:
     t = series.steps
     X = np.full(series.values.shape, np.nan)
     if kind == "lag":
-        X[back:] = series.values[: max(t - back, 0)]
+        before = ago(series.start_s, series.step_s, series.local_s, back * series.step_s)
+        X[before >= 0] = series.values[before[before >= 0]]
     elif t >= back:
         for j in range(len(series.names)):
             X[back - 1 :, j] = np.lib.stride_tricks.sliding_window_view(series.values[:, j], (back,)).mean(axis=1)
