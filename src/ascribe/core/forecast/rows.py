@@ -7,6 +7,8 @@ Nothing at or after step i is read.
 
 from __future__ import annotations
 
+import re
+
 from jaxtyping import Int
 
 from ascribe.core.arrays import Bool, Float, np
@@ -16,7 +18,7 @@ from ascribe.core.forecast.ago import ago
 from ascribe.core.forecast.calendar import CALENDAR, calendar
 from ascribe.core.forecast.series import Series, Window
 
-__all__ = ["inputs_of", "origins", "rows", "targets"]
+__all__ = ["inputs_of", "is_derived", "origins", "reach", "rows", "targets"]
 
 MEASURED = 0.5  # of a context, and of a target, so much must have been measured: less is no evidence
 
@@ -101,11 +103,28 @@ def inputs_of(series: Series, window: Window) -> Float[np.ndarray, "t s c"]:
     return X
 
 
+def reach(window: Window) -> int:
+    """Steps before an origin that its row reads: the context, and how far the derived inputs of its first step go."""
+    back = [
+        steps_in(found[2], window.step_s, f"input {name}:") for name in window.inputs if (found := is_derived(name))
+    ]
+    return window.context + max(back, default=0)
+
+
+def is_derived(name: str) -> re.Match[str] | None:
+    """Whether an input is made of the values: what it is, and the span.
+
+    >>> is_derived("lag_7d").groups(), is_derived("mean_temperature")
+    (('lag', '7d'), None)
+    """
+    return re.fullmatch(r"(lag|mean)_(\d+[a-z]+)", name)
+
+
 def _derived(series: Series, name: str) -> Float[np.ndarray, "t s"]:
-    kind, _, length = name.partition("_")
-    if kind not in ("lag", "mean") or not length:
+    found = is_derived(name)
+    if found is None:
         raise InputError(f"no input {name!r}: value, observed, the calendar, exogenous columns, lag_7d, mean_6h")
-    back = steps_in(length, series.step_s, f"input {name}:")
+    kind, back = found[1], steps_in(found[2], series.step_s, f"input {name}:")
     t = series.steps
     X = np.full(series.values.shape, np.nan)
     if kind == "lag":

@@ -15,10 +15,12 @@ SHARE = 0.25  # of the level, at least
 def shifts(
     values: Float[np.ndarray, " t"], observed: Bool[np.ndarray, " t"], day: int
 ) -> list[tuple[int, float, float]]:
-    """(first step, level before, level after) of each shift: the median of the seven daily medians after a day's edge
-    (days are counted from the first step) against that before, where they differ by more than a quarter of the larger one, and by more than four times the
-    median distance of these fourteen days from their own side's level. Of neighbours the largest change counts. Days of
-    which less than half was measured are not compared; fewer than 14 days tell nothing.
+    """(first step, level before, level after) of each shift.
+
+    A level is the median of seven daily medians; days are counted from the first step. On the two sides of a day's edge
+    the levels must differ by more than a quarter of the larger one, and by more than four times the median distance of
+    the fourteen days from the level of their side. Of neighbours the largest change counts. Days of which less than
+    half was measured are not compared; fewer than 14 days tell nothing.
     """
     days = len(values) // day
     if days < 2 * DAYS:
