@@ -1,7 +1,7 @@
 """Each step of the horizon as a line in what was there at its time of day, in the size of the window, with a penalty.
 
     f_t(x) = level (1 + w_t . z_t(x))
-    z_t    = (same time of each day, latest levels, kind of day, kind x yesterday, kind x last week, kind x last hour, 1)
+    z_t    = (same time of each day, latest levels, kind of day, kind x (yesterday, last week, last hour), 1)
 
 all of them as (value / level - 1), `level` the mean of the window: every window, and every series, is on one scale.
 `w_t` (p,) is that of least absolute error with a ridge, by iterated weights (P. Holland and R. Welsch, "Robust
@@ -10,8 +10,8 @@ outages must not draw it:
 
     w = (Z' V Z + alpha m I)^-1 Z' V y,      V = diag 1 / max(|residual| / median |residual|, 1)
 
-`alpha`, and whether a window's unit is its level or its swing, are chosen by the error on the last quarter of the
-training part; the band is what was missed there; the weights that serve are then fitted on all of it.
+`alpha`, and whether a window's unit is its level or its swing, are chosen on blocks of time held out in turn; the band
+is what was missed there; the weights that serve are then fitted on the whole training part.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ import torch
 from torch import Tensor, nn
 
 from ascribe.core.forecast import Series, Window
-from ascribe.core.forecast.measures import mae
 from ascribe.train.forecasting.band import LEVELS, Banded, asking, offsets
 from ascribe.train.forecasting.fitted import FittedForecast
 from ascribe.train.forecasting.past import Past
@@ -34,6 +33,7 @@ from ascribe.train.loop import Progress
 __all__ = ["RidgeOptions", "fit_ridge_lags"]
 
 WEEK = 7
+STEPS = 48  # of the horizon, that options are chosen on
 HOUR = 1  # the second of the latest levels, where there are as many
 
 
@@ -89,44 +89,48 @@ def fit_ridge_lags(
     past = Past(window)
     seen = windows(series, window, until, options.windows)
     x, y = torch.tensor(seen.X, dtype=torch.float32), seen.y
+    some = slice(None, None, max(1, window.horizon // STEPS))
     tried: dict[tuple[str, float], float] = {}
-    best: tuple[float, np.ndarray] = (np.inf, np.zeros(0))
     for k, unit in enumerate(options.units):
-        Z, wanted, _ = _terms(_Lines(past, unit), x, y)
+        Z, wanted, size = _terms(_Lines(past, unit), x, y)
         for alpha in options.alphas:
-            weights = _weights(Z[seen.fit], wanted[seen.fit], alpha, options.rounds)
-            with torch.no_grad():
-                told = _Lines(past, unit, weights)(x[torch.from_numpy(seen.held)]).double().numpy()
-            # of series of very different sizes the small ones count too
-            scale = _swing(past, x[torch.from_numpy(seen.held)])
-            tried[unit, alpha] = float(mae(y[seen.held] / scale, told / scale))
-            if tried[unit, alpha] < best[0]:
-                best = tried[unit, alpha], (y[seen.held] - told) / scale
+            missed = _missed(Z[:, some], wanted[:, some], seen.folds, alpha, options.rounds) * size
+            tried[unit, alpha] = float(np.nanmean(np.abs(missed)))
         if progress:
-            progress(
-                (k + 1) / (len(options.units) + 1), f"{unit}: {min(v for (u, _), v in tried.items() if u == unit):.4g}"
-            )
+            least = min(value for (name, _), value in tried.items() if name == unit)
+            progress((k + 1) / (len(options.units) + 1), f"in units of {unit}: {least:.4g}")
     unit, alpha = min(tried, key=lambda key: tried[key])
-    Z, wanted, _ = _terms(_Lines(past, unit), x, y)
+    Z, wanted, size = _terms(_Lines(past, unit), x, y)
+    band = offsets(_missed(Z, wanted, seen.folds, alpha, options.rounds) * size)
     lines = _Lines(past, unit, _weights(Z, wanted, alpha, options.rounds))
-    module = Banded(lines, past, offsets(best[1]), seen.least).eval()
+    module = Banded(lines, past, band, seen.least).eval()
     if progress:
         progress(1.0, f"penalty {alpha:g}")
-    told_ = {"alpha": alpha, "unit": unit, "tried": {f"{u} {a:g}": v for (u, a), v in tried.items()},
-             "windows": len(seen.at), "rounds": options.rounds}  # fmt: skip
-    return FittedForecast("ridge_lags", asking(module), LEVELS, module, told_)
-
-
-def _swing(past: Past, x: Tensor) -> np.ndarray:
-    with torch.no_grad():
-        return past.swing(past.values(x)).double().numpy()
+    told = {"alpha": alpha, "unit": unit, "tried": {f"{u} {a:g}": v for (u, a), v in tried.items()},
+            "windows": len(seen.at), "rounds": options.rounds}  # fmt: skip
+    return FittedForecast("ridge_lags", asking(module), LEVELS, module, told)
 
 
 def _terms(lines: _Lines, x: Tensor, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Z (o, h, p) float32, targets in the window's unit (o, h), that unit (o, 1)."""
+    """Z (o, h, p), targets in the window's unit (o, h), that unit in swings (o, 1): what errors are compared and
+    banded in, so that of series of very different sizes the small ones count too.
+    """
     with torch.no_grad():
         Z, middle, unit = lines.seen(x)
-    return Z.numpy(), (y - middle.double().numpy()) / unit.double().numpy(), unit.double().numpy()
+        swing = lines.past.swing(lines.past.values(x)).double().numpy()
+    of, one = middle.double().numpy(), unit.double().numpy()
+    return Z.numpy(), (y - of) / one, one / swing
+
+
+def _missed(
+    Z: np.ndarray, wanted: np.ndarray, folds: tuple[tuple[np.ndarray, np.ndarray], ...], alpha: float, rounds: int
+) -> np.ndarray:
+    """(o, h): y - f of each window by the fit of the blocks that do not hold it; NaN for one that lies in two."""
+    found = np.full(wanted.shape, np.nan)
+    for fit, held in folds:
+        weights = _weights(Z[fit], wanted[fit], alpha, rounds)
+        found[held] = wanted[held] - np.einsum("ohp,hp->oh", Z[held], weights)
+    return found
 
 
 def _weights(Z: np.ndarray, wanted: np.ndarray, alpha: float, rounds: int) -> np.ndarray:

@@ -1,4 +1,8 @@
-"""Windows to fit on and windows to choose on, all of them before `until`."""
+"""Windows to fit on and windows to choose on, all of them before `until`.
+
+Options are chosen on blocks of time, each held out in turn. The last part alone would do for a year of data; of some
+weeks it may be nothing but a holiday.
+"""
 
 from __future__ import annotations
 
@@ -12,21 +16,21 @@ from ascribe.core.forecast import Series, Window, origins, rows, targets
 
 __all__ = ["Windows", "windows"]
 
-FIT = 0.75  # of the span of origins: the rest chooses options and says how far off a forecast is
-FEWEST = 8
+BLOCKS = 4
+FEWEST = 4  # of a block
 
 
 @dataclass(frozen=True, eq=False)
 class Windows:
-    """Of origins `at (o, 2)`: rows `X (o, n)`, `y (o, h)`, NaN where not measured; `fit` and `held (o,)` mark the two
-    parts. No target of `fit` reaches into the span of `held`; `least`: 0 where nothing below was ever seen, else -inf.
+    """Of origins `at (o, 2)`: rows `X (o, n)`, `y (o, h)`, NaN where not measured. `folds`: for each block of time the
+    marks (o,) of what is fitted on, whose targets lie outside the block, and of what is held out, whose targets lie
+    inside. `least`: 0 where nothing below was ever seen, else -inf.
     """
 
     at: np.ndarray
     X: np.ndarray
     y: np.ndarray
-    fit: np.ndarray
-    held: np.ndarray
+    folds: tuple[tuple[np.ndarray, np.ndarray], ...]
     least: float
 
 
@@ -43,13 +47,17 @@ def windows(series: Series, window: Window, until: int, most: int) -> Windows:
     at = origins(before, window, window.context, before.steps, every)
     if len(at) > most:
         at = at[evenly(len(at), most)]
-    cut = window.context + int(FIT * span)
-    fit, held = at[:, 0] + window.horizon <= cut, at[:, 0] >= cut
-    if fit.sum() < FEWEST or held.sum() < FEWEST:
+    edges = np.linspace(window.context, before.steps, BLOCKS + 1).astype(int)
+    first, last = at[:, 0], at[:, 0] + window.horizon
+    folds = tuple(
+        ((last <= a) | (first >= b), (first >= a) & (last <= b)) for a, b in zip(edges, edges[1:], strict=False)
+    )
+    fewest = min(int(mark.sum()) for fold in folds for mark in fold)
+    if fewest < FEWEST:
         raise InputError(
-            f"{before.steps} steps before the test part hold {int(fit.sum())} windows to fit on and {int(held.sum())} "
-            f"to choose on, {FEWEST} of each are needed: give more data, or a shorter --context or --horizon"
+            f"{before.steps} steps before the test part hold {len(at)} windows, {fewest} of them in a quarter of the "
+            f"time, {FEWEST} are needed: give more data, or a shorter --context or --horizon"
         )
     seen = before.values[np.isfinite(before.values)]
     least = 0.0 if len(seen) and seen.min() >= 0 else -np.inf
-    return Windows(at, rows(before, window, at), targets(before, window, at), fit, held, least)
+    return Windows(at, rows(before, window, at), targets(before, window, at), folds, least)
