@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import signal
 from pathlib import Path
 from types import FrameType
@@ -12,13 +11,13 @@ import typer
 
 from ascribe.cli_options import Channel, Registry, Seed, VerifyKey, extra, labelled, listed
 from ascribe.console import bars, err, out, watcher
+from ascribe.core.durations import span
 from ascribe.core.errors import InputError
 
 __all__ = ["app"]
 
 REFUSED = 3  # exit code of a gate that says no
 SHOWN = 10
-SPANS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}
 
 app = typer.Typer(help="From the lake to a promoted model: run, watch, drift, status.", rich_markup_mode=None)
 
@@ -144,18 +143,6 @@ def status(lake: Lake, registry: Registry, name: Name) -> None:
         out.print(f"    {held.error or stages}", highlight=False)
     if (found := newest(state, name)) is not None:
         out.print(f"drift {found.at}: {found.word}; {found.reasons[0]}", highlight=False)
-
-
-def span(text: str) -> float:
-    """A length of time in seconds. Raises InputError.
-
-    >>> span("90s"), span("6h"), span("1.5min")
-    (90.0, 21600.0, 90.0)
-    """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", text.strip().lower())
-    if match is None or match[2] not in SPANS:
-        raise InputError(f"'{text}' is no length of time: write 90s, 30min, 6h or 1d")
-    return float(match[1]) * SPANS[match[2]]
 
 
 def _options(
