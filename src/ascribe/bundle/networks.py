@@ -25,8 +25,8 @@ from typing import Any
 import numpy as np
 
 from ascribe.bundle.archive import Bundle
-from ascribe.bundle.windows import FORECAST, curves_of, parts_of
 from ascribe.bundle.sessions import session
+from ascribe.bundle.windows import FORECAST, curves_of, parts_of
 from ascribe.core.errors import BundleError
 from ascribe.core.forecast.outputs import unit_of
 from ascribe.core.gradient import Gradient

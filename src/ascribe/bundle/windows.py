@@ -1,7 +1,7 @@
 """What a bundle says of windows: inputs, steps, bounds, and which part of a window each position of attention is.
 
-    origin["forecast"]    step_s, inputs, exogenous, context, horizon, zone, levels, series, fill, ...
-    origin["attention"]   {LAYER: {"query": [label], "key": [label], "key_steps": [[from, to), ...]}}
+origin["forecast"]    step_s, inputs, exogenous, context, horizon, zone, levels, series, fill, ...
+origin["attention"]   {LAYER: {"query": [label], "key": [label], "key_steps": [[from, to), ...]}}
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def told_of(bundle: Bundle) -> Mapping[str, Any]:
 
 
 def curves_of(bundle: Bundle, graph: Callable[..., Sequence[np.ndarray]]) -> Curves:
-    """`graph`: the opened `predict` graph. Raises BundleError where the manifest says something else than a forecast."""
+    """`graph`: the opened `predict` graph. Raises BundleError where the manifest does not describe a forecast."""
     told = told_of(bundle)
     try:
         window = Window(int(told["context"]), int(told["horizon"]), int(told["step_s"]), tuple(told["inputs"]))

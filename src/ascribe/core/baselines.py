@@ -5,7 +5,7 @@
     black, grey     an image of 0, of 127.5
     blur            the image itself, blurred by a Gaussian of an eighth of its smaller side
     padding         a text of padding
-    calendar        of a window: the mean of the background windows that end at the same time of the week (`core.matched`)
+    calendar        of a window: the mean of the background windows nearest to it on the calendar (`core.matched`)
 
 By itself: mean of the background of a table or of windows (zero without one), black of an image, padding of a text.
 """

@@ -32,7 +32,7 @@ def reference_game(model: Model, options: Options, x: Float[np.ndarray, " n"]) -
 
 def reference_row(model: Model, options: Options, x: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
     """The baseline asked for (`core.baselines`). By itself: grey of an image, since black is a colour that networks
-    know; padding of a text; of windows the mean; of a table the mean too, and the most common value of a feature that has
+    know; padding of a text; the mean of windows, and of a table, but the most common value of a feature that has
     categories.
     """
     if options.baseline is not None or model.layout.kind == "text":

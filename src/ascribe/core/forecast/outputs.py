@@ -1,9 +1,9 @@
 """What of a forecast can be named, so that it can be explained: a curve is no game, a number is.
 
-    mean     of the h steps, in the series' unit
-    peak     the largest of them, in the series' unit
-    total    their sum: of a rate (bit/s) not yet an amount, which is total x seconds of a step
-    step k   the k-th step, k = 1 ... h, in the series' unit
+mean     of the h steps, in the series' unit
+peak     the largest of them, in the series' unit
+total    their sum: of a rate (bit/s) not yet an amount, which is total x seconds of a step
+step k   the k-th step, k = 1 ... h, in the series' unit
 """
 
 from __future__ import annotations
