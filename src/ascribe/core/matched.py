@@ -13,7 +13,7 @@ from ascribe.core.arrays import Float, np
 from ascribe.core.errors import CapabilityError
 from ascribe.core.model import Model
 
-__all__ = ["CALENDAR", "CLOCK", "NEAREST", "matched"]
+__all__ = ["CALENDAR", "CLOCK", "NEAREST", "matched", "usual_baseline"]
 
 CALENDAR = "calendar"  # the name of the baseline, and of the game
 CLOCK = ("minute_sin", "minute_cos", "weekday_sin", "weekday_cos")
@@ -24,8 +24,7 @@ def matched(model: Model, x: Float[np.ndarray, " n"]) -> Float[np.ndarray, "k n"
     """Of the background, the nearest to the window x; equal ones as they lie. Raises CapabilityError where the model
     has no background, or its windows do not say what time it is.
     """
-    layout = model.layout
-    names = [layout.input(i) for i in range(layout.shape[1])] if layout.kind == "series" else []
+    layout, names = model.layout, _inputs(model)
     if model.background is None or not set(CLOCK) <= set(names):
         raise CapabilityError(
             f"baseline '{CALENDAR}' needs background windows with the inputs {', '.join(CLOCK)}: use 'mean'"
@@ -34,3 +33,13 @@ def matched(model: Model, x: Float[np.ndarray, " n"]) -> Float[np.ndarray, "k n"
     rows = np.asarray(model.background, dtype=float)
     far = ((rows[:, at] - x[at]) ** 2).sum(axis=1)
     return rows[np.argsort(far.round(12), kind="stable")[:NEAREST]]
+
+
+def usual_baseline(model: Model) -> str | None:
+    """The reference for a forecast where nobody names one: matched by calendar where that can be, else the method's."""
+    return CALENDAR if model.background is not None and set(CLOCK) <= set(_inputs(model)) else None
+
+
+def _inputs(model: Model) -> list[str]:
+    layout = model.layout
+    return [layout.input(i) for i in range(layout.shape[1])] if layout.kind == "series" else []
