@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from math import isfinite, nan
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 import numpy as np
 
-from ascribe.bundle.clock import iso
 from ascribe.core.attribution import Attribution
 from ascribe.core.days import by_player
+from ascribe.core.forecast.context import Samples
 from ascribe.core.inside import Attention
 from ascribe.core.words import quoted
 from ascribe.serve import forecast_messages as said
 from ascribe.serve.codec import UNREADABLE, check_rows_limit, unreadable
 from ascribe.serve.observe import stage
 
-__all__ = ["Given", "attention", "attribution", "curve", "decode_forecast", "given", "of_state"]
+__all__ = ["Given", "attention", "attribution", "curve", "decode_forecast", "given"]
 
 _body = msgspec.json.Decoder(said.ForecastBody)
 _raws = msgspec.json.Decoder(list[msgspec.Raw])
@@ -31,8 +32,8 @@ WHAT = "series"
 
 @dataclass(frozen=True)
 class Given:
-    """A series as a door hands it over: numbers by sample (NaN: not measured), or a name alone. `problem`: why it could
-    not even be read.
+    """A series as a door hands it over: numbers by sample (NaN: not measured), or a name alone, whose newest steps are
+    then `held`. `problem`: why it could not even be read.
     """
 
     name: str = ""
@@ -40,11 +41,16 @@ class Given:
     values: np.ndarray = field(default_factory=lambda: np.empty(0))
     exogenous: dict[str, np.ndarray] = field(default_factory=dict)
     problem: str = ""
+    held: Mapping[str, Any] | None = None
 
     @property
     def latest(self) -> bool:
         """Whether its samples are to be looked up."""
         return not (len(self.time_s) or len(self.values) or self.problem)
+
+    @property
+    def samples(self) -> Samples:
+        return Samples(self.name or "the series", self.time_s, self.values, self.exogenous)
 
 
 @stage("decode")
@@ -84,13 +90,6 @@ def given(
     return Given(name, time_s, _numbers(values), {key: _numbers(held) for key, held in exogenous.items()})
 
 
-def of_state(name: str, held: Any) -> Given:
-    """The newest samples of a series as the lake's state has them (`train.series.latest` writes it)."""
-    if not held:
-        return Given(name, problem=f"nothing was heard of series {quoted(name, 128)}: send its samples")
-    return given(name, (), held["epoch_s"], held["values"], held.get("exogenous", {}))
-
-
 def _numbers(values: Sequence[float | None]) -> np.ndarray:
     return np.array([nan if v is None else v for v in values], dtype=float)
 
@@ -123,8 +122,9 @@ def curve(
 
 @lru_cache(maxsize=256)
 def _moments(start_s: int, step_s: int, count: int, zone: str) -> tuple[tuple[str, ...], tuple[int, ...]]:
-    epochs = tuple(start_s + step_s * k for k in range(count))
-    return tuple(iso(at, zone) for at in epochs), epochs
+    epochs, held = tuple(start_s + step_s * k for k in range(count)), ZoneInfo(zone)
+    times = (datetime.fromtimestamp(at, UTC).astimezone(held).isoformat() for at in epochs)
+    return tuple(text.replace("+00:00", "Z") for text in times), epochs
 
 
 def attention(held: Attention, weights: Sequence[np.ndarray], row: int) -> list[said.ForecastAttention]:

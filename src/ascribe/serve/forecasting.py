@@ -13,12 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from ascribe.bundle.clock import local_clock
+from ascribe.bundle.zones import Clock, clock
 from ascribe.core.attribution import Attribution
+from ascribe.core.durations import in_words
 from ascribe.core.errors import AscribeError, CapabilityError, InputError
 from ascribe.core.explainers import EXPLAINERS, available
+from ascribe.core.forecast.context import Contexts, of_latest, of_samples
 from ascribe.core.forecast.curves import Curves
-from ascribe.core.forecast.recent import Newest, Samples, newest
+from ascribe.core.forecast.grid import NEAR
 from ascribe.core.matched import usual_baseline
 from ascribe.core.model import Model
 from ascribe.core.words import quoted
@@ -71,8 +73,8 @@ class Forecasting:
         narrow_enough(len(series), model.layout)
         wish = None if asked.attribution is None else self._wish(model, asked.attribution)
         service.rates.take(caller, len(series))
-        series = [await self._samples(one) if one.latest else one for one in series]
-        found: list[Newest | None] = []
+        series = [await self._looked_up(one) if one.latest else one for one in series]
+        found: list[Contexts | None] = []
 
         def read() -> Checked:
             checked, windows = _windows(series, model, curves, self._clock())
@@ -123,29 +125,36 @@ class Forecasting:
 
         return whole
 
-    async def _samples(self, one: Given) -> Given:
-        """The newest samples of a series that was named alone, as the lake's state has them."""
+    async def _looked_up(self, one: Given) -> Given:
+        """The newest steps of a series that was named alone, as the lake's state has them."""
         try:
-            held = await asyncio.to_thread(self._service.lake().state.find, "series", one.name)
+            held = await asyncio.to_thread(self._service.lake().state.find, WHAT, one.name)
         except AscribeError as exc:
-            return Given(one.name, problem=str(exc))
-        return forecast_codec.of_state(one.name, held)
+            return replace(one, problem=str(exc))
+        if held is None:
+            return replace(one, problem=f"nothing was heard of series {quoted(one.name, 128)}: send its samples")
+        return replace(one, held=held)
 
 
 def _windows(
     series: Sequence[Given], model: Model, curves: Curves, now_s: float
-) -> tuple[Checked, list[Newest | None]]:
+) -> tuple[Checked, list[Contexts | None]]:
     """Rows (b, n) of the series that can be answered. Raises InvalidRowsError where there is none."""
     X, reasons = np.full((len(series), model.layout.n), np.nan), [""] * len(series)
-    found: list[Newest | None] = [None] * len(series)
-    clock = local_clock(curves.zone)
+    found: list[Contexts | None] = [None] * len(series)
+    window, local = curves.window, _kept(clock(curves.zone))
     for i, one in enumerate(series):
         try:
             if one.problem:
                 raise InputError(one.problem)
-            samples = Samples(one.name, one.time_s, one.values, one.exogenous)
-            held = newest(samples, curves.window, clock, now_s, curves.exogenous)
-            X[i], found[i] = held.row, held
+            if one.held is not None:
+                held = of_latest([one.held], window, local)
+            else:
+                _check_step(one, window.step_s)
+                held = of_samples([one.samples], window, local, now_s)
+            if held.status[0] != "ok":
+                raise InputError(held.reasons[0])
+            X[i], found[i] = held.rows[0], held
         except InputError as exc:
             reasons[i] = str(exc)
     if all(reasons):
@@ -153,8 +162,32 @@ def _windows(
     return Checked(X, reasons, [None] * len(series), [one.name for one in series]), found
 
 
+def _check_step(one: Given, step_s: int) -> None:
+    """Samples of another step would be averaged, or leave every other step open. Raises InputError."""
+    apart = np.diff(np.unique(one.time_s[np.isfinite(one.time_s)]))
+    usual = float(np.median(apart)) if len(apart) else float(step_s)
+    if not NEAR[0] * step_s <= usual <= NEAR[1] * step_s:
+        raise InputError(
+            f"its samples come every {in_words(round(usual, 3))}, this model reads one every {in_words(step_s)}: "
+            "send such, or ask a model of that step"
+        )
+
+
+def _kept(local: Clock) -> Clock:
+    """The same clock, which remembers the grids of one request: most series have the same."""
+    grids: dict[tuple[int, int], np.ndarray] = {}
+
+    def told(utc_s: np.ndarray) -> np.ndarray:
+        key = (int(utc_s[0]), len(utc_s))
+        if key not in grids:
+            grids[key] = local(utc_s)
+        return grids[key]
+
+    return told
+
+
 def _told(
-    asked: ForecastAsked, series: Sequence[Given], rows: Checked, found: Sequence[Newest | None], model: Model,
+    asked: ForecastAsked, series: Sequence[Given], rows: Checked, found: Sequence[Contexts | None], model: Model,
     curves: Curves, numbers: np.ndarray, seen: Any, answer: Attribution | None,
 ) -> list[Forecast]:  # fmt: skip
     """A message for each series; `numbers (a, 3 h)` of those that were asked."""
@@ -163,16 +196,22 @@ def _told(
     for k, i in enumerate(rows.good):
         held = found[i]
         assert held is not None
-        parts = np.split(numbers[k], 3)
+        parts, filled = np.split(numbers[k], 3), round((1 - float(held.measured[0])) * window.context)
         told[i] = forecast_codec.curve(
-            series[i].name, held.start_s, window.step_s, curves.zone, (parts[0], parts[1], parts[2]), held.filled,
-            held.note, asked.intervals,
+            series[i].name, int(held.start_s[0]), window.step_s, curves.zone, (parts[0], parts[1], parts[2]), filled,
+            _doubt(held.rows[0], model), asked.intervals,
         )  # fmt: skip
         if seen is not None and model.attention is not None:
             told[i].attention = forecast_codec.attention(model.attention, seen, k)
         if answer is not None:
             told[i].attribution = forecast_codec.attribution(answer, k)
     return told
+
+
+def _doubt(row: np.ndarray, model: Model) -> str:
+    """Why an answer is to be doubted, or nothing."""
+    values = row.reshape(model.layout.shape)[:, 0]
+    return f"every value of its window is {values[0]:g}: there is nothing to learn from" if np.ptp(values) == 0 else ""
 
 
 def _curves(model: Model, curves: Curves) -> Kind:
