@@ -31,7 +31,7 @@ __all__ = ["BoostedOptions", "fit_boosted_lags"]
 class BoostedOptions:
     """`rows`: of (window, step) that trees are fitted on, drawn; `rounds`: at most. Small trees: a season is short."""
 
-    rounds: int = 400
+    rounds: int = 200
     leaves: int = 8
     rate: float = 0.05
     windows: int = 2500
