@@ -4,7 +4,7 @@ Role `backtest`, an npz:
 
     x (o, n) float32     rows, natural units          y (o, h)        what was measured, NaN where nothing was
     moment (o,) int64    epoch seconds, UTC, of the first step that is forecast
-    series (o,) int64    number of the series         scale (o,)      its mean |y_t - y_(t - a day)| over the training part
+    series (o,) int64    number of the series         scale (o,)      its mean |y_t - y_(t - a day)| while training
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ since 1970 UTC; `step_s` in seconds; `timings_ms` in milliseconds; attention of 
 from __future__ import annotations
 
 
+
 import msgspec
 
 from ascribe.serve.messages import Priority
@@ -128,3 +129,4 @@ class ForecastResponse(msgspec.Struct):
     request_id: str
     timings_ms: dict[str, float]
     forecasts: list[Forecast]
+

@@ -62,7 +62,8 @@ def bundle_of(
     made = manifest.Manifest(
         format=manifest.FORMAT, created="2026-11-26T00:00:00Z", family=family, features=[],
         target=manifest.Target("mean", series.unit), roles={file.split(".")[0]: file for file in files},
-        files={file: archive.entry(raw) for file, raw in files.items()}, base_value=float(told[:, 0].mean()), metrics={},
+        files={file: archive.entry(raw) for file, raw in files.items()},
+        base_value=float(told[:, 0].mean()), metrics={},
         lineage=manifest.Lineage("synthetic", "", "", 0, {}, {}),
         example={"x": X[0].tolist(), "prediction": told[0].tolist()}, scaling={},
         outputs=list(names(horizon)), spaces=["forecast"], layout=manifest.Layout("series", list(window.shape)),

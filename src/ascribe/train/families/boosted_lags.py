@@ -4,8 +4,8 @@
                             (value - mean) / swing of the window
     target:                 (y - same time yesterday) / swing;     loss: absolute error
 
-LightGBM; the number of trees is chosen on blocks of time held out in turn. No graph says it in the form that forecasts are
-served in, so it is compared and never served.
+LightGBM; the number of trees is chosen on blocks of time held out in turn. No graph says it in the form that forecasts
+are served in, so it is compared and never served.
 """
 
 from __future__ import annotations
