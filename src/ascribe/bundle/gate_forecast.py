@@ -142,7 +142,7 @@ def _word(held: HeldWindows) -> str:
 
 
 def _blocks(held: HeldWindows, window: Window) -> int:
-    span = (held.moment.max() - held.moment.min()) / window.step_s
+    span = held.moment.max() - held.moment.min()
     return int(np.clip(span / (2 * window.horizon), 2, POWER_BLOCKS))
 
 

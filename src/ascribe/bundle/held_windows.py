@@ -2,9 +2,9 @@
 
 Role `backtest`, an npz:
 
-    x (o, n) float32     rows, natural units          y (o, h)        what was measured, NaN where nothing was
-    moment (o,) int64    epoch seconds, UTC, of the first step that is forecast
-    series (o,) int64    number of the series         scale (o,)      its mean |y_t - y_(t - a day)| while training
+    x (o, n) float32   rows, natural units        y (o, h)     what was measured, NaN where nothing was
+    origins (o, 2)     step of the series that is forecast first, number of the series
+    scale (s,)         of each series: mean |y_t - y_(t - a day)| over the training part
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MOST_NUMBERS = 1 << 23  # of the rows: 32 MiB
 
 @dataclass(frozen=True, eq=False)
 class HeldWindows:
-    """See above; by moment, then by series."""
+    """`moment (o,)`: steps, `series (o,)`: numbers; `scale (o,)`: that of the series of each row."""
 
     x: np.ndarray
     y: np.ndarray
@@ -47,9 +47,8 @@ def held_arrays(series: Series, window: Window, at: np.ndarray, until: int) -> d
     most = max(1, int(MOST_NUMBERS / window.n / rows_of_each))
     at = at[np.isin(at[:, 0], moments[evenly(len(moments), most)])]
     return {
-        "x": rows(series, window, at).astype(np.float32), "y": targets(series, window, at),
-        "moment": series.start_s + series.step_s * at[:, 0], "series": at[:, 1],
-        "scale": scale_of_training(series, window, until)[at[:, 1]],
+        "x": rows(series, window, at).astype(np.float32), "y": targets(series, window, at), "origins": at,
+        "scale": scale_of_training(series, window, until),
     }  # fmt: skip
 
 
@@ -63,9 +62,9 @@ def held_windows(bundle: Bundle) -> HeldWindows:
     """Raises BundleError where the bundle holds none, or they do not fit one another."""
     if not bundle.has(ROLE):
         raise BundleError(f"{bundle.origin} holds no windows to judge a forecast on: train it again")
-    names = ("x", "y", "moment", "series", "scale")
-    held = HeldWindows(**{name: arrays(bundle, ROLE, names)[name] for name in names})
-    o = len(held.x)
-    if not o or held.x.ndim != 2 or held.y.ndim != 2 or any(len(getattr(held, name)) != o for name in names):
+    told = arrays(bundle, ROLE, ("x", "y", "origins", "scale"))
+    x, y, at, scale = (told[name] for name in ("x", "y", "origins", "scale"))
+    fits = x.ndim == y.ndim == at.ndim == 2 and 0 < len(x) == len(y) == len(at) and at.shape[1] == 2
+    if not fits or not (0 <= at[:, 1].min() <= at[:, 1].max() < len(scale)):
         raise BundleError(f"the held-out windows of {bundle.origin} do not fit one another: train it again")
-    return held
+    return HeldWindows(x, y, at[:, 0], at[:, 1], scale[at[:, 1]])
