@@ -1,4 +1,4 @@
-"""A forecast judged as it will be used: at an origin every so many hours of the test part, through the file that serves.
+"""A forecast judged as it is used: at an origin every so many hours of the test part, through the file that serves.
 
 bundle -> ONNX -> curves, beside what repeats the past and whatever else is asked for, all fitted before the test part
 and compared on the same targets (`judged`). The report is plain JSON.

@@ -1,4 +1,4 @@
-"""Several forecasters on exactly the same targets: measures, each step of the horizon, each series, and whether it was luck.
+"""Several forecasters on the same targets: measures, steps of the horizon, series, and whether it was luck.
 
 A target that one forecaster cannot answer is left out for all, and said. MASE is by series, its scale the mean step of
 a day on the part before the test. The ratio is of summed errors over that scale, so that large series do not drown the
@@ -60,6 +60,7 @@ def judged(
     found: dict[str, Any] = {}
     for name, (f, q) in told.items():
         found[name] = _measures(y, f, q, models[name].levels, of_row)
+        found[name]["by_moment"] = sums[name].tolist()
         found[name]["by_step"] = _by_step(y, f, q, of_row)
         found[name]["by_series"] = {
             one: _measures(y[mine], f[mine], None if q is None else q[mine], models[name].levels, of_row[mine])
