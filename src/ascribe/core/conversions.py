@@ -33,9 +33,8 @@ BASES = {
     **dict.fromkeys(("b", "bit", "bits"), ("bit", 1.0)), **dict.fromkeys(("B", "byte", "bytes"), ("bit", 8.0)),
     **{name: (name, 1.0) for name in ("W", "J", "Hz", "V", "A", "s", "count")},
 }  # fmt: skip
-_WRITTEN = re.compile(
-    rf"({'|'.join([*BINARY, *filter(None, PREFIXES)])})?({'|'.join(sorted(BASES, key=len, reverse=True))})(?:/\s*(\w+))?"
-)
+_PREFIX, _BASE = "|".join([*BINARY, *filter(None, PREFIXES)]), "|".join(sorted(BASES, key=len, reverse=True))
+_WRITTEN = re.compile(rf"({_PREFIX})?({_BASE})(?:/\s*(\w+))?")
 
 
 @dataclass(frozen=True)

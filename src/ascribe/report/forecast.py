@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ascribe.core.arrays import np
 from ascribe.core.conversions import conversion
@@ -108,8 +108,9 @@ def _panel(axes: Axes, c: Curve, by: float, unit: str, ink: Ink, days: float | N
     if c.true is not None:
         axes.plot(told, c.true * by, color=TRUE, linewidth=1.0)
     axes.plot(told, c.forecast * by, color=TOLD, linewidth=1.5)
-    axes.axvline(told[0], color=SOFT, linewidth=0.8, linestyle=":")
-    axes.set_xlim(at[0], told[-1])
+    axes.axvline(float(told[0]), color=SOFT, linewidth=0.8, linestyle=":")
+    axes.xaxis_date()
+    axes.set_xlim(float(at[0]), float(told[-1]))
     low = min(0.0, float(axes.get_ylim()[0])) if np.nanmin(past) >= 0 else axes.get_ylim()[0]
     axes.set_ylim(max(low, 0.0) if np.nanmin(past) >= 0 else low, None)
     axes.set_title(ink.fitted(c.title, 9.5, WIDE - LEFT - RIGHT), size=9.5, color=INK, loc="left", parse_math=False)
@@ -126,8 +127,9 @@ def _panel(axes: Axes, c: Curve, by: float, unit: str, ink: Ink, days: float | N
         axes.spines[side].set_visible(False)
 
 
-def _moments(time_s: np.ndarray) -> list[datetime]:
-    return [datetime.fromtimestamp(float(t), UTC) for t in time_s]
+def _moments(time_s: np.ndarray) -> np.ndarray:
+    """Days since 1970: how matplotlib counts."""
+    return np.asarray(time_s, dtype=float) / 86400
 
 
 def _legend(drawn: Figure, curves: Sequence[Curve], nominal: float, ink: Ink, height: float) -> None:
@@ -138,12 +140,16 @@ def _legend(drawn: Figure, curves: Sequence[Curve], nominal: float, ink: Ink, he
     many = f" and {len(curves) - 1} more" if len(curves) > 1 else ""
     head = ink.fitted(f"Forecast from {first:%A %-d %B %Y, %H:%M}{many}", HEAD, WIDE - LEFT - RIGHT)
     drawn.text(LEFT / WIDE, 1 - 0.12 / height, head, size=HEAD, color=INK, va="top", parse_math=False)
-    marks = [(Line2D([], [], color=PAST), "past"), (Line2D([], [], color=TOLD, linewidth=1.5), "forecast")]
+    marks: list[tuple[Any, str]] = [
+        (Line2D([], [], color=PAST), "past"),
+        (Line2D([], [], color=TOLD, linewidth=1.5), "forecast"),
+    ]
     if any(c.lower is not None for c in curves):
         marks.append((Patch(color=BAND), f"{100 * nominal:.0f} % interval"))
     if any(c.true is not None for c in curves):
         marks.append((Line2D([], [], color=TRUE), "what came"))
     drawn.legend(
         *zip(*marks, strict=True), loc="upper left", ncol=len(marks), fontsize=SMALL, frameon=False,
-        bbox_to_anchor=(LEFT / WIDE, 1 - 0.42 / height), borderpad=0, borderaxespad=0, handlelength=1.6, columnspacing=1.4,
+        bbox_to_anchor=(LEFT / WIDE, 1 - 0.42 / height), borderpad=0, borderaxespad=0, handlelength=1.6,
+        columnspacing=1.4,
     )  # fmt: skip

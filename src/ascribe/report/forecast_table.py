@@ -41,15 +41,16 @@ def line_of(model: str, k: int) -> dict[str, Any]:
 def rows_of(report: dict[str, Any], wanted: str = "") -> list[tuple[str, ...]]:
     """Of the table, by error; empty where there is no interval. Raises InputError for a unit that cannot be had."""
     by, _ = _unit(report, wanted)
-    found = []
+    found: list[tuple[str, ...]] = []
     for name in _order(report):
         m = report["models"][name]
         r = m.get("ratio_to_best_plain")
-        against = "" if r is None or r["value"] is None or name == report["best_plain"] else (
-            f"{r['value']:.2f} ({r['low']:.2f} to {r['high']:.2f})"
+        against = "" if r is None or r["ratio"] is None or name == report["best_plain"] else (
+            f"{r['ratio']:.2f} ({r['low']:.2f} to {r['high']:.2f})"
         )  # fmt: skip
         found.append((
-            name.replace("_", " "), _number(m["mae"], by), _share(m["mape"]), "" if m["mase"] is None else f"{m['mase']:.3f}",
+            name.replace("_", " "), _number(m["mae"], by), _share(m["mape"]),
+            "" if m["mase"] is None else f"{m['mase']:.3f}",
             _number(m.get("pinball"), by), _share(m.get("coverage")), _number(m.get("width"), by), against,
         ))  # fmt: skip
     return found

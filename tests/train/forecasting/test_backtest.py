@@ -71,8 +71,8 @@ def test_through_the_file_that_serves(held):
     best = report["best_plain"]
     assert best == min(("persistence", "yesterday", "last_week"), key=lambda n: report["models"][n]["mase"])
     ratio = told["ratio_to_best_plain"]
-    assert ratio["value"] == pytest.approx(told["mase"] / report["models"][best]["mase"], rel=1e-6)
-    assert ratio["low"] < ratio["value"] < ratio["high"]
+    assert ratio["ratio"] == pytest.approx(told["mase"] / report["models"][best]["mase"], rel=1e-6)
+    assert ratio["low"] < ratio["ratio"] < ratio["high"]
     assert report["models"][best]["ratio_to_best_plain"]["high"] == 1
     assert {"mae", "mape", "smape", "mase", "pinball", "coverage", "width"} <= set(told)
     assert len(told["by_step"]["coverage"]) == window.horizon

@@ -8,7 +8,7 @@ others (of one series it is the ratio of MAE); its interval is over blocks of mo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -70,7 +70,9 @@ def judged(
         by = [one["mase"] for one in found[name]["by_series"].values() if one["mase"] is not None]
         found[name]["mase_median"] = float(np.median(by)) if by else None
         if best:
-            found[name]["ratio_to_best_plain"] = _plain(asdict(ratio(sums[name], sums[best], block)))
+            r = ratio(sums[name], sums[best], block)
+            with_interval = {"ratio": r.value, "low": r.low, "high": r.high, "blocks": r.blocks}
+            found[name]["ratio_to_best_plain"] = _plain(with_interval)
     return {
         "best_plain": best,
         "targets": int(there.sum()),
