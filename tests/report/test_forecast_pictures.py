@@ -24,7 +24,11 @@ def texts(figure):
     """Every text that is seen, with its box in pixels."""
     figure.canvas.draw()
     renderer = figure.canvas.get_renderer()
-    found = [t for t in figure.findobj(Text) if t.get_visible() and t.get_text().strip()]
+    both = [axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)]
+    ticks = [(axis, tick) for axis in both for tick in (*axis.get_major_ticks(), *axis.get_minor_ticks())]
+    beyond = [tick.label1 for axis, tick in ticks if tick not in axis._update_ticks()]  # there, and never drawn
+    every = figure.findobj(lambda t: isinstance(t, Text) and t not in beyond)
+    found = [t for t in every if t.get_visible() and t.get_text().strip()]
     return [(t.get_text(), t.get_window_extent(renderer)) for t in found]
 
 
