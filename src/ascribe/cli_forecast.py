@@ -274,14 +274,13 @@ def _attended(opened: Forecaster, series: Any, of: str, output: Path, seed: int)
     from rich.table import Table
 
     unit = f", {found.unit}" if found.unit else ""
-    table = Table(
-        "by", "rank with attention", "same day first", f"its first day removed{unit}", f"area{unit}", box=None
-    )
+    table = Table("days by", "rank", "same first", f"first day removed{unit}", f"area{unit}", box=None)
     for h in found.held:
         rank = "" if h.method == "random" else _number(h.rank.mean)
         same = "" if h.method == "random" else _percent(h.same)
         table.add_row(h.method, rank, same, f"{h.first.mean:.4g}", f"{h.area.mean:.4g} ± {h.area.stderr:.2g}")
     out.print(table)
+    out.print("rank, same first: with attention; removed, area: how far the forecast moves, more is better")
     err.print(f"{found.rows} windows, days removed by '{found.baseline}' -> {place}", highlight=False)
 
 
