@@ -81,6 +81,7 @@ def fit_network(
                 group["lr"] = options.lr * _rate(t, options.schedule)
             index = np.sort(order[k * options.batch : (k + 1) * options.batch])
             x, y = learn.batch(index, device)
+            x = _jittered(x, learn, options.jitter, rng)
             with torch.no_grad():
                 seen = front(x)
                 start, target = base.score(seen), front.scored(y, seen)
@@ -148,6 +149,18 @@ def _told(target: Tensor, t: float, options: NetworkOptions, rng: np.random.Gene
     share = max(0.0, 1 - t / options.forced) if options.forced > 0 else 0.0
     fed = torch.as_tensor(rng.random(len(target)) < share, device=target.device)
     return torch.where(fed.unsqueeze(1), target, torch.full_like(target, math.nan))
+
+
+def _jittered(x: Tensor, samples: Samples, jitter: float, rng: np.random.Generator) -> Tensor:
+    """Rows whose days, counted back from their end, are each a little larger or smaller."""
+    if not jitter:
+        return x
+    window = samples.window
+    days = -(-window.context // window.day)
+    factor = torch.as_tensor(np.exp(jitter * rng.standard_normal((len(x), days))), dtype=x.dtype, device=x.device)
+    z = x.reshape(-1, *window.shape).clone()
+    z[..., 0] *= factor.repeat_interleave(window.day, dim=1)[:, -window.context :]
+    return z.flatten(1)
 
 
 def _follow(kept: nn.Module, network: nn.Module, decay: float) -> None:

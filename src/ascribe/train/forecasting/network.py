@@ -54,11 +54,13 @@ class Seq2Seq(nn.Module):
         ahead = self.patch * (1 + lags) + 4 + 7
         fed = self.patch if options.decoding == "stepwise" else 0
         h, drop = options.hidden, options.dropout if options.layers > 1 else 0.0
-        self.encoder = nn.GRU(self.patch * len(self.taken), h, options.layers, batch_first=True, dropout=drop)
+        columns = len(self.taken) * (self.patch if options.whole else 1)
+        self.encoder = nn.GRU(columns, h, options.layers, batch_first=True, dropout=drop)
         self.decoder = nn.GRU(ahead + h + fed, h, options.layers, batch_first=True, dropout=drop)
         self.attending = Attending(h, options.heads if options.attention == "multi-head" else 0, options.dropout)
         last = nn.Linear(options.dense, self.patch * (1 + self.below + self.above))
-        self.dense = nn.Sequential(nn.ReLU(), nn.Linear(h, options.dense), nn.ReLU(), last)
+        thin = nn.Dropout(options.dropout)
+        self.dense = nn.Sequential(nn.ReLU(), thin, nn.Linear(h, options.dense), nn.ReLU(), thin, last)
         with torch.no_grad():
             last.weight.mul_(0.1)  # it begins near the seasonal regression
             last.bias.zero_()
@@ -94,11 +96,12 @@ class Seq2Seq(nn.Module):
         return median.squeeze(-1), torch.cat([down, *([median] if self.median else []), up], dim=-1)
 
     def _patches(self, inputs: Tensor) -> Tensor:
-        """(b, c, i) -> (b, ceil(c / P), P i): the first repeats its first step where P does not divide c."""
+        """(b, c, i) -> (b, ceil(c / P), P i), or i means: the first repeats its first step where P does not divide c."""
         short = -self.context % self.patch
         if short:
             inputs = torch.cat([inputs[:, :1].expand(-1, short, -1), inputs], dim=1)
-        return inputs.unflatten(1, (-1, self.patch)).flatten(2)
+        patches = inputs.unflatten(1, (-1, self.patch))
+        return patches.flatten(2) if self.options.whole else patches.mean(dim=2)
 
     def _cut(self, ahead: Tensor) -> Tensor:
         """(b, h) -> (b, patches ahead, P), the last filled with what comes last."""

@@ -26,6 +26,9 @@ class NetworkOptions:
     rest       forecast what the seasonal regression leaves over; else what the level of the window leaves over
     every      steps between training origins
     epochs, batch, lr, weight_decay, patience, clip, warm: training; `schedule`: `one-cycle` or `constant`
+    whole      a step of the encoder takes every input of every step of its patch; else their means over the patch
+    jitter     in training each day of a context is multiplied by exp(jitter z), z normal: a network that knows 50 days
+               by heart is kept from knowing them
     average    decay of the running mean of weights that serves; 0: the weights themselves
     seeds      networks, whose forecasts are averaged
     levels     of the quantiles
@@ -42,6 +45,8 @@ class NetworkOptions:
     dropout: float = 0.1
     calendar: tuple[str, ...] = ("minute_sin", "minute_cos", "weekday_sin", "weekday_cos")
     rest: bool = True
+    whole: bool = False
+    jitter: float = 0.1
     every: int = 6
     epochs: int = 30
     batch: int = 64
@@ -74,7 +79,7 @@ PRESETS: Mapping[str, NetworkOptions] = {
     "default": NetworkOptions(),
     "document": NetworkOptions(
         patch=DAY, hidden=2048, layers=3, dense=2048, attention="multi-head", heads=8, decoding="stepwise", dropout=0.1,
-        calendar=(*NetworkOptions.calendar, *MONTH), rest=False, every=6, epochs=1000, batch=16, lr=1e-3,
+        calendar=(*NetworkOptions.calendar, *MONTH), rest=False, whole=True, jitter=0.0, every=6, epochs=1000, batch=16, lr=1e-3,
         weight_decay=0.0, patience=50, schedule="constant", average=0.0,
     ),
 }  # fmt: skip
