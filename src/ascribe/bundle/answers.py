@@ -119,7 +119,7 @@ def _answer(table: pa.Table, told: Mapping[str, Any]) -> Answer:
     layout = None
     if told["layout"]:
         held = told["layout"]
-        layout = Layout(held["kind"], tuple(held["shape"]), held["padding"], tuple(held["words"]))
+        layout = Layout(**held | {"shape": tuple(held["shape"]), "words": tuple(held["words"])})
 
     def column(name: str) -> np.ndarray:
         return np.asarray(table[name].to_numpy())

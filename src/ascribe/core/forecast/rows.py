@@ -7,15 +7,18 @@ Nothing at or after step i is read.
 
 from __future__ import annotations
 
+import re
+
 from jaxtyping import Int
 
 from ascribe.core.arrays import Bool, Float, np
 from ascribe.core.durations import steps_in
 from ascribe.core.errors import InputError
+from ascribe.core.forecast.ago import ago
 from ascribe.core.forecast.calendar import CALENDAR, calendar
 from ascribe.core.forecast.series import Series, Window
 
-__all__ = ["inputs_of", "origins", "rows", "targets"]
+__all__ = ["inputs_of", "is_derived", "origins", "reach", "rows", "targets"]
 
 MEASURED = 0.5  # of a context, and of a target, so much must have been measured: less is no evidence
 
@@ -76,7 +79,7 @@ def targets(series: Series, window: Window, at: Int[np.ndarray, "o 2"]) -> Float
 def inputs_of(series: Series, window: Window) -> Float[np.ndarray, "t s c"]:
     """The inputs of every step, in the window's order. Beside the default ones and the exogenous columns:
 
-        lag_7d    the value so long before            lag_1d: same time yesterday
+        lag_7d    the value so long before; whole days are days on the wall's clock (lag_1d: same time yesterday)
         mean_6h   mean of the values of the last 6 h, the step itself included
 
     NaN where the series do not reach back so far. Raises InputError for another name or another step.
@@ -100,15 +103,33 @@ def inputs_of(series: Series, window: Window) -> Float[np.ndarray, "t s c"]:
     return X
 
 
+def reach(window: Window) -> int:
+    """Steps before an origin that its row reads: the context, and how far the derived inputs of its first step go."""
+    back = [
+        steps_in(found[2], window.step_s, f"input {name}:") for name in window.inputs if (found := is_derived(name))
+    ]
+    return window.context + max(back, default=0)
+
+
+def is_derived(name: str) -> re.Match[str] | None:
+    """Whether an input is made of the values: what it is, and the span.
+
+    >>> is_derived("lag_7d").groups(), is_derived("mean_temperature")
+    (('lag', '7d'), None)
+    """
+    return re.fullmatch(r"(lag|mean)_(\d+[a-z]+)", name)
+
+
 def _derived(series: Series, name: str) -> Float[np.ndarray, "t s"]:
-    kind, _, length = name.partition("_")
-    if kind not in ("lag", "mean") or not length:
+    found = is_derived(name)
+    if found is None:
         raise InputError(f"no input {name!r}: value, observed, the calendar, exogenous columns, lag_7d, mean_6h")
-    back = steps_in(length, series.step_s, f"input {name}:")
+    kind, back = found[1], steps_in(found[2], series.step_s, f"input {name}:")
     t = series.steps
     X = np.full(series.values.shape, np.nan)
     if kind == "lag":
-        X[back:] = series.values[: max(t - back, 0)]
+        before = ago(series.start_s, series.step_s, series.local_s, back * series.step_s)
+        X[before >= 0] = series.values[before[before >= 0]]
     elif t >= back:
         for j in range(len(series.names)):
             X[back - 1 :, j] = np.lib.stride_tricks.sliding_window_view(series.values[:, j], (back,)).mean(axis=1)
