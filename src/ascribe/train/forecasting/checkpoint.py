@@ -1,9 +1,9 @@
 """A training run as a file of arrays, from which it goes on as if it had not stopped. Never pickle.
 
-    weights:NAME  average:NAME  best:NAME     arrays of the network, of its running mean, of the best so far
-    adam:I:KEY                                state of the optimiser, by the number of the parameter
-    random:torch                              of the dropout masks
-    told                                      JSON: epoch, losses, the best epoch, the generator of the batches, what is fitted
+weights:NAME  average:NAME  best:NAME     arrays of the network, of its running mean, of the best so far
+adam:I:KEY                                state of the optimiser, by the number of the parameter
+random:torch                              of the dropout masks
+told                                      JSON: epoch, losses, the best epoch, generator of batches, what is fitted
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
     loss = mean_k,b  v_b ( |y - median| + sum_q 2 rho_q(y - quantile_q) ),    rho_q(r) = max(q r, (q - 1) r)
 
-y in scores; v_b is the scale of the window over the mean scale of its kind of window: errors count as in natural units,
+y in scores; v_b is the scale of the window over the mean scale of its series: errors count as in natural units,
 which is what a forecast is judged by. Steps that nobody measured do not count.
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from ascribe.train.forecasting.checkpoint import read_checkpoint, write_checkpoint
+from ascribe.train.forecasting.front import Front
 from ascribe.train.forecasting.network import Scores, Seq2Seq
 from ascribe.train.forecasting.options import NetworkOptions
 from ascribe.train.forecasting.samples import Samples
@@ -45,12 +46,11 @@ class Curve:
 
 
 def fit_network(
-    seasonal: Seasonal, learn: Samples, judge: Samples, options: NetworkOptions, seed: int,
-    progress: Progress | None = None, checkpoint: Path | None = None, device: str = "cpu",
-    weights: Mapping[int, float] | None = None,
+    seasonal: Seasonal, learn: Samples, judge: Samples | None, options: NetworkOptions, seed: int,
+    progress: Progress | None = None, checkpoint: Path | None = None, device: str = "cpu", last: int | None = None,
 ) -> tuple[Seq2Seq, Curve]:  # fmt: skip
-    """The same seed, options and data give the same weights on one machine, stopped and resumed or not. `weights`:
-    of a series by number, 1 / its typical scale.
+    """The same seed, options and data give the same weights on one machine, stopped and resumed or not. Without
+    `judge` nothing stops it before epoch `last` of its schedule, and the weights of that epoch serve.
 
     Raises InputError for a checkpoint of another run.
     """
@@ -61,20 +61,23 @@ def fit_network(
     kept = copy.deepcopy(network)
     parameters = list(network.parameters())
     optimiser = torch.optim.AdamW(parameters, lr=options.lr, weight_decay=options.weight_decay)
-    fitted = {"options": asdict(options), "seed": seed, "learn": _sum(learn), "judge": _sum(judge)}
+    data = [_sum(learn), _sum(judge or learn)]
+    fitted = {"options": asdict(options), "seed": seed, "last": last, "data": data}
+    sizes = _sizes(learn, front)
     epoch, best, curve_learn, curve_judge = 0, -1, [], []
     best_state = copy.deepcopy(network.state_dict())
     if checkpoint is not None and checkpoint.exists():
-        told, parts = read_checkpoint(checkpoint, fitted, optimiser)
-        epoch, best, curve_learn, curve_judge = told["epoch"], told["best"], told["learn"], told["judge"]
-        rng.bit_generator.state = told["random"]
+        held, parts = read_checkpoint(checkpoint, fitted, optimiser)
+        epoch, best, curve_learn, curve_judge = held["epoch"], held["best"], held["learn"], held["judge"]
+        rng.bit_generator.state = held["random"]
         network.load_state_dict(parts["weights"])
         kept.load_state_dict(parts["average"])
         best_state = parts["best"]
-    begin, per_epoch = time.perf_counter(), math.ceil(len(learn) / options.batch)
-    while epoch < options.epochs and epoch - 1 - best < options.patience:
+    begin, per_epoch = time.perf_counter(), math.ceil(min(len(learn), options.windows) / options.batch)
+    end = min(options.epochs, last or options.epochs)
+    while epoch < end and (judge is None or epoch - 1 - best < options.patience):
         network.train()
-        order, total = rng.permutation(len(learn)), 0.0
+        order, total = rng.permutation(len(learn))[: options.windows], 0.0
         for k in range(per_epoch):
             t = (epoch + k / per_epoch) / options.epochs
             for group in optimiser.param_groups:
@@ -85,29 +88,32 @@ def fit_network(
             with torch.no_grad():
                 seen = front(x)
                 start, target = base.score(seen), front.scored(y, seen)
-            told_patches = _told(target, t, options, rng) if options.decoding == "stepwise" else None
-            value = pinball(network(seen, start, told_patches), target, _weight(seen.scale, learn, index, weights), options.levels)
+            told = network(seen, start, _told(target, t, options, rng))
+            value = pinball(told, target, _weight(seen.scale, learn, index, sizes), options.levels)
             optimiser.zero_grad()
             value.backward()
             if torch.isfinite(nn.utils.clip_grad_norm_(parameters, options.clip)):
                 optimiser.step()
                 _follow(kept, network, min(options.average, 1 - 1 / (1 + epoch * per_epoch + k)))
                 total += float(value.detach()) * len(index)
-        curve_learn.append(total / len(learn))
-        curve_judge.append(_judged(kept, base, judge, options, weights, device))
-        if best < 0 or curve_judge[-1] < curve_judge[best]:
+        curve_learn.append(total / len(order))
+        if judge is not None:
+            curve_judge.append(_judged(kept, base, judge, options, sizes, device))
+        if judge is None or best < 0 or curve_judge[-1] < curve_judge[best]:
             best, best_state = epoch, copy.deepcopy(kept.state_dict())
         epoch += 1
         if checkpoint is not None:
-            told = {"epoch": epoch, "best": best, "learn": curve_learn, "judge": curve_judge,
+            held = {"epoch": epoch, "best": best, "learn": curve_learn, "judge": curve_judge,
                     "random": rng.bit_generator.state, "fitted": fitted}  # fmt: skip
             parts = {"weights": network.state_dict(), "average": kept.state_dict(), "best": best_state}
-            write_checkpoint(checkpoint, told, parts, optimiser)
+            write_checkpoint(checkpoint, held, parts, optimiser)
         if progress:
-            progress(epoch / options.epochs, f"epoch {epoch}, held-out loss {curve_judge[-1]:.4f}")
+            said = f"held-out loss {curve_judge[-1]:.4f}" if judge is not None else f"loss {curve_learn[-1]:.4f}"
+            progress(epoch / end, f"epoch {epoch}, {said}")
     kept.load_state_dict(best_state)
+    seasonal.cpu()
     if progress:
-        progress(1.0, f"best held-out loss {min(curve_judge):.4f}, epoch {best + 1}")
+        progress(1.0, f"epoch {best + 1} serves")
     return kept.eval().cpu(), Curve(curve_learn, curve_judge, best, time.perf_counter() - begin)
 
 
@@ -123,14 +129,23 @@ def pinball(told: Scores, target: Tensor, weight: Tensor, levels: Sequence[float
     return (loss * weight * known).sum() / known.sum().clamp_min(1)
 
 
-def _weight(scale: Tensor, samples: Samples, index: np.ndarray, weights: Mapping[int, float] | None) -> Tensor:
-    if weights is None:
-        return torch.ones_like(scale)
-    each = [weights.get(int(j), 1.0) for j in samples.at[index, 1]]
-    return (scale * torch.tensor(each, dtype=scale.dtype, device=scale.device).unsqueeze(1)).clamp(LEAST, MOST)
+def _sizes(samples: Samples, front: Front) -> np.ndarray:
+    """(s,): mean scale of the windows of each series; 1 where there is none."""
+    some, device = samples.thinned(), str(front.floor.device)
+    with torch.no_grad():
+        scale = torch.cat([front(x).scale[:, 0] for x, _ in some.batches(JUDGED, device)]).double().cpu().numpy()
+    count = np.bincount(some.at[:, 1], minlength=samples.ahead.shape[1])
+    return np.where(count > 0, np.bincount(some.at[:, 1], scale, len(count)) / np.maximum(count, 1), 1.0)
 
 
-def _judged(network: Seq2Seq, base: Seasonal, judge: Samples, options: NetworkOptions, weights: Mapping[int, float] | None, device: str) -> float:
+def _weight(scale: Tensor, samples: Samples, index: np.ndarray, sizes: np.ndarray) -> Tensor:
+    each = torch.as_tensor(sizes[samples.at[index, 1]], dtype=scale.dtype, device=scale.device)
+    return (scale / each.unsqueeze(1)).clamp(LEAST, MOST)
+
+
+def _judged(
+    network: Seq2Seq, base: Seasonal, judge: Samples, options: NetworkOptions, sizes: np.ndarray, device: str
+) -> float:
     network.eval()
     total = 0.0
     with torch.no_grad():
@@ -139,13 +154,15 @@ def _judged(network: Seq2Seq, base: Seasonal, judge: Samples, options: NetworkOp
             x, y = judge.batch(index, device)
             seen = base.front(x)
             told = network(seen, base.score(seen))
-            weight = _weight(seen.scale, judge, index, weights)
+            weight = _weight(seen.scale, judge, index, sizes)
             total += float(pinball(told, base.front.scored(y, seen), weight, options.levels)) * len(index)
     return total / len(judge)
 
 
-def _told(target: Tensor, t: float, options: NetworkOptions, rng: np.random.Generator) -> Tensor:
+def _told(target: Tensor, t: float, options: NetworkOptions, rng: np.random.Generator) -> Tensor | None:
     """Truth for whole windows with probability 1 - t / forced, NaN for the others and where nobody knows."""
+    if options.decoding == "direct":
+        return None
     share = max(0.0, 1 - t / options.forced) if options.forced > 0 else 0.0
     fed = torch.as_tensor(rng.random(len(target)) < share, device=target.device)
     return torch.where(fed.unsqueeze(1), target, torch.full_like(target, math.nan))

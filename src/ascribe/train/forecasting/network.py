@@ -13,6 +13,7 @@ window; the last patch may reach beyond the horizon and is cut.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -96,7 +97,7 @@ class Seq2Seq(nn.Module):
         return median.squeeze(-1), torch.cat([down, *([median] if self.median else []), up], dim=-1)
 
     def _patches(self, inputs: Tensor) -> Tensor:
-        """(b, c, i) -> (b, ceil(c / P), P i), or i means: the first repeats its first step where P does not divide c."""
+        """(b, c, i) -> (b, ceil(c / P), P i), or i means; the first patch is filled with its first step."""
         short = -self.context % self.patch
         if short:
             inputs = torch.cat([inputs[:, :1].expand(-1, short, -1), inputs], dim=1)
@@ -125,19 +126,39 @@ class Seq2Seq(nn.Module):
 
 
 class Forecaster(nn.Module):
-    """x (b, n) float32, natural units -> forecast (b, h), quantiles (b, h, q): means of the networks, in scores."""
+    """x (b, n) float32, natural units -> forecast (b, h), quantiles (b, h, q): means of the networks, in scores; then
+    quantiles are moved by `offsets (h, q)`. `least`: nothing is forecast below; -inf for no such bound.
+    """
 
-    def __init__(self, seasonal: Seasonal, networks: list[Seq2Seq]) -> None:
+    offsets: Tensor
+    under: Tensor
+    over: Tensor
+
+    def __init__(self, seasonal: Seasonal, networks: list[Seq2Seq], offsets: Tensor, least: float = -math.inf) -> None:
         super().__init__()
         self.front, self.seasonal, self.networks = seasonal.front, seasonal, nn.ModuleList(networks)
+        self.least = least
+        levels = torch.tensor(networks[0].options.levels)
+        self.register_buffer("offsets", offsets)
+        self.register_buffer("under", levels < 0.5)
+        self.register_buffer("over", levels > 0.5)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         seen = self.front(x)
+        median, quantiles = self.scores(seen)
+        quantiles = torch.where(self.under, torch.minimum(quantiles, median.unsqueeze(-1)), quantiles)
+        quantiles = torch.where(self.over, torch.maximum(quantiles, median.unsqueeze(-1)), quantiles)
+        forecast, quantiles = self.front.straight(median, seen), self.front.straight(quantiles, seen)
+        if math.isfinite(self.least):
+            forecast, quantiles = forecast.clamp(min=self.least), quantiles.clamp(min=self.least)
+        return forecast, quantiles
+
+    def scores(self, seen: Seen) -> tuple[Tensor, Tensor]:
+        """Median (b, h) and quantiles (b, h, q), these moved."""
         base = self.seasonal.score(seen)
         told = [network(seen, base) for network in self.networks]
         median = torch.stack([one.median for one in told]).mean(dim=0)
-        quantiles = torch.stack([one.quantiles for one in told]).mean(dim=0)
-        return self.front.straight(median, seen), self.front.straight(quantiles, seen)
+        return median, torch.stack([one.quantiles for one in told]).mean(dim=0) + self.offsets
 
     def attention(self, x: Tensor) -> Tensor:
         """Weights (b, heads, patches ahead, patches of the context): means of the networks."""

@@ -24,12 +24,13 @@ class NetworkOptions:
     dropout    of attention weights and between layers
     calendar   which encodings enter (the day of the month only pays where months repeat)
     rest       forecast what the seasonal regression leaves over; else what the level of the window leaves over
-    every      steps between training origins
+    every      steps between training origins;  windows: most that an epoch takes of them
     epochs, batch, lr, weight_decay, patience, clip, warm: training; `schedule`: `one-cycle` or `constant`
     whole      a step of the encoder takes every input of every step of its patch; else their means over the patch
     jitter     in training each day of a context is multiplied by exp(jitter z), z normal: a network that knows 50 days
                by heart is kept from knowing them
     average    decay of the running mean of weights that serves; 0: the weights themselves
+    refit      train once more on all of the training part, the held-out blocks too
     seeds      networks, whose forecasts are averaged
     levels     of the quantiles
     """
@@ -48,6 +49,7 @@ class NetworkOptions:
     whole: bool = False
     jitter: float = 0.1
     every: int = 6
+    windows: int = 4000
     epochs: int = 30
     batch: int = 64
     lr: float = 2e-3
@@ -56,6 +58,7 @@ class NetworkOptions:
     clip: float = 1.0
     schedule: str = "one-cycle"
     average: float = 0.99
+    refit: bool = True
     seeds: int = 1
     levels: tuple[float, ...] = (0.05, 0.5, 0.95)
 
@@ -66,7 +69,7 @@ class NetworkOptions:
             raise InputError(f"{self.heads} heads do not divide a state of {self.hidden}")
         if self.schedule not in ("one-cycle", "constant"):
             raise InputError("schedule is one-cycle or constant")
-        if min(self.hidden, self.layers, self.dense, self.every, self.epochs, self.batch, self.seeds) < 1:
+        if min(self.hidden, self.layers, self.dense, self.every, self.windows, self.epochs, self.batch, self.seeds) < 1:
             raise InputError("sizes, epochs, batch, origins and seeds of a network: at least 1")
         if list(self.levels) != sorted(set(self.levels)) or not all(0 < level < 1 for level in self.levels):
             raise InputError("levels of quantiles rise, between 0 and 1")
@@ -79,8 +82,8 @@ PRESETS: Mapping[str, NetworkOptions] = {
     "default": NetworkOptions(),
     "document": NetworkOptions(
         patch=DAY, hidden=2048, layers=3, dense=2048, attention="multi-head", heads=8, decoding="stepwise", dropout=0.1,
-        calendar=(*NetworkOptions.calendar, *MONTH), rest=False, whole=True, jitter=0.0, every=6, epochs=1000, batch=16, lr=1e-3,
-        weight_decay=0.0, patience=50, schedule="constant", average=0.0,
+        calendar=(*NetworkOptions.calendar, *MONTH), rest=False, whole=True, jitter=0.0, every=6, epochs=1000, batch=16,
+        lr=1e-3, weight_decay=0.0, patience=50, schedule="constant", average=0.0,
     ),
 }  # fmt: skip
 

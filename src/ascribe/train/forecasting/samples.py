@@ -17,7 +17,7 @@ __all__ = ["Samples", "Split", "split"]
 
 BLOCKS = 3  # that judge, spread over the training part, the last at its end
 SHARE = 0.2  # of the origins' span
-MOST = 4000  # origins of the closed form
+MOST = 2000  # origins of the closed form
 
 
 @dataclass(frozen=True, eq=False)

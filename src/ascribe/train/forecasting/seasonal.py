@@ -36,7 +36,9 @@ class Seasonal(nn.Module):
         self.front = front
         window = front.window
         day, self.hours = window.day, sorted({max(1, window.day // k) for k in (24, 4)} & set(range(1, window.context)))
-        self.back = [day * k for k in {1, max(1, front.j - 1)} if day * k + max(self.hours, default=0) <= window.context]
+        self.back = [
+            day * k for k in {1, max(1, front.j - 1)} if day * k + max(self.hours, default=0) <= window.context
+        ]
         fade = torch.exp(-torch.arange(window.horizon) * FADES / day)
         self.register_buffer("fade", fade.to(torch.float32))
         self.register_buffer("beta", torch.as_tensor(np.zeros(0) if beta is None else beta, dtype=torch.float32))
@@ -53,7 +55,9 @@ class Seasonal(nn.Module):
         """(b, h, f), the last of them 1."""
         lags, moment, kind = seen.lags, seen.moment, seen.kind
         score, ahead = seen.score, lags.shape[1]
-        recent = [score[:, -1:]] + [score[:, -n:].mean(dim=1, keepdim=True) for n in (*self.hours, self.front.window.day)]
+        recent = [score[:, -1:]] + [
+            score[:, -n:].mean(dim=1, keepdim=True) for n in (*self.hours, self.front.window.day)
+        ]
         for n in self.hours:
             now = score[:, -n:].mean(dim=1, keepdim=True)
             recent += [now - score[:, -n - back : -back].mean(dim=1, keepdim=True) for back in self.back]
