@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from math import isfinite
 
-from ascribe.core.answer import Answer, additive, answered, words_of
+from ascribe.core.answer import Answer, additive, answered, by_players, words_of
 from ascribe.core.arrays import Float, np
 from ascribe.core.attribution import Attribution
 from ascribe.core.errors import InputError
@@ -45,7 +45,7 @@ def say(told: Attribution | Answer, row: int | None = None, language: str = "en"
         raise InputError(f"no language '{language}': use {' or '.join(LANGUAGES)}")
     if top < 1:
         raise InputError(f"top is {top}: name at least one player")
-    answer = told if isinstance(told, Answer) else Answer(told)
+    answer = by_players(told if isinstance(told, Answer) else Answer(told))
     a, words = answer.attribution, PHRASES[language]
     if row is None and len(a) != 1:
         return _text(_rows(answer, words, top), words)

@@ -6,8 +6,6 @@ since 1970 UTC; `step_s` in seconds; `timings_ms` in milliseconds; attention of 
 
 from __future__ import annotations
 
-
-
 import msgspec
 
 from ascribe.serve.messages import Priority
@@ -129,4 +127,3 @@ class ForecastResponse(msgspec.Struct):
     request_id: str
     timings_ms: dict[str, float]
     forecasts: list[Forecast]
-

@@ -24,9 +24,7 @@ def add_to(
     """POST /v1/forecasts."""
 
     async def forecast(entry: Entry, body: bytes) -> Any:
-        asked, series = await service.aside(
-            len(body), lambda: forecast_codec.decode_forecast(body, settings.max_rows)
-        )
+        asked, series = await service.aside(len(body), lambda: forecast_codec.decode_forecast(body, settings.max_rows))
         asked.request_id = entry.request_id = own_id(asked.request_id, entry)
         entry.asked(len(series), asked.model, asked.version)
         return await forecasting.forecast(asked, series, current())

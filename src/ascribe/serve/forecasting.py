@@ -1,6 +1,6 @@
 """The room of forecasts: recent samples become windows, curves are asked in batches, and what explains them beside.
 
-    samples -> window (each series alone) -> batch -> curves;  attention, attributions of the same windows on demand
+samples -> window (each series alone) -> batch -> curves;  attention, attributions of the same windows on demand
 """
 
 from __future__ import annotations

@@ -8,12 +8,12 @@ from typing import Any
 
 from ascribe.core.arrays import Float, np
 from ascribe.core.errors import InputError
-from ascribe.core.forecast.gaps import Rules
+from ascribe.core.forecast.gaps import Rules, fill
 from ascribe.core.forecast.grid import grid, phase_of
 from ascribe.core.forecast.mended import Mend
 from ascribe.core.forecast.mending import mend
-from ascribe.core.forecast.rows import MEASURED, inputs_of
-from ascribe.core.forecast.series import Series, Window
+from ascribe.core.forecast.rows import MEASURED, inputs_of, is_derived, reach
+from ascribe.core.forecast.series import INPUTS, Series, Window
 
 __all__ = ["Contexts", "Samples", "latest_plain", "of_latest", "of_samples"]
 
@@ -61,7 +61,7 @@ def of_samples(
     """
     rules, b = rules or Rules(), len(sent)
     X, starts, measured = np.zeros((b, window.n)), np.zeros(b, np.int64), np.zeros(b)
-    status, reasons, mends = np.full(b, "ok", dtype="<U13"), [""] * b, []
+    status, reasons, mends = np.full(b, "ok", dtype="<U13"), [""] * b, list[Mend]()
     for i, samples in enumerate(sent):
         try:
             series, found = _series_of(samples, window, local, now_s, rules, start_s)
@@ -73,9 +73,9 @@ def of_samples(
     return Contexts(X, starts, status, tuple(reasons), measured, tuple(mends))
 
 
-def latest_plain(series: Series, j: int, context: int) -> dict[str, Any]:
-    """The newest `context` steps of a mended series as plain values, for the state beside a lake: None is unknown."""
-    part = series.cut(max(0, series.steps - context), series.steps)
+def latest_plain(series: Series, j: int, steps: int) -> dict[str, Any]:
+    """The newest steps (`rows.reach` says how many) of a mended series for the state beside a lake; None: unknown."""
+    part = series.cut(max(0, series.steps - steps), series.steps)
 
     def listed(column: np.ndarray) -> list[float | None]:
         return [float(v) if np.isfinite(v) else None for v in column]
@@ -135,9 +135,7 @@ def _series_of(
     end_s = (
         start_s if start_s is not None else int(np.floor((time_s.max() - phase) / step_s + 0.5) + 1) * step_s + phase
     )
-    recent = time_s >= end_s - step_s * 2 * max(
-        window.context, 7 * window.day
-    )  # enough to fill by; older is not needed
+    recent = time_s >= end_s - step_s * 2 * max(reach(window), 7 * window.day)  # enough to fill by
     zero = np.zeros(int(recent.sum()), np.int64)
     first_s = int(np.floor((time_s[recent].min() - phase) / step_s + 0.5)) * step_s + phase if len(zero) else end_s
     if first_s > end_s - step_s * window.context:
@@ -145,10 +143,12 @@ def _series_of(
         raise _Bad(f"{name}: {have} steps before the forecast, {need} are the context: send older samples too")
     on = [grid([name], zero, time_s[recent], column[recent], step_s, phase, (first_s, end_s)) for column in columns]
     local_s = local(first_s + step_s * np.arange(len(on[0].values), dtype=np.int64))
-    done = [mend([name], first_s, step_s, held.values, local_s, rules) for held in on]
-    extra = np.stack([part.values for part in done[1:]], axis=2) if wanted else np.zeros((*done[0].values.shape, 0))
-    series = Series((name,), first_s, step_s, done[0].values, done[0].observed, local_s, extra, tuple(wanted))
-    return series, (*on[0].mends, *done[0].mends)
+    done = mend([name], first_s, step_s, on[0].values, local_s, rules)
+    never = np.zeros(done.values.shape, bool)
+    filled = [fill(held.values, never, first_s, step_s, local_s, rules)[0] for held in on[1:]]
+    extra = np.stack(filled, axis=2) if filled else np.zeros((*never.shape, 0))
+    series = Series((name,), first_s, step_s, done.values, done.observed, local_s, extra, tuple(wanted))
+    return series, (*on[0].mends, *done.mends)
 
 
 def _read(record: Mapping[str, Any], local: Clock) -> Series:
@@ -172,7 +172,8 @@ def _row(series: Series, window: Window) -> tuple[Float[np.ndarray, " n"], float
         raise _Bad(f"{name}: steps of {series.step_s} s, the model has steps of {window.step_s} s")
     if series.steps < window.context:
         raise _Bad(f"{name}: {series.steps} steps are known, {window.context} are the context")
-    if missing := [c for c in window.inputs[8:] if "_" not in c and c not in series.exogenous_names]:
+    known = {*INPUTS, *series.exogenous_names}
+    if missing := [column for column in window.inputs if column not in known and not is_derived(column)]:
         raise _Bad(f"{name}: no values of {', '.join(missing)}, which the model reads")
     X = inputs_of(series, window)[-window.context :, 0]
     share = float(series.observed[-window.context :, 0].mean())

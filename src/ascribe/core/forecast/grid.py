@@ -30,8 +30,8 @@ class Grid:
 
 def step_of(time_s: Float[np.ndarray, " k"], which: Int[np.ndarray, " k"], wanted_s: int | None = None) -> int:
     """The step of the samples: the most frequent distance of neighbours in a series, in whole seconds; `wanted_s` if it
-    is about that (the median distance lies within 0.75 ... 1.5 of it). Raises InputError that names the step that
-    the data has.
+    is that, or if the median distance lies within 0.75 ... 1.5 of it. Raises InputError that names the step that the
+    data has.
     """
     order = np.lexsort((time_s, which))
     distance = np.diff(time_s[order])[np.diff(which[order]) == 0]
@@ -45,7 +45,7 @@ def step_of(time_s: Float[np.ndarray, " k"], which: Int[np.ndarray, " k"], wante
     if wanted_s is None:
         return usual
     middle = float(np.median(distance))
-    if not NEAR[0] * wanted_s <= middle <= NEAR[1] * wanted_s:
+    if usual != wanted_s and not NEAR[0] * wanted_s <= middle <= NEAR[1] * wanted_s:
         raise InputError(
             f"the data has a step of {in_words(usual)} ({share:.0%} of neighbours), not {in_words(wanted_s)}: "
             f"say --step {in_words(usual)}, or average it before"

@@ -4,8 +4,8 @@
                             (value - mean) / swing of the window
     target:                 (y - same time yesterday) / swing;     loss: absolute error
 
-LightGBM; the number of trees is chosen on blocks of time held out in turn. No graph says it in the form that forecasts are
-served in, so it is compared and never served.
+LightGBM; the number of trees is chosen on blocks of time held out in turn. No graph says it in the form that forecasts
+are served in, so it is compared and never served.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ __all__ = ["BoostedOptions", "fit_boosted_lags"]
 class BoostedOptions:
     """`rows`: of (window, step) that trees are fitted on, drawn; `rounds`: at most. Small trees: a season is short."""
 
-    rounds: int = 400
+    rounds: int = 200
     leaves: int = 8
     rate: float = 0.05
     windows: int = 2500

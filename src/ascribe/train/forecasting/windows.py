@@ -7,6 +7,7 @@ weeks it may be nothing but a holiday.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -49,9 +50,7 @@ def windows(series: Series, window: Window, until: int, most: int) -> Windows:
         at = at[evenly(len(at), most)]
     edges = np.linspace(window.context, before.steps, BLOCKS + 1).astype(int)
     first, last = at[:, 0], at[:, 0] + window.horizon
-    folds = tuple(
-        ((last <= a) | (first >= b), (first >= a) & (last <= b)) for a, b in zip(edges, edges[1:], strict=False)
-    )
+    folds = tuple(((last <= a) | (first >= b), (first >= a) & (last <= b)) for a, b in pairwise(edges))
     fewest = min(int(mark.sum()) for fold in folds for mark in fold)
     if fewest < FEWEST:
         raise InputError(
