@@ -16,7 +16,7 @@ from ascribe.core.forecast.rows import reach
 
 STEP, T = 3600, 24 * 21
 NOW = STEP * T
-HOLE = (np.arange(T) >= T - 30) & (np.arange(T) < T - 20)  # ten hours, of which one is held
+HOLE = (np.arange(T) >= T - 30) & (np.arange(T) < T - 20)  # one is held, from T - 24 on a day before is known
 
 
 def local(utc_s):
@@ -100,7 +100,7 @@ def test_samples_at_or_after_the_start_are_not_looked_at():
         (lambda v: Samples("s0", np.array([0.0, np.nan]), np.array([1.0, 2.0]), {}), "a time or a value is no number"),
         (lambda v: Samples("s0", np.array([0.0, 1.0]), np.array([1.0, np.inf]), {}), "a time or a value is no number"),
         (lambda v: sent(np.where(np.arange(T)[:, None] % 4 > 0, np.nan, v), last=T - 3), "25% of its context was"),
-        (lambda v: sent(np.where(HOLE[:, None], np.nan, v), first=T - 48), "9 of 48 steps of its context are unknown"),
+        (lambda v: sent(np.where(HOLE[:, None], np.nan, v), first=T - 48), "5 of 48 steps of its context are unknown"),
     ],
     ids=["short", "future", "none", "time", "infinite", "holes", "unknown"],
 )  # fmt: skip

@@ -29,8 +29,8 @@ class Samples:
     """
 
     name: str
-    time_s: Float[np.ndarray, " k"]
-    values: Float[np.ndarray, " k"]
+    time_s: np.ndarray
+    values: np.ndarray
     exogenous: Mapping[str, np.ndarray]
 
 
@@ -49,7 +49,7 @@ class Contexts:
 
 
 def of_samples(
-    sent: Sequence[Samples], window: Window, local: Clock, now_s: float, rules: Rules | None = None,
+    sent: Sequence[Samples], window: Window, local: Clock, now_s: int | float, rules: Rules | None = None,
     start_s: int | None = None,
 ) -> Contexts:  # fmt: skip
     """Each series apart, by the rules of training: on the grid, outages masked, gaps filled, all looking backward.
@@ -111,7 +111,7 @@ class _Bad(Exception):
 
 
 def _series_of(
-    samples: Samples, window: Window, local: Clock, now_s: float, rules: Rules, start_s: int | None
+    samples: Samples, window: Window, local: Clock, now_s: int | float, rules: Rules, start_s: int | None
 ) -> tuple[Series, tuple[Mend, ...]]:
     name, step_s = samples.name, window.step_s
     time_s, values = np.asarray(samples.time_s, float), np.asarray(samples.values, float)
