@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from ascribe.bundle.archive import Bundle
 from ascribe.bundle.runtime import load
+from ascribe.bundle.windows import told_of
 from ascribe.core.errors import BundleError
 from ascribe.core.forecast.curves import Curves
 from ascribe.core.forecast.series import Window
@@ -19,10 +21,13 @@ __all__ = ["Forecaster", "open_forecaster"]
 
 @dataclass(frozen=True, eq=False)
 class Forecaster:
-    """`model` explains one named number of the forecast (`model.choose("peak")`); `curves` gives all steps."""
+    """`model` explains one named number of the forecast (`model.choose("peak")`); `curves` gives all steps. `told`: the
+    manifest's words, such as the columns of the data that it was trained on.
+    """
 
     model: Model
     curves: Curves
+    told: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def window(self) -> Window:
@@ -45,4 +50,4 @@ def open_forecaster(bundle: Bundle) -> Forecaster:
     model = load(bundle)
     if model.curves is None:
         raise BundleError(f"{bundle.origin} does not forecast: `ascribe forecast train` writes a bundle that does")
-    return Forecaster(model, model.curves)
+    return Forecaster(model, model.curves, told_of(bundle))

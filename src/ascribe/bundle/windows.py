@@ -32,12 +32,16 @@ def told_of(bundle: Bundle) -> Mapping[str, Any]:
 def curves_of(bundle: Bundle, graph: Callable[..., Sequence[np.ndarray]]) -> Curves:
     """`graph`: the opened `predict` graph. Raises BundleError where the manifest does not describe a forecast."""
     told = told_of(bundle)
+
+    def ask(X: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        outputs, lower, upper = graph([FORECAST, *BOUNDS], x=X)
+        return outputs, lower, upper
+
     try:
         window = Window(int(told["context"]), int(told["horizon"]), int(told["step_s"]), tuple(told["inputs"]))
         low, high = (float(level) for level in told.get("levels", (0.05, 0.95)))
         held = Curves(
-            lambda X: tuple(graph([FORECAST, *BOUNDS], x=X)),  # type: ignore[arg-type]
-            window, (low, high), str(told.get("zone") or "UTC"), bundle.manifest.target.unit,
+            ask, window, (low, high), str(told.get("zone") or "UTC"), bundle.manifest.target.unit,
             tuple(told.get("exogenous", ())), tuple(told.get("series", ())), str(told.get("fill", "")),
         )  # fmt: skip
     except (KeyError, TypeError, ValueError, InputError) as exc:

@@ -46,9 +46,9 @@ class Options:
     Of windows `samples` is how many background windows stand for what is absent, at most.
 
     `baseline`: what stands for an absent input, as a row (n,) or by name (`core.baselines`); None: as the method does
-    by itself. `segments (n,)` or `(b, n)`, or a number for each pixel `(h, w)`: players of an image, text or window; below
-    0: always present. One number alone: so many superpixels of an image. `path`, `patch`: of gradient and of
-    occlusion methods. `layer`: of a network, by name (empty: the last that shows maps).
+    by itself. `segments (n,)` or `(b, n)`, or a number for each pixel `(h, w)`: players of an image, a text or a
+    window; below 0: always present. One number alone: so many superpixels of an image. `path`, `patch`: of gradient and
+    of occlusion methods. `layer`: of a network, by name (empty: the last that shows maps).
     """
 
     estimator: str = "auto"

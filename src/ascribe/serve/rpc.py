@@ -41,8 +41,8 @@ ROW_BYTES = 500  # about, of one row's answer
 
 
 class Door(LongVerbs, ForecastVerb):
-    """Messages to the service and back; `longer`: what outlives a request; `forecasting`: forecasts. An answer that is bytes already goes out
-    through `Readable`.
+    """Messages to the service and back; `longer`: what outlives a request; `forecasting`: forecasts. An answer that is
+    bytes already goes out through `Readable`.
     """
 
     def __init__(

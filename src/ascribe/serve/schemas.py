@@ -24,10 +24,9 @@ Schema = dict[str, Any]
 TEMPLATE = "#/components/schemas/{name}"
 MESSAGES = (
     said.FeatureVector, said.AttributionBody, said.AttributionResponse, said.PredictionBody, said.PredictionResponse,
-    said.EnergyBody, said.EnergyResponse, ForecastSeries, ForecastBody, ForecastResponse, cards.ModelCard, cards.NodeCard, cards.RolloutAnswer,
-    ExplainersCard, JobCard, LaterAttribution, ChunkBody, ChunkAnswer,
-    oip.Metadata, oip.Ready, oip.Index, InferBody, IndexAsked, InstancesBody,
-    Statistics,
+    said.EnergyBody, said.EnergyResponse, ForecastSeries, ForecastBody, ForecastResponse,
+    cards.ModelCard, cards.NodeCard, cards.RolloutAnswer, ExplainersCard, JobCard, LaterAttribution, ChunkBody,
+    ChunkAnswer, oip.Metadata, oip.Ready, oip.Index, InferBody, IndexAsked, InstancesBody, Statistics,
 )  # fmt: skip
 TEXT, NUMBER, WHOLE, FLAG, NULL = ({"type": t} for t in ("string", "number", "integer", "boolean", "null"))
 

@@ -149,7 +149,7 @@ def _held(
     return Held(
         method, weight, Mean.of([rank_correlation(w, a) for w, a in pairs]),
         float(np.mean([w.argmax() == a.argmax() for w, a in pairs])) if pairs else float("nan"),
-        Mean.of(drawn[:, 1]), Mean.of(np.trapezoid(drawn, share, axis=1)),
+        Mean.of(drawn[:, 1].tolist()), Mean.of(np.trapezoid(drawn, share, axis=1).tolist()),
         tuple(drawn.mean(axis=0)[1:].tolist()),
     )  # fmt: skip
 
