@@ -22,6 +22,7 @@ from ascribe import (
     cli_models,
     cli_parties,
     cli_pipeline,
+    cli_pipeline_forecast,
     cli_registry,
 )
 from ascribe.cli_options import (
@@ -56,6 +57,7 @@ app.command()(cli_explainers.explainers)
 app.command("import")(cli_models.import_model)
 app.command()(cli_models.quantize)
 app.add_typer(cli_registry.registry, name="registry")
+cli_pipeline.app.command()(cli_pipeline_forecast.forecast)
 app.add_typer(cli_pipeline.app, name="pipeline")
 app.add_typer(cli_forecast.app, name="forecast")
 app.add_typer(cli_keys.keys, name="keys")
