@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from ascribe.bundle.answers import read_answer
+from ascribe.bundle.archive import open_directory
 from ascribe.bundle.forecast import open_forecaster
 from ascribe.cli import app
 from ascribe.core.forecast import rows, window_of
@@ -55,7 +56,7 @@ def test_predict_is_what_the_bundle_says(bundle: Path, tmp_path: Path):
     assert done.exit_code == 0, done.output
     found = pl.read_parquet(out)
     assert found.columns == ["time", "forecast", "lower", "upper"] and len(found) == HORIZON
-    opened = open_forecaster(__import__("ascribe.bundle.archive", fromlist=["x"]).open_directory(bundle))
+    opened = open_forecaster(open_directory(bundle))
     X = rows(HELD, window_of(HELD, CONTEXT, HORIZON), np.array([[HELD.steps, 0]]))
     told = opened.forecast(X)
     assert found["forecast"].to_numpy() == pytest.approx(told[0][0]) and found["upper"].to_numpy() == pytest.approx(
