@@ -25,6 +25,7 @@ class NetworkOptions:
     calendar   which encodings enter (the day of the month only pays where months repeat)
     rest       forecast what the seasonal regression leaves over; else what the level of the window leaves over
     every      steps between training origins;  windows: most that an epoch takes of them
+    max_seconds of one training, after which no further epoch begins; results then depend on the machine
     epochs, batch, lr, weight_decay, patience, clip, warm: training; `schedule`: `one-cycle` or `constant`
     whole      a step of the encoder takes every input of every step of its patch; else their means over the patch
     jitter     in training each day of a context is multiplied by exp(jitter z), z normal: a network that knows 50 days
@@ -58,6 +59,7 @@ class NetworkOptions:
     clip: float = 1.0
     schedule: str = "one-cycle"
     average: float = 0.99
+    max_seconds: float | None = None
     refit: bool = True
     seeds: int = 1
     levels: tuple[float, ...] = (0.05, 0.5, 0.95)
