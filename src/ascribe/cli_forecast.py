@@ -64,20 +64,22 @@ def train(
     preset: Annotated[str, typer.Option("--preset", help="sizes of the network: default or document")] = "default",
     epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="of the network, at most")] = None,
     max_seconds: Annotated[float | None, typer.Option("--max-seconds", help="of training; then not repeatable")] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option("--checkpoint", help="file that training leaves after each epoch, and goes on from")
+    ] = None,
     seed: Seed = 0,
 ) -> None:
     """Mend the series, fit every candidate, keep the best of those before the test part as one bundle."""
     with extra("train", "torch"):
-        from ascribe.train.forecasting.train import TrainOptions, train_forecast
+        from ascribe.train.forecasting.train import ForecastOptions, train_forecast
         from ascribe.train.series.options import SeriesOptions
     wanted = SeriesOptions(
         data, time, listed(value), series, query, step, last, listed(only), listed(exogenous), zone, unit,
         now_s=clock.time(),
     )  # fmt: skip
-    options = TrainOptions(
-        wanted, context, horizon, out_dir, test=test, family=family, preset=preset, epochs=epochs,
-        max_seconds=max_seconds, seed=seed,
-    )  # fmt: skip
+    options = ForecastOptions(
+        wanted, out_dir, context, horizon, test, family, preset, epochs, max_seconds, seed, checkpoint
+    )
     with bars() as shown:
         report = train_forecast(options, watcher(shown))
     _candidates(report)
@@ -244,9 +246,14 @@ def _asked(
     with extra("train", "polars"):
         from ascribe.train.series.options import SeriesOptions
     told, curves = opened.told, opened.curves
-    values = listed(value) or listed(str(told.get("value") or ""))
+    column = str(told.get("value") or "")
+    by = series or told.get("by") or None
+    several = len(curves.series) > 1 and by is None
+    values = listed(value) or (tuple(curves.series) if several else (column,))
+    if several and not value and column.replace(" ", "").isidentifier():
+        raise InputError(f"this model knows {len(curves.series)} series: name the column that tells them with --series")
     return SeriesOptions(
-        data, time or str(told.get("time") or ""), values, series or told.get("by") or None, query,
+        data, time or str(told.get("time") or ""), values, by, query,
         in_words(curves.window.step_s), last, listed(only), listed(exogenous) or curves.exogenous, zone or curves.zone,
         curves.unit, now_s=clock.time(),
     )  # fmt: skip
@@ -303,6 +310,8 @@ def _candidates(report: Any) -> None:
     """All families that were fitted, and which one serves."""
     from rich.table import Table
 
+    if not report.candidates:  # one family by name is not compared
+        return
     table = Table("family", "MAE", "MASE", "coverage", "", box=None)
     for name, held in report.candidates.items():
         numbers = [_number(held.get(word)) for word in ("mae", "mase", "coverage")]
