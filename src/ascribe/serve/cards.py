@@ -114,8 +114,9 @@ class ForecastCard(msgspec.Struct):
 
 class ModelCard(msgspec.Struct):
     """GET /v1/models/NAME. Bounds in each feature's unit; null: unbounded. `tiers`: those that can be asked for.
-    `outputs`: what is predicted, the main one first; `labels`: the nodes that it is for. `layout`: table, image, text or
-    series of `shape`; `forecast`: of a model that forecasts; `spaces` of a classifier of so many `classes`, which GET /v1/models/NAME/explainers lists.
+    `outputs`: what is predicted, the main one first; `labels`: the nodes that it is for. `layout`: table, image, text
+    or series of `shape`; `forecast`: of a model that forecasts; `spaces` of a classifier of so many `classes`, which
+    GET /v1/models/NAME/explainers lists.
     """
 
     name: str
