@@ -1,4 +1,4 @@
-"""The network against what it says of itself: shapes, batches, what it may read; a stopped run goes on as if it had not."""
+"""The network against what it says of itself, and a stopped run against one that went on."""
 
 from dataclasses import replace
 
