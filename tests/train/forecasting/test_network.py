@@ -228,7 +228,9 @@ def test_moved_quantiles_hold_what_they_say():
     scale = np.exp(rng.normal(size=24))  # of each step of the horizon
     q = np.array([-0.3, 0.0, 0.2])  # far too narrow
     y = scale[None, :] * rng.standard_t(4, (4000, 24))
-    offsets = moved(y[:2000, :, None] - q, levels, groups=24)
+    block = np.arange(2000) % 5
+    y[:2000][block == 3] *= 50  # a holiday does not set the width of every other day
+    offsets = moved(y[:2000, :, None] - q, levels, block, groups=24)
     low, high = (q + offsets)[:, 0], (q + offsets)[:, 2]
     assert (offsets[:, 1] == 0).all()
     inside = ((y[2000:] >= low) & (y[2000:] <= high)).mean(axis=0)
