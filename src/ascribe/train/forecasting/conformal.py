@@ -1,7 +1,7 @@
 """Quantiles moved so that they hold what they say on windows that were not learnt from (split conformal).
 
-    E = y - quantile_a                     in scores of the window, over the origins of a held-out block, a group of steps
-    offset_a = E_(ceil((m + 1) a))         above the median; its mirror below; then the median over the blocks
+    E = y - quantile_a                in scores of the window, over the origins of a held-out block, a group of steps
+    offset_a = E_(ceil((m + 1) a))    above the median; its mirror below; then the median over the blocks
 
 so that a share a of what came in a typical block lies below the moved quantile (Y. Romano, E. Patterson, E. Candes,
 "Conformalized quantile regression", 2019, each side by itself). What is exchangeable is a block of days rather than a

@@ -22,8 +22,9 @@ MOST = 2000  # origins of the closed form
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Origins (o, 2): `learn` and `judge` share no step that is forecast. All targets lie before `until`. `block`: number
-    of the block that an origin of `judge` lies in.
+    """Origins (o, 2): `learn` and `judge` share no step that is forecast. All targets lie before `until`.
+
+    `block (o,)`: number of the block that an origin of `judge` lies in.
     """
 
     learn: np.ndarray
