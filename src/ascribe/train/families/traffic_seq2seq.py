@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ascribe.core.arrays import evenly
 from ascribe.core.forecast import Series, Window, origins
 from ascribe.core.forecast.measures import season_scale
 from ascribe.train.forecasting.conformal import moved
@@ -52,7 +53,8 @@ def fit_traffic_seq2seq(
     part = series.cut(0, min(until, series.steps))
     parts = split(part, window, part.steps, options.every)
     learn = Samples.of(part, window, parts.learn)
-    judge = learn.on(parts.judge).thinned(JUDGED)
+    some = evenly(len(parts.judge), JUDGED)
+    judge, block = learn.on(parts.judge[some]), parts.block[some]
     seasonal, tried = _regression(learn, judge, _scale(part, window))
     values = part.values[part.observed]
     least = 0.0 if values.min(initial=0.0) >= 0 else -np.inf
@@ -69,7 +71,7 @@ def fit_traffic_seq2seq(
 
     networks, curves = trained(seasonal, learn, options.epochs, 0)
     still = torch.zeros(window.horizon, len(options.levels))
-    offsets = _offsets(Forecaster(seasonal, networks, still, least).eval(), judge, options.levels)
+    offsets = _offsets(Forecaster(seasonal, networks, still, least).eval(), judge, block, options.levels)
     if options.refit:
         whole = learn.on(origins(part, window, 0, part.steps, options.every))
         seasonal = _fitted(whole, seasonal.front)
@@ -119,7 +121,7 @@ def _scale(series: Series, window: Window) -> np.ndarray:
     return np.where(scale > 0, scale, 1.0)
 
 
-def _offsets(module: Forecaster, judge: Samples, levels: tuple[float, ...]) -> Tensor:
+def _offsets(module: Forecaster, judge: Samples, block: np.ndarray, levels: tuple[float, ...]) -> Tensor:
     """(h, q), in scores."""
     missed = []
     with torch.no_grad():
@@ -127,7 +129,7 @@ def _offsets(module: Forecaster, judge: Samples, levels: tuple[float, ...]) -> T
             seen = module.front(x)
             _, quantiles = module.scores(seen)
             missed.append((module.front.scored(y, seen).unsqueeze(-1) - quantiles).numpy())
-    return torch.as_tensor(moved(np.concatenate(missed), levels), dtype=torch.float32)
+    return torch.as_tensor(moved(np.concatenate(missed), levels, block), dtype=torch.float32)
 
 
 def _share(progress: Progress | None, start: float, parts: int) -> Progress | None:

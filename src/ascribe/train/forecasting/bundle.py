@@ -1,6 +1,6 @@
 """What is written of a forecaster: graphs of flat rows, windows to explain against, windows to judge by.
 
-    predict     x (b, n) -> forecast (b, 3 + h), lower (b, h), upper (b, h)     `core.forecast.outputs` names the columns
+    predict     x (b, n) -> forecast (b, 3 + h), lower (b, h), upper (b, h)     columns: `core.forecast.outputs`
     gradient    z (b, n), weight (b, 3 + h) -> value (b,), gradient (b, n)
     attention   x -> weights:days (b, heads, patches ahead, patches of the context), where the family attends
 
@@ -101,7 +101,8 @@ def write_forecast(fitted: FittedForecast, series: Series, window: Window, told:
                 "step_s": window.step_s, "day_steps": window.day, "inputs": list(window.inputs),
                 "exogenous": [name for name in window.inputs if name in series.exogenous_names],
                 "series": list(series.names), "zone": told.zone, "levels": [fitted.levels[0], fitted.levels[-1]],
-                "fill": told.fill, "context": window.context, "horizon": window.horizon, "test_from_s": told.test_from_s,
+                "fill": told.fill, "context": window.context, "horizon": window.horizon,
+                "test_from_s": told.test_from_s,
                 "value": told.columns.get("value", "value"), "time": told.columns.get("time", "time"),
                 "scaling": "each window by its own mean and deviation, inside the graphs",
             },

@@ -50,8 +50,8 @@ def judged_on(
     y, scale = targets(series, window, at), scale_of_training(series, window, until)[at[:, 1]]
     told = [fitted.ask(rows(series, window, at[k : k + AT_ONCE])) for k in range(0, len(at), AT_ONCE)]
     f = np.concatenate([one for one, _ in told])
-    by = [m.mase(y[at[:, 1] == j], f[at[:, 1] == j], scale[at[:, 1] == j]) for j in np.unique(at[:, 1])]
-    by = [float(one) for one in by if np.isfinite(one)]
+    each = [at[:, 1] == j for j in np.unique(at[:, 1])]
+    by = [one for mine in each if np.isfinite(one := float(m.mase(y[mine], f[mine], scale[mine])))]
     found = {"mae": m.mae(y, f), "mase": m.mase(y, f, scale), "mase_median": np.median(by) if by else np.nan}
     if told[0][1] is not None:
         q = np.concatenate([one for _, one in told if one is not None])

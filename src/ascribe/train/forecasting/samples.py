@@ -22,10 +22,14 @@ MOST = 2000  # origins of the closed form
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Origins (o, 2): `learn` and `judge` share no step that is forecast. All targets lie before `until`."""
+    """Origins (o, 2): `learn` and `judge` share no step that is forecast. All targets lie before `until`.
+
+    `block (o,)`: number of the block that an origin of `judge` lies in.
+    """
 
     learn: np.ndarray
     judge: np.ndarray
+    block: np.ndarray
 
 
 def split(series: Series, window: Window, until: int, every: int, share: float = SHARE, blocks: int = BLOCKS) -> Split:
@@ -38,16 +42,17 @@ def split(series: Series, window: Window, until: int, every: int, share: float =
     first = window.context
     span = (until - first) / blocks
     length = max(span * share, min(2 * window.horizon, span / 2))
-    first_steps, judge, learn = at[:, 0], np.zeros(len(at), bool), np.ones(len(at), bool)
+    first_steps, block, learn = at[:, 0], np.full(len(at), -1), np.ones(len(at), bool)
     for k in range(blocks):
         end = first + round((k + 1) * span)
         start = round(end - length)
-        judge |= (first_steps >= start) & (first_steps + window.horizon <= end)
+        block[(first_steps >= start) & (first_steps + window.horizon <= end)] = k
         learn &= (first_steps + window.horizon <= start) | (first_steps >= end)
+    judge = block >= 0
     if not learn.any() or not judge.any():
         need = window.context + 8 * window.horizon
         raise InputError(f"{until} steps to learn from: windows of {window.context} and {window.horizon} need {need}")
-    return Split(at[learn], at[judge])
+    return Split(at[learn], at[judge], block[judge])
 
 
 @dataclass(frozen=True, eq=False)

@@ -72,14 +72,14 @@ def fit_seasonal(front: Front, batches: Iterable[tuple[Tensor, Tensor]], penalty
     model = Seasonal(front)
     beta: Tensor | None = None
     for _ in range(ROUNDS + 1):
-        gram, moment, weight = 0.0, 0.0, 0.0
+        gram, moment, weight = torch.zeros(()), torch.zeros(()), 0.0
         for x, y in batches:
             with torch.no_grad():
                 seen = front(x)
                 known = torch.isfinite(y)
                 A, target = model.columns(seen)[known].double(), front.scored(y, seen)[known].double()
             w = torch.ones_like(target) if beta is None else 1 / (target - A @ beta).abs().clamp_min(LEAST)
-            gram, moment, weight = gram + (A * w[:, None]).T @ A, moment + (A * w[:, None]).T @ target, weight + w.sum()
-        held = torch.eye(len(gram), dtype=torch.float64) * weight * penalty
-        beta = torch.linalg.solve(gram + held, moment)
-    return Seasonal(front, beta.numpy())
+            weighed = (A * w[:, None]).T
+            gram, moment, weight = gram + weighed @ A, moment + weighed @ target, weight + float(w.sum())
+        beta = torch.linalg.solve(gram + torch.eye(len(gram), dtype=torch.float64) * weight * penalty, moment)
+    return Seasonal(front, None if beta is None else beta.numpy())
