@@ -15,6 +15,7 @@ from ascribe import (
     cli_explain,
     cli_explainers,
     cli_federated,
+    cli_forecast,
     cli_global,
     cli_keys,
     cli_lake,
@@ -58,6 +59,7 @@ app.command()(cli_models.quantize)
 app.add_typer(cli_registry.registry, name="registry")
 cli_pipeline.app.command()(cli_pipeline_forecast.forecast)
 app.add_typer(cli_pipeline.app, name="pipeline")
+app.add_typer(cli_forecast.app, name="forecast")
 app.add_typer(cli_keys.keys, name="keys")
 cli_parties.add_to(cli_federated.federated)
 app.add_typer(cli_federated.federated, name="federated")
