@@ -51,14 +51,14 @@ def place(tmp_path, monkeypatch):
     """A lake of ten days; in place of training, a bundle that says how many rows it was made from."""
     seen = []
 
-    def fit(rows, training, out, source, watch):
+    def fit(rows, training, folder, source, watch):
         read = read_series(rows)
         seen.append((read, source))
         manifest, files = parts(steps=float(read.series.steps))
         kept = {role: name for role, name in manifest.roles.items() if role in ("predict", "background", "holdout")}
         held = {name: entry for name, entry in manifest.files.items() if name in kept.values()}
         made = msgspec.structs.replace(manifest, roles=kept, files=held, conditional=None, amortized=None)
-        write(out, made, {name: files[name] for name in held})
+        write(folder / "bundle", made, {name: files[name] for name in held})
         return {"version": made.version(), "family": "made"}
 
     monkeypatch.setattr(forecast, "fit", fit)
