@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from ascribe.cli_options import Channel, Registry, Seed, VerifyKey, extra, labelled, listed
-from ascribe.cli_pipeline import REFUSED, Force, Label, Lake, Name, SignKey, Work, end_softly, opened_lake
+from ascribe.cli_options import Channel, Registry, Seed, VerifyKey, extra, listed
+from ascribe.cli_pipeline import REFUSED, Force, Lake, MaxSeconds, Name, SignKey, Work, end_softly, opened_lake
 from ascribe.console import bars, err, watcher
 from ascribe.core.durations import span
 
@@ -29,9 +29,11 @@ def forecast(
     zone: Annotated[str | None, typer.Option("--zone", help="of the wall's clock, such as Europe/London")] = None,
     unit: Annotated[str, typer.Option("--unit", help="of the values")] = "",
     test: Annotated[str, typer.Option("--test", help="share or span at the end that judges")] = "0.25",
-    preset: Annotated[str, typer.Option("--preset", help="sizes of the network")] = "default",
-    seed: Seed = 0, channel: Channel = "production", force: Force = False, work: Work = None, label: Label = None,
-    sign_key: SignKey = None, verify_key: VerifyKey = None,
+    family: Annotated[str, typer.Option("--family", help="best, or one by name")] = "best",
+    preset: Annotated[str, typer.Option("--preset", help="sizes of the network: default or document")] = "default",
+    epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="of the network, at most")] = None,
+    max_seconds: MaxSeconds = None, seed: Seed = 0, channel: Channel = "production", force: Force = False,
+    work: Work = None, sign_key: SignKey = None, verify_key: VerifyKey = None,
     every: Annotated[str | None, typer.Option("--every", help="go on: train again after 1d if rows are new")] = None,
     poll: Annotated[str, typer.Option("--poll", help="with --every: between looks at the lake")] = "60s",
 ) -> None:  # fmt: skip
@@ -47,7 +49,7 @@ def forecast(
         lake, time, listed(value), series, step=step, last=last, only=listed(only), exogenous=listed(exogenous),
         zone=zone, unit=unit,
     )  # fmt: skip
-    training = ForecastTraining(of, context, horizon, test, preset, seed, labelled(label))
+    training = ForecastTraining(of, context, horizon, test, family, preset, epochs, max_seconds, seed)
     options = RunOptions(lake, registry, name, channel, training, work, force, sign_key=sign_key, verify_key=verify_key)
     window = training.window
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
@@ -13,7 +14,7 @@ from ascribe.core.errors import InputError
 __all__ = ["UTC", "Clock", "clock"]
 
 UTC = "UTC"
-QUARTER_S = 900  # offsets change on quarters of an hour
+DAY_S, QUARTER_S = 86400, 900
 EPOCH = datetime(1970, 1, 1, tzinfo=ZoneInfo(UTC))
 
 Clock = Callable[[np.ndarray], np.ndarray]
@@ -33,11 +34,18 @@ def clock(zone: str) -> Clock:
     except (ZoneInfoNotFoundError, ValueError, OSError) as exc:
         raise InputError(f"no time zone {zone!r}: write Europe/London, America/New_York or UTC") from exc
 
+    offset = lru_cache(maxsize=4096)(lambda at_s: _offset(held, at_s))
+
     def local(utc_s: np.ndarray) -> np.ndarray:
         utc_s = np.asarray(utc_s, np.int64)
-        quarter, at = np.unique(utc_s // QUARTER_S, return_inverse=True)
-        offset = [_offset(held, int(q) * QUARTER_S) for q in quarter]
-        return utc_s + np.array(offset, np.int64)[at.reshape(utc_s.shape)]
+        day, at = np.unique(utc_s // DAY_S, return_inverse=True)
+        ends = [(offset(d * DAY_S), offset((d + 1) * DAY_S)) for d in day.tolist()]
+        shift = np.array([first for first, _ in ends], np.int64)[at.reshape(utc_s.shape)]
+        changing = np.array([first != last for first, last in ends], bool)[at.reshape(utc_s.shape)]
+        if changing.any():  # offsets change on quarters of an hour
+            quarter = utc_s[changing] // QUARTER_S * QUARTER_S
+            shift[changing] = [offset(q) for q in quarter.tolist()]
+        return utc_s + shift
 
     return local
 

@@ -1,5 +1,7 @@
 """A forecast through the pipeline: what the lake holds is what is trained on, and the contexts follow the lake."""
 
+import subprocess
+import sys
 from dataclasses import asdict, replace
 
 import deltalake
@@ -9,9 +11,12 @@ import polars as pl
 import pytest
 
 from ascribe.bundle.archive import write
+from ascribe.bundle.forecast import open_forecaster
 from ascribe.bundle.registry import Registry
 from ascribe.bundle.state import State, beside
+from ascribe.bundle.zones import clock
 from ascribe.core.errors import InputError
+from ascribe.core.forecast.context import of_latest
 from ascribe.train.lake.lake import Lake
 from ascribe.train.runs import forecast
 from ascribe.train.runs.forecast import ForecastTraining
@@ -22,6 +27,7 @@ from ascribe.train.series.latest import refresh_latest
 from ascribe.train.series.options import SeriesOptions
 from ascribe.train.series.read import read_series
 from ascribe.train.watch import Watcher
+from tests.journey import ROOT
 from tests.train.bundled import parts
 from tests.train.series.made import hourly, same
 
@@ -51,14 +57,14 @@ def place(tmp_path, monkeypatch):
     """A lake of ten days; in place of training, a bundle that says how many rows it was made from."""
     seen = []
 
-    def fit(rows, training, out, source, watch):
+    def fit(rows, training, folder, source, watch):
         read = read_series(rows)
         seen.append((read, source))
         manifest, files = parts(steps=float(read.series.steps))
         kept = {role: name for role, name in manifest.roles.items() if role in ("predict", "background", "holdout")}
         held = {name: entry for name, entry in manifest.files.items() if name in kept.values()}
         made = msgspec.structs.replace(manifest, roles=kept, files=held, conditional=None, amortized=None)
-        write(out, made, {name: files[name] for name in held})
+        write(folder / "bundle", made, {name: files[name] for name in held})
         return {"version": made.version(), "family": "made"}
 
     monkeypatch.setattr(forecast, "fit", fit)
@@ -134,3 +140,34 @@ def test_a_plan_is_plain_and_a_window_needs_its_step():
         replace(TRAINING, series=replace(OF, step=None)).window  # noqa: B018
     with pytest.raises(InputError, match="a context of 90min is no whole number of steps of 1h"):
         replace(TRAINING, context="90min").window  # noqa: B018
+
+
+@pytest.mark.slow
+def test_a_real_forecast_goes_all_the_way(tmp_path):
+    """Trained, judged by the gate of forecasts, promoted; the bundle is asked with what lies beside the lake."""
+    lake, registry = str(tmp_path / "lake"), str(tmp_path / "registry")
+    pour(lake, hourly(40))
+    command = [
+        sys.executable, "-m", "ascribe", "pipeline", "forecast", "--lake", lake, "--registry", registry, "--name", NAME,
+        "--value", "bits", "--series", "node", "--step", "1h", "--family", "seasonal_mean", "--unit", "b",
+    ]  # fmt: skip
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    bundle = Registry(registry).resolve(NAME)
+    assert done.stdout.split() == [bundle.manifest.version()]
+    assert bundle.manifest.lineage.source["lake_version"] == 0 and bundle.manifest.lineage.source["rows"] == 1920
+    forecaster = open_forecaster(bundle)
+    state = State(beside(lake))
+    held = [state.get("series", name) for name in state.names("series")]
+    contexts = of_latest(held, forecaster.window, clock("UTC"))
+    assert contexts.status.tolist() == ["ok", "ok"]
+    k = np.arange(40 * 24, 41 * 24)
+    truth = np.stack([100.0 * (j + 1) + 30 * np.sin(2 * np.pi * k / 24) for j in range(2)])
+    forecast = forecaster.forecast(contexts.rows)[0]
+    assert np.abs(forecast - truth).mean() < 1.5  # the noise of a step is 1
+    wrong = subprocess.run([*command, "--step", "5min"], cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert wrong.returncode == 2
+    last = wrong.stderr.splitlines()[-1]
+    assert last.startswith("ascribe: the data has a step of 1h") and last.endswith(
+        "say --step 1h, or average it before"
+    )

@@ -45,8 +45,20 @@ def test_parts_that_hold_no_window_are_refused():
     for context, test, part in ((24 * 16, 0.25, "training"), (48, "12h", "test")):
         with pytest.raises(InputError, match=f"the {part} part has no whole window: one takes .* the data spans 20d"):
             parts_of(series, window_of(series, context, 24), test)
+    hole = hourly().filter(~pl.col("time").dt.day().is_between(6, 19))
+    series = mended(hole, options(), Rules()).series
+    with pytest.raises(
+        InputError, match=r"validation part .* from 2024-01-\d\dT\d\d:00:00 to .* north was measured for \d+%"
+    ):
+        parts_of(series, window_of(series, 48, 24))
     with pytest.raises(InputError, match="a share between 0 and 1"):
         parts_of(series, window_of(series, 48, 24), "30d")
+
+
+def test_the_grid_ends_with_the_last_number():
+    table = hourly().with_columns(bits=pl.when(pl.col("time").dt.day() < 15).then("bits"))
+    found = mended(table, options(), Rules())
+    assert found.series.steps == 24 * 14 and found.mends == ()
 
 
 def test_the_newest_context_lies_beside_the_lake(tmp_path):

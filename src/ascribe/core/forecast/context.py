@@ -59,18 +59,17 @@ def of_samples(
 
     Raises InputError for samples whose arrays do not agree. A bad series is a status of its row.
     """
-    rules, b = rules or Rules(), len(sent)
-    X, starts, measured = np.zeros((b, window.n)), np.zeros(b, np.int64), np.zeros(b)
-    status, reasons, mends = np.full(b, "ok", dtype="<U13"), [""] * b, list[Mend]()
-    for i, samples in enumerate(sent):
+    rules, mends = rules or Rules(), list[Mend]()
+    found: list[Series | _Bad] = []
+    for samples in sent:
         try:
-            series, found = _series_of(samples, window, local, now_s, rules, start_s)
-            X[i], measured[i] = _row(series, window)
-            starts[i] = series.start_s + series.steps * series.step_s
-            mends += found
+            series, done = _series_of(samples, window, local, now_s, rules, start_s)
         except _Bad as exc:
-            status[i], reasons[i] = "invalid", str(exc)
-    return Contexts(X, starts, status, tuple(reasons), measured, tuple(mends))
+            found.append(exc)
+        else:
+            found.append(series)
+            mends += done
+    return _contexts(found, window, mends)
 
 
 def latest_plain(series: Series, j: int, steps: int) -> dict[str, Any]:
@@ -93,21 +92,15 @@ def latest_plain(series: Series, j: int, steps: int) -> dict[str, Any]:
 
 def of_latest(held: Sequence[Mapping[str, Any]], window: Window, local: Clock) -> Contexts:
     """Rows of what `latest_plain` left: bit for bit what `rows` makes of the same steps."""
-    b = len(held)
-    X, starts, measured = np.zeros((b, window.n)), np.zeros(b, np.int64), np.zeros(b)
-    status, reasons = np.full(b, "ok", dtype="<U13"), [""] * b
-    for i, record in enumerate(held):
-        try:
-            series = _read(record, local)
-            X[i], measured[i] = _row(series, window)
-            starts[i] = series.start_s + series.steps * series.step_s
-        except _Bad as exc:
-            status[i], reasons[i] = "invalid", str(exc)
-    return Contexts(X, starts, status, tuple(reasons), measured, ())
+    return _contexts([_read(record, local) for record in held], window, ())
 
 
 class _Bad(Exception):
     """Why one series gives no row."""
+
+    def __init__(self, series: str, reason: str) -> None:
+        super().__init__(reason)
+        self.series = series
 
 
 def _series_of(
@@ -122,16 +115,16 @@ def _series_of(
             f"{name}: {len(time_s)} times and values of shape {values.shape}: send one value for each time"
         )
     if not np.isfinite(time_s).all() or np.isinf(values).any():
-        raise _Bad(f"{name}: a time or a value is no number")
+        raise _Bad(name, "a time or a value is no number")
     if (ahead := time_s > now_s + rules.ahead_s).any():
-        raise _Bad(f"{name}: {int(ahead.sum())} of {len(time_s)} times lie in the future: set its clock")
+        raise _Bad(name, f"{int(ahead.sum())} of {len(time_s)} times lie in the future: set its clock")
     phase = phase_of(time_s, step_s)
     if start_s is not None:
         phase = start_s % step_s
         before = np.floor((time_s - phase) / step_s + 0.5) < (start_s - phase) // step_s
         time_s, columns = time_s[before], [column[before] for column in columns]
     if not len(time_s):
-        raise _Bad(f"{name}: no sample before the first step to be forecast")
+        raise _Bad(name, "no sample before the first step to be forecast")
     end_s = (
         start_s if start_s is not None else int(np.floor((time_s.max() - phase) / step_s + 0.5) + 1) * step_s + phase
     )
@@ -140,7 +133,7 @@ def _series_of(
     first_s = int(np.floor((time_s[recent].min() - phase) / step_s + 0.5)) * step_s + phase if len(zero) else end_s
     if first_s > end_s - step_s * window.context:
         have, need = (end_s - first_s) // step_s, window.context
-        raise _Bad(f"{name}: {have} steps before the forecast, {need} are the context: send older samples too")
+        raise _Bad(name, f"{have} steps before the forecast, {need} are the context: send older samples too")
     on = [grid([name], zero, time_s[recent], column[recent], step_s, phase, (first_s, end_s)) for column in columns]
     local_s = local(first_s + step_s * np.arange(len(on[0].values), dtype=np.int64))
     done = mend([name], first_s, step_s, on[0].values, local_s, rules)
@@ -165,20 +158,57 @@ def _read(record: Mapping[str, Any], local: Clock) -> Series:
     )  # fmt: skip
 
 
-def _row(series: Series, window: Window) -> tuple[Float[np.ndarray, " n"], float]:
-    """Of the last `context` steps. Raises _Bad where these are no row."""
-    name = series.names[0]
+def _contexts(found: Sequence[Series | _Bad], window: Window, mends: Sequence[Mend]) -> Contexts:
+    """Of the last `context` steps of each; series that end together are laid out together."""
+    b, steps = len(found), reach(window)
+    X, starts, measured = np.zeros((b, window.n)), np.zeros(b, np.int64), np.zeros(b)
+    reasons = [""] * b
+    together: dict[tuple[int, int, tuple[str, ...]], list[tuple[int, Series]]] = {}
+    for i, one in enumerate(found):
+        if isinstance(one, _Bad):
+            reasons[i] = str(one)
+        elif not (reason := _short(one, window)):
+            starts[i] = one.start_s + one.steps * one.step_s
+            part = one.cut(max(0, one.steps - steps), one.steps)
+            together.setdefault((part.start_s, part.steps, part.exogenous_names), []).append((i, part))
+        else:
+            reasons[i] = reason
+    for group in together.values():
+        inputs = inputs_of(_joined([part for _, part in group]), window)[-window.context :]
+        for j, (i, part) in enumerate(group):
+            share = float(part.observed[-window.context :, 0].mean())
+            unknown = int((~np.isfinite(inputs[:, j])).any(axis=1).sum())
+            if share < MEASURED:
+                reasons[i] = f"{share:.0%} of its context was measured, {MEASURED:.0%} is the least"
+            elif unknown:
+                reasons[i] = f"{unknown} of {window.context} steps of its context are unknown, and no rule fills them"
+            else:
+                X[i], measured[i] = inputs[:, j].ravel(), share
+    starts[[bool(reason) for reason in reasons]] = 0
+    names = [one.series if isinstance(one, _Bad) else one.names[0] for one in found]
+    status = np.array(["invalid" if reason else "ok" for reason in reasons], dtype="<U13")
+    said = tuple(reason and f"{name}: {reason}" for name, reason in zip(names, reasons, strict=True))
+    return Contexts(X, starts, status, said, measured, tuple(mends))
+
+
+def _short(series: Series, window: Window) -> str:
+    """Why a series is no context at all; "" where it may be one."""
     if series.step_s != window.step_s:
-        raise _Bad(f"{name}: steps of {series.step_s} s, the model has steps of {window.step_s} s")
+        return f"steps of {series.step_s} s, the model has steps of {window.step_s} s"
     if series.steps < window.context:
-        raise _Bad(f"{name}: {series.steps} steps are known, {window.context} are the context")
+        return f"{series.steps} steps are known, {window.context} are the context"
     known = {*INPUTS, *series.exogenous_names}
     if missing := [column for column in window.inputs if column not in known and not is_derived(column)]:
-        raise _Bad(f"{name}: no values of {', '.join(missing)}, which the model reads")
-    X = inputs_of(series, window)[-window.context :, 0]
-    share = float(series.observed[-window.context :, 0].mean())
-    if share < MEASURED:
-        raise _Bad(f"{name}: {share:.0%} of its context was measured, {MEASURED:.0%} is the least")
-    if (unknown := int((~np.isfinite(X)).any(axis=1).sum())) > 0:
-        raise _Bad(f"{name}: {unknown} of {window.context} steps of its context are unknown, and no rule fills them")
-    return X.ravel(), share
+        return f"no values of {', '.join(missing)}, which the model reads"
+    return ""
+
+
+def _joined(parts: Sequence[Series]) -> Series:
+    """Series of the same steps as one."""
+    first = parts[0]
+    return Series(
+        tuple(str(j) for j in range(len(parts))), first.start_s, first.step_s,
+        np.concatenate([part.values for part in parts], axis=1),
+        np.concatenate([part.observed for part in parts], axis=1), first.local_s,
+        np.concatenate([part.exogenous for part in parts], axis=1), first.exogenous_names, first.unit,
+    )  # fmt: skip

@@ -71,18 +71,19 @@ def grid(
 
     A time is that of the nearest step. Samples of one step of one series: equal ones count once, of others the mean is
     taken, in the order of their size, so that the order in which they came changes nothing. `span`: first step and
-    the step after the last, epoch seconds; else from the first sample to the last.
+    the step after the last, epoch seconds; else from the first number to the last.
 
     Raises InputError where the grid would not fit memory.
     """
     step = np.floor((time_s - phase_s) / step_s + 0.5).astype(np.int64)
-    first, end = (step.min(), step.max() + 1) if span is None else [(edge - phase_s) // step_s for edge in span]
+    known = step[finite] if (finite := np.isfinite(values)).any() else step
+    first, end = (known.min(), known.max() + 1) if span is None else [(edge - phase_s) // step_s for edge in span]
     t, s = int(end - first), len(names)
     if t * s > LARGEST:
         raise InputError(f"{t} steps of {in_words(step_s)} for {s} series are too many: take the last days with --last")
     start_s = int(first * step_s + phase_s)
     mends = [*_order(names, which, time_s), *_snapped(names, which, time_s, step * step_s + phase_s, step_s)]
-    inside = (step >= first) & (step < end) & np.isfinite(values)
+    inside = (step >= first) & (step < end) & finite
     cell, value = ((step - first) * s + which)[inside], np.asarray(values, float)[inside]
     order = np.lexsort((value, cell))
     cell, value = cell[order], value[order]

@@ -8,6 +8,7 @@ Nothing at or after step i is read.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from jaxtyping import Int
 
@@ -38,8 +39,10 @@ def origins(
     stop = min(last, series.steps) - (window.horizon if target else 0)
     at = np.arange(max(first, 0), stop + 1, every, dtype=np.int64)
     at = at[at >= window.context]
-    values = inputs_of(series, window)
-    known = _sums(np.isfinite(values).all(axis=2))
+    finite = np.ones(series.values.shape, bool)
+    for column in _columns(series, window):
+        finite &= np.isfinite(column if column.ndim == 2 else column[:, None])
+    known = _sums(finite)
     measured = _sums(series.observed)
     whole = known[at] - known[at - window.context] == window.context
     whole &= measured[at] - measured[at - window.context] >= MEASURED * window.context
@@ -55,15 +58,16 @@ def rows(series: Series, window: Window, at: Int[np.ndarray, "o 2"]) -> Float[np
     _inside(series, at)
     if len(at) and at[:, 0].min() < window.context:
         raise InputError(f"a window begins before the data: the first origin is step {window.context}")
-    every = inputs_of(series, window)
     step = at[:, :1] - window.context + np.arange(window.context)
-    X = every[step, at[:, 1:]].reshape(len(at), window.n)
-    if len(bad := np.flatnonzero(~np.isfinite(X).all(axis=1))):
+    X = np.empty((len(at), *window.shape))
+    for k, column in enumerate(_columns(series, window)):
+        X[:, :, k] = column[step] if column.ndim == 1 else column[step, at[:, 1:]]
+    if len(bad := np.flatnonzero(~np.isfinite(X).all(axis=(1, 2)))):
         i, j = at[bad[0]].tolist()
         raise InputError(
             f"{series.names[j]} has steps without a value before step {i}: `origins` leaves such windows out"
         )
-    return X
+    return X.reshape(len(at), window.n)
 
 
 def targets(series: Series, window: Window, at: Int[np.ndarray, "o 2"]) -> Float[np.ndarray, "o h"]:
@@ -84,23 +88,29 @@ def inputs_of(series: Series, window: Window) -> Float[np.ndarray, "t s c"]:
 
     NaN where the series do not reach back so far. Raises InputError for another name or another step.
     """
+    t, s = series.values.shape
+    X = np.empty((t, s, len(window.inputs)))
+    for k, column in enumerate(_columns(series, window)):
+        X[:, :, k] = column if column.ndim == 2 else column[:, None]
+    return X
+
+
+def _columns(series: Series, window: Window) -> Iterator[np.ndarray]:
+    """Each input in the window's order: (t, s), or (t,) where all series share it."""
     if window.step_s != series.step_s:
         raise InputError(f"the window has steps of {window.step_s} s, the series of {series.step_s} s")
-    t, s = series.values.shape
     moments = dict(zip(CALENDAR, calendar(series.local_s).T, strict=True))
-    X = np.empty((t, s, len(window.inputs)))
-    for k, name in enumerate(window.inputs):
+    for name in window.inputs:
         if name == "value":
-            X[:, :, k] = series.values
+            yield series.values
         elif name == "observed":
-            X[:, :, k] = series.observed
+            yield series.observed
         elif name in moments:
-            X[:, :, k] = moments[name][:, None]
+            yield moments[name]
         elif name in series.exogenous_names:
-            X[:, :, k] = series.exogenous[:, :, series.exogenous_names.index(name)]
+            yield series.exogenous[:, :, series.exogenous_names.index(name)]
         else:
-            X[:, :, k] = _derived(series, name)
-    return X
+            yield _derived(series, name)
 
 
 def reach(window: Window) -> int:

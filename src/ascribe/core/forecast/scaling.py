@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from typing import Any
 
 from ascribe.core.arrays import Float, np
 from ascribe.core.errors import InputError
 from ascribe.core.forecast.rows import inputs_of
 from ascribe.core.forecast.series import INPUTS, Series, Window
 
-__all__ = ["Kind", "Scaling", "fit_scaling"]
+__all__ = ["KINDS", "Scaling", "fit_scaling"]
 
-Kind = Literal["standard", "min-max"]
+KINDS = ("standard", "min-max")
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Scaling:
     say whose it is.
     """
 
-    kind: Kind
+    kind: str
     inputs: tuple[str, ...]
     centre: tuple[float, ...]
     width: tuple[float, ...]
@@ -48,12 +48,12 @@ class Scaling:
         return cls(held["kind"], tuple(held["inputs"]), tuple(held["centre"]), tuple(held["width"]))
 
 
-def fit_scaling(series: Series, window: Window, until: int, kind: Kind = "standard") -> Scaling:
+def fit_scaling(series: Series, window: Window, until: int, kind: str = "standard") -> Scaling:
     """Of the steps before `until` that were measured; nothing at or after it is read. An input that does not vary there
     gets width 1. Raises InputError where nothing was measured, or for another kind.
     """
-    if kind not in get_args(Kind):
-        raise InputError(f"no scaling {kind!r}: {' or '.join(get_args(Kind))}")
+    if kind not in KINDS:
+        raise InputError(f"no scaling {kind!r}: {' or '.join(KINDS)}")
     part = series.cut(0, until)
     X = inputs_of(part, window)
     centre, width = [0.0] * len(window.inputs), [1.0] * len(window.inputs)

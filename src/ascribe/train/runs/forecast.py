@@ -7,7 +7,7 @@ train      candidates fitted, the best of them on origins before the test part: 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,17 +28,17 @@ TOLD = 8  # lines on what was mended
 
 @dataclass(frozen=True)
 class ForecastTraining:
-    """`series`: which columns are what (`data` and `version` are the run's own); the window; `test`: share or span that
-    is kept for the gate; `preset`, `seed` of the network.
-    """
+    """`series`: which columns are what (`data` and `version` are the run's own); the rest as `ForecastOptions`."""
 
     series: SeriesOptions
     context: str = "7d"
     horizon: str = "1d"
     test: str = "0.25"
+    family: str = "best"
     preset: str = "default"
+    epochs: int | None = None
+    max_seconds: float | None = None
     seed: int = 0
-    labels: Mapping[str, str] = field(default_factory=dict)
 
     def plain(self) -> dict[str, Any]:
         """What decides; not when it was asked."""
@@ -66,7 +66,7 @@ def forecast_stages(
 
     def train(folder: Path, done: Mapping[str, Done]) -> dict[str, Any]:
         rows = replace(training.series, data=str(done["snapshot"].folder / FILE), version=None)
-        return fit(rows, training, folder / "bundle", {"lake_version": version}, watch)
+        return fit(rows, training, folder, {"lake_version": version}, watch)
 
     return (
         Stage("snapshot", snapshot, (), {"lake": uri, "version": version, "series": given["series"]}),
@@ -96,10 +96,18 @@ def _snapshot(folder: Path, options: SeriesOptions, watch: Watcher) -> dict[str,
 
 
 def fit(
-    rows: SeriesOptions, training: ForecastTraining, out: Path, source: dict[str, Any], watch: Watcher
+    rows: SeriesOptions, training: ForecastTraining, folder: Path, source: Mapping[str, Any], watch: Watcher
 ) -> dict[str, Any]:
-    """Train on rows and write the bundle into the folder `out`; `source`: for its lineage."""
-    from ascribe.train.forecasting.train import TrainOptions, train_forecast  # torch: only where there is to be trained
+    """Train on rows and write the bundle into `folder`/bundle; `source`: for its lineage. What the network's training
+    leaves to go on from lies beside the folder, which a kill leaves to be emptied.
+    """
+    from ascribe.train.forecasting.train import ForecastOptions, train_forecast  # torch: where there is to be trained
 
-    report = train_forecast(TrainOptions(rows, training.context, training.horizon, out, source=source), watch)
+    beside = folder.with_name(f"{folder.name}-parts")
+    beside.mkdir(exist_ok=True)
+    options = ForecastOptions(
+        rows, folder / "bundle", training.context, training.horizon, training.test, training.family, training.preset,
+        training.epochs, training.max_seconds, training.seed, beside / "network", source,
+    )  # fmt: skip
+    report = train_forecast(options, watch)
     return {"version": report.version, "family": report.family}

@@ -55,9 +55,23 @@ def parts_of(series: Series, window: Window, test: str | float = TEST, validatio
     parts = Parts(fit, cut, t)
     for name, found in (("training", parts.training), ("validation", parts.validation), ("test", parts.testing)):
         if not len(found(series, window, 1)):
-            whole, long = (in_words(window.step_s * steps) for steps in (window.context + window.horizon, t))
-            raise InputError(
-                f"the {name} part has no whole window: one takes {whole}, the data spans {long}; give more data, or a "
-                "shorter context or horizon"
-            )
+            raise InputError(f"the {name} part has no whole window: {_why(series, window, parts, name)}")
     return parts
+
+
+def _why(series: Series, window: Window, parts: Parts, name: str) -> str:
+    """Too short, or not measured."""
+    first, last = {"training": (0, parts.fit), "validation": (parts.fit, parts.test), "test": (parts.test, parts.end)}[
+        name
+    ]
+    first = max(0, first - window.context)
+    if last - first < window.context + window.horizon:
+        whole, long = (in_words(window.step_s * steps) for steps in (window.context + window.horizon, series.steps))
+        return f"one takes {whole}, the data spans {long}; give more data, or a shorter context or horizon"
+    j = int(np.argmax(series.observed[first:last].mean(axis=0)))
+    share = series.observed[first:last, j].mean()
+    begin, end = (str(np.datetime64(int(series.time_s[k]), "s")) for k in (first, last - 1))
+    return (
+        f"from {begin} to {end} (UTC) {series.names[j]} was measured for {share:.0%} and no series for more; "
+        "give other days, or a shorter context or horizon"
+    )
