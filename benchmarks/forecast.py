@@ -72,9 +72,7 @@ def cell(name: str, model: str, quick: bool) -> dict[str, Any]:
         fitted_s = None
         asked = Asked(_given(f, q), (0.05, 0.95))
     else:
-        from ascribe.train.families import FORECAST_FAMILIES
-
-        fitted = FORECAST_FAMILIES[model](series, window, parts.test, seed=0)
+        fitted = _families()[model](series, window, parts.test, seed=0)
         fitted_s, told = time.perf_counter() - begin, dict(fitted.told)
         asked = Asked(fitted.ask, fitted.levels)
     report = judged(series, window, at, parts.test, {model: asked}, BLOCK)
@@ -92,6 +90,13 @@ LIBRARY: dict[str, tuple[str, int]] = {
     "theta_hourly": ("theta", HOURLY),
     "mstl_ets": ("mstl_ets", 1),
 }
+
+
+def _families() -> dict[str, Callable[..., Any]]:
+    from ascribe.train.families import FORECAST_FAMILIES
+    from ascribe.train.families.traffic_seq2seq import fit_traffic_seq2seq
+
+    return {**FORECAST_FAMILIES, "traffic_seq2seq": fit_traffic_seq2seq}
 
 
 def _by_library(series: Any, window: Any, at: np.ndarray, kind: str, fold: int) -> tuple[np.ndarray, np.ndarray]:
@@ -136,9 +141,7 @@ def _given(f: np.ndarray, q: np.ndarray) -> Callable[[np.ndarray], tuple[np.ndar
 
 def cells(quick: bool) -> dict[str, Callable[[], dict[str, Any]]]:
     """By name, the quick ones first."""
-    from ascribe.train.families import FORECAST_FAMILIES
-
-    models = [*FORECAST_FAMILIES, *([] if quick else LIBRARY)]
+    models = [*_families(), *([] if quick else LIBRARY)]
     return {
         f"{data}_{model}": partial(cell, data, model, quick)
         for data in ("b5m", "bitbrains")
