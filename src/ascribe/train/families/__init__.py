@@ -11,6 +11,7 @@ from ascribe.train.families.power_mlp import fit_power_mlp
 from ascribe.train.families.power_xgboost import fit_power_xgboost
 from ascribe.train.families.ridge_lags import fit_ridge_lags
 from ascribe.train.families.seasonal import fit_last_week, fit_persistence, fit_seasonal_mean, fit_yesterday
+from ascribe.train.families.traffic_seq2seq import fit_traffic_seq2seq
 from ascribe.train.fitted import FittedPower
 from ascribe.train.forecasting.fitted import FittedForecast
 
@@ -30,4 +31,5 @@ FORECAST_FAMILIES: dict[str, Callable[..., FittedForecast]] = {
     "seasonal_mean": fit_seasonal_mean,
     "ridge_lags": fit_ridge_lags,
     "boosted_lags": fit_boosted_lags,
+    "traffic_seq2seq": fit_traffic_seq2seq,
 }

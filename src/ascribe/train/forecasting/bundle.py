@@ -1,11 +1,11 @@
 """What is written of a forecaster: graphs of flat rows, windows to explain against, windows to judge by.
 
-    predict     x (b, n) -> forecast (b, 3 + h), lower (b, h), upper (b, h)     `core.forecast.outputs` names the columns
+    predict     x (b, n) -> forecast (b, 3 + h), lower (b, h), upper (b, h)     columns: `core.forecast.outputs`
     gradient    z (b, n), weight (b, 3 + h) -> value (b,), gradient (b, n)
     attention   x -> weights:days (b, heads, patches ahead, patches of the context), where the family attends
 
 Bounds are the outermost quantiles, moved by what held-out windows say inside the family's own fit. Every graph is
-compared with torch. `backtest.npz`: rows, targets, origins and the scale of each series, for the gate.
+compared with torch. `backtest.npz`: windows of the test part, for the gate.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from ascribe.train.inside_graphs import gradient_graphs
 
 __all__ = ["Written", "write_forecast"]
 
-BACKGROUND, BACKTEST, EXAMPLE = 128, 200, 3
+BACKGROUND, EXAMPLE = 128, 3
 GRADIENT_STEPS = 400  # of both GRUs: a trace of more is a graph that takes minutes to make
 SHORT = 4096  # numbers of a row that the manifest still holds as its example
 LAYER = "days"
@@ -44,15 +44,15 @@ LAYER = "days"
 
 @dataclass(frozen=True, eq=False)
 class Written:
-    """Beside the model. `learn`: windows (o, n) of the training part; `judge`: rows, targets and origins before the
-    test part; `scale (s,)` of each series, for MASE; what the manifest says.
+    """Beside the model. `learn`: windows (o, n) of the training part; `held`: arrays of the test part, as
+    `bundle.held_windows` reads them; `test_from_s`: where that begins; what the manifest says.
     """
 
     learn: np.ndarray
-    judge: tuple[np.ndarray, np.ndarray, np.ndarray]
-    scale: np.ndarray
+    held: Mapping[str, np.ndarray]
     zone: str = "UTC"
     fill: str = ""
+    test_from_s: int = 0
     columns: Mapping[str, str] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
     lineage: manifest.Lineage | None = None
@@ -74,9 +74,8 @@ def write_forecast(fitted: FittedForecast, series: Series, window: Window, told:
     if isinstance(fitted.module, Forecaster):
         files["attention.onnx"] = to_onnx(_Looked(fitted.module), {"x": x}, [f"weights:{LAYER}"])
         attention = {LAYER: _positions(fitted.module, window)}
-    X, y, at = (part[evenly(len(told.judge[0]), BACKTEST)] for part in told.judge)
     files["background.npz"] = npz(background=learn)
-    files["backtest.npz"] = npz(x=X.astype(np.float32), y=y, origins=at, scale=told.scale)
+    files["backtest.npz"] = npz(**told.held)
     with torch.no_grad():
         answer = named(x[:1])[0][0].double().numpy()
         base = float(np.mean([float(named(part)[0][:, 0].mean()) for part in torch.as_tensor(learn).split(64)]))
@@ -103,6 +102,7 @@ def write_forecast(fitted: FittedForecast, series: Series, window: Window, told:
                 "exogenous": [name for name in window.inputs if name in series.exogenous_names],
                 "series": list(series.names), "zone": told.zone, "levels": [fitted.levels[0], fitted.levels[-1]],
                 "fill": told.fill, "context": window.context, "horizon": window.horizon,
+                "test_from_s": told.test_from_s,
                 "value": told.columns.get("value", "value"), "time": told.columns.get("time", "time"),
                 "scaling": "each window by its own mean and deviation, inside the graphs",
             },

@@ -75,7 +75,10 @@ def fit_network(
         best_state = parts["best"]
     begin, per_epoch = time.perf_counter(), math.ceil(min(len(learn), options.windows) / options.batch)
     end = min(options.epochs, last or options.epochs)
+    in_time = math.inf if options.max_seconds is None else options.max_seconds
     while epoch < end and (judge is None or epoch - 1 - best < options.patience):
+        if epoch and time.perf_counter() - begin > in_time:
+            break
         network.train()
         order, total = rng.permutation(len(learn))[: options.windows], 0.0
         for k in range(per_epoch):

@@ -27,6 +27,8 @@ from ascribe.train.forecasting.seasonal import Seasonal
 
 __all__ = ["Forecaster", "Scores", "Seq2Seq"]
 
+QUARTERS = 4  # of a day, at least, unless a day is a patch
+
 
 class Scores(NamedTuple):
     """median (b, h); quantiles (b, h, q) of the levels; weights (b, heads, patches ahead, patches of the context)."""
@@ -42,7 +44,7 @@ class Seq2Seq(nn.Module):
     def __init__(self, front: Front, options: NetworkOptions) -> None:
         super().__init__()
         window, self.options = front.window, options
-        self.patch = options.patch or window.day
+        self.patch = min(options.patch, max(1, window.day // QUARTERS)) if options.patch else window.day
         self.context, self.horizon = window.context, window.horizon
         self.taken = [
             k for k, name in enumerate(window.inputs) if name in ("value", "observed", *options.calendar)

@@ -24,7 +24,8 @@ class NetworkOptions:
     dropout    of attention weights and between layers
     calendar   which encodings enter (the day of the month only pays where months repeat)
     rest       forecast what the seasonal regression leaves over; else what the level of the window leaves over
-    every      steps between training origins;  windows: most that an epoch takes of them
+    every      steps between training origins, odd to meet every time of day;  windows: most that an epoch takes of them
+    max_seconds of one training, after which no further epoch begins; results then depend on the machine
     epochs, batch, lr, weight_decay, patience, clip, warm: training; `schedule`: `one-cycle` or `constant`
     whole      a step of the encoder takes every input of every step of its patch; else their means over the patch
     jitter     in training each day of a context is multiplied by exp(jitter z), z normal: a network that knows 50 days
@@ -35,7 +36,7 @@ class NetworkOptions:
     levels     of the quantiles
     """
 
-    patch: int = 12
+    patch: int = 72
     hidden: int = 64
     layers: int = 1
     dense: int = 128
@@ -47,8 +48,8 @@ class NetworkOptions:
     calendar: tuple[str, ...] = ("minute_sin", "minute_cos", "weekday_sin", "weekday_cos")
     rest: bool = True
     whole: bool = False
-    jitter: float = 0.1
-    every: int = 6
+    jitter: float = 0.15
+    every: int = 11
     windows: int = 4000
     epochs: int = 30
     batch: int = 64
@@ -58,6 +59,7 @@ class NetworkOptions:
     clip: float = 1.0
     schedule: str = "one-cycle"
     average: float = 0.99
+    max_seconds: float | None = None
     refit: bool = True
     seeds: int = 1
     levels: tuple[float, ...] = (0.05, 0.5, 0.95)

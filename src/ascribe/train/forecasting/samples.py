@@ -15,7 +15,7 @@ from ascribe.core.forecast.rows import inputs_of
 
 __all__ = ["Samples", "Split", "split"]
 
-BLOCKS = 3  # that judge, spread over the training part, the last at its end
+BLOCKS = 4  # that judge, spread over the training part, the last at its end
 SHARE = 0.2  # of the origins' span
 MOST = 2000  # origins of the closed form
 
