@@ -38,6 +38,7 @@ Time = Annotated[str | None, typer.Option("--time", help="column of times (defau
 Value = Annotated[str | None, typer.Option("--value", help="column of values, or a,b of a wide table")]
 Series = Annotated[str | None, typer.Option("--series", help="column that names the series, where rows are of several")]
 Unit = Annotated[str, typer.Option("--unit", help="of the values, such as Gb/s")]
+At = Annotated[str | None, typer.Option("--at", help="forecast from here on, ISO 8601 (default: the data's end)")]
 Explained = Annotated[str, typer.Option("--output", help="which number is explained: mean, peak, total, or 'step 12'")]
 Method = Annotated[str | None, typer.Option("--method", help="explainer (default: by the gradient, else kernel_shap)")]
 
@@ -63,6 +64,9 @@ def train(
     preset: Annotated[str, typer.Option("--preset", help="sizes of the network: default or document")] = "default",
     epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="of the network, at most")] = None,
     max_seconds: Annotated[float | None, typer.Option("--max-seconds", help="of training; then not repeatable")] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option("--checkpoint", help="file that training leaves after each epoch, and goes on from")
+    ] = None,
     seed: Seed = 0,
 ) -> None:
     """Mend the series, fit every candidate, keep the best of those before the test part as one bundle."""
@@ -73,7 +77,9 @@ def train(
         data, time, listed(value), series, query, step, last, listed(only), listed(exogenous), zone, unit,
         now_s=clock.time(),
     )  # fmt: skip
-    options = ForecastOptions(wanted, out_dir, context, horizon, test, family, preset, epochs, max_seconds, seed)
+    options = ForecastOptions(
+        wanted, out_dir, context, horizon, test, family, preset, epochs, max_seconds, seed, checkpoint
+    )
     with bars() as shown:
         report = train_forecast(options, watcher(shown))
     _candidates(report)
@@ -129,9 +135,7 @@ def predict(
     ] = False,
     of: Explained = "peak",
     method: Method = None,
-    at: Annotated[
-        str | None, typer.Option("--at", help="forecast from here on, ISO 8601 (default: the data's end)")
-    ] = None,
+    at: At = None,
     time: Time = None,
     value: Value = None,
     series: Series = None,
@@ -156,8 +160,7 @@ def predict(
     for name, why in windows.refused.items():
         err.print(f"{name} is left out: {why}", highlight=False)
     curves = curves_of(opened, held.series, windows)
-    names = windows.names if len(held.series.names) > 1 else ("",) * len(windows.names)
-    columns = curves.columns(names)
+    columns = curves.columns(windows.names if len(held.series.names) > 1 else ())
     output.parent.mkdir(parents=True, exist_ok=True)
     pl.DataFrame(columns).with_columns(pl.col("time").cast(pl.Datetime("us", "UTC"))).write_parquet(output)
     err.print(f"{len(windows.at)} series x {opened.window.horizon} steps -> {output}", highlight=False)
@@ -175,15 +178,14 @@ def predict(
 
 @app.command()
 def plot(
-    bundle: Folder,
-    data: Data,
+    source: Annotated[Path, typer.Argument(help="bundle folder, or REPORT.json of `ascribe forecast backtest`")],
     output: Annotated[Path, typer.Option("-o", "--output", help="PNG or SVG; of --kind days HTML too")],
+    data: Annotated[str | None, typer.Option("--data", help="as of predict; a report needs none")] = None,
     kind: Annotated[str, typer.Option("--kind", help="forecast, or days: attention beside shares by day")] = "forecast",
+    unit: Annotated[str, typer.Option("--unit", help="to draw in, such as Gb/s (default: as it is)")] = "",
     of: Explained = "peak",
     method: Method = None,
-    at: Annotated[
-        str | None, typer.Option("--at", help="forecast from here on, ISO 8601 (default: the data's end)")
-    ] = None,
+    at: At = None,
     time: Time = None,
     value: Value = None,
     series: Series = None,
@@ -193,25 +195,40 @@ def plot(
     exogenous: Exogenous = None,
     zone: Zone = None,
 ) -> None:
-    """Draw a forecast after its window, or where the network looked beside what came of it."""
+    """Draw a forecast after its window, where the network looked beside what came of it, or a backtest's table."""
     single_threaded_blas()
     if kind not in KINDS:
         raise InputError(f"no kind '{kind}' of picture: use {' or '.join(KINDS)}")
     if kind == "forecast" and output.suffix.lower() not in PICTURES:
         raise InputError(f"{output}: end it in .png or .svg")
     with extra("report", "matplotlib"):
-        from ascribe.report import kinds, plots
+        from ascribe.report import forecast, forecast_table, kinds, plots
+    if source.suffix == ".json":
+        plots.save(forecast_table.figure(_report(source), unit), output)
+        err.print(f"-> {output}")
+        return
+    if data is None:
+        raise InputError("say what the forecast starts from: --data FILE")
     from ascribe.forecasted import drawn, explained, newest
 
-    opened = _opened(bundle)
+    opened = _opened(source)
     held = _read(_asked(opened, data, time, value, series, query, last, only, exogenous, zone))
     windows = newest(opened, held.series, _moment(at))
     if kind == "days":
         answer = explained(opened, windows, of, method)
         kinds.save(kinds.draw(answer, "days"), answer, output)
     else:
-        plots.save(drawn(opened, held.series, windows).figure, output)
+        low, high = opened.curves.levels
+        curves = drawn(opened, held.series, windows)
+        plots.save(forecast.figure(curves, opened.curves.unit, unit, high - low), output)
     err.print(f"-> {output}")
+
+
+def _report(place: Path) -> Any:
+    try:
+        return json.loads(place.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as exc:
+        raise InputError(f"{place} is no report: `ascribe forecast backtest` writes one") from exc
 
 
 def _opened(folder: Path) -> Forecaster:
@@ -229,9 +246,14 @@ def _asked(
     with extra("train", "polars"):
         from ascribe.train.series.options import SeriesOptions
     told, curves = opened.told, opened.curves
-    values = listed(value) or listed(str(told.get("value") or ""))
+    column = str(told.get("value") or "")
+    by = series or told.get("by") or None
+    several = len(curves.series) > 1 and by is None
+    values = listed(value) or (tuple(curves.series) if several else (column,))
+    if several and not value and column.replace(" ", "").isidentifier():
+        raise InputError(f"this model knows {len(curves.series)} series: name the column that tells them with --series")
     return SeriesOptions(
-        data, time or str(told.get("time") or ""), values, series or told.get("by") or None, query,
+        data, time or str(told.get("time") or ""), values, by, query,
         in_words(curves.window.step_s), last, listed(only), listed(exogenous) or curves.exogenous, zone or curves.zone,
         curves.unit, now_s=clock.time(),
     )  # fmt: skip
@@ -288,6 +310,8 @@ def _candidates(report: Any) -> None:
     """All families that were fitted, and which one serves."""
     from rich.table import Table
 
+    if not report.candidates:  # one family by name is not compared
+        return
     table = Table("family", "MAE", "MASE", "coverage", "", box=None)
     for name, held in report.candidates.items():
         numbers = [_number(held.get(word)) for word in ("mae", "mase", "coverage")]

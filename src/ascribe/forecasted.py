@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ascribe.bundle.forecast import Forecaster
-from ascribe.bundle.zones import clock
 from ascribe.core.answer import Answer
 from ascribe.core.arrays import evenly
 from ascribe.core.attention import matrices
@@ -25,7 +24,7 @@ from ascribe.core.options import Options
 from ascribe.core.spending import players
 
 if TYPE_CHECKING:
-    from ascribe.report.drawn import Drawn
+    from ascribe.report.forecast import Curve
 
 __all__ = ["Curves", "Windows", "checked", "curves_of", "drawn", "explained", "fits", "newest"]
 
@@ -54,10 +53,10 @@ class Curves:
     lower: np.ndarray
     upper: np.ndarray
 
-    def columns(self, names: Sequence[str]) -> dict[str, Any]:
-        """Long: one line for each series and step; `series` where there are several."""
+    def columns(self, names: Sequence[str] = ()) -> dict[str, Any]:
+        """Long: one line for each window and step; `names` of the windows' series, where the data has several."""
         h = self.forecast.shape[1]
-        told: dict[str, Any] = {"series": np.repeat(np.array(names, dtype=object), h)} if len(set(names)) > 1 else {}
+        told: dict[str, Any] = {"series": np.repeat(np.array(names, dtype=object), h)} if names else {}
         moments = [datetime.fromtimestamp(int(at), UTC) for at in self.time_s.reshape(-1)]
         lines = {name: getattr(self, name).reshape(-1) for name in ("forecast", "lower", "upper")}
         return told | {"time": moments} | lines
@@ -140,26 +139,23 @@ def checked(
     return attention_check(model, X, output, options=replace(options, budget=spent), step=step)
 
 
-def drawn(forecaster: Forecaster, series: Series, windows: Windows) -> Drawn:
-    """The curves after their windows, and what came where the data knows it."""
-    from ascribe.report.curve import MOST, Line, curve
+def drawn(forecaster: Forecaster, series: Series, windows: Windows) -> list[Curve]:
+    """The curves after their windows, for a picture: with what came where the data knows it."""
+    from ascribe.report.forecast import MOST, Curve
 
-    held, context = curves_of(forecaster, series, windows), forecaster.window.context
-    local, lines = clock(forecaster.curves.zone), []
+    held, context, h = curves_of(forecaster, series, windows), forecaster.window.context, forecaster.window.horizon
+    found = []
     for k, (end, j) in enumerate(windows.at[:MOST].tolist()):
-        past = np.where(series.observed[:, j], series.values[:, j], np.nan)
-        later = past[end : end + forecaster.window.horizon]
-        true = np.full(forecaster.window.horizon, np.nan)
+        measured = np.where(series.observed[:, j], series.values[:, j], np.nan)
+        later, true = measured[end : end + h], np.full(h, np.nan)
         true[: len(later)] = later
-        lines.append(
-            Line(
-                windows.names[k], series.local_s[end - context : end].astype(float), past[end - context : end],
-                local(held.time_s[k]).astype(float), held.forecast[k], held.lower[k], held.upper[k],
-                true if np.isfinite(true).any() else None,
+        found.append(
+            Curve(
+                windows.names[k], held.time_s[k], held.forecast[k], measured[end - context : end],
+                true if np.isfinite(true).any() else None, held.lower[k], held.upper[k], float(series.step_s),
             )
         )  # fmt: skip
-    foot = f"model version {forecaster.model.version}"
-    return curve(lines, forecaster.curves.unit, forecaster.curves.levels, forecaster.curves.zone, foot)
+    return found
 
 
 def _why(series: Series, context: int, end: int, j: int) -> str:

@@ -220,7 +220,8 @@ def test_raw_bodies_the_document_and_the_log(served: Served):
     assert document["paths"]["/v1/forecasts"]["post"]["summary"] == "Curves of series with bounds, explained"
     assert {"ForecastBody", "ForecastResponse", "ForecastSeries"} <= set(document["components"]["schemas"])
     card = served.rest.card()
-    assert card.layout == "series" and "curves" in card.offers
+    assert card.layout == "series" and "curves" in card.offers and card.forecast is not None
+    assert (card.forecast.context, card.forecast.horizon, card.forecast.step_s) == (CONTEXT, HORIZON, STEP_S)
     lines = [msgspec.json.decode(line) for line in served.log]
     mine = [line for line in lines if line.get("verb") == "forecast" and line["code"] == "ok"]
     assert {line["transport"] for line in mine} == {"http", "grpc"}
