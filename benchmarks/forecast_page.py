@@ -20,7 +20,8 @@ INTRODUCTION = """## Forecasts
 one day out, an origin every six hours of the last quarter, all on the same targets. Everything is fitted on the first
 three quarters; statsforecast's models anew at each origin on the 28 days before it, on hourly means where the name says
 so (an hour's forecast stands for its twelve steps). MASE: 1 is the mean step of a day on the training part. The last
-column is the ratio of scaled errors, with a 95 % interval over blocks of two days. The band is nominally 90 %.
+column is the ratio of scaled errors, with a 95 % interval over blocks of two days. The band is nominally 90 %. Where
+values come near 0, MAPE says little.
 
 ![Error by step of the horizon](images/forecast.svg)
 """
@@ -43,6 +44,10 @@ def write(cells: list[dict[str, Any]], block: int) -> None:
 
 def _row(*cells: object) -> str:
     return "| " + " | ".join(str(c) for c in cells) + " |"
+
+
+def _share(value: float) -> str:
+    return f"{100 * value:,.0f} %" if value >= 10 else f"{100 * value:.3g} %"
 
 
 def _table(title: str, held: list[dict[str, Any]], block: int) -> str:
@@ -68,7 +73,7 @@ def _table(title: str, held: list[dict[str, Any]], block: int) -> str:
         r = ratio(np.array(c["by_moment"]), np.array(best["by_moment"]), block)
         against = "" if c is best else f"{r.value:.2f} ({r.low:.2f} to {r.high:.2f})"
         lines.append(_row(
-            c["model"].replace("_", " "), f"{c['mae']:.4g}", f"{100 * c['mape']:.3g} %", f"{c['mase']:.3f}",
+            c["model"].replace("_", " "), f"{c['mae']:.4g}", _share(c["mape"]), f"{c['mase']:.3f}",
             *([f"{c['mase_median']:.3f}"] if many else []), f"{c['pinball']:.3g}", f"{100 * c['coverage']:.1f} %",
             f"{c['width']:.4g}", against,
         ))  # fmt: skip
@@ -101,8 +106,9 @@ def _draw(cells: list[dict[str, Any]]) -> None:
             axis.set_xlabel("hour of the horizon", fontsize=9)
             axis.set_ylabel("MASE, logarithmic", fontsize=9)
             axis.set_yscale("log")
+            axis.yaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 1.5, 2, 3, 5)))
             axis.yaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda v, _: f"{v:g}"))
-            axis.yaxis.set_minor_formatter(mpl.ticker.FuncFormatter(lambda v, _: f"{v:g}"))
+            axis.yaxis.set_minor_formatter(mpl.ticker.NullFormatter())
             axis.tick_params(labelsize=8, which="both")
             axis.set_xlim(1, len(hours))
             axis.set_xticks([1, 6, 12, 18, 24])
@@ -115,5 +121,4 @@ def _draw(cells: list[dict[str, Any]]) -> None:
         figure.tight_layout(rect=(0, 0.11, 1, 1))
         PICTURE.parent.mkdir(exist_ok=True)
         figure.savefig(PICTURE, metadata={"Date": None})
-        figure.savefig("/tmp/fb/forecast.png", dpi=90)
         plt.close(figure)

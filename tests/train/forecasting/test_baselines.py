@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from ascribe.core.errors import InputError
-from ascribe.core.forecast import Series, origins, rows, targets, window_of
+from ascribe.core.forecast import Series, Window, origins, rows, targets, window_of
 from ascribe.core.forecast.measures import coverage, mae
 from ascribe.train.families import FORECAST_FAMILIES
 from ascribe.train.families.boosted_lags import BoostedOptions
@@ -172,3 +172,15 @@ def test_a_dead_series_is_forecast_as_it_is(told):
         f, q = models[name].ask(flat.reshape(4, -1))
         assert f == pytest.approx(np.broadcast_to(flat[:, :1, 0], f.shape), abs=0.1), name
         assert np.isfinite(q).all()
+
+
+@pytest.mark.parametrize("name", ["ridge_lags", "boosted_lags"])
+def test_a_window_without_a_calendar(name):
+    series = weekly()
+    window = Window(7 * DAY, DAY, series.step_s, ("value", "observed"))
+    at = origins(series, window, UNTIL, series.steps, 7)
+    X, y = rows(series, window, at), targets(series, window, at)
+    size = np.where(at[:, 1:] == 1, 100.0, 1.0)
+    f, _ = fitted(name, series, window).ask(X)
+    last, _ = fitted("yesterday", series, window).ask(X)
+    assert mae(y / size, f / size) < mae(y / size, last / size)
