@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ascribe.cli_options import Seed, extra, listed
+from ascribe.cli_series import moment_of, open_bundle, series_asked, series_read
 from ascribe.console import bars, err, out, watcher
-from ascribe.core.durations import in_words
 from ascribe.core.errors import InputError
 from ascribe.settings import single_threaded_blas
 
 if TYPE_CHECKING:
     from ascribe.bundle.forecast import Forecaster
-    from ascribe.train.series.options import SeriesOptions
 
 __all__ = ["app"]
 
@@ -114,8 +113,8 @@ def backtest(
     with extra("train", "torch"):
         from ascribe.train.forecasting.backtest import BacktestOptions, write_report
         from ascribe.train.forecasting.backtest import backtest as judge
-    opened = _opened(bundle)
-    wanted = _asked(opened, data, time, value, series, query, None, only, exogenous, zone)
+    opened = open_bundle(bundle)
+    wanted = series_asked(opened, data, time, value, series, query, None, only, exogenous, zone)
     usual = BacktestOptions()
     options = BacktestOptions(every, test, listed(families) or usual.families, seed)
     with bars() as shown:
@@ -154,9 +153,9 @@ def predict(
         import polars as pl
     from ascribe.forecasted import curves_of, explained, newest
 
-    opened = _opened(bundle)
-    held = _read(_asked(opened, data, time, value, series, query, last, only, exogenous, zone))
-    windows = newest(opened, held.series, _moment(at))
+    opened = open_bundle(bundle)
+    held = series_read(series_asked(opened, data, time, value, series, query, last, only, exogenous, zone))
+    windows = newest(opened, held.series, moment_of(at))
     for name, why in windows.refused.items():
         err.print(f"{name} is left out: {why}", highlight=False)
     curves = curves_of(opened, held.series, windows)
@@ -211,9 +210,9 @@ def plot(
         raise InputError("say what the forecast starts from: --data FILE")
     from ascribe.forecasted import drawn, explained, newest
 
-    opened = _opened(source)
-    held = _read(_asked(opened, data, time, value, series, query, last, only, exogenous, zone))
-    windows = newest(opened, held.series, _moment(at))
+    opened = open_bundle(source)
+    held = series_read(series_asked(opened, data, time, value, series, query, last, only, exogenous, zone))
+    windows = newest(opened, held.series, moment_of(at))
     if kind == "days":
         answer = explained(opened, windows, of, method)
         kinds.save(kinds.draw(answer, "days"), answer, output)
@@ -229,56 +228,6 @@ def _report(place: Path) -> Any:
         return json.loads(place.read_text(encoding="utf-8"))
     except (OSError, ValueError) as exc:
         raise InputError(f"{place} is no report: `ascribe forecast backtest` writes one") from exc
-
-
-def _opened(folder: Path) -> Forecaster:
-    from ascribe.bundle.archive import open_directory
-    from ascribe.bundle.forecast import open_forecaster
-
-    return open_forecaster(open_directory(folder))
-
-
-def _asked(
-    opened: Forecaster, data: str, time: str | None, value: str | None, series: str | None, query: str | None,
-    last: str | None, only: str | None, exogenous: str | None, zone: str | None,
-) -> SeriesOptions:  # fmt: skip
-    """Columns as they were in training, unless they are named."""
-    with extra("train", "polars"):
-        from ascribe.train.series.options import SeriesOptions
-    told, curves = opened.told, opened.curves
-    column = str(told.get("value") or "")
-    by = series or told.get("by") or None
-    several = len(curves.series) > 1 and by is None
-    values = listed(value) or (tuple(curves.series) if several else (column,))
-    if several and not value and column.replace(" ", "").isidentifier():
-        raise InputError(f"this model knows {len(curves.series)} series: name the column that tells them with --series")
-    return SeriesOptions(
-        data, time or str(told.get("time") or ""), values, by, query,
-        in_words(curves.window.step_s), last, listed(only), listed(exogenous) or curves.exogenous, zone or curves.zone,
-        curves.unit, now_s=clock.time(),
-    )  # fmt: skip
-
-
-def _read(options: SeriesOptions) -> Any:
-    from ascribe.train.series.read import read_series
-
-    held = read_series(options)
-    for line in held.told():
-        err.print(line, highlight=False)
-    return held
-
-
-def _moment(text: str | None) -> float | None:
-    """ISO 8601; without an offset it is UTC. Raises InputError."""
-    if text is None:
-        return None
-    from datetime import UTC, datetime
-
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError as exc:
-        raise InputError(f"--at {text} is no time: write 2026-01-31T12:00:00Z") from exc
-    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
 
 
 def _attended(opened: Forecaster, series: Any, of: str, output: Path, seed: int) -> None:
