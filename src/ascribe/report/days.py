@@ -34,6 +34,7 @@ LINE, LEAST, MOST = 0.42, 2.4, 5.2
 CAP, ROOM = 0.3, 0.75  # above and below the panels
 MOST_WRITTEN = 14  # days whose cells have their numbers in them
 LABELS = 8  # along an axis
+LITTLE = 0.005  # of the largest value: below, no number is written
 
 
 def days(answer: Answer, view: View) -> Drawn:
@@ -162,9 +163,11 @@ def _map(
     axes.tick_params(length=0, labelsize=SMALL, labelcolor=INK)
     for text in axes.get_xticklabels():
         text.set_parse_math(False)
-    decimals = scale.decimals(np.abs(values).reshape(-1))
+    decimals = scale.decimals([edge])
     if len(labels) <= MOST_WRITTEN:
         for k, i in np.ndindex(values.shape):
+            if abs(values[k, i]) < LITTLE * edge:
+                continue
             dark = abs(values[k, i]) > 0.6 * edge
             axes.text(
                 i, k, scale.number(float(values[k, i]), decimals), size=6.5, ha="center", va="center",
