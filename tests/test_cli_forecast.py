@@ -30,7 +30,10 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def asked(*words: object) -> Result:
-    return CliRunner().invoke(app, ["forecast", *map(str, words)])
+    told = [str(word) for word in words]
+    if "--data" in told and not {"--value", "--series"} & set(told):
+        told += ["--value", "value"]  # data of one series, of a model that knows two
+    return CliRunner().invoke(app, ["forecast", *told])
 
 
 def refused(*words: object) -> str:
@@ -128,6 +131,8 @@ def test_what_does_not_fit_is_one_clear_line(bundle: Path, tmp_path: Path):
     )
     assert "name it .parquet" in refused("predict", bundle, "--data", short, "-o", "x.csv")
     assert "no time zone" in refused("predict", bundle, "--data", short, "--zone", "Mars/Base", *out)
+    both = CliRunner().invoke(app, ["forecast", "predict", str(bundle), "--data", str(short), "-o", str(out[1])])
+    assert "this model knows 2 series: name the column" in str(both.exception)
     assert "--at noon is no time" in refused(
         "predict", bundle, "--data", written(one(), tmp_path), "--at", "noon", *out
     )

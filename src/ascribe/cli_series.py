@@ -38,7 +38,10 @@ def series_asked(
     several = len(curves.series) > 1 and by is None
     values = listed(value) or (tuple(curves.series) if several else (column,))
     if several and not value and column.replace(" ", "").isidentifier():
-        raise InputError(f"this model knows {len(curves.series)} series: name the column that tells them with --series")
+        raise InputError(
+            f"this model knows {len(curves.series)} series: name the column that tells them with --series, or the one "
+            "of values with --value where the data is of one series"
+        )
     return SeriesOptions(
         data, time or str(told.get("time") or ""), values, by, query,
         in_words(curves.window.step_s), last, listed(only), listed(exogenous) or curves.exogenous, zone or curves.zone,
