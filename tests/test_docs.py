@@ -53,10 +53,24 @@ def test_links_lead_somewhere():
 
 SHELL = re.compile(r"<!-- runs -->\n```bash\n(.*?)```", re.DOTALL)
 SCRIPTS = SHELL.findall((ROOT / "docs" / "adopt.md").read_text())
+FORECAST = (ROOT / "docs" / "forecast.md").read_text()
 
 
 @pytest.mark.parametrize("at", range(len(SCRIPTS)))
 def test_the_commands_run(at, tmp_path):
+    _run(SCRIPTS[at], tmp_path)
+
+
+def test_a_forecast_from_data_to_python(tmp_path):
+    """The commands of the page, then its Python on what they left."""
+    (commands,), (code,) = SHELL.findall(FORECAST), BLOCK.findall(FORECAST)
+    _run(commands, tmp_path)
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert "calendar" in done.stdout
+
+
+def _run(script, tmp_path):
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     (tmp_path / "bin").mkdir()
     for name, line in (
@@ -66,6 +80,6 @@ def test_the_commands_run(at, tmp_path):
         (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{line}\n")
         (tmp_path / "bin" / name).chmod(0o755)
     found = {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
-    command = ["bash", "-e", "-c", SCRIPTS[at]]
+    command = ["bash", "-e", "-c", script]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, env=os.environ | found)
     assert done.returncode == 0, done.stderr

@@ -15,12 +15,14 @@ from ascribe import (
     cli_explain,
     cli_explainers,
     cli_federated,
+    cli_forecast,
     cli_global,
     cli_keys,
     cli_lake,
     cli_models,
     cli_parties,
     cli_pipeline,
+    cli_pipeline_forecast,
     cli_registry,
 )
 from ascribe.cli_options import (
@@ -55,7 +57,9 @@ app.command()(cli_explainers.explainers)
 app.command("import")(cli_models.import_model)
 app.command()(cli_models.quantize)
 app.add_typer(cli_registry.registry, name="registry")
+cli_pipeline.app.command()(cli_pipeline_forecast.forecast)
 app.add_typer(cli_pipeline.app, name="pipeline")
+app.add_typer(cli_forecast.app, name="forecast")
 app.add_typer(cli_keys.keys, name="keys")
 cli_parties.add_to(cli_federated.federated)
 app.add_typer(cli_federated.federated, name="federated")

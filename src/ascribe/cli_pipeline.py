@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import signal
 from pathlib import Path
 from types import FrameType
@@ -12,13 +11,13 @@ import typer
 
 from ascribe.cli_options import Channel, Registry, Seed, VerifyKey, extra, labelled, listed
 from ascribe.console import bars, err, out, watcher
+from ascribe.core.durations import span
 from ascribe.core.errors import InputError
 
-__all__ = ["app"]
+__all__ = ["app", "end_softly", "opened_lake"]
 
 REFUSED = 3  # exit code of a gate that says no
 SHOWN = 10
-SPANS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}
 
 app = typer.Typer(help="From the lake to a promoted model: run, watch, drift, status.", rich_markup_mode=None)
 
@@ -54,9 +53,9 @@ def run(
                        force, work, label, sign_key, verify_key, span(wait), days, max_rows, also)  # fmt: skip
     from ascribe.train.runs.run import run as begin
 
-    _end_softly()
+    end_softly()
     with bars() as shown:
-        record = begin(options, _lake(lake), ("manual",), watcher(shown))
+        record = begin(options, opened_lake(lake), ("manual",), watcher(shown))
     for reason in record.reasons:
         err.print(f"gate: {reason}", highlight=False)
     if record.status == "refused":
@@ -89,9 +88,9 @@ def watch(
 
     triggers = Triggers(min_new_rows or None, span(every) if every else None, drift)
     looking = Looking(triggers, span(poll), span(drift_every), rows)
-    _end_softly()
+    end_softly()
     with bars() as shown:
-        begin(options, _lake(lake), looking, watcher(shown))
+        begin(options, opened_lake(lake), looking, watcher(shown))
 
 
 @app.command()
@@ -109,7 +108,7 @@ def drift(
     if output is not None and output.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"{output}: the report is a page, name it .html")
     options = RunOptions(lake, registry, name, channel, verify_key=verify_key)
-    found = watching.compare_live(options) if live else watching.compare(options, _lake(lake), rows)
+    found = watching.compare_live(options) if live else watching.compare(options, opened_lake(lake), rows)
     err.print(f"{found.word}: {found.now}", style="bold", highlight=False)
     for reason in found.reasons:
         err.print(f"  {reason}", highlight=False)
@@ -146,18 +145,6 @@ def status(lake: Lake, registry: Registry, name: Name) -> None:
         out.print(f"drift {found.at}: {found.word}; {found.reasons[0]}", highlight=False)
 
 
-def span(text: str) -> float:
-    """A length of time in seconds. Raises InputError.
-
-    >>> span("90s"), span("6h"), span("1.5min")
-    (90.0, 21600.0, 90.0)
-    """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", text.strip().lower())
-    if match is None or match[2] not in SPANS:
-        raise InputError(f"'{text}' is no length of time: write 90s, 30min, 6h or 1d")
-    return float(match[1]) * SPANS[match[2]]
-
-
 def _options(
     lake: str, registry: str, name: str, channel: str, features: str | None, units: Path | None, holdout: float,
     family: str, seed: int, max_seconds: float | None, quick: bool, force: bool, work: Path | None,
@@ -185,13 +172,13 @@ def _options(
     )
 
 
-def _lake(uri: str) -> Any:
+def opened_lake(uri: str) -> Any:
     with extra("train", "deltalake"):
         from ascribe.train.lake.lake import Lake as Opened
     return Opened(uri)
 
 
-def _end_softly() -> None:
+def end_softly() -> None:
     """SIGTERM ends like Ctrl-C: the run is recorded as stopped and its lease is given back."""
 
     def stop(number: int, frame: FrameType | None) -> None:

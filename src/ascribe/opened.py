@@ -110,6 +110,17 @@ class OpenModel:
             raise CapabilityError("this model has one output: ask predict")
         return self._asked(X, ask)
 
+    def forecast(self, X: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Of a model that forecasts: all steps of windows X, with their lower and upper bounds, (rows, steps) each.
+
+        Raises CapabilityError for another model.
+        """
+        from ascribe.bundle.forecast import Forecaster
+
+        if self.model.curves is None:
+            raise CapabilityError("this model does not forecast: ask predict")
+        return Forecaster(self.model, self.model.curves).forecast(X)
+
     def _asked(self, X: Any, ask: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         rows = self.rows(X)
         good = self.model.check(rows)[0] != "invalid"

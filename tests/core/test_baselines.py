@@ -18,7 +18,7 @@ def test_by_name():
     assert (baseline_rows(image(), IMAGES, "grey") == 127.5).all()
     assert (baseline_rows(image(), IMAGES, "black") == 0).all()
     assert (baseline_rows(text(), TEXTS, "padding") == 0).all()
-    assert set(BASELINES) == {"zero", "mean", "black", "grey", "blur", "padding"}
+    assert set(BASELINES) == {"zero", "mean", "black", "grey", "blur", "padding", "calendar"}
 
 
 def test_by_itself():

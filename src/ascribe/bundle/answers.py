@@ -28,6 +28,7 @@ from ascribe.core.attention import Matrices
 from ascribe.core.attribution import Attribution, Info
 from ascribe.core.errors import InputError
 from ascribe.core.features import Feature
+from ascribe.core.inside import Parts
 from ascribe.core.layout import Layout
 
 __all__ = ["read_answer", "table_of", "write_answer"]
@@ -118,7 +119,7 @@ def _answer(table: pa.Table, told: Mapping[str, Any]) -> Answer:
     layout = None
     if told["layout"]:
         held = told["layout"]
-        layout = Layout(held["kind"], tuple(held["shape"]), held["padding"], tuple(held["words"]))
+        layout = Layout(**held | {"shape": tuple(held["shape"]), "words": tuple(held["words"])})
 
     def column(name: str) -> np.ndarray:
         return np.asarray(table[name].to_numpy())
@@ -157,7 +158,11 @@ def _matrices(table: pa.Table, told: Mapping[str, Any]) -> Matrices:
 
     held = tuple(weights(name, shape) for name, shape in zip(told["columns"], shapes, strict=True))
     rollout = weights(told["rollout"], shapes[0][1:]) if told["rollout"] else None
-    return Matrices(tuple(told["layers"]), tuple(told["names"]), held, rollout, told["extra"])
+    parts = {
+        name: Parts(tuple(p["query"]), tuple(p["key"]), np.array(p["key_steps"], int).reshape(-1, 2))
+        for name, p in told.get("parts", {}).items()
+    }
+    return Matrices(tuple(told["layers"]), tuple(told["names"]), held, rollout, told["extra"], parts)
 
 
 class _Columns:
@@ -186,6 +191,10 @@ def _inside(answer: Answer, held: _Columns) -> dict[str, Any]:
             "extra": m.extra,
             "shapes": [list(w.shape[1:]) for w in m.weights],
             "columns": [held.add(f"attention_{n}", _lists(w)) for n, w in zip(m.layers, m.weights, strict=True)],
+            "parts": {
+                name: {"query": list(p.query), "key": list(p.key), "key_steps": p.steps.tolist()}
+                for name, p in m.parts.items()
+            },
             "rollout": held.add("attention_rollout", _lists(m.rollout)) if m.rollout is not None else "",
         }
     if answer.maps:

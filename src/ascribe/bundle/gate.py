@@ -6,7 +6,7 @@ where it is worse beyond chance and by more than one per cent in power error or 
 attributions move far though its predictions do not; where a tier is slower; and where it lacks something that
 production has. A quantised candidate must also be near to what it was made from. Equal is good enough, so that a
 refresh on newer rows can go through (`docs/decisions/0004-gate.md`, `0017-gate-and-registry.md`). What is compared and
-how: `gate_compare`, `gate_stability`, `gate_latency`, `gate_variant`.
+how: `gate_compare`, `gate_stability`, `gate_latency`, `gate_variant`; of forecasts: `gate_forecast`.
 
 A bundle of several targets is judged part by part; one refused part refuses the bundle.
 """
@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from ascribe.bundle import gate_federated, gate_latency, gate_stability, gate_variant
+from ascribe.bundle import gate_federated, gate_forecast, gate_latency, gate_stability, gate_variant
 from ascribe.bundle.archive import Bundle
 from ascribe.bundle.federated import FAMILY
 from ascribe.bundle.gate_compare import Measured, Said, against, alone, efficiency_gap, measured
@@ -98,6 +98,8 @@ def _judged(candidate: Bundle, production: Bundle | None, said: Said) -> dict[st
     """One target. Returns the numbers."""
     if FAMILY in (candidate.manifest.family, *([production.manifest.family] if production else [])):
         return _of_parties(candidate, production, said)
+    if gate_forecast.forecasts(candidate):
+        return gate_forecast.judge_forecast(candidate, production, said)
     model = load(candidate)
     champion = None if production is None else load(production)
     changed = _schema_changes(model, champion) if champion is not None else ""

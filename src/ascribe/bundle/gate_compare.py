@@ -21,7 +21,7 @@ from ascribe.core.explainers.conditional_shap import conditional_game
 from ascribe.core.judge import ClassError, PowerError, block_mean, class_error, game_error, mse_v, power_error
 from ascribe.core.model import Model
 
-__all__ = ["Measured", "Said", "against", "alone", "efficiency_gap", "measured", "spread"]
+__all__ = ["Measured", "Said", "against", "alone", "compare", "efficiency_gap", "measured", "spread"]
 
 EXPLAINED_ROWS = 64
 COALITIONS, SAMPLES = 32, 32
@@ -101,7 +101,7 @@ def alone(model: Model, mine: Measured, y: np.ndarray, said: Said) -> None:
     said.say(learnt, text if learnt else f"no better than always answering the mean: {text}")
     if mine.left is not None and learnt:
         what, word = "explanation error", "of what the marginal law leaves"
-        _compare(what, mine.left, np.ones_like(mine.left), word, EXPLAINED_BLOCKS, said)
+        compare(what, mine.left, np.ones_like(mine.left), word, EXPLAINED_BLOCKS, said)
 
 
 def against(mine: Measured, theirs: Measured, whose: str, unit: str, said: Said) -> dict[str, Any]:
@@ -109,11 +109,11 @@ def against(mine: Measured, theirs: Measured, whose: str, unit: str, said: Said)
     what, word = (
         ("missed probability", "a row") if isinstance(mine.power, ClassError) else ("power error", f"{unit} MAE")
     )
-    power = _compare(f"{what} on {whose} held-out rows", mine.absolute, theirs.absolute, word, POWER_BLOCKS, said)
+    power = compare(f"{what} on {whose} held-out rows", mine.absolute, theirs.absolute, word, POWER_BLOCKS, said)
     found: dict[str, Any] = {"candidate": mine.numbers(), "production": theirs.numbers(), "power_difference": power}
     if mine.left is not None and theirs.left is not None:
         what, word = f"explanation error on {whose} held-out rows", "of the marginal law's"
-        found["mse_v_share_difference"] = _compare(what, mine.left, theirs.left, word, EXPLAINED_BLOCKS, said)
+        found["mse_v_share_difference"] = compare(what, mine.left, theirs.left, word, EXPLAINED_BLOCKS, said)
     return found
 
 
@@ -130,9 +130,10 @@ def spread(X: np.ndarray, count: int) -> np.ndarray:
     return X[evenly(len(X), count)]
 
 
-def _compare(
+def compare(
     what: str, mine: np.ndarray, theirs: np.ndarray, word: str, blocks: int, said: Said
 ) -> dict[str, float | int]:
+    """Said whether errors are no worse than theirs, paired: beyond chance over blocks, and by more than `MARGIN`."""
     difference = block_mean(mine - theirs, blocks)
     worse = not (difference.mean <= difference.beyond or mine.mean() <= (1 + MARGIN) * theirs.mean())  # NaN is worse
     chance = f"(difference {difference.mean:+.2g} +- {difference.stderr:.2g} over {difference.blocks} blocks)"

@@ -6,6 +6,8 @@
     layers      x, weight                    -> maps:NAME, slope:NAME (b, c, h, w)
     attention   x                            -> weights:NAME (b, heads, q, k)
 
+A forecast has the one space `forecast`: its `predict` gives forecast (b, k), and lower, upper (b, steps) beside it.
+
 `weight` chooses an output: its columns are those of all margins, then of all probabilities, as far as there are any; a
 model of one output has none. Numbers are float32, or double where a graph takes that; rows are flat and in natural
 units (pixels 0 ... 255, word numbers). A graph is opened once, whatever output is asked for.
@@ -15,7 +17,7 @@ Trees that no graph can say (sets of categories) are asked themselves, where the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -24,9 +26,11 @@ import numpy as np
 
 from ascribe.bundle.archive import Bundle
 from ascribe.bundle.sessions import session
+from ascribe.bundle.windows import FORECAST, curves_of, parts_of
 from ascribe.core.errors import BundleError
+from ascribe.core.forecast.outputs import unit_of
 from ascribe.core.gradient import Gradient
-from ascribe.core.inside import Attention, Layers, Maps
+from ascribe.core.inside import Attention, Layers, Maps, Parts
 from ascribe.core.model import PREDICTED, Model
 from ascribe.core.trees import margin
 from ascribe.core.trees import predict as of_trees
@@ -34,7 +38,7 @@ from ascribe.core.trees import predict as of_trees
 __all__ = ["Graph", "Network", "of_outputs"]
 
 NUMBERS_AT_ONCE = 1 << 24  # of the rows of one call
-SPACES = ("margin", "probability")
+SPACES = ("margin", "probability", FORECAST)
 WIDE = np.float64
 MAPS, SLOPE, WEIGHTS = "maps:", "slope:", "weights:"
 
@@ -80,6 +84,7 @@ class Network:
 
     def __init__(self, bundle: Bundle) -> None:
         self._extra = int(bundle.manifest.origin.get("extra", 0))
+        self._parts = parts_of(bundle)
 
         def opened(role: str, *wanted: str) -> Graph | None:
             return Graph(bundle.read(role), bundle.origin, wanted) if bundle.has(role) else None
@@ -93,7 +98,7 @@ class Network:
         found = {
             "gradient": self._gradient and _gradient(self._gradient, self._embed, weight),
             "layers": self._layers and _layers(self._layers, weight),
-            "attention": self._attention and _attention(self._attention, self._extra),
+            "attention": self._attention and _attention(self._attention, self._extra, self._parts),
         }
         return {name: held for name, held in found.items() if held is not None}
 
@@ -109,7 +114,9 @@ def of_outputs(bundle: Bundle, model: Model) -> Model:
         raise BundleError(f"{origin} names its outputs twice, or no space of them: import the model again")
     if told.target.name not in (PREDICTED, *held.names):
         raise BundleError(f"{origin} explains '{told.target.name}', which is none of its outputs: import it again")
-    ask, network = _asked(bundle, model, held), Network(bundle)
+    graph = Graph(bundle.read("predict"), origin, _tensors(held)) if bundle.has("predict") else None
+    ask, network = _asked(bundle, model, held, graph), Network(bundle)
+    curves = curves_of(bundle, graph) if held.spaces == (FORECAST,) and graph is not None else None
 
     @lru_cache(maxsize=64)
     def select(output: str, space: str) -> Model:
@@ -124,17 +131,24 @@ def of_outputs(bundle: Bundle, model: Model) -> Model:
         weight = held.weight(held.names[at or 0], space)  # of no class yet: what it offers counts
         return replace(
             model, outputs=held.names, spaces=held.spaces, output=output, space=space, select=select, base_value=None,
-            scores=scores, predict=predict, **network.fields(weight),
+            scores=scores, predict=predict, curves=curves,
+            unit=unit_of(output, model.unit, curves.window.horizon) if curves else model.unit, **network.fields(weight),
         )  # fmt: skip
 
     return select(told.target.name, held.spaces[0])
 
 
-def _asked(bundle: Bundle, model: Model, held: _Outputs) -> Callable[[str, np.ndarray], np.ndarray]:
+def _tensors(held: _Outputs) -> tuple[str, ...]:
+    """What the `predict` graph must give."""
+    return (*held.spaces, "lower", "upper") if FORECAST in held.spaces else held.spaces
+
+
+def _asked(
+    bundle: Bundle, model: Model, held: _Outputs, graph: Graph | None
+) -> Callable[[str, np.ndarray], np.ndarray]:
     """All outputs (b, k) in a space, from the graph or from the trees."""
     trees = model.trees
-    if bundle.has("predict"):
-        graph = Graph(bundle.read("predict"), bundle.origin, held.spaces)
+    if graph is not None:
         return lambda space, X: graph([space], x=X)[0]
     if trees is None or trees.outputs != held.names:
         raise BundleError(f"{bundle.origin} holds nothing that predicts its outputs: import the model again")
@@ -158,9 +172,9 @@ def _layers(graph: Graph, weight: np.ndarray | None) -> Layers:
     return Layers(names, at)
 
 
-def _attention(graph: Graph, extra: int) -> Attention:
+def _attention(graph: Graph, extra: int, parts: Mapping[str, Parts]) -> Attention:
     names = [name for name in graph.outputs if name.startswith(WEIGHTS)]
-    return Attention(lambda X: graph(names, x=X), tuple(name.removeprefix(WEIGHTS) for name in names), extra)
+    return Attention(lambda X: graph(names, x=X), tuple(name.removeprefix(WEIGHTS) for name in names), extra, parts)
 
 
 def _each(weight: np.ndarray | None, rows: int) -> np.ndarray | None:

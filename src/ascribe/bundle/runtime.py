@@ -13,6 +13,7 @@ from ascribe.bundle.ensembles import of_trees, terms_of, trees_of
 from ascribe.bundle.networks import Network, of_outputs
 from ascribe.bundle.npz import array, arrays
 from ascribe.bundle.sessions import cores, session, workers
+from ascribe.bundle.windows import told_of
 from ascribe.core.adjusted.learnt import Reading
 from ascribe.core.amortized import Amortized
 from ascribe.core.compiled import Compiled
@@ -226,6 +227,11 @@ def _layout(bundle: Bundle, n: int) -> Layout:
     words: tuple[str, ...] = ()
     if bundle.has("words"):
         words = tuple(bundle.read("words").decode().split("\n"))
+    if told.kind == "series":
+        said = told_of(bundle)
+        step_s = int(said.get("step_s", 0))
+        day = int(said.get("day_steps", 0))
+        return Layout(told.kind, tuple(told.shape), words=tuple(said.get("inputs", ())), step_s=step_s, day=day)
     return Layout(told.kind, tuple(told.shape), told.padding, words)
 
 

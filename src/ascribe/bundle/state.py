@@ -1,6 +1,7 @@
 """Small blobs between the wings: what the offline side knows and the service must answer in one look-up.
 
     nodes/<node>          the latest vector of a node
+    series/<name>         the newest steps of a series that is forecast, mended
     ingest/<group>        rows, lag, quarantine of a consumer group
     runs/<name>/<run>     a pipeline run and its stages
     drift/<name>/<time>   how far production's rows now lie from those before

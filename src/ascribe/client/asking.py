@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Self, Unpack
 
 from ascribe.client import calls
-from ascribe.client.calls import EnergyWishes, ExplainWishes, PredictWishes, StreamAnswer
+from ascribe.client.calls import EnergyWishes, ExplainWishes, ForecastWishes, PredictWishes, StreamAnswer
 from ascribe.client.options import Tls, opened
 from ascribe.client.ways import CHUNKS, ENDED, TIMEOUT_S, TRIES, append, check_time, made, only, waiting
 from ascribe.serve.cards import ModelCard, NodeCard
+from ascribe.serve.forecast_messages import ForecastResponse
 from ascribe.serve.job_messages import JobCard
 from ascribe.serve.messages import AttributionResponse, EnergyResponse, PredictionResponse
 from ascribe.serve.repertoire import ExplainersCard
@@ -52,6 +53,10 @@ class Client:
     def energy(self, X: Any, observed: Sequence[Any], **wishes: Unpack[EnergyWishes]) -> EnergyResponse:
         """Energy and proposal of hidden features: `observed` names features, or is a list of such lists."""
         return self._ask(calls.energy(X, observed, **wishes))
+
+    def forecast(self, series: Any, **wishes: Unpack[ForecastWishes]) -> ForecastResponse:
+        """Curves of series from their recent samples, or by name; see `samples.samples` for what may be given."""
+        return self._ask(calls.forecast(series, **wishes))
 
     def stream(
         self, chunks: Iterable[Any], most: int = CHUNKS, **wishes: Unpack[ExplainWishes]

@@ -8,10 +8,11 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Se
 from typing import Any, Self, Unpack
 
 from ascribe.client import calls
-from ascribe.client.calls import Call, EnergyWishes, ExplainWishes, PredictWishes, StreamAnswer
+from ascribe.client.calls import Call, EnergyWishes, ExplainWishes, ForecastWishes, PredictWishes, StreamAnswer
 from ascribe.client.options import Tls, opened
 from ascribe.client.ways import CHUNKS, ENDED, TIMEOUT_S, TRIES, append, awaiting, check_time, made, only
 from ascribe.serve.cards import ModelCard, NodeCard
+from ascribe.serve.forecast_messages import ForecastResponse
 from ascribe.serve.job_messages import JobCard
 from ascribe.serve.messages import AttributionResponse, EnergyResponse, PredictionResponse
 from ascribe.serve.repertoire import ExplainersCard
@@ -45,6 +46,10 @@ class AsyncClient:
     async def energy(self, X: Any, observed: Sequence[Any], **wishes: Unpack[EnergyWishes]) -> EnergyResponse:
         """Energy and proposal of hidden features: `observed` names features, or is a list of such lists."""
         return await self._ask(calls.energy(X, observed, **wishes))
+
+    async def forecast(self, series: Any, **wishes: Unpack[ForecastWishes]) -> ForecastResponse:
+        """Curves of series from their recent samples, or by name; see `samples.samples` for what may be given."""
+        return await self._ask(calls.forecast(series, **wishes))
 
     def stream(
         self, chunks: Iterable[Any] | AsyncIterable[Any], most: int = CHUNKS, **wishes: Unpack[ExplainWishes]

@@ -8,13 +8,15 @@ from typing import Any, Generic, TypedDict, TypeVar, Unpack
 from urllib.parse import quote
 
 from ascribe.client.rows import vectors
+from ascribe.client.samples import samples
 from ascribe.core.errors import AscribeError, InputError
 from ascribe.serve.cards import ModelCard, NodeCard
+from ascribe.serve.forecast_messages import ForecastResponse
 from ascribe.serve.job_messages import JobCard, LaterAttribution
 from ascribe.serve.messages import AttributionResponse, EnergyResponse, MethodOptions, PredictionResponse
 from ascribe.serve.repertoire import ExplainersCard
 
-__all__ = ["Call", "EnergyWishes", "ExplainWishes", "PredictWishes", "StreamAnswer"]
+__all__ = ["Call", "EnergyWishes", "ExplainWishes", "ForecastWishes", "PredictWishes", "StreamAnswer"]
 
 T = TypeVar("T")
 
@@ -49,6 +51,21 @@ class PredictWishes(EnergyWishes, total=False):
     target_stderr: float | None
     max_latency_ms: float | None
     groups: Mapping[str, Sequence[str]] | None
+
+
+class ForecastWishes(TypedDict, total=False):
+    """Which model forecasts; whether `intervals` (yes, unless said) and `attention` are wanted; `attribution`: the
+    output to be explained ("peak"), or {"output": ..., "method": ...} as `forecast_messages.ForecastWish`.
+    """
+
+    model: str | None
+    version: str | None
+    labels: Mapping[str, str] | None
+    request_id: str | None
+    timeout: float | None
+    intervals: bool
+    attention: bool
+    attribution: str | Mapping[str, Any] | None
 
 
 class ExplainWishes(EnergyWishes, total=False):
@@ -119,6 +136,16 @@ def energy(X: Any, observed: Sequence[Any], **wishes: Unpack[EnergyWishes]) -> C
     lists = [list(one) for one in observed] if any(not isinstance(one, str) for one in observed) else [list(observed)]
     body = _body(X, wishes) | {"observed": lists}
     return _posted(EnergyResponse, "/v1/energy", "GetEnergy", body)
+
+
+def forecast(series: Any, **wishes: Unpack[ForecastWishes]) -> Call[ForecastResponse]:
+    told = {word: value for word, value in wishes.items() if value is not None}
+    if "labels" in told:
+        told["labels"] = dict(told["labels"])  # type: ignore[call-overload]
+    if "attribution" in told:
+        held = told["attribution"]
+        told["attribution"] = {"output": held} if isinstance(held, str) else dict(held)  # type: ignore[call-overload]
+    return _posted(ForecastResponse, "/v1/forecasts", "GetForecast", {"series": samples(series), **told})
 
 
 def submit(X: Any, **wishes: Unpack[ExplainWishes]) -> Call[JobCard]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import nan
 from typing import Any
 
-from ascribe.serve import job_messages, messages
+from ascribe.serve import forecast_messages, job_messages, messages
 from ascribe.serve.wire import attribution_pb2 as pb
 
 __all__ = ["filled", "struct_of"]
@@ -19,6 +19,10 @@ def filled(kind: Any, body: Mapping[str, Any]) -> Any:
         fields["feature_vector"] = [pb.FeatureVector(**_row(row)) for row in fields["feature_vector"]]
     if "options" in fields:
         fields["options"] = pb.MethodOptions(**fields["options"])
+    if "series" in fields:
+        fields["series"] = [_series(one) for one in fields["series"]]
+    if "attribution" in fields:
+        fields["attribution"] = pb.ForecastWish(**fields["attribution"])
     if "groups" in fields:
         fields["groups"] = {name: pb.Names(names=members) for name, members in fields["groups"].items()}
     if "observed" in fields:
@@ -36,10 +40,21 @@ def _row(row: Mapping[str, Any]) -> dict[str, Any]:
     return {**row, "values": numbers, **({"categories": words} if any(words) else {})}
 
 
+def _series(one: Mapping[str, Any]) -> Any:
+    """None is NaN."""
+
+    def numbers(held: Sequence[Any]) -> list[float]:
+        return [nan if value is None else value for value in held]
+
+    more = {name: pb.Numbers(numbers=numbers(held)) for name, held in one.get("exogenous", {}).items()}
+    return pb.ForecastSeries(**{**one, "values": numbers(one.get("values", ())), "exogenous": more})
+
+
 def struct_of(message: Any) -> Any:
     """The struct of the same name; what is absent is None or the struct's default."""
     name = message.DESCRIPTOR.name
-    kind = getattr(messages, name, None) or getattr(job_messages, STRUCTS.get(name, name))
+    homes = (messages, forecast_messages, job_messages)
+    kind = next(found for home in homes if (found := getattr(home, STRUCTS.get(name, name), None)) is not None)
     known = message.DESCRIPTOR.fields_by_name
     return kind(**{f: _value(message, known[f]) for f in kind.__struct_fields__ if f in known})
 

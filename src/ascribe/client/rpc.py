@@ -29,6 +29,7 @@ REQUESTS = {
     "GetAttribution": pb.AttributionRequest,
     "GetPrediction": pb.PredictionRequest,
     "GetEnergy": pb.EnergyRequest,
+    "GetForecast": pb.ForecastRequest,
     "GetAttributionById": pb.AttributionByIdRequest,
     "StartAttributionJob": pb.AttributionRequest,
     "GetAttributionJob": pb.AttributionJobRequest,

@@ -9,11 +9,12 @@ from functools import cached_property
 from ascribe.core.arrays import Float, np
 from ascribe.core.attention import Matrices
 from ascribe.core.attribution import Attribution
+from ascribe.core.days import by_player
 from ascribe.core.features import Feature
 from ascribe.core.layout import Layout
 from ascribe.core.quantities import in_units
 
-__all__ = ["LOOKS", "Answer", "additive", "answered", "words_of"]
+__all__ = ["LOOKS", "Answer", "additive", "answered", "by_players", "words_of"]
 
 LOOKS = ("attention", "slope", "map", "occlusion")  # games of methods that share nothing out
 
@@ -84,6 +85,11 @@ def answered(a: Attribution) -> np.ndarray:
     """Which rows `(b,)` hold numbers."""
     told = np.array([word not in ("invalid", "not_finite") for word in a.status], dtype=bool)
     return told & np.isfinite(a.values).all(axis=1) & np.isfinite(a.prediction)
+
+
+def by_players(answer: Answer) -> Answer:
+    """The answer of windows with a player for each day of each input, as of a table; any other as it is."""
+    return answer if answer.layout.kind != "series" else Answer(by_player(answer.attribution), (), answer.labels)
 
 
 def words_of(answer: Answer, row: int) -> tuple[list[str], Float[np.ndarray, " w"], Float[np.ndarray, " w"]]:

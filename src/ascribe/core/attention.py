@@ -10,22 +10,24 @@ Abnar and Zuidema, 2020, arXiv 2005.00928.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from ascribe.core.arrays import Bool, Float, np
 from ascribe.core.errors import CapabilityError, InputError, NotFound
+from ascribe.core.inside import Attention, Parts
+from ascribe.core.layout import Layout
 from ascribe.core.model import Model
 from ascribe.core.words import listed, quoted
 
-__all__ = ["Matrices", "chosen", "matrices", "pooled", "rollout"]
+__all__ = ["Matrices", "chosen", "matrices", "over_steps", "pooled", "rollout"]
 
 
 @dataclass(frozen=True, eq=False)
 class Matrices:
     """Of `b` rows, for drawing: `weights (b, heads, q, k)` of each of `layers`; `names (k,)` of the positions, those
     that the network put before the columns in brackets; `rollout (b, k, k)`, None where layers cannot be multiplied
-    (attention from one sequence to another).
+    (attention from one sequence to another). `parts`: labels of the layers whose positions are parts of a window.
     """
 
     layers: tuple[str, ...]
@@ -33,6 +35,7 @@ class Matrices:
     weights: tuple[Float[np.ndarray, "b heads q k"], ...]
     rollout: Float[np.ndarray, "b k k"] | None
     extra: int = 0
+    parts: Mapping[str, Parts] = field(default_factory=dict)
 
 
 def matrices(model: Model, X: np.ndarray) -> Matrices:
@@ -44,9 +47,32 @@ def matrices(model: Model, X: np.ndarray) -> Matrices:
     if (bad := np.flatnonzero(status == "invalid")).size:
         raise InputError(f"row {int(bad[0])}: {reasons[int(bad[0])]}")
     weights = tuple(np.asarray(w, dtype=float) for w in held.weights(X))
+    if held.parts:
+        names = next(iter(held.parts.values())).key
+        return Matrices(held.layers, names, weights, None, held.extra, held.parts)
     names = (*(f"[{j}]" for j in range(held.extra)), *model.names)
     whole = rollout(weights) if _square(weights) else None
     return Matrices(held.layers, names, weights, whole, held.extra)
+
+
+def over_steps(
+    held: Attention, weights: Sequence[Float[np.ndarray, "b heads q k"]], layout: Layout, layer: str
+) -> Float[np.ndarray, "b n"]:
+    """Attention to parts of a window as a value for each column: the mean over heads and over the positions that look,
+    a part's weight evenly on the columns that it covers. `layer` as in `chosen`; empty: the mean over layers.
+
+    Raises NotFound naming what there is, CapabilityError for a layer whose positions nobody has named.
+    """
+    context, inputs = layout.shape
+    name = layer if layer in held.layers else layer.rpartition("/")[0]
+    several = layer in ("", "mean")
+    found = []
+    for each in held.layers if several else [name or layer]:
+        if each in held.layers and each not in held.parts:
+            raise CapabilityError(f"nobody said what part of the window each position of {each} is: draw the matrices")
+        matrix = chosen(weights, held.layers, each if several else layer)
+        found.append(matrix.mean(axis=1) @ held.parts[each].shares(context))
+    return np.repeat(np.mean(found, axis=0) / inputs, inputs, axis=1)
 
 
 def rollout(weights: Sequence[Float[np.ndarray, "b heads q k"]], residual: float = 0.5) -> Float[np.ndarray, "b k k"]:

@@ -5,8 +5,9 @@
     black, grey     an image of 0, of 127.5
     blur            the image itself, blurred by a Gaussian of an eighth of its smaller side
     padding         a text of padding
+    calendar        of a window: the mean of the background windows nearest to it on the calendar (`core.matched`)
 
-By itself: mean of a table's background (zero without one), black of an image, padding of a text.
+By itself: mean of the background of a table or of windows (zero without one), black of an image, padding of a text.
 """
 
 from __future__ import annotations
@@ -15,20 +16,21 @@ from scipy.ndimage import gaussian_filter
 
 from ascribe.core.arrays import Float, np
 from ascribe.core.errors import CapabilityError, InputError
+from ascribe.core.matched import CALENDAR, matched
 from ascribe.core.model import Model
 from ascribe.core.words import quoted
 
 __all__ = ["BASELINES", "baseline_rows", "own_baseline"]
 
-KINDS = {"zero": "table image", "mean": "table image", "black": "image", "grey": "image", "blur": "image",
-         "padding": "text"}  # fmt: skip
+KINDS = {"zero": "table image series", "mean": "table image series", "black": "image", "grey": "image",
+         "blur": "image", "padding": "text", CALENDAR: "series"}  # fmt: skip
 BASELINES = tuple(KINDS)
 BLUR = 1 / 8  # standard deviation, of the smaller side
 
 
 def own_baseline(model: Model) -> str:
     """The name of the baseline of a model for which none was named."""
-    if model.layout.kind == "table":
+    if model.layout.kind in ("table", "series"):
         return "zero" if model.background is None else "mean"
     return {"image": "black", "text": "padding"}[model.layout.kind]
 
@@ -39,7 +41,7 @@ def baseline_rows(
     """The baseline of each row: all the same but for `blur`.
 
     Raises InputError for an unknown name, one that is not of this kind of row, or a row of another length;
-    CapabilityError for `mean` without a background.
+    CapabilityError for `mean` or `calendar` without a background.
     """
     if baseline is None:
         baseline = own_baseline(model)
@@ -56,6 +58,8 @@ def baseline_rows(
         raise InputError(f"no baseline {quoted(baseline)} of a model of a {kind}: use {', '.join(known)}, or a row")
     if baseline == "blur":
         return _blurred(X, model.layout.shape)
+    if baseline == CALENDAR:
+        return np.array([matched(model, x).mean(axis=0) for x in X]).reshape(X.shape)
     return np.tile(_row(model, baseline, X.shape[1]), (len(X), 1))
 
 

@@ -15,6 +15,7 @@ from ascribe.core.conditional import Conditional
 from ascribe.core.control import Control
 from ascribe.core.errors import InputError, NotFound
 from ascribe.core.features import Feature
+from ascribe.core.forecast.curves import Curves
 from ascribe.core.gradient import Gradient
 from ascribe.core.inside import Attention, Layers
 from ascribe.core.latency import Measured
@@ -28,7 +29,7 @@ __all__ = ["Model"]
 
 CAPABILITIES = (
     "predict", "background", "conditional", "surrogate", "amortized", "compiled", "gradient", "layers", "attention",
-    "trees", "terms", "remote_predict", "routes",
+    "trees", "terms", "curves", "remote_predict", "routes",
 )  # fmt: skip
 PREDICTED = ""  # the output of a classifier that has not been told which class: the one that it predicts
 
@@ -49,6 +50,9 @@ class Model:
     `outputs` (class labels) or `spaces` (margin, probability) explains `output` in `space`; `choose` gives the others;
     `scores`: rows (b, n) -> all outputs (b, k) in `space`. `trees`: the ensemble that the model is; they have the
     output explained alone, or among theirs by name. `terms`: what each feature adds, of a model that is their sum.
+
+    `curves`: of a forecast, whose rows are windows and whose outputs are what can be named of its steps: all steps at
+    once, with their bounds.
 
     A federated model has no `predict`, so that no explainer asks hosts for made-up rows: `routes`: ids of rows -> the
     reply of every host, one exchange; `remote_predict`: the guest's rows (b, n) and those replies -> margins (b,).
@@ -82,6 +86,7 @@ class Model:
     select: Callable[[str, str], Model] | None = None
     trees: Trees | None = None
     terms: Terms | None = None
+    curves: Curves | None = None
     remote_predict: Callable[[np.ndarray, Mapping[str, Any]], np.ndarray] | None = None
     routes: Callable[[Sequence[str]], Mapping[str, Any]] | None = None
 

@@ -43,10 +43,12 @@ class Options:
     coalitions and completions are doubled, whichever errs more, until no player's standard error is above it; `budget`
     is then the most coalitions spent. `tier`: the name that the answer bears, and the graph of a compiled one.
 
+    Of windows `samples` is how many background windows stand for what is absent, at most.
+
     `baseline`: what stands for an absent input, as a row (n,) or by name (`core.baselines`); None: as the method does
-    by itself. `segments (n,)` or `(b, n)`, or a number for each pixel `(h, w)`: players of an image or a text; below
-    0: always present. One number alone: so many superpixels of an image. `path`, `patch`: of gradient and of occlusion
-    methods. `layer`: of a network, by name (empty: the last that shows maps).
+    by itself. `segments (n,)` or `(b, n)`, or a number for each pixel `(h, w)`: players of an image, a text or a
+    window; below 0: always present. One number alone: so many superpixels of an image. `path`, `patch`: of gradient and
+    of occlusion methods. `layer`: of a network, by name (empty: the last that shows maps).
     """
 
     estimator: str = "auto"

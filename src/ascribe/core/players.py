@@ -1,8 +1,9 @@
-"""Players of one image or text: which columns are present or absent together.
+"""Players of one image, text or window: which columns are present or absent together.
 
     image   the segments that were given, so many superpixels (`core.segmentation`), or a grid of patches, all channels
             of a pixel together
     text    every word; padding is nobody's, and neither is a marker that the vocabulary puts into every text
+    series  each input on each day, days counted back from the end of the window (`core.days`)
 
 A player's value is spread evenly over its columns, and its standard error with it, so that the sum over its columns is
 the player's own. A column that is nobody's is always present and is worth 0.
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 
 from ascribe.core.arrays import Bool, Float, np
 from ascribe.core.by_rows import One
+from ascribe.core.days import owners
 from ascribe.core.errors import InputError
 from ascribe.core.layout import Layout
 from ascribe.core.model import Model
@@ -64,7 +66,7 @@ class Segments:
 
 
 def segments_of(layout: Layout, options: Options, X: Float[np.ndarray, "b n"], i: int) -> Segments:
-    """The players of row `i` of an image or a text; none (p = 0) in a text without words.
+    """The players of row `i` of an image, a text or a window; none (p = 0) in a text without words.
 
     Raises InputError for segments of another shape, and for groups, which are of a table.
     """
@@ -81,6 +83,8 @@ def segments_of(layout: Layout, options: Options, X: Float[np.ndarray, "b n"], i
             owner = np.repeat(found.reshape(-1), layout.shape[2])
         else:
             owner = _given(layout, np.asarray(given), len(X), i)
+    elif layout.kind == "series":
+        owner = owners(layout) if given is None else _given(layout, np.asarray(given), len(X), i)
     else:
         owner = np.arange(layout.n) if given is None else _given(layout, np.asarray(given), len(X), i)
         owner = np.where(_nobodys(layout, X[i]), NOBODY, owner)

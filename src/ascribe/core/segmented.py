@@ -1,4 +1,4 @@
-"""Shapley values of segments of an image, or of the words of a text: players of each row's own.
+"""Shapley values of segments of an image, of words of a text, of days of a window: players of each row's own.
 
 v(S) = mean over references r of f(x where S is present, r elsewhere)
 value of column j = phi of its player / number of the player's columns
@@ -65,7 +65,8 @@ class SegmentGame:
 def shapley_by_reference(
     model: Model, X: np.ndarray, method: str, options: Options, step: Callable[[], None] | None = None
 ) -> Attribution:
-    """Shapley values of the reference game: of features or groups of a table, of segments of an image, of words.
+    """Shapley values of the reference game: of features or groups of a table, of segments of an image, of words, of
+    inputs by day.
 
     Raises InputError for segments that do not fit, BudgetError for more players than a plan can hold.
     """

@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from math import isfinite
 
-from ascribe.core.answer import Answer, additive, answered, words_of
+from ascribe.core.answer import Answer, additive, answered, by_players, words_of
 from ascribe.core.arrays import Float, np
 from ascribe.core.attribution import Attribution
 from ascribe.core.errors import InputError
@@ -45,7 +45,7 @@ def say(told: Attribution | Answer, row: int | None = None, language: str = "en"
         raise InputError(f"no language '{language}': use {' or '.join(LANGUAGES)}")
     if top < 1:
         raise InputError(f"top is {top}: name at least one player")
-    answer = told if isinstance(told, Answer) else Answer(told)
+    answer = by_players(told if isinstance(told, Answer) else Answer(told))
     a, words = answer.attribution, PHRASES[language]
     if row is None and len(a) != 1:
         return _text(_rows(answer, words, top), words)
@@ -93,7 +93,7 @@ def _row(answer: Answer, row: int, words: Phrases, top: int) -> list[str]:
 def _unshared(answer: Answer, row: int, words: Phrases, top: int) -> list[str]:
     """Attention, slopes and maps: they sum to nothing, and are not said as shares."""
     a = answer.attribution
-    f = scale_of([float(a.prediction[row])], "" if a.info.space else a.info.unit)
+    f = scale_of([float(a.prediction[row])], "" if a.info.space in ("probability", "margin") else a.info.unit)
     told = {
         "who": _who(answer, row, words),
         "output": a.info.output,
@@ -228,7 +228,7 @@ def _joined(parts: Sequence[str], words: Phrases) -> str:
 def _opening(answer: Answer, row: int, words: Phrases, prediction: str) -> str:
     info = answer.attribution.info
     told = {"who": _who(answer, row, words), "output": _output(answer.attribution), "prediction": prediction}
-    if info.space:
+    if info.space in ("probability", "margin"):
         return (words.probability if info.space == "probability" else words.margin).format(**told)
     draws = info.unit in POWER and "power" in info.output.lower()
     return (words.draws if draws else words.quantity).format(**told)

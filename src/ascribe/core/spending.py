@@ -1,7 +1,7 @@
 """How often a model is asked for one row, at most: predictions, or slopes of a gradient method.
 
     coalitions of a table          budget                          whatever stands for absent features
-    coalitions of an image, text   budget x references             a network is asked for each of them
+    coalitions of an image, text   budget x references             a network is asked for each of them; of a window too
     lime                           perturbations
     occlusion                      windows, segments or groups, and two ends
     a path                         steps                           noisy copies, baselines: draws
@@ -14,7 +14,9 @@ from __future__ import annotations
 from math import ceil, prod
 
 from ascribe.core.arrays import np
+from ascribe.core.days import owners
 from ascribe.core.estimators import AUTO_EXACT_PLAYERS, FITTED_BUDGET, FITTED_PER_PLAYER, MAX_EXACT_PLAYERS
+from ascribe.core.matched import CALENDAR, NEAREST
 from ascribe.core.model import Model
 from ascribe.core.options import Options
 from ascribe.core.players import GRID
@@ -38,6 +40,8 @@ def players(model: Model, options: Options, X: np.ndarray | None = None) -> int:
         return int(given) if given.ndim == 0 else len(np.unique(given[given >= 0]))
     if layout.kind == "image":
         return min(GRID, layout.shape[0]) * min(GRID, layout.shape[1])
+    if layout.kind == "series":
+        return int(owners(layout).max()) + 1
     return layout.n if X is None else int(np.not_equal(X, layout.padding).sum(axis=1).max(initial=0))
 
 
@@ -57,6 +61,10 @@ def coalitions(model: Model, options: Options, X: np.ndarray | None = None) -> i
         spent = MOST_BUDGET
     else:
         spent = 2**p if p <= AUTO_EXACT_PLAYERS else max(FITTED_BUDGET, FITTED_PER_PLAYER * p)
+    if model.layout.kind == "series" and model.background is not None:
+        by_name = isinstance(options.baseline, str) and options.baseline == CALENDAR
+        most = NEAREST if by_name else 1 if options.baseline is not None else options.samples
+        return spent * min(most, len(model.background))
     alone = model.layout.kind == "table" or options.baseline is not None or model.background is None
     return spent if alone or model.background is None else spent * len(model.background)
 
@@ -72,7 +80,7 @@ def perturbations(model: Model, options: Options, X: np.ndarray | None = None) -
 def windows(model: Model, options: Options, X: np.ndarray | None = None) -> int:
     """Of occlusion."""
     layout, patch = model.layout, options.patch
-    if options.groups or options.segments is not None:
+    if options.groups or options.segments is not None or layout.kind == "series":
         return players(model, options, X) + 2
     image = layout.kind == "image"
     sides = layout.shape[:2] if image else (len(model.names),)

@@ -98,9 +98,7 @@ def attention(answer: Answer, view: View) -> Drawn:
         axes = body.axes(x, y + CAP, side, side)
         picture = axes.imshow(w, cmap=colours, vmin=0, vmax=edge, aspect="auto", interpolation="none")
         picture.set_gid(f"attention-{k}")
-        whole = w.shape == (len(names), len(names))
-        lines = names if whole else [str(q) for q in range(w.shape[0])]
-        columns = names if w.shape[1] == len(names) else [str(q) for q in range(w.shape[1])]
+        lines, columns = _labels(m, title, w, names)
         cells[f"attention-{k}"] = Cells(lines, columns, w)
         last = k + across >= len(square)
         axes.set_xticks(range(w.shape[1]) if shown and last else [], columns if shown and last else [], rotation=90)
@@ -131,6 +129,16 @@ def _positions(answer: Answer, m: Matrices, row: int) -> tuple[list[str], np.nda
         held = np.flatnonzero(numbers != layout.padding)
         kept = np.arange(m.extra + (int(held[-1]) + 1 if len(held) else 0))
     return [name_of(names[k]) for k in kept], kept
+
+
+def _labels(m: Matrices, title: str, w: np.ndarray, names: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """Of the lines and columns of a matrix: its own where its positions are parts of a window."""
+    for name, called in zip(m.layers, shortened(m.layers), strict=True):
+        if name in m.parts and title.startswith(f"{called},"):
+            return m.parts[name].query, m.parts[name].key
+    whole = w.shape == (len(names), len(names))
+    lines = names if whole else [str(q) for q in range(w.shape[0])]
+    return lines, names if w.shape[1] == len(names) else [str(q) for q in range(w.shape[1])]
 
 
 def _largest(panels: Sequence[Panel], names: Sequence[str], most: int = 12) -> list[tuple[str, str, str, float]]:

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ascribe.core.answer import Answer, additive
+from ascribe.core.answer import Answer, additive, by_players
 from ascribe.core.errors import InputError
 from ascribe.core.words import quoted
 from ascribe.report import plots
 from ascribe.report.attention import attention
 from ascribe.report.beeswarm import beeswarm
 from ascribe.report.captions import foot_of, sub_of, words_for
+from ascribe.report.days import days
 from ascribe.report.dependence import dependence
 from ascribe.report.drawn import Drawn, View
 from ascribe.report.force import force
@@ -33,6 +34,7 @@ from ascribe.report.whole import bar, waterfall
 __all__ = ["KINDS", "Kind", "draw", "fitting", "known", "save"]
 
 SUFFIXES = (".png", ".svg", ".html", ".htm")
+WHOLE = ("attention", "features")  # that look at windows as they are
 CHINESE = (
     "Noto Sans CJK SC",
     "Noto Sans SC",
@@ -53,16 +55,18 @@ class Kind:
     shares: bool = False
 
 
-ANY = ("table", "image", "text")
+ANY = ("table", "image", "text", "series")
+PLAYERS = ("table", "series")  # of a window the players stand for columns
 KINDS: dict[str, Kind] = {
-    "waterfall": Kind(waterfall, ("table", "text"), "from the base value to the prediction, row by row", True),
-    "force": Kind(force, ("table", "text"), "shares of a row as arrows on one line", True),
-    "bar": Kind(bar, ("table",), "mean |value| of each player over rows"),
-    "beeswarm": Kind(beeswarm, ("table",), "a point for each row and player, coloured by the feature's value"),
-    "heatmap": Kind(heatmap, ("table",), "rows across, players down"),
-    "dependence": Kind(dependence, ("table",), "a feature's value against what it accounts for"),
+    "waterfall": Kind(waterfall, (*PLAYERS, "text"), "from the base value to the prediction, row by row", True),
+    "force": Kind(force, (*PLAYERS, "text"), "shares of a row as arrows on one line", True),
+    "bar": Kind(bar, PLAYERS, "mean |value| of each player over rows"),
+    "beeswarm": Kind(beeswarm, PLAYERS, "a point for each row and player, coloured by the feature's value"),
+    "heatmap": Kind(heatmap, PLAYERS, "rows across, players down"),
+    "dependence": Kind(dependence, PLAYERS, "a feature's value against what it accounts for"),
     "image": Kind(image, ("image",), "a photo with what raises and lowers the prediction laid over it"),
     "text": Kind(text, ("text",), "words on the colour of their value"),
+    "days": Kind(days, ("series",), "attention beside the values of each day and input of a window"),
     "attention": Kind(attention, ANY, "weights of each layer and head"),
     "features": Kind(maps, ANY, "maps of a convolutional layer"),
 }
@@ -93,7 +97,8 @@ def draw(answer: Answer, kind: str, view: View | None = None) -> Drawn:
     if kind not in fitting(answer):
         raise InputError(f"{_why(answer, kind)}: this answer can be drawn as {', '.join(fitting(answer)) or 'nothing'}")
     with _style():
-        return KINDS[kind].draw(answer, view)
+        whole = "table" not in KINDS[kind].layouts or kind in WHOLE
+        return KINDS[kind].draw(answer if whole else by_players(answer), view)
 
 
 def save(drawn: Drawn, answer: Answer, path: str | Path, said: str = "", language: str = "en") -> Path:

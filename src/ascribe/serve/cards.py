@@ -6,9 +6,11 @@ from typing import Any
 
 import msgspec
 
+from ascribe.core.forecast.curves import Curves
 from ascribe.core.latency import Measured
 
 __all__ = [
+    "ForecastCard",
     "ModelCard",
     "NodeCard",
     "OutputCard",
@@ -89,10 +91,32 @@ class ShadowCard(msgspec.Struct):
     latency_ratio: float | None = None
 
 
+class ForecastCard(msgspec.Struct):
+    """What POST /v1/forecasts wants of a model: `context` steps of `step_s` seconds before the forecast, with these
+    `exogenous` inputs; and gives: `horizon` steps, bounds at `levels`. `zone`: whose wall clock its calendar follows.
+    """
+
+    step_s: int
+    context: int
+    horizon: int
+    inputs: list[str]
+    exogenous: list[str]
+    zone: str
+    levels: list[float]
+
+    @classmethod
+    def of(cls, held: Curves | None) -> ForecastCard | None:
+        if held is None:
+            return None
+        w = held.window
+        return cls(w.step_s, w.context, w.horizon, list(w.inputs), list(held.exogenous), held.zone, list(held.levels))
+
+
 class ModelCard(msgspec.Struct):
     """GET /v1/models/NAME. Bounds in each feature's unit; null: unbounded. `tiers`: those that can be asked for.
-    `outputs`: what is predicted, the main one first; `labels`: the nodes that it is for. `layout`: table, image or text
-    of `shape`; `spaces` of a classifier of so many `classes`, which GET /v1/models/NAME/explainers lists.
+    `outputs`: what is predicted, the main one first; `labels`: the nodes that it is for. `layout`: table, image, text
+    or series of `shape`; `forecast`: of a model that forecasts; `spaces` of a classifier of so many `classes`, which
+    GET /v1/models/NAME/explainers lists.
     """
 
     name: str
@@ -115,6 +139,7 @@ class ModelCard(msgspec.Struct):
     shape: list[int] = []
     spaces: list[str] = []
     classes: int = 0
+    forecast: ForecastCard | None = None
 
 
 class NodeCard(msgspec.Struct):

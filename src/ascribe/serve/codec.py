@@ -159,12 +159,14 @@ def _twice(raw: bytes) -> str:
     return f"'{again[0]}' given twice: give each value once" if again else ""
 
 
-def check_rows_limit(count: int, max_rows: int, where: str = "in a request") -> None:
+def check_rows_limit(
+    count: int, max_rows: int, where: str = "in a request", what: str = "rows", field: str = "feature_vector"
+) -> None:
     """Raises InputError for no rows, TooLargeError for too many."""
     if not count:
-        raise InputError("feature_vector is empty: send at least one row")
+        raise InputError(f"{field} is empty: send at least one row")
     if count > max_rows:
-        raise TooLargeError(f"{count} rows, the limit of this server is {max_rows} {where}: send them in parts")
+        raise TooLargeError(f"{count} {what}, the limit of this server is {max_rows} {where}: send them in parts")
 
 
 def check_options(asked: wire.AttributionAsked, limits: Settings) -> None:

@@ -42,12 +42,14 @@ TEXT_LIMIT = 1000  # characters of a fault's text: it may quote the caller
 
 
 class InvalidRowsError(InputError):
-    """No row of the request can be answered. `reasons`: one text for each row."""
+    """No row of the request can be answered. `reasons`: one text for each row, sent in `field`; `row`, `rows`: what
+    one and several are called.
+    """
 
-    def __init__(self, reasons: list[str]) -> None:
-        self.reasons = reasons
-        what = "the only row" if len(reasons) == 1 else f"none of the {len(reasons)} rows"
-        verb = "cannot be answered" if len(reasons) == 1 else "can be answered; row 0"
+    def __init__(self, reasons: list[str], field: str = "feature_vector", row: str = "row", rows: str = "rows") -> None:
+        self.reasons, self.field = reasons, field
+        what = f"the only {row}" if len(reasons) == 1 else f"none of the {len(reasons)} {rows}"
+        verb = "cannot be answered" if len(reasons) == 1 else f"can be answered; {row} 0"
         super().__init__(f"{what} {verb}: {reasons[0]}")
 
 
@@ -160,7 +162,7 @@ def problem_of(exc: BaseException) -> Problem:
     code = next((word for kind, word in WORDS if isinstance(exc, kind)), "internal")
     if code == "internal":
         return Problem(code, "the server failed on this request: its log has the cause under this request_id")
-    rows = exc.reasons if isinstance(exc, InvalidRowsError) else []
+    rows = [(exc.field, why) for why in exc.reasons] if isinstance(exc, InvalidRowsError) else []
     text = str(exc) or FAULTS[code].title
-    violations = tuple((f"feature_vector[{i}]", why) for i, why in enumerate(rows) if why)
+    violations = tuple((f"{field}[{i}]", why) for i, (field, why) in enumerate(rows) if why)
     return Problem(code, text[:TEXT_LIMIT], violations, exc.retry_s if isinstance(exc, ShedError) else None)

@@ -13,6 +13,7 @@ from ascribe.bundle.registry import Registry
 from ascribe.bundle.sessions import cores
 from ascribe.core.errors import InputError
 from ascribe.serve import auth, oip_rpc, porch_http, rest, rpc
+from ascribe.serve.forecasting import Forecasting
 from ascribe.serve.lines import to_stdout
 from ascribe.serve.live import Sampled
 from ascribe.serve.longer import longer
@@ -63,6 +64,7 @@ class House:
             versions, settings, self._pool, self._rollout, self._beside, telemetry, self._sampled, self._predictors,
             self.seen.meter, Rates(settings.rate_per_s, settings.burst_s, settings.workers),
         )  # fmt: skip
+        self.forecasting = Forecasting(self.service, settings)
         self.held = longer(self.service, settings, log)
         self.interceptors: list[grpc.aio.ServerInterceptor] = []  # more of them, before the porch
         self._threads = [thread for thread in (self._rollout, self._beside, self._sampled) if thread]
@@ -73,14 +75,15 @@ class House:
 
     def app(self, host: str) -> porch_http.Porch:
         """The HTTP door with everything before it. `host`: where it listens."""
-        inner = rest.door(self.service, self.settings, self.log, self.held, self.seen.view)
+        inner = rest.door(self.service, self.settings, self.log, self.held, self.seen.view, self.forecasting)
         return porch_http.Porch(
             self.seen.around(inner, host), self.known, self.settings, self.log, lambda: self.service.draining
         )
 
     def attach(self, server: ByHandler, words: rpc.Health) -> None:
         """The services of the gRPC door."""
-        rpc.attach(server, rpc.Door(self.service, self.settings, self.log, self.held), words, self.settings.reflection)
+        door = rpc.Door(self.service, self.settings, self.log, self.held, self.forecasting)
+        rpc.attach(server, door, words, self.settings.reflection)
         oip_rpc.attach(server, oip_rpc.Door(self.service, self.settings, self.log, self.seen.view))
 
     async def load(self) -> list[Lease]:

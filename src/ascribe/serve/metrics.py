@@ -32,7 +32,7 @@ SHORT = (0.00001, 0.00005, 0.0001, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05
 RELOAD = (0.001, 0.01, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600)
 ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
 WATTS = (1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.1, 0.5, 1, 2, 5, 10, 50)
-ASKS = frozenset(("attribution", "prediction", "energy", "infer", "predict", "explain", "node attribution"))
+ASKS = frozenset(("attribution", "prediction", "energy", "forecast", "infer", "predict", "explain", "node attribution"))
 RUNS = ("explain", "predict", "energy", "run")  # names in an answer's timings of what is here stage `run`
 
 

@@ -63,6 +63,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("POST", "/v1/predictions"): Operation(
         "Predictions alone, or explained later", "PredictionResponse", "PredictionBody", arrow.MEDIA, (*HOW, "explain")
     ),
+    ("POST", "/v1/forecasts"): Operation("Curves of series with bounds, explained", "ForecastResponse", "ForecastBody"),
     ("POST", "/v1/energy"): Operation("Energy and proposal of hidden features", "EnergyResponse", "EnergyBody"),
     ("GET", "/v1/attributions/{name}"): Operation(
         "An attribution that a prediction promised", "LaterAttribution", query=("wait_s",), accepted="LaterAttribution"

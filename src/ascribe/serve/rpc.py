@@ -21,6 +21,8 @@ from ascribe.serve import messages as said
 from ascribe.serve import rpc_messages as convert
 from ascribe.serve.callers import current
 from ascribe.serve.faults import DeadlineError, Problem, problem_of
+from ascribe.serve.forecast_rpc import ForecastVerb
+from ascribe.serve.forecasting import Forecasting
 from ascribe.serve.jobs_rpc import LongVerbs
 from ascribe.serve.longer import Longer
 from ascribe.serve.observe import Entry, Log
@@ -38,13 +40,17 @@ TEXT = 300  # characters of a status, for the same reason
 ROW_BYTES = 500  # about, of one row's answer
 
 
-class Door(LongVerbs):
-    """Messages to the service and back; `longer`: what outlives a request. An answer that is bytes already goes out
-    through `Readable`.
+class Door(LongVerbs, ForecastVerb):
+    """Messages to the service and back; `longer`: what outlives a request; `forecasting`: forecasts. An answer that is
+    bytes already goes out through `Readable`.
     """
 
-    def __init__(self, service: Service, settings: Settings, log: Log, longer: Longer | None = None) -> None:
+    def __init__(
+        self, service: Service, settings: Settings, log: Log, longer: Longer | None = None,
+        forecasting: Forecasting | None = None,
+    ) -> None:  # fmt: skip
         self._service, self._settings, self._log, self._longer = service, settings, log, longer
+        self._forecasting = forecasting
 
     async def GetAttribution(self, request: pb.AttributionRequest, context: Context) -> bytes:  # noqa: N802
         return await self._answered("attribution", request, context, self._attribute)

@@ -10,6 +10,7 @@ import msgspec
 
 from ascribe.serve import cards, oip
 from ascribe.serve import messages as said
+from ascribe.serve.forecast_messages import ForecastBody, ForecastResponse, ForecastSeries
 from ascribe.serve.job_messages import ChunkAnswer, ChunkBody, JobCard, LaterAttribution
 from ascribe.serve.kserve import InstancesBody
 from ascribe.serve.oip_rest import IndexAsked, InferBody
@@ -23,10 +24,9 @@ Schema = dict[str, Any]
 TEMPLATE = "#/components/schemas/{name}"
 MESSAGES = (
     said.FeatureVector, said.AttributionBody, said.AttributionResponse, said.PredictionBody, said.PredictionResponse,
-    said.EnergyBody, said.EnergyResponse, cards.ModelCard, cards.NodeCard, cards.RolloutAnswer,
-    ExplainersCard, JobCard, LaterAttribution, ChunkBody, ChunkAnswer,
-    oip.Metadata, oip.Ready, oip.Index, InferBody, IndexAsked, InstancesBody,
-    Statistics,
+    said.EnergyBody, said.EnergyResponse, ForecastSeries, ForecastBody, ForecastResponse,
+    cards.ModelCard, cards.NodeCard, cards.RolloutAnswer, ExplainersCard, JobCard, LaterAttribution, ChunkBody,
+    ChunkAnswer, oip.Metadata, oip.Ready, oip.Index, InferBody, IndexAsked, InstancesBody, Statistics,
 )  # fmt: skip
 TEXT, NUMBER, WHOLE, FLAG, NULL = ({"type": t} for t in ("string", "number", "integer", "boolean", "null"))
 
@@ -70,12 +70,14 @@ def _sharper() -> dict[str, dict[str, Schema]]:
     other = {"description": "anything else is an invalid row, which leaves the others alone"}
     row = reference("FeatureVector")
     rows = {"feature_vector": either(row, array(either(row, other), minItems=1))}
+    series = reference("ForecastSeries")
     return {
         "FeatureVector": {"values": values, "units": units, "measured_w": number},
         "AttributionBody": rows,
         "PredictionBody": rows,
         "EnergyBody": rows,
         "ChunkBody": rows,
+        "ForecastBody": {"series": either(reference("ForecastSeries"), array(either(series, other), minItems=1))},
         "InferInput": {
             "shape": array({"type": "integer", "minimum": 0}, minItems=1, maxItems=2),
             "datatype": {"type": "string", "enum": list(DATATYPES)},

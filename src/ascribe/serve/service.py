@@ -70,13 +70,13 @@ class Service:
         predictors: Executor | None = None, meter: Meter | None = None, rates: Rates | None = None,
     ) -> None:  # fmt: skip
         self._telemetry, self._sampled = telemetry, sampled
-        self._versions, self._settings, self._pool = versions, settings, pool
+        self.versions, self._settings, self._pool = versions, settings, pool
         self._rollout, self._shadow = rollout, shadow
-        self._rates = rates or Rates()
+        self.rates = rates or Rates()
         self._threads = settings.explain_threads or cores()
         limits = (settings.max_queue_rows, BATCH_BYTES)
-        self._explaining = Batcher(pool, self._threads, *limits, max_wait_s=settings.max_wait_s, meter=meter)
-        self._predicting = Batcher(predictors or pool, 1, PREDICTED_ROWS, BATCH_BYTES, 1024, meter=Calls(meter))
+        self.explaining = Batcher(pool, self._threads, *limits, max_wait_s=settings.max_wait_s, meter=meter)
+        self.predicting = Batcher(predictors or pool, 1, PREDICTED_ROWS, BATCH_BYTES, 1024, meter=Calls(meter))
         self._running, self._warm, self._weight = 0, False, Weight()
         self.draining = False
 
@@ -93,41 +93,41 @@ class Service:
     async def warm(self, *leases: Lease) -> None:
         """Explain each bundle's own row once by every explainer and ask its energy, then serve those versions."""
         for lease in leases:
-            self._versions.swap(await asyncio.get_running_loop().run_in_executor(self._pool, work.warm, lease))
+            self.versions.swap(await asyncio.get_running_loop().run_in_executor(self._pool, work.warm, lease))
         self._warm = True
 
     def busy(self) -> bool:
         """Whether requests wait for a thread."""
-        return self._explaining.requests_waiting() + self._running > self._threads
+        return self.explaining.requests_waiting() + self._running > self._threads
 
     def version(self, asked: AttributionAsked) -> str:
         """Which version would answer. Raises as `attribute` for models that are not served."""
-        lease = self._versions.lease(asked.model, asked.version, asked.labels)
+        lease = self.versions.lease(asked.model, asked.version, asked.labels)
         lease.output(asked.output)
         return lease.version
 
     def names(self) -> list[str]:
         """Of the models that are served. Raises UnavailableError."""
-        if not self._versions.loaded:
+        if not self.versions.loaded:
             raise UnavailableError(LOADING)
-        return list(dict.fromkeys(slot.name for slot in self._versions.slots))
+        return list(dict.fromkeys(slot.name for slot in self.versions.slots))
 
     def card(self, model: str | None = None) -> ModelCard:
         """What one model wants and offers. Raises NotFound, UnavailableError."""
-        slot, lease = self._versions.find(model)
+        slot, lease = self.versions.find(model)
         return model_card(slot, lease, self.ready(), self._shadow.card(slot) if self._shadow else None)
 
     def cards(self) -> list[ModelCard]:
         """Of all models and channels. Raises UnavailableError."""
-        return [self.card(str(slot)) for slot in self._versions.slots]
+        return [self.card(str(slot)) for slot in self.versions.slots]
 
     def explainers(self, model: str | None = None) -> ExplainersCard:
         """What one model can be asked. Raises as `card`."""
-        return explainers_of(self._versions.lease(model), self._settings.max_budget)
+        return explainers_of(self.versions.lease(model), self._settings.max_budget)
 
     async def admin(self, verb: str, model: str, caller: Caller = ANYBODY) -> RolloutAnswer:
         """As `moving.moved`."""
-        return await moved(self._rollout, self._versions, verb, model, caller, self._settings)
+        return await moved(self._rollout, self.versions, verb, model, caller, self._settings)
 
     @noted
     async def attribute(
@@ -141,15 +141,15 @@ class Service:
         """
         start = time.perf_counter()
         caller = require(caller, "explain")
-        slot, lease = self._versions.find(asked.model, asked.version, asked.labels)
+        slot, lease = self.versions.find(asked.model, asked.version, asked.labels)
         codec.check_options(asked, self._settings)
         self._let_in(caller, rows)
         options, most = kinds.options_of(asked, self._settings), self._settings.max_budget
         model = lease.output(asked.output, asked.space)
         kind, lowered_from = self._kind(model, asked, options, len(rows))
         read = work.reading(lease, model, rows, self._settings, lambda X: kinds.within(model, asked, options, X, most))
-        answering = ("explain", self._explaining, kind, read)
-        rows_in, found, ms = await self._computed(*answering, caller, within_s, start, asked.priority)
+        answering = ("explain", self.explaining, kind, read)
+        rows_in, found, ms = await self.computed(*answering, caller, within_s, start, asked.priority)
         writing = work.size(model, len(rows), WRITTEN_BYTES)
         answer = await self.aside(writing, lambda: work.attributed(lease, asked, rows_in, found, ms, lowered_from))
         if self._shadow is not None:
@@ -167,13 +167,13 @@ class Service:
         """
         start = time.perf_counter()
         caller = require(caller, "predict")
-        lease = self._versions.lease(asked.model, asked.version, asked.labels)
+        lease = self.versions.lease(asked.model, asked.version, asked.labels)
         self._let_in(caller, rows)
         model = lease.output(asked.output, asked.space)
         kind = kinds.predicting(model, bool(asked.scores))
         read = work.reading(lease, model, rows, self._settings)
-        answering = ("predict", self._predicting, kind, read)
-        rows_in, found, ms = await self._computed(*answering, caller, within_s, start, asked.priority)
+        answering = ("predict", self.predicting, kind, read)
+        rows_in, found, ms = await self.computed(*answering, caller, within_s, start, asked.priority)
         writing = len(rows) * work.CHECKED_BYTES
         return await self.aside(writing, lambda: work.predicted(lease, asked, rows_in, found, ms))
 
@@ -185,12 +185,12 @@ class Service:
         if asked.max_latency_ms is not None:
             tier = within(model, rows, asked.max_latency_ms)
         faster = tier
-        if asked.allow_lower_tier and (crowd := self._explaining.crowd()) > CROWDED:
+        if asked.allow_lower_tier and (crowd := self.explaining.crowd()) > CROWDED:
             faster = kinds.lowered(model, tier, 1 if crowd < FULL else 2)
         kind = kinds.explaining(model, asked.method or usual(model), options, faster, self._settings.max_budget)
         return kind, (tier or "accurate") if faster != tier else ""
 
-    async def _computed(
+    async def computed(
         self, what: str, batcher: Batcher, kind: Kind, read: work.Reading, caller: Caller, within_s: float | None,
         start: float, priority: int,
     ) -> tuple[Checked, Any, dict[str, float]]:  # fmt: skip
@@ -198,12 +198,12 @@ class Service:
         with self._weight.taken(read.heavy):
             rows_in = await self.aside(read.size, read.call)
             checked_s = time.perf_counter() - start
-            found = await self._answered(batcher, kind, rows_in, caller, within_s, priority)
+            found = await self.answered(batcher, kind, rows_in, caller, within_s, priority)
         total_s = time.perf_counter() - start
         spans = {"check": checked_s, "queue": found.waited_s, what: found.ran_s, "total": total_s}
         return rows_in, found.value, {name: span * 1000 for name, span in spans.items()}
 
-    async def _answered(
+    async def answered(
         self, batcher: Batcher, kind: Kind, rows_in: Checked, caller: Caller, within_s: float | None, priority: int
     ) -> Answered:
         limit = min(self._settings.timeout_s, within_s or self._settings.timeout_s)
@@ -219,7 +219,7 @@ class Service:
     async def energy(self, asked: EnergyAsked, rows: list[Row], caller: Caller = ANYBODY) -> EnergyResponse:
         """Energies of rows under coalitions. Raises as `attribute`; CapabilityError without an energy model."""
         caller = require(caller, "explain")
-        lease = self._versions.lease(asked.model, asked.version, asked.labels)
+        lease = self.versions.lease(asked.model, asked.version, asked.labels)
         self._let_in(caller, rows)
         most = self._settings.max_budget
         start = time.perf_counter()
@@ -227,24 +227,24 @@ class Service:
 
     async def nodes(self) -> list[str]:
         """Nodes that the lake has heard of. Raises NotFound where this server knows no lake."""
-        return await asyncio.to_thread(self._lake().nodes)
+        return await asyncio.to_thread(self.lake().nodes)
 
     async def node(self, name: str) -> NodeCard:
         """The latest vector of a node. Raises NotFound."""
-        return await asyncio.to_thread(self._lake().node, name)
+        return await asyncio.to_thread(self.lake().node, name)
 
     async def explain_node(self, name: str, asked: AttributionAsked, caller: Caller = ANYBODY) -> AttributionResponse:
         """Watts of each counter in a node's latest vector. Raises as `attribute`; NotFound for an unknown node."""
         require(caller, "explain")
-        lease = self._versions.lease(asked.model, asked.version, asked.labels)
-        row = await asyncio.to_thread(self._lake().row, name, lease.model.names)
+        lease = self.versions.lease(asked.model, asked.version, asked.labels)
+        row = await asyncio.to_thread(self.lake().row, name, lease.model.names)
         return await self.attribute(asked, [row], caller)
 
     async def status(self) -> dict[str, Any]:
         """How ingest, pipeline and drift stand. Raises NotFound where this server knows no lake."""
-        return await asyncio.to_thread(self._lake().status, self.names())
+        return await asyncio.to_thread(self.lake().status, self.names())
 
-    def _lake(self) -> Telemetry:
+    def lake(self) -> Telemetry:
         if self._telemetry is None:
             raise NotFound("this server knows no lake: start it with --lake URI")
         return self._telemetry
@@ -253,7 +253,7 @@ class Service:
         """The last checks before work is queued. Raises InputError, TooLargeError, ShedError."""
         codec.check_rows_limit(len(rows), self._settings.max_rows)
         narrow(rows, self._settings.max_features)
-        self._rates.take(caller, len(rows))
+        self.rates.take(caller, len(rows))
 
     async def aside(self, size: int, call: Callable[[], T]) -> T:
         """Read or write a message of `size` bytes (about): at once when small, on a thread when large."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ascribe.core.explainers import available, usual
 from ascribe.core.repertoire import repertoire
 from ascribe.core.tiers import offered
-from ascribe.serve.cards import ModelCard, OutputCard, RolloutCard, ShadowCard, TierCard
+from ascribe.serve.cards import ForecastCard, ModelCard, OutputCard, RolloutCard, ShadowCard, TierCard
 from ascribe.serve.repertoire import AskingCard, ExplainersCard, RepertoireCard
 from ascribe.serve.versions import Lease, Slot
 
@@ -21,7 +21,7 @@ def model_card(slot: Slot, lease: Lease, ready: bool, shadow: ShadowCard | None)
         {tier: TierCard.of(m.tiers.get(tier)) for tier in offered(m)},
         [OutputCard(m.output, m.unit), *(OutputCard(name, part.unit) for name, part in lease.outputs.items())],
         dict(lease.labels), rollout_card(slot), shadow, m.layout.kind, list(m.layout.shape) or [len(m.features)],
-        list(m.spaces), len(m.outputs),
+        list(m.spaces), len(m.outputs), ForecastCard.of(m.curves),
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from ascribe.bundle.registry import Registry
 from ascribe.bundle.state import State, beside
-from ascribe.cli_pipeline import span
+from ascribe.core.durations import span
 from ascribe.core.errors import InputError
 from ascribe.train.lake.lake import Lake
 from ascribe.train.runs.plan import Training

@@ -147,5 +147,5 @@ def explain(
         )
     options = options or Options()
     if options.segments is not None and model.layout.kind == "table":
-        raise InputError("segments are of images and texts: give groups= to put features of a table together")
+        raise InputError("segments are of images, texts and windows: give groups= to put features of a table together")
     return explainer.answer(model, X, options, step)

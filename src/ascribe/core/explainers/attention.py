@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from ascribe.core.answered import Found, Kind, answered
 from ascribe.core.arrays import Float, np
-from ascribe.core.attention import chosen, pooled
+from ascribe.core.attention import chosen, over_steps, pooled
 from ascribe.core.attribution import Attribution
 from ascribe.core.errors import CapabilityError
 from ascribe.core.model import Model
@@ -30,6 +30,9 @@ def attention(model: Model, X: np.ndarray, options: Options, step: Callable[[], 
 
     def ask(rows: Float[np.ndarray, "a n"]) -> Found:
         weights = [np.asarray(w, dtype=float) for w in held.weights(rows)]
+        if held.parts:
+            values = over_steps(held, weights, model.layout, options.layer)
+            return Found(values, np.asarray(predict(rows), dtype=float), budget=1, samples=1)
         padding = rows != model.layout.padding if model.layout.kind == "text" else None
         values = pooled(chosen(weights, held.layers, options.layer), held.extra, padding)
         if values.shape != rows.shape:
@@ -37,6 +40,6 @@ def attention(model: Model, X: np.ndarray, options: Options, step: Callable[[], 
             raise CapabilityError(f"{told}: draw the matrices")
         return Found(values, np.asarray(predict(rows), dtype=float), budget=1, samples=1)
 
-    estimator = "raw" if options.layer else "rollout"
+    estimator = "raw" if options.layer or held.parts else "rollout"
     kind = Kind("attention", "attention", options.layer or "all layers", estimator, unit="")
     return answered(model, X, kind, options, step, ask)

@@ -92,7 +92,7 @@ def _segments(model: Model, X: np.ndarray, options: Options) -> Answers:
         values, stderr = segments.spread(one.values), segments.spread(one.stderr)
         return replace(one, values=values, stderr=stderr, owner=segments.owner)
 
-    return answer, model.names, "baseline" if kind == "text" or options.baseline is not None else "mean colour"
+    return answer, model.names, "baseline" if kind != "image" or options.baseline is not None else "mean colour"
 
 
 def _hidden(model: Model, options: Options, x: np.ndarray, segments: Segments) -> np.ndarray:

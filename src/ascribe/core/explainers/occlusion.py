@@ -3,7 +3,8 @@
     value_j = mean over windows w that cover column j of  f(x) - f(x with w hidden)
 
 Windows of `patch.window` lie `patch.stride` apart: squares of an image, all channels of a pixel together; runs of
-words, or of columns of a table (by itself: single ones), or groups of features. The last window of a side is cut off
+words, or of columns of a table (by itself: single ones), or groups of features. Of a series it is each input on each
+day that is hidden. The last window of a side is cut off
 at the edge. Where segments are given they are hidden one by one, and a segment's value is spread over its columns; of
 windows each column has the whole effect. Values are not shares: the efficiency gap of single columns, groups and
 segments tells what they leave over, of windows no sum is claimed. Of two inputs of which one is enough both are worth
@@ -40,11 +41,11 @@ def occlusion(model: Model, X: np.ndarray, options: Options, step: Callable[[], 
     X = model.rows(X)
     if options.groups and model.layout.kind != "table":
         raise InputError(f"groups put features of a table together: give segments= for a {model.layout.kind}")
-    whole = options.groups or options.segments is not None
+    whole = options.groups or options.segments is not None or model.layout.kind == "series"
     if whole and options.patch != Patch():
         raise InputError("a window lies on columns, groups and segments are hidden as they are: give one or the other")
     names = players_of(model.names, options.groups).names if options.groups else model.names
-    kind = _groups if options.groups else _windows if options.segments is None else _segments
+    kind = _groups if options.groups else _segments if whole else _windows
     answer = kind(model, X, options)
     info = Info(
         method="occlusion", game="occlusion", value="baseline", estimator=ESTIMATOR, budget=0, samples=0,

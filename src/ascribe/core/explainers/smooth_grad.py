@@ -57,6 +57,10 @@ def _range(model: Model) -> Float[np.ndarray, " n"]:
     """How far each column goes."""
     if model.layout.kind == "image":
         return np.full(model.layout.n, 255.0)
+    if model.layout.kind == "series":
+        if model.background is None:
+            raise InputError("smooth_grad needs the range of the inputs: give the model background windows")
+        return np.asarray(np.ptp(model.background, axis=0), dtype=float)
     width = np.array([f.seen_high - f.seen_low for f in model.features])
     if not np.isfinite(width).all() and model.background is not None:
         width = np.where(

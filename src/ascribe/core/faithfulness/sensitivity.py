@@ -23,11 +23,13 @@ def scale_of(model: Model, X: Float[np.ndarray, "b n"]) -> Float[np.ndarray, " n
     background or of the rows. 0 where moving a little means nothing: categories, and words of a text.
     """
     n = X.shape[1]
-    if model.layout.kind != "table":
+    if model.layout.kind not in ("table", "series"):
         return np.full(n, 255.0 if model.layout.kind == "image" else 0.0)
     held = X if model.background is None else model.background
     with np.errstate(invalid="ignore"):
         low, high = np.nanmin(held, axis=0), np.nanmax(held, axis=0)
+    if model.layout.kind == "series":
+        return np.nan_to_num(high - low)
     seen = np.array([(f.seen_low, f.seen_high) for f in model.features])
     span = np.where(np.isfinite(seen).all(axis=1), seen[:, 1] - seen[:, 0], high - low)
     return np.where([bool(f.categories) for f in model.features], 0.0, np.where(np.isfinite(span), span, 0.0))
@@ -37,7 +39,7 @@ def ends(model: Model, n: int) -> tuple[Float[np.ndarray, " n"], Float[np.ndarra
     """The least and the most that a column may be."""
     if model.layout.kind == "image":
         return np.zeros(n), np.full(n, 255.0)
-    if model.layout.kind == "text":
+    if model.layout.kind in ("text", "series"):
         return np.full(n, -np.inf), np.full(n, np.inf)
     return np.array([f.low for f in model.features]), np.array([f.high for f in model.features])
 

@@ -1,4 +1,4 @@
-"""What is hidden at a time when values are judged: a feature, a pixel with all its channels, a word."""
+"""What is hidden at a time when values are judged: a feature, a whole pixel, a word, an input on a day."""
 
 from __future__ import annotations
 

@@ -526,3 +526,194 @@ class AttributionJob(_message.Message):
     version: str
     request_id: str
     def __init__(self, id: _Optional[str] = ..., state: _Optional[str] = ..., done: _Optional[int] = ..., total: _Optional[int] = ..., created: _Optional[str] = ..., ended: _Optional[str] = ..., reason: _Optional[str] = ..., model: _Optional[str] = ..., version: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class ForecastRequest(_message.Message):
+    __slots__ = ("series", "model", "version", "request_id", "labels", "priority", "intervals", "attention", "attribution")
+    class LabelsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    SERIES_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    INTERVALS_FIELD_NUMBER: _ClassVar[int]
+    ATTENTION_FIELD_NUMBER: _ClassVar[int]
+    ATTRIBUTION_FIELD_NUMBER: _ClassVar[int]
+    series: _containers.RepeatedCompositeFieldContainer[ForecastSeries]
+    model: str
+    version: str
+    request_id: str
+    labels: _containers.ScalarMap[str, str]
+    priority: int
+    intervals: bool
+    attention: bool
+    attribution: ForecastWish
+    def __init__(self, series: _Optional[_Iterable[_Union[ForecastSeries, _Mapping]]] = ..., model: _Optional[str] = ..., version: _Optional[str] = ..., request_id: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., priority: _Optional[int] = ..., intervals: _Optional[bool] = ..., attention: _Optional[bool] = ..., attribution: _Optional[_Union[ForecastWish, _Mapping]] = ...) -> None: ...
+
+class ForecastSeries(_message.Message):
+    __slots__ = ("name", "times", "epoch_s", "values", "exogenous")
+    class ExogenousEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Numbers
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Numbers, _Mapping]] = ...) -> None: ...
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    TIMES_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_S_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    EXOGENOUS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    times: _containers.RepeatedScalarFieldContainer[str]
+    epoch_s: _containers.RepeatedScalarFieldContainer[float]
+    values: _containers.RepeatedScalarFieldContainer[float]
+    exogenous: _containers.MessageMap[str, Numbers]
+    def __init__(self, name: _Optional[str] = ..., times: _Optional[_Iterable[str]] = ..., epoch_s: _Optional[_Iterable[float]] = ..., values: _Optional[_Iterable[float]] = ..., exogenous: _Optional[_Mapping[str, Numbers]] = ...) -> None: ...
+
+class Numbers(_message.Message):
+    __slots__ = ("numbers",)
+    NUMBERS_FIELD_NUMBER: _ClassVar[int]
+    numbers: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, numbers: _Optional[_Iterable[float]] = ...) -> None: ...
+
+class ForecastWish(_message.Message):
+    __slots__ = ("output", "method", "baseline", "budget", "samples", "steps", "seed")
+    OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    BASELINE_FIELD_NUMBER: _ClassVar[int]
+    BUDGET_FIELD_NUMBER: _ClassVar[int]
+    SAMPLES_FIELD_NUMBER: _ClassVar[int]
+    STEPS_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    output: str
+    method: str
+    baseline: str
+    budget: int
+    samples: int
+    steps: int
+    seed: int
+    def __init__(self, output: _Optional[str] = ..., method: _Optional[str] = ..., baseline: _Optional[str] = ..., budget: _Optional[int] = ..., samples: _Optional[int] = ..., steps: _Optional[int] = ..., seed: _Optional[int] = ...) -> None: ...
+
+class ForecastResponse(_message.Message):
+    __slots__ = ("model", "version", "sha256", "unit", "zone", "step_s", "levels", "request_id", "timings_ms", "forecasts")
+    class TimingsMsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    UNIT_FIELD_NUMBER: _ClassVar[int]
+    ZONE_FIELD_NUMBER: _ClassVar[int]
+    STEP_S_FIELD_NUMBER: _ClassVar[int]
+    LEVELS_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    TIMINGS_MS_FIELD_NUMBER: _ClassVar[int]
+    FORECASTS_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    version: str
+    sha256: str
+    unit: str
+    zone: str
+    step_s: int
+    levels: _containers.RepeatedScalarFieldContainer[float]
+    request_id: str
+    timings_ms: _containers.ScalarMap[str, float]
+    forecasts: _containers.RepeatedCompositeFieldContainer[Forecast]
+    def __init__(self, model: _Optional[str] = ..., version: _Optional[str] = ..., sha256: _Optional[str] = ..., unit: _Optional[str] = ..., zone: _Optional[str] = ..., step_s: _Optional[int] = ..., levels: _Optional[_Iterable[float]] = ..., request_id: _Optional[str] = ..., timings_ms: _Optional[_Mapping[str, float]] = ..., forecasts: _Optional[_Iterable[_Union[Forecast, _Mapping]]] = ...) -> None: ...
+
+class Forecast(_message.Message):
+    __slots__ = ("name", "status", "reason", "times", "epoch_s", "forecast", "lower", "upper", "filled", "attention", "attribution")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    TIMES_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_S_FIELD_NUMBER: _ClassVar[int]
+    FORECAST_FIELD_NUMBER: _ClassVar[int]
+    LOWER_FIELD_NUMBER: _ClassVar[int]
+    UPPER_FIELD_NUMBER: _ClassVar[int]
+    FILLED_FIELD_NUMBER: _ClassVar[int]
+    ATTENTION_FIELD_NUMBER: _ClassVar[int]
+    ATTRIBUTION_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    status: str
+    reason: str
+    times: _containers.RepeatedScalarFieldContainer[str]
+    epoch_s: _containers.RepeatedScalarFieldContainer[int]
+    forecast: _containers.RepeatedScalarFieldContainer[float]
+    lower: _containers.RepeatedScalarFieldContainer[float]
+    upper: _containers.RepeatedScalarFieldContainer[float]
+    filled: int
+    attention: _containers.RepeatedCompositeFieldContainer[ForecastAttention]
+    attribution: ForecastAttribution
+    def __init__(self, name: _Optional[str] = ..., status: _Optional[str] = ..., reason: _Optional[str] = ..., times: _Optional[_Iterable[str]] = ..., epoch_s: _Optional[_Iterable[int]] = ..., forecast: _Optional[_Iterable[float]] = ..., lower: _Optional[_Iterable[float]] = ..., upper: _Optional[_Iterable[float]] = ..., filled: _Optional[int] = ..., attention: _Optional[_Iterable[_Union[ForecastAttention, _Mapping]]] = ..., attribution: _Optional[_Union[ForecastAttribution, _Mapping]] = ...) -> None: ...
+
+class ForecastAttention(_message.Message):
+    __slots__ = ("layer", "query", "key", "weights")
+    LAYER_FIELD_NUMBER: _ClassVar[int]
+    QUERY_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    WEIGHTS_FIELD_NUMBER: _ClassVar[int]
+    layer: str
+    query: _containers.RepeatedScalarFieldContainer[str]
+    key: _containers.RepeatedScalarFieldContainer[str]
+    weights: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, layer: _Optional[str] = ..., query: _Optional[_Iterable[str]] = ..., key: _Optional[_Iterable[str]] = ..., weights: _Optional[_Iterable[float]] = ...) -> None: ...
+
+class ForecastAttribution(_message.Message):
+    __slots__ = ("output", "unit", "method", "game", "estimator", "budget", "samples", "status", "reason", "additive", "prediction", "base_value", "efficiency_gap", "shares", "stderr")
+    class SharesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    class StderrEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    UNIT_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    GAME_FIELD_NUMBER: _ClassVar[int]
+    ESTIMATOR_FIELD_NUMBER: _ClassVar[int]
+    BUDGET_FIELD_NUMBER: _ClassVar[int]
+    SAMPLES_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    ADDITIVE_FIELD_NUMBER: _ClassVar[int]
+    PREDICTION_FIELD_NUMBER: _ClassVar[int]
+    BASE_VALUE_FIELD_NUMBER: _ClassVar[int]
+    EFFICIENCY_GAP_FIELD_NUMBER: _ClassVar[int]
+    SHARES_FIELD_NUMBER: _ClassVar[int]
+    STDERR_FIELD_NUMBER: _ClassVar[int]
+    output: str
+    unit: str
+    method: str
+    game: str
+    estimator: str
+    budget: int
+    samples: int
+    status: str
+    reason: str
+    additive: bool
+    prediction: float
+    base_value: float
+    efficiency_gap: float
+    shares: _containers.ScalarMap[str, float]
+    stderr: _containers.ScalarMap[str, float]
+    def __init__(self, output: _Optional[str] = ..., unit: _Optional[str] = ..., method: _Optional[str] = ..., game: _Optional[str] = ..., estimator: _Optional[str] = ..., budget: _Optional[int] = ..., samples: _Optional[int] = ..., status: _Optional[str] = ..., reason: _Optional[str] = ..., additive: _Optional[bool] = ..., prediction: _Optional[float] = ..., base_value: _Optional[float] = ..., efficiency_gap: _Optional[float] = ..., shares: _Optional[_Mapping[str, float]] = ..., stderr: _Optional[_Mapping[str, float]] = ...) -> None: ...

@@ -44,6 +44,11 @@ class AttributionServiceStub:
                 request_serializer=ascribe_dot_serve_dot_wire_dot_attribution__pb2.PredictionRequest.SerializeToString,
                 response_deserializer=ascribe_dot_serve_dot_wire_dot_attribution__pb2.PredictionResponse.FromString,
                 _registered_method=True)
+        self.GetForecast = channel.unary_unary(
+                '/attribution.v1.AttributionService/GetForecast',
+                request_serializer=ascribe_dot_serve_dot_wire_dot_attribution__pb2.ForecastRequest.SerializeToString,
+                response_deserializer=ascribe_dot_serve_dot_wire_dot_attribution__pb2.ForecastResponse.FromString,
+                _registered_method=True)
         self.GetEnergy = channel.unary_unary(
                 '/attribution.v1.AttributionService/GetEnergy',
                 request_serializer=ascribe_dot_serve_dot_wire_dot_attribution__pb2.EnergyRequest.SerializeToString,
@@ -93,6 +98,14 @@ class AttributionServiceServicer:
 
     def GetPrediction(self, request, context):
         """Predictions alone; explanations that wait do not hold them up.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetForecast(self, request, context):
+        """Curves of series from their recent samples, with bounds; attention and attributions on demand. A series that cannot
+        be answered says so in its own answer; only if every one is bad does the call fail.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -160,6 +173,11 @@ def add_AttributionServiceServicer_to_server(servicer, server):
                     servicer.GetPrediction,
                     request_deserializer=ascribe_dot_serve_dot_wire_dot_attribution__pb2.PredictionRequest.FromString,
                     response_serializer=ascribe_dot_serve_dot_wire_dot_attribution__pb2.PredictionResponse.SerializeToString,
+            ),
+            'GetForecast': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetForecast,
+                    request_deserializer=ascribe_dot_serve_dot_wire_dot_attribution__pb2.ForecastRequest.FromString,
+                    response_serializer=ascribe_dot_serve_dot_wire_dot_attribution__pb2.ForecastResponse.SerializeToString,
             ),
             'GetEnergy': grpc.unary_unary_rpc_method_handler(
                     servicer.GetEnergy,
@@ -251,6 +269,33 @@ class AttributionService:
             '/attribution.v1.AttributionService/GetPrediction',
             ascribe_dot_serve_dot_wire_dot_attribution__pb2.PredictionRequest.SerializeToString,
             ascribe_dot_serve_dot_wire_dot_attribution__pb2.PredictionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetForecast(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/attribution.v1.AttributionService/GetForecast',
+            ascribe_dot_serve_dot_wire_dot_attribution__pb2.ForecastRequest.SerializeToString,
+            ascribe_dot_serve_dot_wire_dot_attribution__pb2.ForecastResponse.FromString,
             options,
             channel_credentials,
             insecure,

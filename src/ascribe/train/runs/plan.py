@@ -33,7 +33,7 @@ from ascribe.train.watch import Watcher
 if TYPE_CHECKING:
     from ascribe.train.lake.lake import Lake
 
-__all__ = ["QUICK_SECONDS", "Training", "against", "stages_of"]
+__all__ = ["QUICK_SECONDS", "Training", "against", "release", "stages_of"]
 
 QUICK_SECONDS = 2.0
 FEW = 8  # features whose coalitions are all compiled: completions alone then differ little from seed to seed
@@ -79,7 +79,6 @@ def stages_of(
 ) -> tuple[Stage, ...]:  # fmt: skip
     """In their order. `version`, `uri` of the lake; `now`: ISO 8601 UTC; `sign_key`: of `Registry.publish`."""
     given = training.plain()
-    where = {"registry": registry.uri, "name": name}
 
     def snapshot(folder: Path, done: Mapping[str, Done]) -> dict[str, Any]:
         taken = take(lake, version, training.features, folder, training.days, training.max_rows, training.also)
@@ -91,6 +90,19 @@ def stages_of(
 
     def train(folder: Path, done: Mapping[str, Done]) -> dict[str, Any]:
         return _train(folder, done["snapshot"], version, training, watch, code)
+
+    return (
+        Stage("snapshot", snapshot, (), {"lake": uri, "version": version, **{name: given[name] for name in SEEN}}),
+        Stage("train", train, ("snapshot",), given),
+        *release(registry, name, channel, force, now, sign_key),
+    )
+
+
+def release(
+    registry: Registry, name: str, channel: str, force: bool, now: Callable[[], str], sign_key: Path | None = None
+) -> tuple[Stage, ...]:
+    """From what `train` left to the channel: measure, publish, judge, promote; the same for every kind of model."""
+    where = {"registry": registry.uri, "name": name}
 
     def measure(folder: Path, done: Mapping[str, Done]) -> dict[str, Any]:
         shutil.copytree(done["train"].folder / "bundle", folder / "bundle")
@@ -127,8 +139,6 @@ def stages_of(
         return {"version": version, "at": at}
 
     return (
-        Stage("snapshot", snapshot, (), {"lake": uri, "version": version, **{name: given[name] for name in SEEN}}),
-        Stage("train", train, ("snapshot",), given),
         Stage("measure", measure, ("train",)),
         Stage("publish", publish, ("measure",), where),
         Stage("judge", decide, ("publish",), {"channel": channel}, sees),

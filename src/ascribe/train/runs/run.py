@@ -13,6 +13,7 @@ from ascribe.bundle.selftest import checked
 from ascribe.bundle.state import State, beside
 from ascribe.core.errors import Conflict, LakeError, NotFound
 from ascribe.train.runs.code import code_version
+from ascribe.train.runs.forecast import ForecastTraining, forecast_stages
 from ascribe.train.runs.lock import SECONDS, Held, held
 from ascribe.train.runs.plan import Training, stages_of
 from ascribe.train.runs.record import ENDED, Run, identity, latest, runs, save, stamp
@@ -43,7 +44,7 @@ class RunOptions:
     registry: str
     name: str
     channel: str = "production"
-    training: Training = field(default_factory=Training)
+    training: Training | ForecastTraining = field(default_factory=Training)
     work: Path | None = None
     force: bool = False
     wait: float = 0.0
@@ -86,15 +87,7 @@ def run(
         if before is not None and before.run == record.run:
             watch.note(f"going on with run {record.run}, which was {before.status}")
         place = (options.work or work_folder(options.lake)) / options.name
-        stages = tuple(
-            change(
-                stages_of(
-                    lake, registry, options.name, options.channel, record.lake_version, options.lake,
-                    options.training, options.force, lambda: stamp(clock()), record.code, watch,
-                    options.sign_key,
-                )
-            )
-        )  # fmt: skip
+        stages = tuple(change(_stages(options, lake, registry, record, lambda: stamp(clock()), watch)))
         record = _followed(record, stages, place, state, lease, options.force, watch, clock)
         _tidied(state, options.name, place)
         return record
@@ -120,6 +113,17 @@ def _begun(options: RunOptions, lake: Lake, before: Run | None, why: Sequence[st
         code=code_version(), lake_version=version, why=tuple(why), status="running", started=stamp(now),
         count=lake.count(version), features_version=defined.version if defined is not None else "",
     )  # fmt: skip
+
+
+def _stages(
+    options: RunOptions, lake: Lake, registry: Registry, record: Run, now: Callable[[], str], watch: Watcher
+) -> tuple[Stage, ...]:
+    """By what is to be trained."""
+    to = (registry, options.name, options.channel)
+    version, force, key = record.lake_version, options.force, options.sign_key
+    if isinstance(options.training, ForecastTraining):
+        return forecast_stages(options.training, options.lake, version, *to, force, now, watch, key)
+    return stages_of(lake, *to, version, options.lake, options.training, force, now, record.code, watch, key)
 
 
 def _unfinished(before: Run) -> bool:

@@ -29,13 +29,16 @@ Clock = Callable[[], float]
 
 @dataclass(frozen=True)
 class Looking:
-    """`poll_s` between looks at the lake; `drift_every_s` between comparisons, on the `drift_rows` newest rows."""
+    """`poll_s` between looks at the lake; `drift_every_s` between comparisons, on the `drift_rows` newest rows.
+    `fresh`: called with every version of the lake that was not there at the look before.
+    """
 
     triggers: Triggers = field(default_factory=Triggers)
     poll_s: float = 60.0
     drift_every_s: float = 3600.0
     drift_rows: int = 20_000
     thresholds: Thresholds = field(default_factory=Thresholds)
+    fresh: Callable[[int], None] = lambda version: None
 
 
 def watch(
@@ -51,10 +54,13 @@ def watch(
     """
     looking, follow = looking or Looking(), follow or Watcher()
     teller = _Once(follow)
-    looked = 0.0
+    looked, known = 0.0, None
     try:
         while True:
             try:
+                if (version := lake.version()) is not None and version != known:
+                    looking.fresh(version)
+                    known = version
                 if looking.triggers.drift and clock() - looked >= looking.drift_every_s:
                     looked = clock()
                     _compared(options, lake, looking, follow, clock)

@@ -1,0 +1,287 @@
+"""`ascribe forecast`: train, backtest, predict, plot."""
+
+from __future__ import annotations
+
+import json
+import time as clock
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ascribe.cli_options import Seed, extra, listed
+from ascribe.cli_series import moment_of, open_bundle, series_asked, series_read
+from ascribe.console import bars, err, out, watcher
+from ascribe.core.errors import InputError
+from ascribe.settings import single_threaded_blas
+
+if TYPE_CHECKING:
+    from ascribe.bundle.forecast import Forecaster
+
+__all__ = ["app"]
+
+PICTURES = (".png", ".svg")
+KINDS = ("forecast", "days")
+
+app = typer.Typer(help="Time series: train a forecast, backtest it, forecast, draw.", rich_markup_mode=None)
+
+Folder = Annotated[Path, typer.Argument(help="bundle folder that `ascribe forecast train` wrote")]
+Data = Annotated[str, typer.Option("--data", help="Parquet, CSV (.gz), Arrow, a Delta table, or an SQLAlchemy URL")]
+Query = Annotated[str | None, typer.Option("--query", help="SQL, where --data is a database")]
+Last = Annotated[str | None, typer.Option("--last", help="only so much before the newest sample, such as 60d")]
+Only = Annotated[str | None, typer.Option("--only", help="a,b: these series alone (default: all)")]
+Zone = Annotated[str | None, typer.Option("--zone", help="of times that say none, and of the calendar: Europe/Paris")]
+Exogenous = Annotated[str | None, typer.Option("--exogenous", help="a,b: further columns that the model reads")]
+Time = Annotated[str | None, typer.Option("--time", help="column of times (default: as in training)")]
+Value = Annotated[str | None, typer.Option("--value", help="column of values, or a,b of a wide table")]
+Series = Annotated[str | None, typer.Option("--series", help="column that names the series, where rows are of several")]
+Unit = Annotated[str, typer.Option("--unit", help="of the values, such as Gb/s")]
+At = Annotated[str | None, typer.Option("--at", help="forecast from here on, ISO 8601 (default: the data's end)")]
+Explained = Annotated[str, typer.Option("--output", help="which number is explained: mean, peak, total, or 'step 12'")]
+Method = Annotated[str | None, typer.Option("--method", help="explainer (default: by the gradient, else kernel_shap)")]
+
+
+@app.command()
+def train(
+    data: Data,
+    time: Annotated[str, typer.Option("--time", help="column of times")],
+    value: Annotated[str, typer.Option("--value", help="column of values, or a,b of a wide table")],
+    out_dir: Annotated[Path, typer.Option("--out", help="folder of the bundle")],
+    step: Annotated[str | None, typer.Option("--step", help="such as 5min (default: that of the data)")] = None,
+    context: Annotated[str, typer.Option("--context", help="what is seen, such as 7d")] = "7d",
+    horizon: Annotated[str, typer.Option("--horizon", help="what is forecast, such as 1d")] = "1d",
+    query: Query = None,
+    last: Last = None,
+    series: Series = None,
+    only: Only = None,
+    exogenous: Exogenous = None,
+    zone: Zone = None,
+    unit: Unit = "",
+    test: Annotated[str, typer.Option("--test", help="held out at the end: a share, or a span such as 14d")] = "0.25",
+    family: Annotated[str, typer.Option("--family", help="best, or one by name")] = "best",
+    preset: Annotated[str, typer.Option("--preset", help="sizes of the network: default or document")] = "default",
+    epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="of the network, at most")] = None,
+    max_seconds: Annotated[float | None, typer.Option("--max-seconds", help="of training; then not repeatable")] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option("--checkpoint", help="file that training leaves after each epoch, and goes on from")
+    ] = None,
+    seed: Seed = 0,
+) -> None:
+    """Mend the series, fit every candidate, keep the best of those before the test part as one bundle."""
+    with extra("train", "torch"):
+        from ascribe.train.forecasting.train import ForecastOptions, train_forecast
+        from ascribe.train.series.options import SeriesOptions
+    wanted = SeriesOptions(
+        data, time, listed(value), series, query, step, last, listed(only), listed(exogenous), zone, unit,
+        now_s=clock.time(),
+    )  # fmt: skip
+    options = ForecastOptions(
+        wanted, out_dir, context, horizon, test, family, preset, epochs, max_seconds, seed, checkpoint
+    )
+    with bars() as shown:
+        report = train_forecast(options, watcher(shown))
+    _candidates(report)
+    out.print(f"bundle {report.version} -> {out_dir}", highlight=False)
+
+
+@app.command()
+def backtest(
+    bundle: Folder,
+    data: Data,
+    output: Annotated[Path, typer.Option("-o", "--output", help="REPORT.json")],
+    every: Annotated[str, typer.Option("--every", help="between origins")] = "6h",
+    test: Annotated[
+        str | None, typer.Option("--test", help="share or span at the end (default: after training)")
+    ] = None,
+    families: Annotated[
+        str | None, typer.Option("--families", help="a,b: fitted beside it (default: plain ones)")
+    ] = None,
+    time: Time = None,
+    value: Value = None,
+    series: Series = None,
+    query: Query = None,
+    only: Only = None,
+    exogenous: Exogenous = None,
+    zone: Zone = None,
+    seed: Seed = 0,
+) -> None:
+    """Forecast at an origin every so often of the test part, beside what repeats the past; measures as JSON."""
+    single_threaded_blas()
+    if output.suffix != ".json":
+        raise InputError(f"{output}: the report is JSON, name it .json")
+    with extra("train", "torch"):
+        from ascribe.train.forecasting.backtest import BacktestOptions, write_report
+        from ascribe.train.forecasting.backtest import backtest as judge
+    opened = open_bundle(bundle)
+    wanted = series_asked(opened, data, time, value, series, query, None, only, exogenous, zone)
+    usual = BacktestOptions()
+    options = BacktestOptions(every, test, listed(families) or usual.families, seed)
+    with bars() as shown:
+        report = judge(bundle, wanted, options, watcher(shown))
+    write_report(report, output)
+    _judged(report)
+    err.print(f"{report['test']['origins']} origins from {report['test']['from']} on -> {output}", highlight=False)
+
+
+@app.command()
+def predict(
+    bundle: Folder,
+    data: Data,
+    output: Annotated[Path, typer.Option("-o", "--output", help="OUT.parquet: time, forecast, lower, upper")],
+    explain: Annotated[
+        bool, typer.Option("--explain", help="shares by day and input -> OUT.explained.parquet, attention checked")
+    ] = False,
+    of: Explained = "peak",
+    method: Method = None,
+    at: At = None,
+    time: Time = None,
+    value: Value = None,
+    series: Series = None,
+    query: Query = None,
+    last: Last = None,
+    only: Only = None,
+    exogenous: Exogenous = None,
+    zone: Zone = None,
+    seed: Seed = 0,
+) -> None:
+    """Forecast what follows the data: time, forecast, lower, upper (and series, where there are several)."""
+    single_threaded_blas()
+    if output.suffix != ".parquet":
+        raise InputError(f"{output}: the forecast is a Parquet file, name it .parquet")
+    with extra("train", "polars"):
+        import polars as pl
+    from ascribe.forecasted import curves_of, explained, newest
+
+    opened = open_bundle(bundle)
+    held = series_read(series_asked(opened, data, time, value, series, query, last, only, exogenous, zone))
+    windows = newest(opened, held.series, moment_of(at))
+    for name, why in windows.refused.items():
+        err.print(f"{name} is left out: {why}", highlight=False)
+    curves = curves_of(opened, held.series, windows)
+    columns = curves.columns(windows.names if len(held.series.names) > 1 else ())
+    output.parent.mkdir(parents=True, exist_ok=True)
+    pl.DataFrame(columns).with_columns(pl.col("time").cast(pl.Datetime("us", "UTC"))).write_parquet(output)
+    err.print(f"{len(windows.at)} series x {opened.window.horizon} steps -> {output}", highlight=False)
+    if explain:
+        from ascribe.bundle.answers import write_answer
+
+        with bars() as shown:
+            task = shown.add_task("explaining", total=len(windows.at))
+            answer = explained(opened, windows, of, method, step=lambda: shown.advance(task))
+        beside = output.with_suffix(".explained.parquet")
+        write_answer(answer, beside)
+        err.print(f"the {of} explained, a row a series -> {beside} (`ascribe plot {beside.name} --kind days`)")
+        _attended(opened, held.series, of, output, seed)
+
+
+@app.command()
+def plot(
+    source: Annotated[Path, typer.Argument(help="bundle folder, or REPORT.json of `ascribe forecast backtest`")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="PNG or SVG; of --kind days HTML too")],
+    data: Annotated[str | None, typer.Option("--data", help="as of predict; a report needs none")] = None,
+    kind: Annotated[str, typer.Option("--kind", help="forecast, or days: attention beside shares by day")] = "forecast",
+    unit: Annotated[str, typer.Option("--unit", help="to draw in, such as Gb/s (default: as it is)")] = "",
+    of: Explained = "peak",
+    method: Method = None,
+    at: At = None,
+    time: Time = None,
+    value: Value = None,
+    series: Series = None,
+    query: Query = None,
+    last: Last = None,
+    only: Only = None,
+    exogenous: Exogenous = None,
+    zone: Zone = None,
+) -> None:
+    """Draw a forecast after its window, where the network looked beside what came of it, or a backtest's table."""
+    single_threaded_blas()
+    if kind not in KINDS:
+        raise InputError(f"no kind '{kind}' of picture: use {' or '.join(KINDS)}")
+    if kind == "forecast" and output.suffix.lower() not in PICTURES:
+        raise InputError(f"{output}: end it in .png or .svg")
+    with extra("report", "matplotlib"):
+        from ascribe.report import forecast, forecast_table, kinds, plots
+    if source.suffix == ".json":
+        plots.save(forecast_table.figure(_report(source), unit), output)
+        err.print(f"-> {output}")
+        return
+    if data is None:
+        raise InputError("say what the forecast starts from: --data FILE")
+    from ascribe.forecasted import drawn, explained, newest
+
+    opened = open_bundle(source)
+    held = series_read(series_asked(opened, data, time, value, series, query, last, only, exogenous, zone))
+    windows = newest(opened, held.series, moment_of(at))
+    if kind == "days":
+        answer = explained(opened, windows, of, method)
+        kinds.save(kinds.draw(answer, "days"), answer, output)
+    else:
+        low, high = opened.curves.levels
+        curves = drawn(opened, held.series, windows)
+        plots.save(forecast.figure(curves, opened.curves.unit, unit, high - low), output)
+    err.print(f"-> {output}")
+
+
+def _report(place: Path) -> Any:
+    try:
+        return json.loads(place.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as exc:
+        raise InputError(f"{place} is no report: `ascribe forecast backtest` writes one") from exc
+
+
+def _attended(opened: Forecaster, series: Any, of: str, output: Path, seed: int) -> None:
+    """The check of attention as a table, and as JSON beside the forecast."""
+    from ascribe.forecasted import checked
+
+    if opened.model.attention is None:
+        err.print("this model shows no attention: nothing to check")
+        return
+    with bars() as shown:
+        task = shown.add_task("checking attention", total=3)
+        found = checked(opened, series, of, seed=seed, step=lambda _: shown.advance(task))
+    place = output.with_suffix(".attention.json")
+    place.write_text(json.dumps(found.to_json(), indent=1) + "\n", encoding="utf-8")
+    from rich.table import Table
+
+    unit = f", {found.unit}" if found.unit else ""
+    table = Table("days by", "rank", "same first", f"first day removed{unit}", f"area{unit}", box=None)
+    for h in found.held:
+        rank = "" if h.method == "random" else _number(h.rank.mean)
+        same = "" if h.method == "random" else _percent(h.same)
+        table.add_row(h.method, rank, same, f"{h.first.mean:.4g}", f"{h.area.mean:.4g} ± {h.area.stderr:.2g}")
+    out.print(table)
+    out.print("rank, same first: with attention; removed, area: how far the forecast moves, more is better")
+    err.print(f"{found.rows} windows, days removed by '{found.baseline}' -> {place}", highlight=False)
+
+
+def _candidates(report: Any) -> None:
+    """All families that were fitted, and which one serves."""
+    from rich.table import Table
+
+    if not report.candidates:  # one family by name is not compared
+        return
+    table = Table("family", "MAE", "MASE", "coverage", "", box=None)
+    for name, held in report.candidates.items():
+        numbers = [_number(held.get(word)) for word in ("mae", "mase", "coverage")]
+        table.add_row(name, *numbers, "serves" if name == report.family else "")
+    out.print(table)
+
+
+def _judged(report: Mapping[str, Any]) -> None:
+    from rich.table import Table
+
+    table = Table("model", "MAE", "MAPE", "MASE", "coverage", "pinball", "of best plain", box=None)
+    for name, held in report["models"].items():
+        ratio = (held.get("ratio_to_best_plain") or {}).get("ratio")
+        numbers = [_number(held.get(word)) for word in ("mae", "mape", "mase", "coverage", "pinball")]
+        table.add_row(name, *numbers, _number(ratio))
+    out.print(table)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None or value != value else f"{value:.4g}"
+
+
+def _percent(value: float) -> str:
+    return "" if value != value else f"{100 * value:.0f} %"

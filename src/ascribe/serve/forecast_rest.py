@@ -1,0 +1,34 @@
+"""The HTTP door of forecasts; it translates and decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+
+from ascribe.serve import forecast_codec
+from ascribe.serve.callers import current
+from ascribe.serve.forecasting import Forecasting
+from ascribe.serve.observe import Entry
+from ascribe.serve.service import Service
+from ascribe.serve.settings import Settings
+
+__all__ = ["add_to"]
+
+
+def add_to(
+    app: FastAPI, service: Service, forecasting: Forecasting, settings: Settings,
+    answered: Callable[..., Awaitable[Response]], own_id: Callable[[str | None, Entry], str],
+) -> None:  # fmt: skip
+    """POST /v1/forecasts."""
+
+    async def forecast(entry: Entry, body: bytes) -> Any:
+        asked, series = await service.aside(len(body), lambda: forecast_codec.decode_forecast(body, settings.max_rows))
+        asked.request_id = entry.request_id = own_id(asked.request_id, entry)
+        entry.asked(len(series), asked.model, asked.version)
+        return await forecasting.forecast(asked, series, current())
+
+    @app.post("/v1/forecasts")
+    async def forecasts(request: Request) -> Response:
+        return await answered(request, "forecast", forecast)

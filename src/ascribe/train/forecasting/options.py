@@ -1,0 +1,97 @@
+"""Sizes and schedules of the recurrent network; presets by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ascribe.core.errors import InputError
+
+__all__ = ["ATTENTIONS", "DECODINGS", "PRESETS", "NetworkOptions", "preset"]
+
+ATTENTIONS = ("dot", "multi-head")
+DECODINGS = ("direct", "stepwise")
+DAY = 0  # of `patch`
+
+
+@dataclass(frozen=True)
+class NetworkOptions:
+    """patch      steps of the series that one step of encoder and decoder takes; 0: a day of them
+    hidden     of both GRUs;  layers: of both;  dense: of the layer between state and output
+    attention  `dot`: scaled dot product of the states as they are, one head; `multi-head`: `heads`, each projected
+    decoding   `direct`: a patch does not see the forecast of the one before; `stepwise`: it does, and in training the
+               truth instead, with a probability that falls from 1 to 0 over the first `forced` of training
+    dropout    of attention weights and between layers
+    calendar   which encodings enter (the day of the month only pays where months repeat)
+    rest       forecast what the seasonal regression leaves over; else what the level of the window leaves over
+    every      steps between training origins, odd to meet every time of day;  windows: most that an epoch takes of them
+    max_seconds of one training, after which no further epoch begins; results then depend on the machine
+    epochs, batch, lr, weight_decay, patience, clip, warm: training; `schedule`: `one-cycle` or `constant`
+    whole      a step of the encoder takes every input of every step of its patch; else their means over the patch
+    jitter     in training each day of a context is multiplied by exp(jitter z), z normal: a network that knows 50 days
+               by heart is kept from knowing them
+    average    decay of the running mean of weights that serves; 0: the weights themselves
+    refit      train once more on all of the training part, the held-out blocks too
+    seeds      networks, whose forecasts are averaged
+    levels     of the quantiles
+    """
+
+    patch: int = 72
+    hidden: int = 64
+    layers: int = 1
+    dense: int = 128
+    attention: str = "dot"
+    heads: int = 8
+    decoding: str = "direct"
+    forced: float = 0.8
+    dropout: float = 0.1
+    calendar: tuple[str, ...] = ("minute_sin", "minute_cos", "weekday_sin", "weekday_cos")
+    rest: bool = True
+    whole: bool = False
+    jitter: float = 0.15
+    every: int = 11
+    windows: int = 4000
+    epochs: int = 30
+    batch: int = 64
+    lr: float = 2e-3
+    weight_decay: float = 1e-2
+    patience: int = 10
+    clip: float = 1.0
+    schedule: str = "one-cycle"
+    average: float = 0.99
+    max_seconds: float | None = None
+    refit: bool = True
+    seeds: int = 1
+    levels: tuple[float, ...] = (0.05, 0.5, 0.95)
+
+    def __post_init__(self) -> None:
+        if self.attention not in ATTENTIONS or self.decoding not in DECODINGS:
+            raise InputError(f"attention is one of {', '.join(ATTENTIONS)}; decoding of {', '.join(DECODINGS)}")
+        if self.attention == "multi-head" and self.hidden % self.heads:
+            raise InputError(f"{self.heads} heads do not divide a state of {self.hidden}")
+        if self.schedule not in ("one-cycle", "constant"):
+            raise InputError("schedule is one-cycle or constant")
+        if min(self.hidden, self.layers, self.dense, self.every, self.windows, self.epochs, self.batch, self.seeds) < 1:
+            raise InputError("sizes, epochs, batch, origins and seeds of a network: at least 1")
+        if list(self.levels) != sorted(set(self.levels)) or not all(0 < level < 1 for level in self.levels):
+            raise InputError("levels of quantiles rise, between 0 and 1")
+
+
+MONTH = ("monthday_sin", "monthday_cos")
+
+# The design document's own sizes: a day is a step, every input of every sample enters.
+PRESETS: Mapping[str, NetworkOptions] = {
+    "default": NetworkOptions(),
+    "document": NetworkOptions(
+        patch=DAY, hidden=2048, layers=3, dense=2048, attention="multi-head", heads=8, decoding="stepwise", dropout=0.1,
+        calendar=(*NetworkOptions.calendar, *MONTH), rest=False, whole=True, jitter=0.0, every=6, epochs=1000, batch=16,
+        lr=1e-3, weight_decay=0.0, patience=50, schedule="constant", average=0.0,
+    ),
+}  # fmt: skip
+
+
+def preset(name: str) -> NetworkOptions:
+    """Options by name. Raises InputError for an unknown one."""
+    if name not in PRESETS:
+        raise InputError(f"no preset {name!r}: {', '.join(PRESETS)}")
+    return PRESETS[name]

@@ -1,0 +1,162 @@
+"""From a file of telemetry to a bundle that forecasts: its graphs against torch, and what it says of itself."""
+
+from dataclasses import replace
+
+import numpy as np
+import onnx
+import onnxruntime
+import polars as pl
+import pytest
+import torch
+
+from ascribe.bundle import archive
+from ascribe.bundle.forecast import open_forecaster
+from ascribe.bundle.held_windows import held_windows
+from ascribe.bundle.npz import array
+from ascribe.core.errors import InputError
+from ascribe.core.forecast import origins, rows, window_of
+from ascribe.train.families.traffic_seq2seq import fit_traffic_seq2seq
+from ascribe.train.forecasting.bundle import Written, write_forecast
+from ascribe.train.forecasting.choosing import chosen, hidden
+from ascribe.train.forecasting.fitted import FittedForecast
+from ascribe.train.forecasting.options import NetworkOptions
+from ascribe.train.forecasting.train import CANDIDATES, ForecastOptions, train_forecast
+from ascribe.train.series.options import SeriesOptions
+from tests.train.forecasting.series import DAY, STEP_S, weekly
+
+SMALL = NetworkOptions(patch=6, hidden=8, dense=8, every=7, epochs=1, refit=False)
+HELD = {"x": np.zeros((1, 1)), "y": np.zeros((1, 1)), "origins": np.zeros((1, 2), int), "scale": np.ones(1)}
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory):
+    torch.set_num_threads(1)
+    series = weekly(days=30)
+    window = window_of(series, 3 * DAY, 9)
+    fitted = fit_traffic_seq2seq(series, window, series.steps, options=replace(SMALL, attention="multi-head", heads=2))
+    X = rows(series, window, origins(series, window, 0, series.steps, 11))
+    bundle = write_forecast(fitted, series, window, Written(X, HELD), tmp_path_factory.mktemp("network"))
+    return series, window, X.astype(np.float32), fitted, bundle
+
+
+def graph(bundle, role):
+    return onnxruntime.InferenceSession(bundle.read(role))
+
+
+def test_predict_is_torch_for_any_number_of_rows(network):
+    _, _, X, fitted, bundle = network
+    session = graph(bundle, "predict")
+    for count in (1, 2, len(X)):
+        told, lower, upper = session.run(["forecast", "lower", "upper"], {"x": X[:count]})
+        f, q = fitted.ask(X[:count])
+        whole = np.stack([f.mean(axis=1), f.max(axis=1), f.sum(axis=1)], axis=1)
+        for mine, wanted in ((told, np.concatenate([whole, f], axis=1)), (lower, q[..., 0]), (upper, q[..., -1])):
+            assert np.abs(mine - wanted).max() <= 1e-5 * np.abs(wanted).max()
+
+
+def test_gradient_is_a_difference_quotient(network):
+    _, window, X, _, bundle = network
+    x, weight = X[:2].astype(np.float64), np.zeros((2, 12), np.float32)
+    weight[0, 0] = weight[1, 7] = 1  # the mean, and step 5
+    value, slope = graph(bundle, "gradient").run(None, {"z": X[:2], "weight": weight})
+    predict = graph(bundle, "predict")
+    rng = np.random.default_rng(0)
+    direction = np.zeros((2, *window.shape))
+    direction[..., 0] = rng.normal(size=(2, window.context))
+    direction = direction.reshape(2, -1)
+    size = 3e-3 * np.abs(x[:, :1])
+    ends = [predict.run(["forecast"], {"x": (x + s * size * direction).astype(np.float32)})[0] for s in (1, -1)]
+    found = ((ends[0] - ends[1]) * weight).sum(axis=1) / (2 * size[:, 0])
+    assert found == pytest.approx((slope * direction).sum(axis=1), rel=0.05)
+    assert value == pytest.approx((predict.run(["forecast"], {"x": X[:2]})[0] * weight).sum(axis=1), rel=1e-4)
+
+
+def test_attention_says_where_it_looks(network):
+    _, window, X, fitted, bundle = network
+    (weights,) = graph(bundle, "attention").run(["weights:days"], {"x": X[:4]})
+    told = bundle.manifest.origin["attention"]["days"]
+    assert weights.shape == (4, 2, len(told["query"]), len(told["key"]))
+    assert weights.sum(axis=-1) == pytest.approx(1, abs=1e-5)
+    with torch.no_grad():
+        assert weights == pytest.approx(fitted.module.attention(torch.as_tensor(X[:4])).numpy(), abs=1e-5)
+    steps = np.array(told["key_steps"])
+    assert steps[0, 0] == 0 and steps[-1, 1] == window.context and (steps[1:, 0] == steps[:-1, 1]).all()
+    assert told["query"][0] == "+0 to +6h" and told["key"][-1] == "-6h to -0"
+
+
+def test_no_path_of_this_machine_is_in_a_graph(network):
+    bundle = network[-1]
+    for role in ("predict", "gradient", "attention"):
+        model = onnx.load_from_string(bundle.read(role))
+        assert not any(node.doc_string or node.metadata_props for node in model.graph.node)
+
+
+def test_it_opens_as_a_forecaster(network):
+    series, window, X, fitted, bundle = network
+    served = open_forecaster(bundle)
+    f, lower, upper = served.forecast(X[:3])
+    assert f == pytest.approx(fitted.ask(X[:3])[0], rel=1e-4) and (lower <= upper).all()
+    assert served.window == window and served.curves.series == series.names and served.curves.unit == "Mb/s"
+    assert np.array_equal(array(bundle, "background", "background")[:1], X[:1])
+
+
+def test_what_has_no_graph_is_not_written(network, tmp_path):
+    series, window, X, fitted, _ = network
+    with pytest.raises(InputError, match="never served"):
+        write_forecast(FittedForecast("trees", fitted.ask), series, window, Written(X, HELD), tmp_path)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    series = weekly(days=40, names=("north", "south"))
+    path = tmp_path_factory.mktemp("data") / "series.parquet"
+    time = pl.Series("time", series.time_s * 1000).cast(pl.Datetime("ms", "UTC"))
+    values = np.where(series.observed, series.values, np.nan)
+    pl.DataFrame({"time": time, "north": values[:, 0], "south": values[:, 1]}).write_parquet(path)
+    return path
+
+
+def asked(place, out, **more):
+    data = SeriesOptions(str(place), "time", ("north", "south"), step=f"{STEP_S}s", zone="UTC", unit="Mb/s")
+    return ForecastOptions(data, out, "3d", "18h", epochs=2, **more)
+
+
+def test_from_a_file_to_a_bundle(place, tmp_path):
+    report = train_forecast(asked(place, tmp_path / "bundle"))
+    assert set(report.candidates) | set(report.left_out) == set(CANDIDATES)
+    assert "last_week" in report.left_out  # three days hold none
+    least = min(report.candidates, key=lambda name: report.candidates[name]["mase"])
+    assert report.family == least
+    bundle = archive.open_directory(tmp_path / "bundle")
+    served, held = open_forecaster(bundle), held_windows(bundle)
+    assert bundle.manifest.family == report.family and bundle.manifest.metrics["candidates"] == report.candidates
+    told = bundle.manifest.origin["forecast"]
+    first_s = told["test_from_s"]
+    start_s = weekly().start_s
+    assert (start_s + STEP_S * held.moment >= first_s).all()
+    f, lower, upper = served.forecast(held.x)
+    there = np.isfinite(held.y)
+    assert np.nanmean(np.abs(held.y - f) / held.scale[:, None]) < 1
+    assert 0.75 < ((held.y >= lower) & (held.y <= upper))[there].mean() < 0.99
+
+
+def test_one_family_by_name_and_the_same_seed(place, tmp_path):
+    for name in ("a", "b"):
+        train_forecast(asked(place, tmp_path / name, family="traffic_seq2seq", seed=4))
+    a, b = (archive.open_directory(tmp_path / name) for name in ("a", "b"))
+    assert a.manifest.family == "traffic_seq2seq" and a.read("predict") == b.read("predict")
+    losses = a.manifest.metrics["losses"][0]
+    assert len(losses["learn"]) == len(losses["judge"]) >= losses["best"] >= 1
+    with pytest.raises(InputError, match="no family"):
+        train_forecast(asked(place, tmp_path / "c", family="oracle"))
+
+
+def test_hidden_blocks_are_hidden_and_what_wins_can_be_served():
+    series = weekly(days=40)
+    window = window_of(series, 3 * DAY, DAY)
+    blocks, at = hidden(series, window, 36 * DAY)
+    steps = at[:, :1] + np.arange(window.horizon)
+    assert len(at) and not blocks.observed[steps, at[:, 1:]].any() and steps.max() < 36 * DAY
+    assert blocks.observed.mean() > 0.6 and np.array_equal(blocks.values, series.values)
+    told = {"trees": {"mase": 0.5}, "ridge": {"mase": 0.7}, "network": {"mase": 0.7}, "dead": {"mase": None}}
+    assert chosen(told, {"ridge", "network", "dead"}) == "ridge"
