@@ -18,7 +18,7 @@ from ascribe.train.forecasting.front import Front
 from ascribe.train.forecasting.network import Forecaster, Scores, Seq2Seq
 from ascribe.train.forecasting.options import ATTENTIONS, DECODINGS, PRESETS, NetworkOptions, preset
 from ascribe.train.forecasting.samples import split
-from ascribe.train.forecasting.seasonal import Seasonal
+from ascribe.train.forecasting.seasonal import Seasonal, middle
 from tests.train.forecasting.series import DAY, weekly
 
 SMALL = NetworkOptions(patch=3, hidden=16, dense=16, heads=2, every=5, epochs=3, batch=32)
@@ -116,6 +116,12 @@ def test_lags_are_the_same_time_of_earlier_days():
     value = seen.lags * seen.scale + seen.level
     wanted = [[36 + k % 12 - 12 * j for j in (1, 2, 3)] for k in range(20)]
     assert np.allclose(value[0].numpy(), wanted, atol=1e-3)
+
+
+@pytest.mark.parametrize("count", [1, 2, 6, 7])
+def test_the_middle_is_the_median(count):
+    x = torch.randn(50, count, generator=torch.Generator().manual_seed(count))
+    assert np.allclose(middle(x).numpy(), np.median(x.numpy(), axis=1), atol=1e-6)
 
 
 def test_attention_is_torchs_own():

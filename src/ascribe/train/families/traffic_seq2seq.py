@@ -74,7 +74,7 @@ def fit_traffic_seq2seq(
     offsets = _offsets(Forecaster(seasonal, networks, still, least).eval(), judge, block, options.levels)
     if options.refit:
         whole = learn.on(origins(part, window, 0, part.steps, options.every))
-        seasonal = _fitted(whole, seasonal.front)
+        seasonal = _fitted(whole, seasonal.front, seasonal.typical)
         networks, _ = trained(seasonal, whole, max(curve.best for curve in curves) + 1, 1)
     module = Forecaster(seasonal, networks, offsets, least).eval()
     told = {
@@ -86,23 +86,28 @@ def fit_traffic_seq2seq(
 
 
 def _regression(learn: Samples, judge: Samples, scale: np.ndarray) -> tuple[Seasonal, dict[str, float]]:
-    """Fitted on `learn`; values as they are or through asinh, whichever misses less on `judge`, in the scale of each
-    series.
+    """Fitted on `learn`; values as they are or through asinh, from 0 or from the median of the lags, whichever misses
+    less on `judge`, in the scale of each series.
     """
     found: dict[str, tuple[float, Seasonal]] = {}
     some = np.abs(learn.ahead[np.isfinite(learn.ahead) & (learn.ahead != 0)])
-    units = {"linear": 0.0} | ({"asinh": float(np.quantile(some, LOW))} if len(some) else {})
+    units = {"linear": 0.0}
+    if len(some):
+        units |= {"asinh": float(np.quantile(some, LOW)), "wide asinh": float(np.median(some))}
     for name, unit in units.items():
-        model = _fitted(learn, Front(learn.window, _floor(learn, unit), unit))
-        with torch.no_grad():
-            missed = np.concatenate([(model(p) - q).abs().numpy() for p, q in judge.batches(AT_ONCE)])
-        found[name] = float(np.nanmean(missed / scale[judge.at[:, 1], None])), model
+        front = Front(learn.window, _floor(learn, unit), unit)
+        for typical in (False, True):
+            model = _fitted(learn, front, typical)
+            with torch.no_grad():
+                missed = np.concatenate([(model(p) - q).abs().numpy() for p, q in judge.batches(AT_ONCE)])
+            error = float(np.nanmean(missed / scale[judge.at[:, 1], None]))
+            found[f"{name}, from the median" if typical else name] = error, model
     best = min(found, key=lambda name: found[name][0])
     return found[best][1], {name: error for name, (error, _) in found.items()}
 
 
-def _fitted(samples: Samples, front: Front) -> Seasonal:
-    return fit_seasonal(front, list(samples.thinned().batches(AT_ONCE)))
+def _fitted(samples: Samples, front: Front, typical: bool) -> Seasonal:
+    return fit_seasonal(front, list(samples.thinned().batches(AT_ONCE)), typical)
 
 
 def _floor(samples: Samples, unit: float) -> float:

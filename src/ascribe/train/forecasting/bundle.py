@@ -151,14 +151,14 @@ class _Looked(nn.Module):
 def _traced(module: nn.Module) -> bool:
     if not isinstance(module, Forecaster):
         return True
-    first = module.networks[0]
+    first = module.first
     patches = -(-first.context // first.patch) - (-first.horizon // first.patch)
     return patches * first.options.layers * len(module.networks) <= GRADIENT_STEPS
 
 
 def _positions(module: Forecaster, window: Window) -> dict[str, Any]:
     """What each query and each key is: hours from the end of the context, and the steps of the window."""
-    network = module.networks[0]
+    network = module.first
     patch, short = network.patch, -window.context % network.patch
     starts = np.arange(0, window.context + short, patch) - short
     steps = [[max(0, int(start)), int(start) + patch] for start in starts]

@@ -52,7 +52,8 @@ def judged_on(
     f = np.concatenate([one for one, _ in told])
     each = [at[:, 1] == j for j in np.unique(at[:, 1])]
     by = [one for mine in each if np.isfinite(one := float(m.mase(y[mine], f[mine], scale[mine])))]
-    found = {"mae": m.mae(y, f), "mase": m.mase(y, f, scale), "mase_median": np.median(by) if by else np.nan}
+    found: dict[str, Any] = {"mae": m.mae(y, f), "mase": m.mase(y, f, scale)}
+    found["mase_median"] = np.median(by) if by else np.nan
     if told[0][1] is not None:
         q = np.concatenate([one for _, one in told if one is not None])
         found["coverage"] = m.coverage(y, q[:, :, 0], q[:, :, -1])

@@ -7,6 +7,8 @@ so that a share a of what came in a typical block lies below the moved quantile 
 "Conformalized quantile regression", 2019, each side by itself). What is exchangeable is a block of days rather than a
 window: pooled, the days around one holiday would set the width of every other day. Neighbouring steps of the horizon
 are one group: the windows of a block overlap, and a step by itself has few that do not.
+
+This is an assumption, and says nothing for days like those of the worst block: there the interval is too narrow.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import numpy as np
 __all__ = ["moved"]
 
 GROUPS = 8  # of the horizon
+FEW = 20  # windows of a block, on average: of fewer a twentieth is none, and all blocks are one
 
 
 def moved(missed: np.ndarray, levels: tuple[float, ...], block: np.ndarray, groups: int = GROUPS) -> np.ndarray:
@@ -27,6 +30,8 @@ def moved(missed: np.ndarray, levels: tuple[float, ...], block: np.ndarray, grou
     >>> moved(np.arange(1.0, 20.0)[:, None, None].repeat(2, 2), (0.05, 0.95), np.zeros(19)).tolist()
     [[1.0, 19.0]]
     """
+    if len(block) < FEW * len(np.unique(block)):
+        block = np.zeros(len(block))
     each = [_of_block(missed[block == one], levels, groups) for one in np.unique(block)]
     return np.nan_to_num(np.nanmedian(each, axis=0)) if each else np.zeros(missed.shape[1:])
 

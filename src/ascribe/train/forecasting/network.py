@@ -14,7 +14,7 @@ window; the last patch may reach beyond the horizon and is cut.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -144,6 +144,11 @@ class Forecaster(nn.Module):
         self.register_buffer("offsets", offsets)
         self.register_buffer("under", levels < 0.5)
         self.register_buffer("over", levels > 0.5)
+
+    @property
+    def first(self) -> Seq2Seq:
+        """One of the networks, all of which have the same sizes."""
+        return cast(Seq2Seq, self.networks[0])
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         seen = self.front(x)
