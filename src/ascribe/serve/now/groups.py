@@ -24,10 +24,10 @@ GROUPS = ("cpu", "cache", "memory", "disk", "network", "system", "other")
 OTHER = "other"
 
 NAMES: tuple[tuple[str, str], ...] = (
-    ("system", r"context|ctxt|migration|interrupt|\birq|\bintr\b|sched|\bload(1|5|15|avg| avg)\b|\bprocs?\b|forks|procs|thread"),
+    ("system", r"context|ctxt|migration|interrupt|\birq|\bintr\b|sched|\bload(1|5|15|avg| avg)\b|\bprocs|forks|thread"),
     ("memory", r"\bmem|swap|\bpage|\bpg|dram|\bram\b|\brss\b|buffers|hugepage|numa"),
     ("cache", r"\bl[123][di]?\b|\bllc\b|cache|tlb"),
-    ("network", r"\bnet|pkts?\b|packets?|bytes (in|out)\b|\b(errs?|drops?) (in|out)\b|\brx\b|\btx\b|receive|transmit|tcp|udp"),
+    ("network", r"\bnet|pkts?\b|packet|(bytes|errs|drops) (in|out)\b|\brx\b|\btx\b|receive|transmit|tcp|udp"),
     ("disk", r"disk|\bio\b|iops|\bread|\bwrit|bytes (read|written)|filesystem|nvme|\bblk"),
     ("cpu", r"cpu|\bcores?\b|instruction|cycle|branch|\bipc\b|freq|[gmk]hz\b|uops|simd|\bfp\b|flops|util|busy|idle"),
 )  # fmt: skip

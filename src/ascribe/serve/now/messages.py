@@ -52,7 +52,7 @@ class Now(msgspec.Struct):
 class History(msgspec.Struct):
     """GET /v1/nodes/NODE/history, a list entry for each moment (or mean of several where `points` are fewer).
 
-    bases_w[i] + sum over groups g of groups[g][i] = prediction_w[i]; prediction_w[i] + unexplained_w[i] = measured_w[i].
+    bases_w[i] + sum over g of groups[g][i] = prediction_w[i]; prediction_w[i] + unexplained_w[i] = measured_w[i].
 
     `base_w`: the newest base value; `bases_w` differs from it only where another version explained a moment:
     `versions` says from which time on each did. `mean_s`: seconds that an entry is the mean of; 0 for a moment itself.
