@@ -129,7 +129,9 @@ class Series:
         return arrived.take(np.array(kept, dtype=int))
 
     def thinned(self, arrived: Arrived, most_s: float) -> Arrived:
-        """So many rows that they take `most_s`, about, by what the last ones took: each node's newest, and of the others every k-th."""
+        """So many rows that they take `most_s`, about, by what the last ones took: each node's newest, and of the
+        others every k-th.
+        """
         most = max(1, int(most_s / max(self.row_s, 1e-9)))
         if len(arrived) <= most:
             return arrived
