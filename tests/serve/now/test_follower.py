@@ -146,7 +146,7 @@ def test_what_cannot_be_kept_up_with_is_thinned_but_never_the_newest(house, monk
     monkeypatch.setattr(following, "BACKLOG_S", 30.0)
     house.follower.round()
     series = house.series
-    arrived = arranged([rows_at(now_us() + k) for k in range(100)], series.names)
+    arrived = arranged([rows_at(1_790_000_000_000_000 + k) for k in range(100)], series.names)
     series.row_s = 1.0
     kept = series.thinned(arrived, 30.0)
     assert len(kept) == 30
