@@ -102,3 +102,27 @@ def test_names_after_a_name(place):
     for name in ("1", "2", "3"):
         place.put(0, "recent", name)
     assert place.names("recent", after="25") == ["3"]
+
+
+def test_the_same_on_an_object_store(s3):
+    state, clock = State(f"{s3.uri}/state"), Clock()
+    trail, follow = Trail(state, "w", clock), Follow(state, clock)
+    for k in range(4):
+        clock.us = START + k * 2 * US
+        trail.put([rows(k, 1.0)])
+        assert [r.t_us for r in follow.new()] == [[k]]
+    assert state.names("recent", after=f"{START + 1:016d}") == [f"{START + k * 2 * US:016d}-w" for k in (1, 2, 3)]
+
+
+def test_piece_by_piece_and_the_newest_before(place):
+    clock = Clock()
+    trail, follow = Trail(place, "w", clock), Follow(place, clock)
+    for k in range(10):
+        clock.us = START + k * 2 * US
+        trail.put([rows(k, 1.0)])
+    assert [r.t_us for r in follow.newest(2)] == [[8], [9]]
+    found, left = [], []
+    while not left or left[-1]:
+        found += [r.t_us[0] for r in follow.new(4)]
+        left.append(follow.left)
+    assert (found, left) == (list(range(10)), [6, 2, 0])
