@@ -73,6 +73,12 @@ class House:
         return self.follower.series[f"{tiny.NAME}@production", "power"]
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    """A busy machine thins nothing here, unless a test says so."""
+    monkeypatch.setattr(following, "BACKLOG_S", 1e6)
+
+
 @pytest.fixture
 def house(tmp_path):
     return House(tmp_path)

@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import httpx
 import numpy as np
@@ -14,6 +15,7 @@ import pytest
 from ascribe.bundle.recent import Rows, Trail
 from ascribe.bundle.state import State, beside
 from ascribe.serve.app import running
+from ascribe.serve.now import follower
 from ascribe.serve.settings import Settings
 
 from .. import tiny
@@ -50,6 +52,14 @@ class Lake:
         self.trail.put([Rows(NAMES, list(names), [t_us] * len(names), watts, X)])
 
 
+@contextmanager
+def patient() -> Iterator[None]:
+    """A busy machine thins nothing here."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(follower, "BACKLOG_S", 1e6)
+        yield
+
+
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     found = Lake(str(tmp_path_factory.mktemp("lake") / "lake"))
@@ -68,13 +78,14 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 def http(lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     registry, _ = tiny.publish(tmp_path_factory.mktemp("served"))
     with (
+        patient(),
         running(registry, tiny.NAME, Settings(lake=lake.uri), write=lambda _: None) as at,
         httpx.Client(base_url=at.http, timeout=20) as client,
     ):
-        until = time.monotonic() + 20
+        until = time.monotonic() + 30
         while time.monotonic() < until:
             held = {n["node"]: n for n in client.get("/v1/now").json()["nodes"]}
-            if "old" in held and all(held.get(n, {}).get("timestamp_us") == lake.rows[n][-1][0] for n in NODES):
+            if "old" in held and all(len(held[n]["spark"]) == COUNT for n in NODES):
                 break
             time.sleep(0.1)
         yield client

@@ -101,20 +101,24 @@ class NowRoom:
         """All of one moment, the newest unless said, with a sentence."""
         key, series, _ = await self._found(model, output, caller)
         _check(language)
-        with series.lock:
-            track = _begun(series, node)
-            rows = past.at(track, track.newest_us if at_us is None else at_us)
-            groups, errors = by_group(series, rows)
-            measured, prediction = number(rows["measured"][0]), number(rows["prediction"][0])
-            version = series.versions[int(rows["version"][0])]
-            answer = Answer(_attribution(series, key[1], rows), series.features, (_label(node, rows),))
-            return Moment(
-                node, key[0].partition("@")[0], version, series.unit, int(rows["t_us"][0]), measured, prediction,
-                number(rows["base"][0]), number(rows["measured"][0] - rows["prediction"][0]),
-                {g: column[0] for g, column in groups.items()}, {g: column[0] for g, column in errors.items()},
-                status_of(rows)[0], rows_of_features(series, rows), float(rows["mean_s"][0]), language,
-                say(answer, 0, language),
-            )  # fmt: skip
+
+        def told() -> Moment:
+            with series.lock:
+                track = _begun(series, node)
+                rows = past.at(track, track.newest_us if at_us is None else at_us)
+                groups, errors = by_group(series, rows)
+                measured, prediction = number(rows["measured"][0]), number(rows["prediction"][0])
+                version = series.versions[int(rows["version"][0])]
+                answer = Answer(_attribution(series, key[1], rows), series.features, (_label(node, rows),))
+                return Moment(
+                    node, key[0].partition("@")[0], version, series.unit, int(rows["t_us"][0]), measured, prediction,
+                    number(rows["base"][0]), number(rows["measured"][0] - rows["prediction"][0]),
+                    {g: column[0] for g, column in groups.items()}, {g: column[0] for g, column in errors.items()},
+                    status_of(rows)[0], rows_of_features(series, rows), float(rows["mean_s"][0]), language,
+                    say(answer, 0, language),
+                )  # fmt: skip
+
+        return await asyncio.to_thread(told)  # the lock may be held by a thread that gives way
 
     async def energy(
         self, node: str, from_us: int, to_us: int, model: str = "", output: str = "", caller: Caller = ANYBODY
@@ -146,10 +150,14 @@ class NowRoom:
         """The moments nearest to two times, compared."""
         key, series, _ = await self._found(model, output, caller)
         _check(language)
-        with series.lock:
-            track = _begun(series, node)
-            old, new = past.at(track, from_us), past.at(track, to_us)
-            return change_of(series, node, key[0].partition("@")[0], old, new, language)
+
+        def told() -> Change:
+            with series.lock:
+                track = _begun(series, node)
+                old, new = past.at(track, from_us), past.at(track, to_us)
+                return change_of(series, node, key[0].partition("@")[0], old, new, language)
+
+        return await asyncio.to_thread(told)
 
     def listen(self, last: str = "", kinds: str = "", caller: Caller = ANYBODY) -> Listener:
         """A listener of some kinds of events, named with commas, or of all. ShedError where there are too many."""

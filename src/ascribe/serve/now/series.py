@@ -35,6 +35,7 @@ __all__ = ["Arrived", "Series", "arranged", "group_errors"]
 
 WORDS = tuple(STATUS)
 ALONE = 64  # rows of a call where the kind sets none
+LEARNT = 0.1  # of what one call took more or less than those before
 Step = Callable[[], None]
 
 
@@ -74,6 +75,7 @@ class Series:
         self.unit, self.tier, self.game, self.trouble = "", "", "", ""
         self.bound, self.version, self.row_s = True, 0, 0.0
         self._kind: Kind | None = None
+        self._asked = False
         self._model: Model | None = None
 
     @property
@@ -115,6 +117,7 @@ class Series:
                 self.versions.append(version)
             self.version = self.versions.index(version)
             self._kind, self._model, self.row_s = kind, model, kind.row_s if kind else 0.0
+            self._asked = False
         return True
 
     def fresh(self, arrived: Arrived) -> Arrived:
@@ -129,7 +132,7 @@ class Series:
         return arrived.take(np.array(kept, dtype=int))
 
     def thinned(self, arrived: Arrived, most_s: float, whole: bool = True) -> Arrived:
-        """So many rows that they take `most_s`, about, by what the last ones took: each node's newest where these are
+        """So many rows that they take `most_s`, about, by what rows took lately: each node's newest where these are
         the `whole` of what waits, and others by chance.
         """
         most = max(1, int(most_s / max(self.row_s, 1e-9)))
@@ -151,7 +154,9 @@ class Series:
             part = arrived.take(np.arange(first, min(first + most, len(arrived))))
             began = time.perf_counter()
             answer: Attribution = kind.run(part.X, _nothing)
-            self.row_s = (time.perf_counter() - began) / len(part)
+            took_s = (time.perf_counter() - began) / len(part)
+            self.row_s += (took_s - self.row_s) * (LEARNT if self._asked else 1.0)
+            self._asked = True
             if not answer.additive:
                 raise CapabilityError(f"{answer.info.method} shares nothing out, so nothing adds up to the watts")
             yield part, *self._columns(part, answer)
