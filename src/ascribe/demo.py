@@ -213,13 +213,15 @@ def _replayed(data: Path, bundle: Path, folder: Path, lake: str) -> Iterator[Non
 
 
 def _moving(http: str) -> None:
-    """Two different moments of one node. Raises ServiceError where none comes."""
+    """Two different moments of one node, both of now. Raises ServiceError where none comes."""
     seen: dict[str, int] = {}
+    began_us = time.time_ns() // 1000
     until = time.monotonic() + MOVED_S
     while time.monotonic() < until:
         with urllib.request.urlopen(f"{http}/v1/now", timeout=10) as answer:
             for node in json.load(answer)["nodes"]:
-                if seen.setdefault(node["node"], node["timestamp_us"]) != node["timestamp_us"]:
+                t_us = node["timestamp_us"]
+                if t_us >= began_us and seen.setdefault(node["node"], t_us) != t_us:
                     return
         time.sleep(0.2)
     raise ServiceError(f"no node's moments move within {MOVED_S:.0f} s: replay.log in the demo's folder may say why")
