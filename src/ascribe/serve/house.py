@@ -17,6 +17,7 @@ from ascribe.serve.forecasting import Forecasting
 from ascribe.serve.lines import to_stdout
 from ascribe.serve.live import Sampled
 from ascribe.serve.longer import longer
+from ascribe.serve.now.opening import opened
 from ascribe.serve.observed import Observed
 from ascribe.serve.priority import give_way
 from ascribe.serve.rates import Rates
@@ -66,8 +67,9 @@ class House:
         )  # fmt: skip
         self.forecasting = Forecasting(self.service, settings)
         self.held = longer(self.service, settings, log)
+        follower, self.now = opened(versions, telemetry, settings, log, self.service.busy, self.seen.meter.registry)
         self.interceptors: list[grpc.aio.ServerInterceptor] = []  # more of them, before the porch
-        self._threads = [thread for thread in (self._rollout, self._beside, self._sampled) if thread]
+        self._threads = [thread for thread in (self._rollout, self._beside, self._sampled, follower) if thread]
 
     @property
     def loaded(self) -> bool:
@@ -75,7 +77,7 @@ class House:
 
     def app(self, host: str) -> porch_http.Porch:
         """The HTTP door with everything before it. `host`: where it listens."""
-        inner = rest.door(self.service, self.settings, self.log, self.held, self.seen.view, self.forecasting)
+        inner = rest.door(self.service, self.settings, self.log, self.held, self.seen.view, self.forecasting, self.now)
         return porch_http.Porch(
             self.seen.around(inner, host), self.known, self.settings, self.log, lambda: self.service.draining
         )
