@@ -39,7 +39,7 @@ export const view = {
 
     function show() {
       served.textContent = nodes.version
-        ? words.t("now.served", { count: nodes.all.size, model: nodes.name, version: nodes.version.slice(0, 19) })
+        ? words.t("now.served", { count: nodes.all.size, model: nodes.name, version: nodes.version })
         : "";
       told.replaceChildren(...(nodes.problem ? [failure(words, nodes.problem)] : []));
       if (!nodes.problem && nodes.loaded && !nodes.all.size) told.replaceChildren(el("p.note", {}, words.t("now.none")));

@@ -3,7 +3,7 @@ import { axis, chart, plain, tip } from "../../charts.js";
 import { clipped, el, named } from "../../dom.js";
 import { folded, table } from "../../table.js";
 import { failure } from "../../told.js";
-import { errorBar } from "./over_time.js";
+import { colourOf, errorBar, groupsOf } from "./over_time.js";
 
 const ROW_PX = 24;
 const AROUND_PX = 46;
@@ -15,7 +15,7 @@ export function createChange(context, nodes, name, history, picked) {
   let drawing = null;
   let height = 0;
   let asked = "";
-  let askedAt = 0;
+  let askedAt = -Infinity;
   let closed = false;
   const title = el("h3");
   const said = el("p.sentence");
@@ -70,7 +70,7 @@ export function createChange(context, nodes, name, history, picked) {
       drawing = chart(context, {
         label: () => words.t("now.changed_label"),
         height,
-        build: (colours, width) => bars(words, groupRows(answer), history.unit, colours, width),
+        build: (colours, width) => bars(words, groupRows(answer), history, colours, width),
       });
       place.replaceChildren(drawing.element);
     }
@@ -115,7 +115,9 @@ function features(words, answer, unit) {
   );
 }
 
-function bars(words, rows, unit, colours, width) {
+function bars(words, rows, history, colours, width) {
+  const unit = history.unit;
+  const order = groupsOf(history);
   const left = Math.min(170, Math.round(width * 0.34));
   const right = 66;
   const most = Math.max(...rows.map(({ value, error }) => Math.abs(value) + (error ?? 0)), 1e-9) * 1.06;
@@ -140,13 +142,13 @@ function bars(words, rows, unit, colours, width) {
       encode: { y: 0, x: 1 },
       renderItem(params, api) {
         const at = api.value(0);
-        const { value, error } = rows[at];
+        const { name, value, error } = rows[at];
         const [x0, y] = api.coord([0, at]);
         const [x1] = api.coord([value, at]);
         const edge = params.coordSys.x + params.coordSys.width + right - 4;
         const children = [
           { type: "rect", shape: { x: Math.min(x0, x1), y: y - 8, width: Math.max(Math.abs(x1 - x0), 1), height: 16 },
-            style: { fill: value < 0 ? colours.minus : colours.plus } },
+            style: { fill: colourOf(colours, order.indexOf(name)) } },
           { type: "text", style: { x: edge, y, text: words.signed(value), textAlign: "right", textVerticalAlign: "middle",
             fill: colours.text, fontSize: 12 } },
         ];

@@ -29,7 +29,7 @@ export function createDetail(context, nodes, name) {
   const history = createHistory(api, name, () => nodes.model, () => draw());
   const picked = createPicked(context, history, () => draw());
   const overTime = createOverTime(context, history, picked);
-  const taken = createTaken(context);
+  const taken = createTaken(context, () => Object.keys(history.groups));
   const change = createChange(context, nodes, name, history, picked);
   const energy = createEnergy(context, nodes, name, history);
 

@@ -5,7 +5,7 @@ import { failure, told } from "../../told.js";
 
 const ASKED_MS = 10000;
 const AT_ONCE = 4;
-const DIGITS = 4; // 0.0001 kWh is 0.1 Wh
+const SHORT_US = 30 * 60e6; // below, kWh are written to the milliwatt hour
 
 export function createEnergy({ words, api }, nodes, name, history) {
   let askedAt = -Infinity;
@@ -33,7 +33,7 @@ export function createEnergy({ words, api }, nodes, name, history) {
     try {
       const got = await ask(name, window());
       if (span !== askedSpan) return;
-      place.replaceChildren(scrolled(figures([[name, got]], true), words.t("now.energy_label")));
+      place.replaceChildren(figures(got));
       covered.textContent = words.t("now.covered", {
         covered: words.number(got.covered_s / 60, 1), span: words.number(got.span_s / 60, 1),
       });
@@ -43,19 +43,44 @@ export function createEnergy({ words, api }, nodes, name, history) {
     }
   }
 
-  function figures(found, one) {
+  const cell = (value, signed) => words[signed ? "signed" : "number"](value, history.span_us < SHORT_US ? 6 : 4);
+
+  /** This node: a row for each part, and the watts that it is on average. */
+  function figures(got) {
+    const mean = (kwh, signed) => words[signed ? "signed" : "number"](got.covered_s ? (kwh * 3.6e6) / got.covered_s : null);
+    const row = (label, kwh, signed) => [label, cell(kwh, signed), Number.isFinite(kwh) ? mean(kwh, signed) : "–"];
+    const groups = Object.entries(got.groups ?? {});
+    const made = table(
+      words.t("now.energy_sum"),
+      [
+        { label: words.t("now.part") }, { label: "kWh", numeric: true },
+        { label: words.t("now.mean", { unit: history.unit }), numeric: true },
+      ],
+      [
+        row(words.t("now.base"), got.base_kwh), ...groups.map(([g, kwh]) => row(named(g, 32), kwh, true)),
+        row(`= ${words.t("now.predicted")}`, got.prediction_kwh),
+        row(words.t("now.unexplained"), got.unexplained_kwh, true), row(`= ${words.t("now.measured")}`, got.measured_kwh),
+      ],
+      "sum energy",
+    );
+    const names = ["base", ...groups.map(([g]) => g), "predicted", "unexplained", "measured"];
+    names.forEach((part, at) => Object.assign(made.tBodies[0].rows[at].dataset, { part, kind: part }));
+    return made;
+  }
+
+  /** All nodes: a row for each. */
+  function everyone(found) {
     const groups = [...new Set(found.flatMap(([, got]) => Object.keys(got.groups ?? {})))];
-    const cell = (value, signed) => (signed ? words.signed(value, DIGITS) : words.number(value, DIGITS));
     const heads = ["base", ...groups, "predicted", "unexplained", "measured"];
     const label = (head, at) => (at > 0 && at <= groups.length ? named(head, 28) : words.t(`now.${head}`));
     const made = table(
-      words.t(one ? "now.energy_unit" : "now.energy_unit_all", { count: found.length }),
+      words.t("now.energy_unit_all", { count: found.length }),
       [{ label: words.t("now.columns.node") }, ...heads.map((head, at) => ({ label: label(head, at), numeric: true }))],
       found.map(([node, got]) => [
         named(node, 32), cell(got.base_kwh), ...groups.map((g) => cell(got.groups?.[g], true)), cell(got.prediction_kwh),
         cell(got.unexplained_kwh, true), cell(got.measured_kwh),
       ]),
-      one ? "energy" : "energy all",
+      "energy all",
     );
     return made;
   }
@@ -81,7 +106,7 @@ export function createEnergy({ words, api }, nodes, name, history) {
     button.disabled = false;
     const rows = names.filter((node) => found.has(node)).map((node) => [node, found.get(node)]);
     all.replaceChildren(
-      ...(rows.length ? [scrolled(figures(rows, false), words.t("now.energy_label"))] : []),
+      ...(rows.length ? [scrolled(everyone(rows), words.t("now.energy_label"))] : []),
       ...failed.slice(0, 3).map(([node, problem]) => el("p.bad", {}, named(node, 40), ": ", told(words, problem))),
     );
   }

@@ -13,7 +13,7 @@ const COLUMNS = [
   { id: "node", of: (one) => one.node },
   { id: "spark" },
   { id: "measured", of: (one) => one.measured_w, numeric: true },
-  { id: "predicted", of: (one) => one.prediction_w, numeric: true },
+  { id: "predicted", of: (one) => one.prediction_w, numeric: true, wide: true },
   { id: "unexplained", of: (one) => unexplained(one), numeric: true, wide: true },
   { id: "most", of: (one) => parts(one)[0]?.[1], wide: true },
   { id: "remarks", of: (one) => (one.stale ? 1 : 0) + (one.warnings?.length ?? 0) },

@@ -58,7 +58,7 @@ export function groupsOf(history) {
 }
 
 export function colourOf(colours, at) {
-  return colours.groups[at % colours.groups.length];
+  return colours.groups[Math.max(at, 0) % colours.groups.length];
 }
 
 function key(kind, colour, text) {

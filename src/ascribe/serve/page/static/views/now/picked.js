@@ -21,8 +21,8 @@ export function createPicked({ words, announce }, history, tell) {
   } }, words.t("now.follow"));
   const element = el(
     "div.picked", {},
-    el("label", { for: "moment-since" }, el("b.mark", {}, "A"), words.t("now.since")), since, sinceText,
-    el("label", { for: "moment-at" }, el("b.mark", {}, "B"), words.t("now.moment")), at, el("span.row", {}, atText, follow),
+    el("label", { for: "moment-since" }, el("b.mark", {}, "A"), words.t("now.since")), sinceText, since,
+    el("label", { for: "moment-at" }, el("b.mark", {}, "B"), words.t("now.moment")), el("span.row", {}, atText, follow), at,
   );
 
   function choose(index) {

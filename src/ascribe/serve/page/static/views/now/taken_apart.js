@@ -3,12 +3,13 @@ import { axis, chart, plain, tip } from "../../charts.js";
 import { clipped, el, named } from "../../dom.js";
 import { table } from "../../table.js";
 import { parts } from "./nodes.js";
-import { errorBar } from "./over_time.js";
+import { colourOf, errorBar } from "./over_time.js";
 
 const ROW_PX = 24;
 const AROUND_PX = 46;
 
-export function createTaken(context) {
+/** `order`: names of the groups as they have their colours. */
+export function createTaken(context, order) {
   const { words } = context;
   let steps = [];
   let unit = "W";
@@ -33,7 +34,7 @@ export function createTaken(context) {
       drawing = chart(context, {
         label: () => words.t("now.taken_apart_label"),
         height,
-        build: (colours, width) => waterfall(words, steps, unit, colours, width),
+        build: (colours, width) => waterfall(words, steps, unit, order(), colours, width),
       });
       place.replaceChildren(drawing.element);
     }
@@ -78,14 +79,14 @@ function figures(words, steps, unit) {
   return made;
 }
 
-function waterfall(words, steps, unit, colours, width) {
+function waterfall(words, steps, unit, order, colours, width) {
   const ends = steps.flatMap(({ from, to, error }) => [from, to, to - (error ?? 0), to + (error ?? 0)]).filter(Number.isFinite);
   const [low, high] = [Math.min(...ends), Math.max(...ends)];
   const pad = (high - low || 1) * 0.06;
   const left = Math.min(170, Math.round(width * 0.34));
   const right = 66; // where the numbers stand
-  const colour = ({ kind, value }) =>
-    kind === "unexplained" ? colours.residual : kind !== "group" ? colours.strong : value < 0 ? colours.minus : colours.plus;
+  const colour = ({ kind, name }) =>
+    kind === "unexplained" ? colours.residual : kind !== "group" ? colours.strong : colourOf(colours, order.indexOf(name));
   return {
     grid: { left, right, top: 8, bottom: 36 },
     xAxis: axis(colours, {
