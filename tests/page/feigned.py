@@ -2,13 +2,14 @@
 
     watts(node, k) = base + sum over groups of (a sine of its own), measured = that + a small known rest
 
-For what a real service cannot be brought to do on demand: hostile names, a hundred nodes at any pace, a restart with the
-stream open, refusals. The page's own files come through the same `front` as in the service.
+For what a real service cannot be brought to do on demand: hostile names, a hundred nodes at any pace, a restart with
+the stream open, refusals. The page's own files come through the same `front` as in the service.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import math
 import threading
@@ -120,7 +121,7 @@ def application(service: Service) -> Any:
         moments = [service.moment(request.path_params["node"], t) for t in times]
 
         def kwh(values: list[float]) -> float:
-            return sum((a + b) / 2 for a, b in zip(values, values[1:], strict=False)) * STEP_US / 1e6 / 3.6e6
+            return sum((a + b) / 2 for a, b in itertools.pairwise(values)) * STEP_US / 1e6 / 3.6e6
 
         measured, predicted = (kwh([m[name] for m in moments]) for name in ("measured_w", "prediction_w"))
         return JSONResponse({

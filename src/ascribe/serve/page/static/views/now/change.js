@@ -62,7 +62,7 @@ export function createChange(context, nodes, name, history, picked) {
     if (!got) return;
     const rows = groupRows(got);
     numbers.replaceChildren(figures(words, rows, got, nodes.bound));
-    more.append(folded(words, features(words, got), words.t("now.changed_features")));
+    more.append(folded(words, features(words, got), words.t("now.changed_features"), words.t("now.each")));
     const wanted = rows.length * ROW_PX + AROUND_PX;
     if (wanted !== height) {
       drawing?.dispose();

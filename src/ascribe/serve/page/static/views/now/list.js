@@ -99,8 +99,8 @@ export function createList({ words, announce }, nodes, choose) {
       cells.unexplained.textContent = words.signed(now.unexplained_w);
       const most = parts(now)[0];
       cells.most.replaceChildren(...(most ? [named(groupName(words, most[0]), 24), ` ${words.signed(most[1])}`] : ["–"]));
-      const said = remarks(words, now).map((remark) => remark.short);
-      cells.remarks.textContent = said.join(", ");
+      const [first, ...more] = remarks(words, now);
+      cells.remarks.textContent = first ? first.short + (more.length ? ` +${more.length}` : "") : "";
       made.classList.toggle("stale", Boolean(now.stale));
     }
     draw(one);

@@ -96,7 +96,7 @@ function option(words, history, picked, colours, width) {
   const stacked = (stack, keep) => bands.map(({ name, values, colour, hatched }) =>
     line(name, (at) => keep(values[at] ?? 0), { width: 0.8, color: colours.ground }, {
       stack, stackStrategy: "all", z: 2, itemStyle: { color: colour },
-      areaStyle: { color: colour, opacity: hatched ? 0.9 : 0.85, ...(hatched ? { decal: null, opacity: 0.4 } : {}) },
+      areaStyle: { color: colour, opacity: hatched ? 0.6 : 0.85 },
     }));
   const at_ms = (index) => history.t_us[index] / 1000;
   const marks = [["A", picked.since], ["B", picked.at]].filter(([, at]) => at >= 0);

@@ -25,7 +25,7 @@ export function createTaken(context, nodes, name, history, picked) {
   const place = el("div");
   const numbers = el("div");
   const body = el("div.pair", { hidden: true }, place, numbers);
-  const counters = folded(words, el("div"), words.t("now.counters"));
+  const counters = folded(words, el("div"), words.t("now.counters"), words.t("now.each"));
   const problem = el("div");
   const element = el("figure.figure", {}, el("figcaption", {}, title), problem, said, body, counters);
   counters.addEventListener("toggle", list);
