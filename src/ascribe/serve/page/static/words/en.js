@@ -37,7 +37,7 @@ export default {
     search: "Find a node",
     found: "{count} of {all}",
     columns: {
-      node: "Node", spark: "Last moments", measured: "Measured, W", predicted: "Predicted, W", unexplained: "Unexplained, W",
+      node: "Node", spark: "Trend", measured: "Measured, W", predicted: "Predicted, W", unexplained: "Unexplained, W",
       most: "Largest part, W", remarks: "Remarks",
     },
     sorted_up: "Sorted by {column}, smallest first",
@@ -65,7 +65,7 @@ export default {
     no_moments: "Nothing was heard of this node in this window.",
     moment: "Moment",
     since: "Compared with",
-    follow: "Follow the newest",
+    follow: "Follow",
     following: "Following the newest moment",
     over_time: "Watts over time",
     over_time_how: "Base + bands above it − bands below it = measured. Upright lines are standard errors.",

@@ -37,7 +37,7 @@ export default {
     search: "查找节点",
     found: "{count} / {all}",
     columns: {
-      node: "节点", spark: "最近时刻", measured: "实测 (W)", predicted: "预测 (W)", unexplained: "未解释 (W)",
+      node: "节点", spark: "趋势", measured: "实测 (W)", predicted: "预测 (W)", unexplained: "未解释 (W)",
       most: "最大部分 (W)", remarks: "提示",
     },
     sorted_up: "按{column}升序排列",
@@ -65,7 +65,7 @@ export default {
     no_moments: "此时间窗口内没有该节点的数据。",
     moment: "时刻",
     since: "对比时刻",
-    follow: "跟随最新",
+    follow: "跟随",
     following: "正在跟随最新时刻",
     over_time: "功率随时间变化",
     over_time_how: "基准 + 上方色带 − 下方色带 = 实测。竖线为标准误差。",

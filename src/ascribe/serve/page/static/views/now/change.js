@@ -138,7 +138,7 @@ function bars(words, rows, history, colours, width) {
   return {
     grid: { left, right, top: 8, bottom: 36 },
     xAxis: axis(colours, {
-      type: "value", min: -most, max: most, name: unit, nameLocation: "middle", nameGap: 22, splitNumber: width < 500 ? 2 : 5,
+      type: "value", min: -most, max: most, name: unit, nameLocation: "middle", nameGap: 22, splitNumber: width < 500 ? 4 : 6,
       axisLabel: { color: colours.quiet, fontSize: 11, hideOverlap: true, showMinLabel: false, showMaxLabel: false },
     }),
     yAxis: axis(colours, {
