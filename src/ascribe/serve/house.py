@@ -16,6 +16,7 @@ from ascribe.serve import auth, oip_rpc, porch_http, rest, rpc
 from ascribe.serve.lines import to_stdout
 from ascribe.serve.live import Sampled
 from ascribe.serve.longer import longer
+from ascribe.serve.now.opening import opened
 from ascribe.serve.observed import Observed
 from ascribe.serve.page.files import files
 from ascribe.serve.page.front import front
@@ -66,8 +67,9 @@ class House:
             self.seen.meter, Rates(settings.rate_per_s, settings.burst_s, settings.workers),
         )  # fmt: skip
         self.held = longer(self.service, settings, log)
+        follower, self.now = opened(versions, telemetry, settings, log, self.service.busy, self.seen.meter.registry)
         self.interceptors: list[grpc.aio.ServerInterceptor] = []  # more of them, before the porch
-        self._threads = [thread for thread in (self._rollout, self._beside, self._sampled) if thread]
+        self._threads = [thread for thread in (self._rollout, self._beside, self._sampled, follower) if thread]
 
     @property
     def loaded(self) -> bool:
@@ -75,7 +77,7 @@ class House:
 
     def app(self, host: str) -> porch_http.Porch:
         """The HTTP door with everything before it. `host`: where it listens."""
-        inner = rest.door(self.service, self.settings, self.log, self.held, self.seen.view)
+        inner = rest.door(self.service, self.settings, self.log, self.held, self.seen.view, self.now)
         shown = front(self.seen.around(inner, host), files())
         return porch_http.Porch(shown, self.known, self.settings, self.log, lambda: self.service.draining)
 
