@@ -50,6 +50,7 @@ export default {
     measured: "Measured",
     predicted: "Predicted",
     unexplained: "Unexplained",
+    unread: "not read",
     part: "Part",
     group: "Group",
     feature: "Counter",

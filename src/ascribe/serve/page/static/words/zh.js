@@ -50,6 +50,7 @@ export default {
     measured: "实测",
     predicted: "预测",
     unexplained: "未解释",
+    unread: "无读数",
     part: "部分",
     group: "分组",
     feature: "计数器",

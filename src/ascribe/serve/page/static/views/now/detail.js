@@ -45,12 +45,13 @@ export function createDetail(context, nodes, name) {
   function drawn() {
     const now = nodes.all.get(name);
     if (now) {
-      const watts = (key, value, signed) => [
-        el("div", {}, el("dt", {}, words.t(`now.${key}`)), el("dd.num", {}, `${signed ? words.signed(value) : words.number(value)} ${nodes.unit}`)),
+      const watts = (key, value, write = words.number) => [
+        el(`div.${key}`, {}, el("dt", {}, words.t(`now.${key}`)),
+          el("dd.num", {}, Number.isFinite(value) ? `${write(value)} ${nodes.unit}` : words.t("now.unread"))),
       ];
       figures.replaceChildren(
         ...watts("measured", now.measured_w), ...watts("predicted", now.prediction_w),
-        ...watts("unexplained", now.unexplained_w, true),
+        ...watts("unexplained", now.unexplained_w, words.signed),
         el("div", {}, el("dt", {}, words.t("now.at")), el("dd.num", {}, words.time(now.timestamp_us))),
       );
       const text = remarks(words, now).map(({ code, long }) => el("p.note.warn", { "data-code": code }, long));
