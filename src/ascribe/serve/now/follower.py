@@ -152,14 +152,15 @@ class Follower:
         fresh = series.fresh(whole)
         if not len(fresh):
             return
-        rows = series.thinned(fresh, BACKLOG_S)
-        self.thinned += len(fresh) - len(rows)
-        few = len(rows) <= 4 * len(set(rows.node))
-        last = {rows.node[i]: int(rows.t_us[i]) for i in newest_of(rows).tolist()}
+        newest = newest_of(fresh)
+        few = len(fresh) <= 4 * len(newest)
+        last = {fresh.node[i]: int(fresh.t_us[i]) for i in newest.tolist()}
         began = time.perf_counter()
         if not few:  # what is now before what was
-            for part, columns, reasons in series.explained(rows.take(newest_of(rows)), self._step):
+            for part, columns, reasons in series.explained(fresh.take(newest), self._step):
                 series.show(part, columns, reasons)
+        rows = series.thinned(fresh, BACKLOG_S)
+        self.thinned += len(fresh) - len(rows)
         for part, columns, reasons in series.explained(rows, self._step):
             series.push(part, columns, reasons)
             self.explained += len(part)

@@ -10,6 +10,7 @@ errors of all shares of a row sum to 0, as prediction and base have none.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -71,7 +72,7 @@ class Series:
         self.features: tuple[Feature, ...] = ()
         self.groups: dict[str, tuple[int, ...]] = {}
         self.unit, self.tier, self.game, self.trouble = "", "", "", ""
-        self.bound, self.version = True, 0
+        self.bound, self.version, self.row_s = True, 0, 0.0
         self._kind: Kind | None = None
         self._model: Model | None = None
 
@@ -113,7 +114,7 @@ class Series:
             if version not in self.versions:
                 self.versions.append(version)
             self.version = self.versions.index(version)
-            self._kind, self._model = kind, model
+            self._kind, self._model, self.row_s = kind, model, kind.row_s if kind else 0.0
         return True
 
     def fresh(self, arrived: Arrived) -> Arrived:
@@ -128,9 +129,8 @@ class Series:
         return arrived.take(np.array(kept, dtype=int))
 
     def thinned(self, arrived: Arrived, most_s: float) -> Arrived:
-        """So many rows that they take `most_s`, about: each node's newest, and of the others every k-th."""
-        assert self._kind is not None
-        most = max(1, int(most_s / max(self._kind.row_s, 1e-9)))
+        """So many rows that they take `most_s`, about, by what the last ones took: each node's newest, and of the others every k-th."""
+        most = max(1, int(most_s / max(self.row_s, 1e-9)))
         if len(arrived) <= most:
             return arrived
         last = newest_of(arrived)
@@ -151,7 +151,9 @@ class Series:
         for first in range(0, len(arrived), most):
             step()
             part = arrived.take(np.arange(first, min(first + most, len(arrived))))
+            began = time.perf_counter()
             answer: Attribution = kind.run(part.X, _nothing)
+            self.row_s = (time.perf_counter() - began) / len(part)
             if not answer.additive:
                 raise CapabilityError(f"{answer.info.method} shares nothing out, so nothing adds up to the watts")
             yield part, *self._columns(part, answer)
