@@ -45,7 +45,7 @@ export const view = {
         : "";
       told.replaceChildren(...(nodes.problem ? [failure(words, nodes.problem)] : []));
       if (!nodes.problem && nodes.loaded && !nodes.all.size) told.replaceChildren(el("p.note", {}, words.t("now.none")));
-      const name = wanted ?? (innerWidth >= WIDE_PX && !alone ? list.first() : null);
+      const name = wanted ?? (alone ? null : (detail?.name ?? (innerWidth >= WIDE_PX ? list.first() : null)));
       if (!name && detail) shut();
       if (name && nodes.loaded && !nodes.problem) turn(name);
     }
