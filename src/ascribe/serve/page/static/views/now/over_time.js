@@ -28,7 +28,7 @@ export function createOverTime(context, nodes, history, picked) {
   });
   const element = el(
     "figure.figure", {},
-    el("figcaption", {}, el("h3", {}, words.t("now.over_time")), el("p.quiet", {}, words.t("now.over_time_how"), " ", errors)),
+    el("figcaption", {}, el("h3", {}, words.t("now.over_time")), el("p.quiet", {}, words.t("now.over_time_how"), errors)),
     legend, drawing.element, picked.element, numbers,
   );
 
