@@ -95,7 +95,7 @@ function option(words, history, picked, colours, width) {
   const stacked = (stack, keep) => bands.map(({ name, values, colour, faint }) =>
     line(name, (at) => keep(values[at] ?? 0), { width: 0.8, color: colours.ground }, {
       stack, stackStrategy: "all", z: 2, itemStyle: { color: colour },
-      areaStyle: { color: colour, opacity: faint ? 0.6 : 0.85 },
+      areaStyle: { color: colour, opacity: faint ? 0.4 : 0.85 },
     }));
   const marks = [["A", picked.since], ["B", picked.at]].filter(([, at]) => at >= 0);
   return {
@@ -123,7 +123,7 @@ function option(words, history, picked, colours, width) {
         markPoint: {
           symbol: "circle", symbolSize: 0.01, silent: true,
           label: { show: true, position: "insideBottomLeft", align: "left", distance: 4, color: colours.text, fontSize: 11,
-            textBorderColor: colours.ground, textBorderWidth: 3, formatter: `${words.t("now.base")} ${words.number(first)}` },
+            backgroundColor: colours.ground, padding: [2, 3], formatter: `${words.t("now.base")} ${words.number(first)}` },
           data: Number.isFinite(first) ? [{ coord: [spots[0].ms, first] }] : [],
         },
       }),
