@@ -39,6 +39,7 @@ class Lake:
         now = time.time_ns() // 1000
         for k in range(300, 0, -1):
             self.leave(now - k * STEP_US)
+        self.first_us = now - STEP_US  # of the newest row before any is written while somebody looks
 
     def leave(self, t_us: int) -> None:
         X = (tiny.CENTRE + tiny.SPREAD * self.rng.standard_normal((len(NODES), 3))).tolist()
@@ -71,6 +72,12 @@ class Place:
         settings = Settings(lake=self.lake.uri)
         http = f"127.0.0.1:{self.port}"
         with running(self.registry, tiny.NAME, settings, http, write=lambda _: None) as at:
+            until = time.monotonic() + 30
+            while time.monotonic() < until:  # it has taken up what lies in the lake
+                held = [one["timestamp_us"] for one in httpx.get(f"{at.http}/v1/now").json()["nodes"]]
+                if len(held) == len(NODES) and min(held) >= self.lake.first_us:
+                    break
+                time.sleep(0.1)
             yield at.http
 
 

@@ -49,7 +49,9 @@ export function createChange(context, nodes, name, history, picked) {
       if (asked === wanted && !closed) show(got);
     } catch (error) {
       if (asked !== wanted || closed) return;
+      asked = "";
       show(null);
+      said.textContent = "";
       problem.replaceChildren(failure(words, error));
     }
   }

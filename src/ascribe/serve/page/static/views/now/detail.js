@@ -11,6 +11,9 @@ import { paced } from "./pace.js";
 import { remarks } from "./warnings.js";
 
 const ALL = "#/now?all=1"; // the table alone, with all its columns
+const ASKED_MS = 2000; // what was put off or refused is asked for again, also where nothing new comes
+const SOON_MS = 3000; // a service that has just started is still taking up what lies in its lake
+const AGAIN_MS = 30000; // means of a long window grow only by asking
 const DRAWN_MS = 1000;
 const WINDOWS = [5, 15, 60, 360, 1440]; // minutes
 
@@ -76,12 +79,26 @@ export function createDetail(context, nodes, name) {
     context.theme.onChange(() => draw()),
   ];
   history.load();
+  const timers = [
+    setInterval(() => {
+      taken.draw();
+      change.draw();
+    }, ASKED_MS),
+    setInterval(() => history.load(), AGAIN_MS),
+  ];
+  let soon = setTimeout(() => history.load(), SOON_MS);
+  offs.push(context.stream.on("again", () => {
+    clearTimeout(soon);
+    soon = setTimeout(() => history.load(), SOON_MS);
+  }));
 
   return {
     name,
     element,
     close() {
       draw.stop();
+      timers.forEach(clearInterval);
+      clearTimeout(soon);
       offs.forEach((off) => off());
       [overTime, taken, change].forEach((part) => part.close());
       element.remove();

@@ -46,7 +46,9 @@ export function createTaken(context, nodes, name, history, picked) {
       problem.replaceChildren();
       show(got);
     } catch (error) {
-      if (!closed && asked === at) problem.replaceChildren(failure(words, error));
+      if (closed || asked !== at) return;
+      asked = null;
+      problem.replaceChildren(failure(words, error));
     }
   }
 
