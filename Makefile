@@ -44,7 +44,7 @@ check: setup  ## format, lint, types, import walls, shapes, doctests
 	$(BIN)/python -m pytest -q -p no:cacheprovider tests/test_walls.py
 
 docs: setup  ## the site, in runs/site; its generated pages are made anew
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build -q
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 bench: setup  ## accuracy against exact samplers, both servers' telemetry, gradients against Captum, trees beside xgboost, LightGBM, shap and woodelf; results in benchmarks/results
 	$(BIN)/python -m benchmarks.gaussian

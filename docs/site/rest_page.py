@@ -30,7 +30,7 @@ def page() -> str:
     for name, schema in sorted(schemas().items()):
         parts.append(f"### {name}")
         if schema.get("description"):
-            parts.append(str(schema["description"]))
+            parts.append(str(schema["description"]).replace("[", "\\["))
         fields = schema.get("properties", {})
         if fields:
             needed = set(schema.get("required", ()))
@@ -53,6 +53,7 @@ def _kind(schema: dict[str, Any]) -> str:
     if "enum" in schema:
         return ", ".join(f"`{value}`" for value in schema["enum"])
     if schema.get("type") == "array":
-        return f"list of {_kind(schema.get('items', {})) or 'anything'}"
+        items = schema.get("prefixItems") or [schema.get("items")]
+        return "list of " + (", ".join(_kind(one) for one in items if isinstance(one, dict)) or "anything")
     kind = schema.get("type", "anything")
     return " or ".join(kind) if isinstance(kind, list) else str(kind)
