@@ -147,7 +147,7 @@ def demo(
 ) -> None:
     """From a real server's telemetry to a served attribution: the whole journey on this machine."""
     with extra("train,report", "torch, xgboost and matplotlib"):
-        from ascribe.demo import run
+        from ascribe.demo.journey import run
     run(folder, once, quick)
 
 

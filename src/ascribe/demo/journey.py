@@ -1,35 +1,27 @@
-"""`ascribe demo`: the whole journey on one machine, told as it goes. Nothing here that the other commands do not do."""
+"""The journey: telemetry, lake, pipeline, service, answers, picture, page."""
 
 from __future__ import annotations
 
 import io
-import json
 import shutil
-import subprocess
 import sys
 import time
-import urllib.request
 import webbrowser
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
-import grpc
 import numpy as np
 import polars as pl
 import pyarrow.feather
-from rich.console import Console
-from rich.table import Table
 
 from ascribe import api
 from ascribe.bundle.archive import open_directory
 from ascribe.console import bars, show_report, watcher
 from ascribe.core.errors import InputError, ServiceError
+from ascribe.demo.asking import BUDGET, SAMPLES, ask_grpc, ask_http, show, show_tiers
+from ascribe.demo.serving import PLAYED, moving, replayed, service
+from ascribe.demo.told import say
 from ascribe.report import plots
-from ascribe.serve.wire import attribution_pb2 as wire
-from ascribe.serve.wire import attribution_pb2_grpc as door
 from ascribe.settings import has_display
 from ascribe.train.definitions import POWER, read_definitions
 from ascribe.train.ingest import ingest
@@ -45,15 +37,10 @@ from ascribe.train.sources.files import Columns, FileSource
 
 __all__ = ["run"]
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 DATA, UNITS = ROOT / "examples" / "data" / "xeon_e5_2650.parquet", ROOT / "examples" / "units_power.toml"
 TARGET, NAME = "powerWatts", "node-power"
-BUDGET, SAMPLES = 1024, 64
 SECONDS = 60  # of each fit: the journey is to be seen, `ascribe train` takes the time that it needs
-SHOWN = 10
-PLAYED, BEHIND_S, MOVED_S = 4, 900, 60.0  # nodes that are played, seconds of them before now; until they move
-
-say = Console()
 
 
 def run(folder: Path, once: bool, quick: bool) -> None:
@@ -71,9 +58,12 @@ def run(folder: Path, once: bool, quick: bool) -> None:
     bundle, snapshot = _pipeline(lake, folder, quick)
     _head("3", "Served, and asked over HTTP and gRPC")
     busy, idle = _moments(snapshot, bundle)
-    with _service(str(folder / "registry"), lake.uri) as (http, grpc_at), _replayed(snapshot, bundle, folder, lake.uri):
-        rest = _ask_http(http, [busy, idle])
-        rpc = _ask_grpc(grpc_at, [busy, idle])
+    with (
+        service(str(folder / "registry"), NAME, lake.uri) as (http, grpc_at),
+        replayed(snapshot, bundle, folder, lake.uri),
+    ):
+        rest = ask_http(http, [busy, idle])
+        rpc = ask_grpc(grpc_at, [busy, idle])
         same = all(
             a["attribution_shares"] == dict(b.attribution_shares) and a["prediction"] == b.prediction
             for a, b in zip(rest["attributions"], rpc.attributions, strict=True)
@@ -81,15 +71,15 @@ def run(folder: Path, once: bool, quick: bool) -> None:
         say.print(f"HTTP {http} and gRPC {grpc_at} answered; {'equal bit for bit' if same else 'THEY DIFFER'}")
         if not same:
             raise ServiceError("REST and gRPC disagree: this should not happen, please report it")
-        _show(rest)
+        show(rest)
         picture = _draw(bundle, [busy, idle], folder / "waterfall.png")
         say.print(f"\nwaterfall of the busy and the idle moment: {picture}")
         if has_display():
             webbrowser.open(picture.as_uri())
-        _tiers(http)
+        show_tiers(http, NAME)
         say.print(f"model card: {http}/v1/models/{NAME}", highlight=False)
         say.print(f"watts per counter of a node, now: {http}/v1/nodes/{busy['node']}/attribution", highlight=False)
-        _moving(http)
+        moving(http)
         say.print(
             f"\nthe page: {http}/ (the nodes replay/1 to {PLAYED} are held-out rows of this server, played again)"
         )
@@ -169,125 +159,6 @@ def _moments(data: Path, bundle: Path) -> tuple[dict[str, Any], dict[str, Any]]:
             }
         )
     return picked[0], picked[1]
-
-
-@contextmanager
-def _service(registry: str, lake: str) -> Iterator[tuple[str, str]]:
-    """`ascribe serve` as a process of its own on free ports; yields both addresses."""
-    command = [sys.executable, "-m", "ascribe", "serve", "--registry", registry, "--model", NAME, "--lake", lake]
-    command += ["--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        for line in process.stdout:
-            event = json.loads(line)
-            if event.get("event") == "ready":
-                say.print(f"service ready in {event['start_ms']} ms")
-                yield event["http"], event["grpc"]
-                return
-        raise ServiceError("the service ended before it was ready: its log is above")
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-@contextmanager
-def _replayed(data: Path, bundle: Path, folder: Path, lake: str) -> Iterator[None]:
-    """As `ascribe ingest --source replay:FILE` does it, in a process of its own: the rows that no model was trained on,
-    as several nodes, over and over. They go into a lake of their own, so that nothing is ever trained on them, and what
-    the service looks at is left where it looks.
-    """
-    held = pyarrow.feather.read_table(io.BytesIO(api.open(bundle).bundle.read("holdout")))["row"].to_numpy()
-    rows = folder / "replay.parquet"
-    pl.read_parquet(data)[held].drop("id").write_parquet(rows)
-    source = f"replay:{quote(str(rows))}?nodes={PLAYED}&behind_s={BEHIND_S}&again=1"
-    command = [sys.executable, "-m", "ascribe", "ingest", "--source", source, "--lake", str(folder / "replayed")]
-    command += ["--state", lake, "--group", "replay"]
-    with (folder / "replay.log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
-        try:
-            yield
-        finally:
-            process.terminate()
-            process.wait(30)
-
-
-def _moving(http: str) -> None:
-    """Two different moments of one node, both of now. Raises ServiceError where none comes."""
-    seen: dict[str, int] = {}
-    began_us = time.time_ns() // 1000
-    until = time.monotonic() + MOVED_S
-    while time.monotonic() < until:
-        with urllib.request.urlopen(f"{http}/v1/now", timeout=10) as answer:
-            for node in json.load(answer)["nodes"]:
-                t_us = node["timestamp_us"]
-                if t_us >= began_us and seen.setdefault(node["node"], t_us) != t_us:
-                    return
-        time.sleep(0.2)
-    raise ServiceError(f"no node's moments move within {MOVED_S:.0f} s: replay.log in the demo's folder may say why")
-
-
-def _ask_http(url: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    sent = [{name: value for name, value in row.items() if name != "node"} for row in rows]
-    body = json.dumps({"feature_vector": sent, "budget": BUDGET, "samples": SAMPLES}).encode()
-    request = urllib.request.Request(f"{url}/v1/attributions", body, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=120) as answer:
-        return json.load(answer)
-
-
-def _ask_grpc(address: str, rows: list[dict[str, Any]]) -> Any:
-    vectors = [
-        wire.FeatureVector(
-            id=row["id"], names=list(row["values"]), values=list(row["values"].values()),
-            units=list(row["units"].values()), measured_w=row["measured_w"],
-        )
-        for row in rows
-    ]  # fmt: skip
-    with grpc.insecure_channel(address) as channel:
-        ask = door.AttributionServiceStub(channel).GetAttribution
-        return ask(wire.AttributionRequest(feature_vector=vectors, budget=BUDGET, samples=SAMPLES), timeout=120)
-
-
-def _show(answer: dict[str, Any]) -> None:
-    """Watts per counter of both moments, largest first."""
-    table = Table("counter", *(a["id"] for a in answer["attributions"]), box=None)
-    busy = answer["attributions"][0]["attribution_shares"]
-    names = sorted(busy, key=lambda name: -abs(busy[name]))
-
-    def row(label: str, cells: list[str]) -> None:
-        table.add_row(label, *cells)
-
-    for name in names[:SHOWN]:
-        row(
-            name,
-            [
-                f"{a['attribution_shares'][name]:+8.2f} W +- {a['stderr'].get(name, np.nan):.2f}"
-                for a in answer["attributions"]
-            ],
-        )
-    rest = [sum(a["attribution_shares"][name] for name in names[SHOWN:]) for a in answer["attributions"]]
-    row(f"{len(names) - SHOWN} other counters", [f"{value:+8.2f} W" for value in rest])
-    row("base (mean over training)", [f"{a['base_value']:8.2f} W" for a in answer["attributions"]])
-    row("= predicted", [f"{a['prediction']:8.2f} W" for a in answer["attributions"]])
-    row("unexplained", [f"{a['unexplained_w']:+8.2f} W" for a in answer["attributions"]])
-    row("= measured", [f"{a['measured_w']:8.2f} W" for a in answer["attributions"]])
-    say.print(table)
-    say.print(
-        f"{answer['method']}, {answer['game']} game, {answer['budget']} coalitions x {answer['samples']} completions; "
-        f"{answer['timings_ms']['explain'] / len(answer['attributions']):.0f} ms a row"
-    )
-
-
-def _tiers(url: str) -> None:
-    """What each tier takes here, as the server measured it."""
-    with urllib.request.urlopen(f"{url}/v1/models/{NAME}", timeout=10) as answer:
-        card = json.load(answer)
-    table = Table("tier", "one row", "standard error", box=None)
-    for tier, told in card["tiers"].items():
-        ms = told["latency_ms"].get("1")
-        error = "" if told["stderr"] is None else f"{told['stderr']:.2f} {card['unit']}"
-        table.add_row(tier, "" if ms is None else f"{ms:.3g} ms", error)
-    say.print(table)
 
 
 def _draw(bundle: Path, moments: list[dict[str, Any]], place: Path) -> Path:
