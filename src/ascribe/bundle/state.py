@@ -2,6 +2,7 @@
 
     nodes/<node>          the latest vector of a node
     ingest/<group>        rows, lag, quarantine of a consumer group
+    quarantine/<group>    the newest rows that a consumer group turned away, with reasons
     runs/<name>/<run>     a pipeline run and its stages
     drift/<name>/<time>   how far production's rows now lie from those before
     live/<name>/<server>  a sample of the rows that a server answered

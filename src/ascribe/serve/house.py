@@ -18,11 +18,14 @@ from ascribe.serve.live import Sampled
 from ascribe.serve.longer import longer
 from ascribe.serve.observed import Observed
 from ascribe.serve.priority import give_way
+from ascribe.serve.promoting import Promoting
+from ascribe.serve.published import Published
 from ascribe.serve.rates import Rates
 from ascribe.serve.rollout import Rollout
 from ascribe.serve.service import Service
 from ascribe.serve.settings import Settings
 from ascribe.serve.shadow import Shadow
+from ascribe.serve.shelf import Shelf
 from ascribe.serve.standing import ByHandler
 from ascribe.serve.telemetry import Telemetry
 from ascribe.serve.versions import Lease, Slot, Versions, specs
@@ -50,10 +53,11 @@ class House:
         auth.check_reach(hosts, settings)
         self.known = auth.opened(settings, log)
         candidates = _candidates(versions, shadow)
-        self._rollout = Rollout(
-            lambda: Registry(registry, settings.verify_key), versions.slots, list(candidates.values()),
-            settings.poll_s, log,
-        )  # fmt: skip
+
+        def opened() -> Registry:
+            return Registry(registry, settings.verify_key)
+
+        self._rollout = Rollout(opened, versions.slots, list(candidates.values()), settings.poll_s, log)
         self._beside = Shadow(candidates, settings.shadow_share, log) if shadow else None
         telemetry = Telemetry(settings.lake) if settings.lake else None
         self._sampled = Sampled(telemetry.state, log) if telemetry else None
@@ -63,6 +67,8 @@ class House:
             versions, settings, self._pool, self._rollout, self._beside, telemetry, self._sampled, self._predictors,
             self.seen.meter, Rates(settings.rate_per_s, settings.burst_s, settings.workers),
         )  # fmt: skip
+        promoting = Promoting(opened, versions, self._rollout, settings, log)
+        self._shelf = Shelf(Published(opened, versions), promoting, versions, telemetry, settings)
         self.held = longer(self.service, settings, log)
         self.interceptors: list[grpc.aio.ServerInterceptor] = []  # more of them, before the porch
         self._threads = [thread for thread in (self._rollout, self._beside, self._sampled) if thread]
@@ -73,7 +79,7 @@ class House:
 
     def app(self, host: str) -> porch_http.Porch:
         """The HTTP door with everything before it. `host`: where it listens."""
-        inner = rest.door(self.service, self.settings, self.log, self.held, self.seen.view)
+        inner = rest.door(self.service, self.settings, self.log, self.held, self.seen.view, self._shelf)
         return porch_http.Porch(
             self.seen.around(inner, host), self.known, self.settings, self.log, lambda: self.service.draining
         )
@@ -108,6 +114,7 @@ class House:
     async def close(self) -> None:
         """After the last request."""
         await self.held.stop()
+        await self._shelf.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
         for thread in self._threads:
             await asyncio.to_thread(thread.join, self.settings.grace_s)

@@ -88,6 +88,17 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         query=("model", "version", "tier", "output"),
     ),
     ("GET", "/v1/status"): Operation("How ingest, pipeline and drift stand", "Anything"),
+    ("GET", "/v1/caller"): Operation("Who asks, what it may do, and the limits of a request", "CallerCard"),
+    ("GET", "/v1/models/{model}/versions"): Operation(
+        "Versions with lineage, metrics and verdicts; channels with their history", "VersionsCard", query=("limit",)
+    ),
+    ("GET", "/v1/models/{model}/drift"): Operation("The last look at drift, column by column", "DriftAnswer"),
+    ("GET", "/v1/runs"): Operation("Runs of the pipeline with their stages", "Runs", query=("model", "limit")),
+    ("GET", "/v1/quarantine"): Operation("The newest rows that readers turned away", "BadRows", query=("limit",)),
+    ("POST", "/v1/admin/models/{model}/promote"): Operation(
+        "Let the gate judge a version and move the channel to it; needs a token", "PromotionCard", "PromotionBody",
+        accepted="PromotionCard",
+    ),
     ("POST", "/v1/admin/models/{model}/{verb}"): Operation(
         "Refresh or rollback; needs a token", "RolloutAnswer", empty=True
     ),

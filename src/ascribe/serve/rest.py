@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect
 
 from ascribe.core.errors import InputError
 from ascribe.core.words import quoted
-from ascribe.serve import arrow_rest, codec, jobs_rest, oip_rest, openapi
+from ascribe.serve import arrow_rest, codec, jobs_rest, models_rest, oip_rest, openapi
 from ascribe.serve.audit import audited
 from ascribe.serve.callers import current
 from ascribe.serve.faults import AbandonedError, Problem, UnsupportedError, problem_of
@@ -25,6 +25,7 @@ from ascribe.serve.observe import Entry, Log
 from ascribe.serve.refused import problem_answer, request_id_of
 from ascribe.serve.service import Service
 from ascribe.serve.settings import Settings
+from ascribe.serve.shelf import Shelf
 from ascribe.serve.snapshots import Snapshot
 
 __all__ = ["door"]
@@ -45,9 +46,12 @@ def _plain(answer: Any) -> tuple[int, dict[str, str]]:
 
 
 def door(
-    service: Service, settings: Settings, log: Log, longer: Longer | None = None, counted: Counted = dict
-) -> FastAPI:
-    """The app; everything is asked of `service`, of `longer` what outlives a request, of `counted` what was counted."""
+    service: Service, settings: Settings, log: Log, longer: Longer | None = None, counted: Counted = dict,
+    shelf: Shelf | None = None,
+) -> FastAPI:  # fmt: skip
+    """The app; everything is asked of `service`, of `longer` what outlives a request, of `counted` what was counted, of
+    `shelf` what is looked up in stores.
+    """
     app = FastAPI(
         title="Ascribe", version=version("ascribe"), docs_url=None, redoc_url=None, openapi_url=None, telemetry=QUIET,
         redirect_slashes=False,
@@ -129,6 +133,8 @@ def door(
 
     if longer:
         jobs_rest.add_to(app, service, longer, settings, log, answered, looked_up, _own_id)
+    if shelf:
+        models_rest.add(app, shelf, _got, answered, looked_up)
     oip_rest.add(app, service, settings, answered, _got, looked_up, counted)
     openapi.add(app, service, _got)
 

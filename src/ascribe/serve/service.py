@@ -136,7 +136,7 @@ class Service:
         if self._rollout is None or verb not in ADMIN:
             raise NotFound(f"no admin call {quoted(verb, 40)}: use {listed(ADMIN)}")
         slot = self._versions.slot(model)
-        done = self._rollout.refresh(slot) if verb == "refresh" else self._rollout.rollback(slot)
+        done = self._rollout.refresh(slot) if verb == "refresh" else self._rollout.rollback(slot, caller.name)
         try:
             async with asyncio.timeout(self._settings.timeout_s):
                 await asyncio.wrap_future(done)
