@@ -17,6 +17,8 @@ from ascribe.serve.lines import to_stdout
 from ascribe.serve.live import Sampled
 from ascribe.serve.longer import longer
 from ascribe.serve.observed import Observed
+from ascribe.serve.page.files import files
+from ascribe.serve.page.front import front
 from ascribe.serve.priority import give_way
 from ascribe.serve.promoting import Promoting
 from ascribe.serve.published import Published
@@ -80,9 +82,8 @@ class House:
     def app(self, host: str) -> porch_http.Porch:
         """The HTTP door with everything before it. `host`: where it listens."""
         inner = rest.door(self.service, self.settings, self.log, self.held, self.seen.view, self._shelf)
-        return porch_http.Porch(
-            self.seen.around(inner, host), self.known, self.settings, self.log, lambda: self.service.draining
-        )
+        shown = front(self.seen.around(inner, host), files())
+        return porch_http.Porch(shown, self.known, self.settings, self.log, lambda: self.service.draining)
 
     def attach(self, server: ByHandler, words: rpc.Health) -> None:
         """The services of the gRPC door."""

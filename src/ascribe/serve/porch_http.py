@@ -1,5 +1,5 @@
 """Before the HTTP door: who comes, with how many headers, over which connection. All routes but the two of health,
-and the metrics where the settings open them."""
+the page's files, and the metrics where the settings open them."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from ascribe.serve.callers import entered
 from ascribe.serve.faults import UnknownCallerError, problem_of
 from ascribe.serve.limits import check_headers
 from ascribe.serve.observe import Log
+from ascribe.serve.page.front import belongs
 from ascribe.serve.refused import refusal
 from ascribe.serve.settings import Settings
 from ascribe.serve.tls import named
@@ -45,7 +46,7 @@ class Porch:
             headers, limits = scope["headers"], self._settings
             try:
                 check_headers(headers, limits.max_headers, limits.max_header_bytes)
-                if scope["path"] not in self._open:
+                if scope["path"] not in self._open and not belongs(scope["path"]):
                     peer = scope.get("state", {}).get("peer", "")
                     entered(caller := await self._auth.identify(_by_name(headers), peer))
                     if scope["path"] in WATCHED:

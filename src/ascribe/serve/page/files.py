@@ -1,0 +1,49 @@
+"""The page's files, in memory: what is not in this table is not served, whatever a path says."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+__all__ = ["HOME", "UNDER", "File", "files"]
+
+STATIC = Path(__file__).parent / "static"
+HOME, UNDER = "/", "/page/"
+LEVEL = 6  # of gzip; 9 saves half a percent of the largest file and takes twice as long
+MEDIA = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".mjs": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+    "": "text/plain; charset=utf-8",  # licences
+}
+
+
+@dataclass(frozen=True)
+class File:
+    """`raw` as it lies there; `packed`: gzip, made when it is first asked for. Each has a tag of its own."""
+
+    media: str
+    raw: bytes
+
+    @cached_property
+    def packed(self) -> bytes:
+        return gzip.compress(self.raw, LEVEL, mtime=0)
+
+    @cached_property
+    def tag(self) -> str:
+        return hashlib.sha256(self.raw).hexdigest()[:32]
+
+
+def files(folder: Path = STATIC) -> dict[str, File]:
+    """Every file by its path in a URL: `/page/NAME`, and `/` for index.html."""
+    found = {}
+    for place in sorted(folder.rglob("*")):
+        if place.is_file() and place.suffix in MEDIA:
+            found[UNDER + place.relative_to(folder).as_posix()] = File(MEDIA[place.suffix], place.read_bytes())
+    found[HOME] = found[UNDER + "index.html"]
+    return found

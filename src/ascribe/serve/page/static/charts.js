@@ -1,0 +1,106 @@
+// ECharts behind one function. Everything is SVG; tooltips are drawn too, since the policy allows no inline styles.
+import { el } from "./dom.js";
+
+const loading = import("./vendor/echarts.esm.min.mjs");
+const FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "PingFang SC", "Microsoft YaHei", sans-serif';
+
+/**
+ * chart(context, {label, height, build, onPick}) -> {element, update(), dispose()}
+ *
+ * `build(colours, width)` -> an option of ECharts, made again for each update, theme and width. `label`: what a reader
+ * hears, a text or a function. `onPick([x, y], echarts)`: values under a click in the drawing area of the first grid.
+ */
+export function chart({ theme, words }, { label, height = 280, build, onPick }) {
+  const element = el("div.chart", { role: "img" });
+  element.style.height = `${height}px`;
+  let drawn = null;
+  let width = 0;
+  let gone = false;
+  let due = 0;
+
+  function draw() {
+    due = 0;
+    if (gone || !drawn) return;
+    const colours = theme.colours;
+    const told = typeof label === "function" ? label() : label;
+    element.setAttribute("aria-label", told);
+    drawn.setOption({ ...common(colours), ...build(colours, width) }, { notMerge: true });
+  }
+
+  function update() {
+    due ||= requestAnimationFrame(draw);
+  }
+
+  const sizes = new ResizeObserver(([entry]) => {
+    const now = Math.round(entry.contentRect.width);
+    if (!now || now === width) return;
+    width = now;
+    drawn?.resize({ width: now, height });
+    update();
+  });
+  sizes.observe(element);
+
+  loading.then((echarts) => {
+    if (gone) return;
+    drawn = echarts.init(element, null, { renderer: "svg", locale: words.language.toUpperCase(), height });
+    if (onPick)
+      drawn.getZr().on("click", ({ offsetX, offsetY }) => {
+        const point = [offsetX, offsetY];
+        if (drawn.containPixel({ gridIndex: 0 }, point)) onPick(drawn.convertFromPixel({ gridIndex: 0 }, point));
+      });
+    update();
+  });
+  const off = theme.onChange(update);
+
+  return {
+    element,
+    update,
+    dispose() {
+      gone = true;
+      off();
+      sizes.disconnect();
+      cancelAnimationFrame(due);
+      drawn?.dispose();
+    },
+  };
+}
+
+function common(colours) {
+  return {
+    animation: false,
+    backgroundColor: "transparent",
+    color: colours.groups,
+    textStyle: { fontFamily: FONT, fontSize: 12, color: colours.text },
+  };
+}
+
+/** An axis in the page's manner; `more` goes over it. */
+export function axis(colours, more = {}) {
+  return {
+    axisLine: { show: false },
+    axisTick: { show: false },
+    axisLabel: { color: colours.quiet, fontSize: 11, hideOverlap: true },
+    nameTextStyle: { color: colours.quiet, fontSize: 11 },
+    splitLine: { lineStyle: { color: colours.line, width: 1 } },
+    ...more,
+  };
+}
+
+/** A tooltip of plain text; `format(params)` -> lines. */
+export function tip(colours, format, more = {}) {
+  return {
+    renderMode: "richText",
+    confine: true,
+    backgroundColor: colours.ground,
+    borderColor: colours.line,
+    padding: [6, 8],
+    textStyle: { color: colours.text, fontSize: 12, fontFamily: FONT },
+    formatter: (params) => format(params).map(plain).join("\n"),
+    ...more,
+  };
+}
+
+/** Braces mean styles in the library's rich text: a name from data may hold them. */
+export function plain(text) {
+  return String(text).replace(/[{}|]/g, (c) => ({ "{": "❴", "}": "❵", "|": "❘" })[c]);
+}
