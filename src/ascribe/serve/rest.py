@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect
 
 from ascribe.core.errors import InputError
 from ascribe.core.words import quoted
-from ascribe.serve import arrow_rest, codec, jobs_rest, models_rest, oip_rest, openapi
+from ascribe.serve import codec, jobs_rest, models_rest, oip_rest, openapi, tables_rest
 from ascribe.serve.audit import audited
 from ascribe.serve.callers import current
 from ascribe.serve.faults import AbandonedError, Problem, UnsupportedError, problem_of
@@ -97,7 +97,7 @@ def door(
         entry.asked(len(rows), asked.model, asked.version, asked.method)
         answer = await service.attribute(asked, rows, current())
         entry.asked(len(rows), answer.model, answer.version, answer.method)
-        return answer
+        return answer, rows
 
     async def predict(explain: str | None, entry: Entry, body: bytes) -> Any:
         asked, rows = await service.aside(len(body), lambda: codec.decode_prediction(body, settings.max_rows))
@@ -118,14 +118,14 @@ def door(
 
     @app.post("/v1/attributions")
     async def attributions(request: Request) -> Response:
-        call = arrow_rest.reader(request, service, settings, explain=True) or attribute
-        return await answered(request, "attribution", call, arrow_rest.MEDIA)
+        call = tables_rest.reader(request, service, settings) or tables_rest.in_media(request, service, attribute)
+        return await answered(request, "attribution", call, tables_rest.ATTRIBUTIONS)
 
     @app.post("/v1/predictions")
     async def predictions(request: Request) -> Response:
         later = functools.partial(predict, request.query_params.get("explain"))
-        call = arrow_rest.reader(request, service, settings, explain=False) or later
-        return await answered(request, "prediction", call, arrow_rest.MEDIA)
+        call = tables_rest.predictions(request, service, settings) or later
+        return await answered(request, "prediction", call, tables_rest.MEDIA)
 
     @app.post("/v1/energy")
     async def energies(request: Request) -> Response:
@@ -135,6 +135,7 @@ def door(
         jobs_rest.add_to(app, service, longer, settings, log, answered, looked_up, _own_id)
     if shelf:
         models_rest.add(app, shelf, _got, answered, looked_up)
+    tables_rest.add(app, service, settings, answered)
     oip_rest.add(app, service, settings, answered, _got, looked_up, counted)
     openapi.add(app, service, _got)
 

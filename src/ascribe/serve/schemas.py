@@ -29,7 +29,7 @@ MESSAGES = (
     Statistics,
     version_cards.CallerCard, version_cards.VersionsCard, version_cards.DriftAnswer, version_cards.Runs,
     version_cards.BadRows, version_cards.PromotionCard,
-    version_cards.PromotionBody,
+    version_cards.PromotionBody, version_cards.Sheet,
 )  # fmt: skip
 TEXT, NUMBER, WHOLE, FLAG, NULL = ({"type": t} for t in ("string", "number", "integer", "boolean", "null"))
 

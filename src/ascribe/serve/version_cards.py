@@ -10,7 +10,7 @@ from ascribe.serve.cards import TierCard
 
 __all__ = [
     "BadRowCard", "BadRows", "CallerCard", "ChannelCard", "ColumnShift", "DriftAnswer", "DriftCard", "LineageCard",
-    "Move", "PromotionBody", "PromotionCard", "RunCard", "Runs", "StageCard", "VariantCard", "VerdictCard",
+    "Move", "PromotionBody", "PromotionCard", "RunCard", "Runs", "Sheet", "StageCard", "VariantCard", "VerdictCard",
     "VersionCard", "VersionsCard",
 ]  # fmt: skip
 
@@ -240,6 +240,14 @@ class BadRows(msgspec.Struct):
 
     rows: list[BadRowCard]
     counts: dict[str, dict[str, int]]
+
+
+class Sheet(msgspec.Struct):
+    """The answer of POST /v1/rows: what a file holds; `left_out`: columns that are neither numbers nor texts."""
+
+    columns: list[str]
+    rows: list[dict[str, float | str | bool | None]]
+    left_out: list[str]
 
 
 class CallerCard(msgspec.Struct):
