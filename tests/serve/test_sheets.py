@@ -45,7 +45,7 @@ def post(served: Any, table: pa.Table, media: str, accept: str = "*/*", **said: 
 def test_any_file_in_and_any_out_are_the_numbers_of_json(served, sent, wanted):
     body = {"feature_vector": [{"values": r} for r in X.tolist()], "seed": 3}
     ours = served.http.post("/v1/attributions", json=body).json()
-    answer = post(served, TABLE, sent, f"text/plain, {wanted};q=0.9", seed=3)
+    answer = post(served, TABLE, sent, f"text/html, {wanted};q=0.9", seed=3)
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-type"].partition(";")[0] == wanted
     if wanted == "application/json":
@@ -58,6 +58,23 @@ def test_any_file_in_and_any_out_are_the_numbers_of_json(served, sent, wanted):
         assert found[name].to_pylist() == [row["attribution_shares"][name] for row in rows]
         assert found[f"stderr_{name}"].to_pylist() == [row["stderr"][name] for row in rows]
         assert found[f"value_{name}"].to_pylist() == TABLE[name].to_pylist()
+
+
+def test_sentences_in_two_languages(served):
+    body = {"feature_vector": [{"values": tiny.ROW, "id": "rack 7"}, {"values": [-1, 1, 1]}], "seed": 3}
+    share = served.http.post("/v1/attributions", json=body).json()["attributions"][0]["attribution_shares"]["busy"]
+    for language, word in (("en", "more than usual"), ("zh", "\u591a")):
+        told = served.http.post(f"/v1/attributions?language={language}", json=body, headers={"accept": "text/plain"})
+        first, second = told.text.splitlines()
+        assert word in first
+        assert "rack 7" in first
+        assert f"{share:.1f}" in first
+        assert second
+    by_header = {"accept": "text/plain", "accept-language": "zh-CN,en;q=0.5"}
+    assert served.http.post("/v1/attributions", json=body, headers=by_header).text == told.text
+    table = post(served, TABLE, CSV, "text/plain", language="en")
+    assert len(table.text.splitlines()) == 3
+    assert post(served, TABLE, CSV, "text/plain", language="xx").status_code == 400
 
 
 def test_json_in_and_a_table_out(served):

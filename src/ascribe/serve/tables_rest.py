@@ -1,5 +1,5 @@
-"""Tables at the HTTP door: Arrow streams, CSV and Parquet in, and any of them or JSON out, as `Accept` says. How to
-answer a table is in the query string.
+"""Tables at the HTTP door: Arrow streams, CSV and Parquet in, and any of them, JSON or sentences out, as `Accept` says.
+How to answer a table is in the query string; so is the `language` of sentences.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from urllib.parse import quote
 
 from fastapi import FastAPI, Request, Response
 
+from ascribe.core.answer import Answer
 from ascribe.core.errors import InputError
 from ascribe.core.features import Feature
+from ascribe.core.sentences import LANGUAGES, say
 from ascribe.serve import arrow, codec, oip, sheets
 from ascribe.serve.answered_rows import answer_of
 from ascribe.serve.callers import current
@@ -24,7 +26,7 @@ from ascribe.serve.settings import Settings
 
 __all__ = ["ATTRIBUTIONS", "MEDIA", "SHEETS", "add", "in_media", "predictions", "reader"]
 
-JSON = "application/json"
+JSON, WORDS = "application/json", "text/plain"
 SHEETS = (sheets.CSV, sheets.PARQUET)
 MEDIA = (JSON, arrow.MEDIA)
 ATTRIBUTIONS = (*MEDIA, *SHEETS)
@@ -78,7 +80,7 @@ def reader(request: Request, service: Service, settings: Settings) -> Ask | None
         if media == out == arrow.MEDIA:
             raw = await service.aside(len(body), lambda: arrow.write(told, asked))
             return Response(raw, media_type=arrow.MEDIA)
-        found = await _written(service, told, rows, out)
+        found = await _written(request, service, told, rows, out)
         if left:
             found.headers[LEFT_OUT] = ",".join(quote(name[:100], safe="") for name in left[:TOLD])
         return found
@@ -92,7 +94,7 @@ def in_media(request: Request, service: Service, ask: Callable[[Entry, bytes], A
 
     async def call(entry: Entry, body: bytes) -> Any:
         told, rows = await ask(entry, body)
-        return told if out == JSON else await _written(service, told, rows, out)
+        return told if out == JSON else await _written(request, service, told, rows, out)
 
     return call
 
@@ -116,7 +118,9 @@ def predictions(request: Request, service: Service, settings: Settings) -> Ask |
     return call
 
 
-async def _written(service: Service, told: AttributionResponse, rows: Sequence[Row], media: str) -> Response:
+async def _written(
+    request: Request, service: Service, told: AttributionResponse, rows: Sequence[Row], media: str
+) -> Response:
     """A response in a media type; tables alone can be tables. Raises InputError."""
     size = len(rows) * codec.ROW_BYTES
     if media == JSON:
@@ -127,6 +131,9 @@ async def _written(service: Service, told: AttributionResponse, rows: Sequence[R
         held = arrow.Rows(list(rows), any(r.id for r in rows), any(r.measured_w is not None for r in rows))
         return Response(await service.aside(size, lambda: arrow.write(told, held)), media_type=media)
     features = _features(service, told.model)
+    if media == WORDS:
+        text = await service.aside(size, lambda: _said(answer_of(told, rows, features), _language(request)))
+        return Response(text, media_type=f"{WORDS}; charset=utf-8")
     more = {}
     if any(row.measured_w is not None for row in told.attributions):
         more = {name: [getattr(row, name) for row in told.attributions] for name in ("measured_w", "unexplained_w")}
@@ -136,7 +143,7 @@ async def _written(service: Service, told: AttributionResponse, rows: Sequence[R
 
 def _asked(request: Request, entry: Entry) -> tuple[dict[str, Any], oip.Wish]:
     """Who is asked, and how, of the query string. Raises InputError."""
-    said = dict(request.query_params)
+    said = {name: text for name, text in request.query_params.items() if name != "language"}
     who: dict[str, Any] = {name: said.pop(name) for name in WHO if name in said}
     given = who.pop("request_id", None)
     if given and not codec.usable_id(given):
@@ -144,6 +151,19 @@ def _asked(request: Request, entry: Entry) -> tuple[dict[str, Any], oip.Wish]:
     who["request_id"] = entry.request_id = given or entry.request_id
     entry.asked(0, who.get("model"), who.get("version"))
     return who, oip.understood(said)
+
+
+def _said(answer: Answer, language: str) -> bytes:
+    """A line for each row."""
+    return "".join(say(answer, row, language) + "\n" for row in range(len(answer.attribution))).encode()
+
+
+def _language(request: Request) -> str:
+    """Of the query string, else of the header; English where neither names one that is spoken here."""
+    if given := request.query_params.get("language"):
+        return given
+    first = request.headers.get("accept-language", "").lower().partition(",")[0]
+    return next((name for name in LANGUAGES if first.startswith(name)), "en")
 
 
 def _features(service: Service, model: str | None) -> list[Feature]:
@@ -158,6 +178,6 @@ def _wanted(request: Request, usual: str) -> str:
     """The first media type of `Accept` that is one of ours; the usual one where it names none."""
     for part in request.headers.get("accept", "").split(","):
         name = part.partition(";")[0].strip().lower()
-        if name in ATTRIBUTIONS:
+        if name in (*ATTRIBUTIONS, WORDS):
             return name
     return usual
