@@ -21,6 +21,8 @@ export function chart({ theme, words }, { label, height = 280, build, onPick }) 
   function draw() {
     due = 0;
     if (gone || !drawn) return;
+    if (!width) return; // folded away: drawn once there is room
+    if (drawn.getWidth() !== width) drawn.resize({ width, height });
     const colours = theme.colours;
     const told = typeof label === "function" ? label() : label;
     element.setAttribute("aria-label", told);
@@ -35,14 +37,13 @@ export function chart({ theme, words }, { label, height = 280, build, onPick }) 
     const now = Math.round(entry.contentRect.width);
     if (!now || now === width) return;
     width = now;
-    drawn?.resize({ width: now, height });
     update();
   });
   sizes.observe(element);
 
   loading.then((echarts) => {
     if (gone) return;
-    drawn = echarts.init(element, null, { renderer: "svg", locale: words.language.toUpperCase(), height });
+    drawn = echarts.init(element, null, { renderer: "svg", locale: words.language.toUpperCase(), width: width || 1, height });
     if (onPick)
       drawn.getZr().on("click", ({ offsetX, offsetY }) => {
         const point = [offsetX, offsetY];

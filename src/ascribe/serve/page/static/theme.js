@@ -8,12 +8,12 @@ export const THEMES = ["system", "light", "dark"];
 const COLOURS = {
   light: {
     ground: "#ffffff", text: "#1a1d21", quiet: "#59626d", line: "#d5dae0", strong: "#1a1d21", base: "#8a939e",
-    residual: "#c2185b", plus: "#b3401a", minus: "#0b63b0",
+    residual: "#c2185b",
     groups: ["#0b63b0", "#c05c00", "#00796b", "#8547b8", "#a8862a", "#3d8fb5", "#8c3b4a", "#5d7a1f"],
   },
   dark: {
     ground: "#15181c", text: "#e6e9ed", quiet: "#9aa4b0", line: "#363d46", strong: "#ffffff", base: "#77818d",
-    residual: "#ff6f9f", plus: "#f0916a", minus: "#62a8ec",
+    residual: "#ff6f9f",
     groups: ["#4a97e0", "#ee9643", "#2db39f", "#b78ae6", "#d9bb5c", "#8fd0ec", "#dd8290", "#a8c763"],
   },
 };

@@ -1,10 +1,86 @@
+// Now: all nodes in a table, and one of them opened.
 import { el } from "../dom.js";
+import { route } from "../router.js";
+import { failure } from "../told.js";
+import { createDetail } from "./now/detail.js";
+import { createList } from "./now/list.js";
+import { createNodes } from "./now/nodes.js";
+
+const WIDE_PX = 900; // from here on there is room to open a node without being asked
 
 export const view = {
   id: "now",
   title: (words) => words.t("now.title"),
-  mount(root, { words }) {
-    root.append(el("h1", {}, words.t("now.title")));
-    return () => {};
+
+  mount(root, context) {
+    const { words, api } = context;
+    const head = el("div.row.ends");
+    const told = el("div");
+    const beside = el("div.beside");
+    root.append(head, told, beside);
+
+    const nodes = createNodes(context);
+    const list = createList(context, nodes, (node) => context.go(route("now", [node], query())));
+    beside.append(list.element);
+    const models = el("select", { "aria-label": words.t("now.model"), hidden: true, onchange: () => open(models.value) });
+    const served = el("span.quiet");
+    head.append(el("h1", {}, words.t("now.title")), el("div.row", {}, served, models));
+
+    let detail = null;
+    let wanted = context.route.rest[0] ?? null;
+
+    const query = () => (nodes.model ? { model: nodes.model } : {});
+
+    function open(model) {
+      nodes.choose(model);
+      detail?.close();
+      detail = null;
+    }
+
+    function show() {
+      served.textContent = nodes.version
+        ? words.t("now.served", { count: nodes.all.size, model: nodes.name, version: nodes.version })
+        : "";
+      told.replaceChildren(...(nodes.problem ? [failure(words, nodes.problem)] : []));
+      if (!nodes.problem && nodes.loaded && !nodes.all.size) told.replaceChildren(el("p.note", {}, words.t("now.none")));
+      const name = wanted ?? (innerWidth >= WIDE_PX ? list.first() : null);
+      if (name !== null && nodes.loaded && !nodes.problem) turn(name);
+    }
+
+    function turn(name) {
+      if (detail?.name === name) return;
+      detail?.close();
+      detail = nodes.all.has(name) ? createDetail(context, nodes, name) : missing(name);
+      beside.append(detail.element);
+      beside.classList.add("opened");
+      list.mark(name);
+      if (wanted && innerWidth < WIDE_PX) detail.element.scrollIntoView();
+    }
+
+    function missing(name) {
+      const element = el("p.note", { role: "status" }, words.t("now.unknown", { node: name }));
+      return { name: null, element, close: () => element.remove() };
+    }
+
+    context.onRoute(({ rest }) => {
+      wanted = rest[0] ?? null;
+      show();
+    });
+    const off = nodes.onChange(show);
+    nodes.choose(context.route.query.get("model") ?? "");
+    api.get("/v1/models").then(
+      (answer) => {
+        models.replaceChildren(...answer.models.map((name) => el("option", { value: name }, name)));
+        models.value = nodes.name || answer.models[0];
+        models.hidden = answer.models.length < 2;
+      },
+      () => {}, // whatever is wrong is said of the nodes
+    );
+    return () => {
+      off();
+      detail?.close();
+      list.close();
+      nodes.close();
+    };
   },
 };

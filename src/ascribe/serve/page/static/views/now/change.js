@@ -1,0 +1,160 @@
+// What changed between two moments, as the service says it: differences by group, then by feature.
+import { axis, chart, plain, tip } from "../../charts.js";
+import { clipped, el, named } from "../../dom.js";
+import { folded, table } from "../../table.js";
+import { failure } from "../../told.js";
+import { colourOf, errorBar, groupsOf } from "./over_time.js";
+
+const ROW_PX = 24;
+const AROUND_PX = 46;
+const ASKED_MS = 3000;
+
+export function createChange(context, nodes, name, history, picked) {
+  const { words, api } = context;
+  let answer = null;
+  let drawing = null;
+  let height = 0;
+  let asked = "";
+  let askedAt = -Infinity;
+  let closed = false;
+  const title = el("h3");
+  const said = el("p.sentence");
+  const place = el("div");
+  const numbers = el("div");
+  const more = el("div");
+  const problem = el("div");
+  const body = el("div.pair", {}, place, numbers);
+  const element = el("figure.figure", {}, el("figcaption", {}, title), problem, said, body, more);
+
+  function draw() {
+    element.parentElement?.toggleAttribute("hidden", history.t_us.length < 2);
+    if (history.t_us.length < 2 || closed) return;
+    const [from, to] = [history.t_us[picked.since], history.t_us[picked.at]];
+    title.textContent = words.t("now.changed", { from: words.time(from), to: words.time(to) });
+    const wanted = `${from} ${to}`;
+    const late = !picked.following || performance.now() - askedAt > ASKED_MS; // what is chosen by hand is asked for at once
+    if (wanted !== asked && late && from !== to) ask(from, to, wanted);
+    if (from === to) show(null);
+  }
+
+  async function ask(from, to, wanted) {
+    asked = wanted;
+    askedAt = performance.now();
+    try {
+      const got = await api.get(`/v1/nodes/${encodeURIComponent(name)}/change`, {
+        model: nodes.model, from, to, language: words.language,
+      });
+      if (asked === wanted && !closed) show(got);
+    } catch (error) {
+      if (asked !== wanted || closed) return;
+      show(null);
+      problem.replaceChildren(failure(words, error));
+    }
+  }
+
+  function show(got) {
+    answer = got;
+    problem.replaceChildren();
+    body.hidden = !got;
+    said.textContent = got?.sentence ?? (got ? "" : words.t("now.same_moment"));
+    more.replaceChildren();
+    if (!got) return;
+    const rows = groupRows(got);
+    const total = rows.reduce((sum, row) => sum + row.value, 0);
+    numbers.replaceChildren(figures(words, rows, got.prediction_w ?? total, history.unit));
+    if (got.features) more.append(folded(words, features(words, got, history.unit), words.t("now.changed_features")));
+    const wanted = rows.length * ROW_PX + AROUND_PX;
+    if (wanted !== height) {
+      drawing?.dispose();
+      height = wanted;
+      drawing = chart(context, {
+        label: () => words.t("now.changed_label"),
+        height,
+        build: (colours, width) => bars(words, groupRows(answer), history, colours, width),
+      });
+      place.replaceChildren(drawing.element);
+    }
+    drawing.update();
+  }
+
+  return {
+    element,
+    draw,
+    close() {
+      closed = true;
+      drawing?.dispose();
+    },
+  };
+}
+
+function groupRows(answer) {
+  return Object.entries(answer.groups)
+    .map(([name, value]) => ({ name, value, error: answer.stderr_w?.[name] ?? null }))
+    .sort((a, b) => Math.abs(b.value) - Math.abs(a.value));
+}
+
+function figures(words, rows, total, unit) {
+  const made = table(
+    words.t("now.changed_sum"),
+    [{ label: words.t("now.group") }, { label: unit, numeric: true }, { label: words.t("now.stderr"), numeric: true }],
+    [
+      ...rows.map(({ name, value, error }) => [named(name, 32), words.signed(value), error === null ? "" : `± ${words.number(error)}`]),
+      [`= ${words.t("now.predicted")}`, words.signed(total), ""],
+    ],
+    "sum",
+  );
+  [...rows, { name: "predicted" }].forEach(({ name }, at) => (made.tBodies[0].rows[at].dataset.part = name));
+  return made;
+}
+
+function features(words, answer, unit) {
+  const rows = Object.entries(answer.features).sort((a, b) => Math.abs(b[1]) - Math.abs(a[1]));
+  return table(
+    words.t("now.changed_features"), [{ label: words.t("now.feature") }, { label: unit, numeric: true }],
+    rows.map(([name, value]) => [named(name, 48), words.signed(value)]),
+  );
+}
+
+function bars(words, rows, history, colours, width) {
+  const unit = history.unit;
+  const order = groupsOf(history);
+  const left = Math.min(170, Math.round(width * 0.34));
+  const right = 66;
+  const most = Math.max(...rows.map(({ value, error }) => Math.abs(value) + (error ?? 0)), 1e-9) * 1.06;
+  return {
+    grid: { left, right, top: 8, bottom: 36 },
+    xAxis: axis(colours, {
+      type: "value", min: -most, max: most, name: unit, nameLocation: "middle", nameGap: 22, splitNumber: width < 500 ? 2 : 5,
+      axisLabel: { color: colours.quiet, fontSize: 11, hideOverlap: true, showMinLabel: false, showMaxLabel: false },
+    }),
+    yAxis: axis(colours, {
+      type: "category", inverse: true, data: rows.map(({ name }) => plain(name)), splitLine: { show: false },
+      axisLine: { show: true, onZero: true, lineStyle: { color: colours.quiet } },
+      axisLabel: { color: colours.text, fontSize: 12, interval: 0, formatter: (name) => clipped(name, Math.floor((left - 12) / 6.6)) },
+    }),
+    tooltip: tip(colours, ({ dataIndex }) => {
+      const { name, value, error } = rows[dataIndex];
+      return [clipped(name, 60), `${words.signed(value)} ${unit}${error === null ? "" : ` ± ${words.number(error)}`}`];
+    }, { trigger: "item" }),
+    series: [{
+      type: "custom",
+      data: rows.map(({ value }, at) => [at, value]),
+      encode: { y: 0, x: 1 },
+      renderItem(params, api) {
+        const at = api.value(0);
+        const { name, value, error } = rows[at];
+        const [x0, y] = api.coord([0, at]);
+        const [x1] = api.coord([value, at]);
+        const edge = params.coordSys.x + params.coordSys.width + right - 4;
+        const children = [
+          { type: "rect", shape: { x: Math.min(x0, x1), y: y - 8, width: Math.max(Math.abs(x1 - x0), 1), height: 16 },
+            style: { fill: colourOf(colours, order.indexOf(name)) } },
+          { type: "text", style: { x: edge, y, text: words.signed(value), textAlign: "right", textVerticalAlign: "middle",
+            fill: colours.text, fontSize: 12 } },
+        ];
+        if (error > 0) children.push(errorBar(api.coord([value - error, at]), api.coord([value + error, at]), colours.strong));
+        return { type: "group", children };
+      },
+    }],
+  };
+}

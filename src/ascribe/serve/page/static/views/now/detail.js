@@ -1,0 +1,93 @@
+// One node, opened: its watts over time, a chosen moment taken apart, what changed since another one, and its energy.
+import { el, named } from "../../dom.js";
+import { failure } from "../../told.js";
+import { createChange } from "./change.js";
+import { createEnergy } from "./energy.js";
+import { createHistory } from "./history.js";
+import { createOverTime } from "./over_time.js";
+import { createPicked } from "./picked.js";
+import { createTaken } from "./taken_apart.js";
+import { unexplained } from "./nodes.js";
+import { paced } from "./pace.js";
+import { sentence } from "./sentence.js";
+import { remarks } from "./warnings.js";
+
+const DRAWN_MS = 1000;
+const WINDOWS = [5, 15, 60, 360, 1440]; // minutes
+
+export function createDetail(context, nodes, name) {
+  const { words, api } = context;
+  const minutes = el("select", { id: "window", onchange: () => history.load(minutes.value * 60e6) },
+    WINDOWS.map((m) => el("option", { value: m, selected: m === 15 }, words.t(`now.windows.${m}`))));
+  const title = el("h2", { id: "node-title" }, named(name, 80));
+  const figures = el("dl.figures");
+  const said = el("p.sentence");
+  const notes = el("div.notes");
+  const problem = el("div");
+  const draw = paced(DRAWN_MS, drawn);
+
+  const history = createHistory(api, name, () => nodes.model, () => draw());
+  const picked = createPicked(context, history, () => draw());
+  const overTime = createOverTime(context, history, picked);
+  const taken = createTaken(context, () => Object.keys(history.groups));
+  const change = createChange(context, nodes, name, history, picked);
+  const energy = createEnergy(context, nodes, name, history);
+
+  const element = el(
+    "section.detail", { "aria-labelledby": "node-title" },
+    el(
+      "div.panel", {},
+      el("div.row.ends", {}, title, el("div.row", {}, el("label", { for: "window" }, words.t("now.window")), minutes)),
+      figures, notes, problem, overTime.element, picked.element,
+    ),
+    el("div.panel", {}, taken.element, said),
+    el("div.panel", {}, change.element),
+    el("div.panel", {}, energy.element),
+  );
+
+  function drawn() {
+    const now = nodes.all.get(name);
+    if (now) {
+      const watts = (key, value, signed) => [
+        el("div", {}, el("dt", {}, words.t(`now.${key}`)), el("dd.num", {}, `${signed ? words.signed(value) : words.number(value)} ${nodes.unit}`)),
+      ];
+      figures.replaceChildren(
+        ...watts("measured", now.measured_w), ...watts("predicted", now.prediction_w),
+        ...watts("unexplained", unexplained(now), true),
+        el("div", {}, el("dt", {}, words.t("now.at")), el("dd.num", {}, words.time(now.timestamp_us))),
+      );
+      const text = remarks(words, now).map(({ code, long }) => el("p.note.warn", { "data-code": code }, long));
+      const key = text.map((note) => note.textContent).join();
+      if (notes.dataset.key !== key) notes.replaceChildren(...text);
+      notes.dataset.key = key;
+    }
+    problem.replaceChildren(...(history.problem ? [failure(words, history.problem)] : []));
+    if (history.loaded && !history.t_us.length) problem.replaceChildren(el("p.note", {}, words.t("now.no_moments")));
+    picked.draw();
+    overTime.draw();
+    const one = picked.moment();
+    taken.draw(one, history.unit);
+    said.textContent = one ? sentence(words, one, history.unit) : "";
+    change.draw();
+    energy.draw();
+  }
+
+  const offs = [
+    nodes.onMoment((one) => one.node === name && (history.add(one), draw())),
+    context.stream.on("again", () => history.load()),
+    context.stream.on("lost", () => history.load()),
+    context.theme.onChange(() => draw()),
+  ];
+  history.load();
+
+  return {
+    name,
+    element,
+    close() {
+      draw.stop();
+      offs.forEach((off) => off());
+      [overTime, taken, change].forEach((part) => part.close());
+      element.remove();
+    },
+  };
+}

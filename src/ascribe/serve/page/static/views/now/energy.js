@@ -1,0 +1,115 @@
+// Energy of a window in kWh, by group; of this node, and of all of them where they are asked for.
+import { el, named } from "../../dom.js";
+import { scrolled, table } from "../../table.js";
+import { failure, told } from "../../told.js";
+
+const ASKED_MS = 10000;
+const AT_ONCE = 4;
+const SHORT_US = 30 * 60e6; // below, kWh are written to the milliwatt hour
+
+export function createEnergy({ words, api }, nodes, name, history) {
+  let askedAt = -Infinity;
+  let askedSpan = 0;
+  const title = el("h3");
+  const place = el("div");
+  const covered = el("p.quiet");
+  const all = el("div");
+  const button = el("button", { type: "button", onclick: everybody }, words.t("now.energy_all"));
+  const element = el("section.figure", {}, el("div.row.ends", {}, title, button), place, covered, all);
+
+  const window = () => {
+    const to = history.t_us.at(-1) ?? Date.now() * 1000;
+    return { from: Math.round(to - history.span_us), to };
+  };
+  const ask = (node, span) => api.get(`/v1/nodes/${encodeURIComponent(node)}/energy`, { model: nodes.model, ...span });
+
+  async function draw() {
+    title.textContent = words.t("now.energy", { window: words.t(`now.windows.${history.span_us / 60e6}`) });
+    if (!history.t_us.length) return;
+    if (askedSpan === history.span_us && performance.now() - askedAt < ASKED_MS) return;
+    if (askedSpan !== history.span_us) all.replaceChildren();
+    askedAt = performance.now();
+    const span = (askedSpan = history.span_us);
+    try {
+      const got = await ask(name, window());
+      if (span !== askedSpan) return;
+      place.replaceChildren(figures(got));
+      covered.textContent = words.t("now.covered", {
+        covered: words.number(got.covered_s / 60, 1), span: words.number(got.span_s / 60, 1),
+      });
+    } catch (problem) {
+      place.replaceChildren(failure(words, problem));
+      covered.textContent = "";
+    }
+  }
+
+  const cell = (value, signed) => words[signed ? "signed" : "number"](value, history.span_us < SHORT_US ? 6 : 4);
+
+  /** This node: a row for each part, and the watts that it is on average. */
+  function figures(got) {
+    const mean = (kwh, signed) => words[signed ? "signed" : "number"](got.covered_s ? (kwh * 3.6e6) / got.covered_s : null);
+    const row = (label, kwh, signed) => [label, cell(kwh, signed), Number.isFinite(kwh) ? mean(kwh, signed) : "–"];
+    const groups = Object.entries(got.groups ?? {});
+    const made = table(
+      words.t("now.energy_sum"),
+      [
+        { label: words.t("now.part") }, { label: "kWh", numeric: true },
+        { label: words.t("now.mean", { unit: history.unit }), numeric: true },
+      ],
+      [
+        row(words.t("now.base"), got.base_kwh), ...groups.map(([g, kwh]) => row(named(g, 32), kwh, true)),
+        row(`= ${words.t("now.predicted")}`, got.prediction_kwh),
+        row(words.t("now.unexplained"), got.unexplained_kwh, true), row(`= ${words.t("now.measured")}`, got.measured_kwh),
+      ],
+      "sum energy",
+    );
+    const names = ["base", ...groups.map(([g]) => g), "predicted", "unexplained", "measured"];
+    names.forEach((part, at) => Object.assign(made.tBodies[0].rows[at].dataset, { part, kind: part }));
+    return made;
+  }
+
+  /** All nodes: a row for each. */
+  function everyone(found) {
+    const groups = [...new Set(found.flatMap(([, got]) => Object.keys(got.groups ?? {})))];
+    const heads = ["base", ...groups, "predicted", "unexplained", "measured"];
+    const label = (head, at) => (at > 0 && at <= groups.length ? named(head, 28) : words.t(`now.${head}`));
+    const made = table(
+      words.t("now.energy_unit_all", { count: found.length }),
+      [{ label: words.t("now.columns.node") }, ...heads.map((head, at) => ({ label: label(head, at), numeric: true }))],
+      found.map(([node, got]) => [
+        named(node, 32), cell(got.base_kwh), ...groups.map((g) => cell(got.groups?.[g], true)), cell(got.prediction_kwh),
+        cell(got.unexplained_kwh, true), cell(got.measured_kwh),
+      ]),
+      "energy all",
+    );
+    return made;
+  }
+
+  /** A few at a time, so that the service has room for others. */
+  async function everybody() {
+    button.disabled = true;
+    const span = window();
+    const left = [...nodes.all.keys()].sort((a, b) => a.localeCompare(b, undefined, { numeric: true }));
+    const names = [...left];
+    const found = new Map();
+    const failed = [];
+    const worker = async () => {
+      for (let node = left.shift(); node !== undefined; node = left.shift()) {
+        try {
+          found.set(node, await ask(node, span));
+        } catch (problem) {
+          failed.push([node, problem]);
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, worker));
+    button.disabled = false;
+    const rows = names.filter((node) => found.has(node)).map((node) => [node, found.get(node)]);
+    all.replaceChildren(
+      ...(rows.length ? [scrolled(everyone(rows), words.t("now.energy_label"))] : []),
+      ...failed.slice(0, 3).map(([node, problem]) => el("p.bad", {}, named(node, 40), ": ", told(words, problem))),
+    );
+  }
+
+  return { element, draw };
+}

@@ -1,0 +1,214 @@
+// Watts over time, drawn so that they add up: above the base stands what adds, below it what takes away.
+//
+//   base + (bands above) - (bands below) = measured        bands: every group, and what is unexplained
+//
+// Bands are measured from the base and not from zero, so the axis need not begin there.
+import { axis, chart, tip } from "../../charts.js";
+import { clipped, el, named } from "../../dom.js";
+import { folded, table } from "../../table.js";
+
+const GAP = 5; // times the usual distance of two moments: then nothing is drawn between them
+const WHISKERS = 16; // of each band, at most
+const ROWS = 40; // of the table
+const MARGIN = { left: 52, right: 16, top: 26, bottom: 26 };
+
+export function createOverTime(context, history, picked) {
+  const { words, theme } = context;
+  const legend = el("ul.legend");
+  const numbers = el("div");
+  const drawing = chart(context, {
+    label: () => words.t("now.over_time_label", { count: history.t_us.length }),
+    height: 300,
+    build: (colours, width) => option(words, history, picked, colours, width),
+    onPick: ([ms]) => picked.pick(ms),
+  });
+  const element = el(
+    "figure.figure", {},
+    el("figcaption", {}, el("h3", {}, words.t("now.over_time")), el("p.quiet", {}, words.t("now.over_time_how"))),
+    legend, drawing.element, numbers,
+  );
+
+  function draw() {
+    element.hidden = !history.t_us.length;
+    if (element.hidden) return;
+    drawing.update();
+    const colours = theme.colours;
+    legend.replaceChildren(
+      key("line", colours.strong, words.t("now.measured")), key("dashed", colours.strong, words.t("now.predicted")),
+      ...groupsOf(history).map((g, at) => key("band", colourOf(colours, at), g)),
+      key("hatched", colours.residual, words.t("now.unexplained")),
+    );
+    const open = numbers.querySelector("details")?.open;
+    if (!numbers.firstChild) {
+      const made = folded(words, el("div"), words.t("now.over_time"));
+      made.addEventListener("toggle", () => made.open && fill(made));
+      numbers.append(made);
+    } else if (open) fill(numbers.firstChild);
+  }
+
+  function fill(made) {
+    made.querySelector(".scrolled").replaceChildren(columns(words, history));
+  }
+
+  return { element, draw, close: drawing.dispose };
+}
+
+export function groupsOf(history) {
+  return Object.keys(history.groups);
+}
+
+export function colourOf(colours, at) {
+  return colours.groups[Math.max(at, 0) % colours.groups.length];
+}
+
+function key(kind, colour, text) {
+  const swatch = el(`i.swatch.${kind}`, { "aria-hidden": "true" });
+  swatch.style.setProperty("--swatch", colour);
+  return el("li", {}, swatch, named(text, 28));
+}
+
+/** Rows at which nothing is drawn are put where moments are far apart. */
+function places(t_us) {
+  const steps = t_us.slice(1).map((t, at) => t - t_us[at]).sort((a, b) => a - b);
+  const usual = steps[Math.floor(steps.length / 2)] ?? 0;
+  const found = [];
+  t_us.forEach((t, at) => {
+    if (at && usual && t - t_us[at - 1] > GAP * usual) found.push({ ms: (t_us[at - 1] + usual) / 1000, at: null });
+    found.push({ ms: t / 1000, at });
+  });
+  return found;
+}
+
+function option(words, history, picked, colours, width) {
+  const spots = places(history.t_us);
+  const base = history.base_w;
+  const names = groupsOf(history);
+  const residual = history.t_us.map((_, at) => {
+    const [m, p] = [history.measured_w[at], history.prediction_w[at]];
+    return Number.isFinite(m) && Number.isFinite(p) ? m - p : 0;
+  });
+  const bands = [
+    ...names.map((name, at) => ({ name, values: history.groups[name], colour: colourOf(colours, at) })),
+    { name: words.t("now.unexplained"), values: residual, colour: colours.residual, hatched: true },
+  ];
+  const column = (of) => spots.map(({ ms, at }) => [ms, at === null ? null : of(at)]);
+  const line = (name, of, lineStyle, more = {}) => ({
+    name, type: "line", data: column(of), symbol: "none", lineStyle, z: 5, connectNulls: false, ...more,
+  });
+  const floor = (stack) => line("", () => base, { opacity: 0 }, { stack, stackStrategy: "all", silent: true, z: 1 });
+  const stacked = (stack, keep) => bands.map(({ name, values, colour, hatched }) =>
+    line(name, (at) => keep(values[at] ?? 0), { width: 0.8, color: colours.ground }, {
+      stack, stackStrategy: "all", z: 2, itemStyle: { color: colour },
+      areaStyle: { color: colour, opacity: hatched ? 0.9 : 0.85, ...(hatched ? { decal: null, opacity: 0.4 } : {}) },
+    }));
+  const at_ms = (index) => history.t_us[index] / 1000;
+  const marks = [["A", picked.since], ["B", picked.at]].filter(([, at]) => at >= 0);
+  return {
+    grid: { ...MARGIN },
+    xAxis: axis(colours, {
+      type: "time", min: "dataMin", max: "dataMax", splitLine: { show: false }, axisLine: { show: true, lineStyle: { color: colours.line } },
+      splitNumber: width < 500 ? 3 : 8, axisLabel: { color: colours.quiet, fontSize: 11, hideOverlap: true },
+    }),
+    yAxis: axis(colours, { type: "value", scale: true, name: history.unit, nameGap: 10, nameTextStyle: { align: "right", color: colours.quiet } }),
+    tooltip: tip(colours, (params) => equation(words, history, nearestOf(params, history)), {
+      trigger: "axis", axisPointer: { type: "line", lineStyle: { color: colours.quiet }, animation: false },
+    }),
+    series: [
+      floor("up"), ...stacked("up", (value) => Math.max(value, 0)),
+      floor("down"), ...stacked("down", (value) => Math.min(value, 0)),
+      whiskers(history, bands, base, colours),
+      line("base", () => base, { color: colours.text, width: 1 }, {
+        z: 4,
+        markLine: {
+          symbol: "none", silent: true, animation: false,
+          lineStyle: { color: colours.quiet, type: "solid", width: 1 },
+          label: { color: colours.text, fontSize: 11, position: "end", formatter: "{b}" },
+          data: marks.map(([name, at]) => ({ name, xAxis: at_ms(at) })),
+        },
+        markPoint: {
+          symbol: "circle", symbolSize: 0.01, silent: true,
+          label: { show: true, position: "insideBottomLeft", align: "left", distance: 4, color: colours.text, fontSize: 11,
+            textBorderColor: colours.ground, textBorderWidth: 3, formatter: `${words.t("now.base")} ${words.number(base)}` },
+          data: spots.length ? [{ coord: [spots[0].ms, base] }] : [],
+        },
+      }),
+      line("prediction", (at) => history.prediction_w[at], { color: colours.strong, width: 1.2, type: [3, 3] }),
+      line("measured", (at) => history.measured_w[at], { color: colours.strong, width: 1.8 }, { z: 6 }),
+    ],
+  };
+}
+
+/** Standard errors: a line through the outer edge of each band, as long as twice the error of its own group. */
+function whiskers(history, bands, base, colours) {
+  const every = Math.max(1, Math.ceil(history.t_us.length / WHISKERS));
+  const data = [];
+  for (let at = Math.floor(every / 2); at < history.t_us.length; at += every) {
+    let [up, down] = [base, base];
+    for (const { name, values } of bands) {
+      const value = values[at] ?? 0;
+      if (value >= 0) up += value;
+      else down += value;
+      const error = history.stderr_w[name]?.[at];
+      const edge = value >= 0 ? up : down;
+      if (error > 0) data.push([history.t_us[at] / 1000, edge - error, edge + error]);
+    }
+  }
+  return {
+    type: "custom", data, z: 4, silent: true, encode: { x: 0, y: [1, 2] }, tooltip: { show: false },
+    renderItem: (_, api) => errorBar(api.coord([api.value(0), api.value(1)]), api.coord([api.value(0), api.value(2)]), colours.strong),
+  };
+}
+
+/** A line with two short ends, as an element of the chart library; upright or lying. */
+export function errorBar([x1, y1], [x2, y2], stroke) {
+  const upright = x1 === x2;
+  const [dx, dy] = upright ? [3, 0] : [0, 3];
+  const part = (a, b, c, d) => ({ type: "line", shape: { x1: a, y1: b, x2: c, y2: d }, style: { stroke, lineWidth: 1 } });
+  return {
+    type: "group",
+    children: [
+      part(x1, y1, x2, y2), part(x1 - dx, y1 - dy, x1 + dx, y1 + dy), part(x2 - dx, y2 - dy, x2 + dx, y2 + dy),
+    ],
+  };
+}
+
+function nearestOf(params, history) {
+  return params.length ? history.nearest(params[0].axisValue * 1000) : -1;
+}
+
+/** The sum at a moment, a line for each term. */
+function equation(words, history, at) {
+  if (at < 0) return [];
+  const one = history.at(at);
+  const gap = Number.isFinite(one.measured_w) ? one.measured_w - one.prediction_w : null;
+  return [
+    words.time(one.timestamp_us),
+    `${words.t("now.base")}  ${words.number(one.base_w)}`,
+    ...Object.entries(one.groups).map(([g, value]) => `${clipped(g)}  ${words.signed(value)}`),
+    `= ${words.t("now.predicted")}  ${words.number(one.prediction_w)}`,
+    ...(gap === null ? [] : [
+      `${words.t("now.unexplained")}  ${words.signed(gap)}`,
+      `= ${words.t("now.measured")}  ${words.number(one.measured_w)} ${history.unit}`,
+    ]),
+  ];
+}
+
+function columns(words, history) {
+  const names = groupsOf(history);
+  const every = Math.max(1, Math.ceil(history.t_us.length / ROWS));
+  const rows = [];
+  for (let at = history.t_us.length - 1; at >= 0; at -= every) {
+    const one = history.at(at);
+    const gap = Number.isFinite(one.measured_w) ? one.measured_w - one.prediction_w : null;
+    rows.push([
+      words.time(one.timestamp_us), words.number(one.base_w), ...names.map((g) => words.signed(one.groups[g])),
+      words.number(one.prediction_w), words.signed(gap), words.number(one.measured_w),
+    ]);
+  }
+  const heads = ["time", "base", ...names, "predicted", "unexplained", "measured"];
+  const label = (head, at) => (at > 1 && at < 2 + names.length ? clipped(head, 28) : words.t(`now.${head}`));
+  return table(
+    words.t("now.over_time_table", { unit: history.unit, count: rows.length }),
+    heads.map((head, at) => ({ label: label(head, at), numeric: at > 0 })), rows,
+  );
+}

@@ -1,0 +1,71 @@
+// Two moments of a node's window: the one that is taken apart, and an earlier one that it is compared with.
+import { el } from "../../dom.js";
+
+/** picked.at and picked.since are indices of the history; the first follows what is new until somebody chooses. */
+export function createPicked({ words, announce }, history, tell) {
+  let at_us = null; // null: the newest
+  let since_us = null; // null: the first of the window
+  const input = (id, label, chosen) =>
+    el("input", { type: "range", id, min: 0, max: 0, step: 1, "aria-label": words.t(label), oninput: (event) => chosen(Number(event.target.value)) });
+  const at = input("moment-at", "now.moment", (index) => choose(index));
+  const since = input("moment-since", "now.since", (index) => {
+    since_us = history.t_us[index];
+    tell();
+  });
+  const atText = el("output", { for: "moment-at" });
+  const sinceText = el("output", { for: "moment-since" });
+  const follow = el("button", { type: "button", onclick: () => {
+    at_us = null;
+    announce(words.t("now.following"));
+    tell();
+  } }, words.t("now.follow"));
+  const element = el(
+    "div.picked", {},
+    el("label", { for: "moment-since" }, el("b.mark", {}, "A"), words.t("now.since")), sinceText, since,
+    el("label", { for: "moment-at" }, el("b.mark", {}, "B"), words.t("now.moment")), el("span.row", {}, atText, follow), at,
+  );
+
+  function choose(index) {
+    at_us = index === history.t_us.length - 1 ? null : history.t_us[index];
+    tell();
+  }
+
+  function index(us, otherwise) {
+    return us === null ? otherwise : history.nearest(us);
+  }
+
+  const picked = {
+    element,
+    get at() {
+      return index(at_us, history.t_us.length - 1);
+    },
+    get since() {
+      return history.t_us.length ? index(since_us, 0) : -1;
+    },
+    get following() {
+      return at_us === null;
+    },
+    /** By a click on the time axis, milliseconds. */
+    pick(ms, earlier = false) {
+      const found = history.nearest(ms * 1000);
+      if (found < 0) return;
+      if (!earlier) return choose(found);
+      since_us = history.t_us[found];
+      tell();
+    },
+    moment: () => (picked.at >= 0 ? history.at(picked.at) : null),
+    draw() {
+      element.hidden = !history.t_us.length;
+      if (element.hidden) return;
+      for (const [slider, text, place] of [[at, atText, picked.at], [since, sinceText, picked.since]]) {
+        slider.max = history.t_us.length - 1;
+        slider.value = place;
+        const told = words.time(history.t_us[place]);
+        slider.setAttribute("aria-valuetext", told);
+        text.textContent = told;
+      }
+      follow.disabled = picked.following;
+    },
+  };
+  return picked;
+}
