@@ -1,0 +1,44 @@
+// What the pictures of shares have in common: decimals, signs and axes.
+import { axis } from "../../charts.js";
+
+/** Decimals that show the largest of these numbers with four digits or so, 0 to 6. */
+export function decimals(values) {
+  const most = Math.max(...values.map(Math.abs).filter(Number.isFinite), 0);
+  if (!most) return 2;
+  return Math.min(6, Math.max(0, 3 - Math.floor(Math.log10(most) + 1e-9) - 1));
+}
+
+/** A value axis along the bottom with its unit as its name. */
+export function below(colours, name, width, more = {}) {
+  return axis(colours, {
+    type: "value", name, nameLocation: "middle", nameGap: 24, splitNumber: width < 500 ? 3 : 6,
+    axisLabel: { color: colours.quiet, fontSize: 11, hideOverlap: true, showMinLabel: false, showMaxLabel: false },
+    ...more,
+  });
+}
+
+/** Room for names at the left of a picture, and how many letters fit. */
+export function names(width) {
+  const left = Math.min(230, Math.round(width * 0.36));
+  return { left, letters: Math.floor((left - 12) / 6.7) };
+}
+
+/** A value as a reader knows it: category texts as they are, numbers short, with their unit. */
+export function valueText(words, value, unit = "") {
+  if (value === null || value === undefined) return "";
+  if (typeof value !== "number") return String(value);
+  const text = Math.abs(value) >= 1e5 || (value && Math.abs(value) < 1e-3) ? value.toExponential(2).replace("-", "−") : words.number(value, decimals([value]));
+  return unit && unit !== "1" ? `${text} ${unit}` : text;
+}
+
+/** Two colours through the ground, for values from -1 to 1. */
+export function between(colours, at) {
+  const towards = at < 0 ? colours.minus : colours.plus;
+  return mixed(colours.ground, towards, Math.min(1, Math.abs(at)));
+}
+
+export function mixed(one, other, share) {
+  const part = (text, k) => parseInt(text.slice(1 + 2 * k, 3 + 2 * k), 16);
+  const hex = (k) => Math.round(part(one, k) + (part(other, k) - part(one, k)) * share).toString(16).padStart(2, "0");
+  return `#${hex(0)}${hex(1)}${hex(2)}`;
+}

@@ -1,0 +1,26 @@
+// A sentence with each word on the colour of its value.
+import { el } from "../../dom.js";
+import { decimals } from "./scale.js";
+
+export function sentence({ words, theme }, texts, values, unit) {
+  const most = Math.max(...values.map(Math.abs), 1e-12);
+  const digits = decimals(values);
+  const element = el("p.words", { role: "group", "aria-label": words.t("explain.words_label") });
+
+  function draw() {
+    element.replaceChildren(
+      ...texts.flatMap((text, at) => {
+        const value = values[at];
+        const mark = el("span.word", { tabindex: "0", title: `${words.signed(value, digits)} ${unit}` }, text,
+          el("span.unseen", {}, ` ${words.signed(value, digits)} `));
+        const colour = value < 0 ? theme.colours.minus : theme.colours.plus;
+        mark.style.backgroundColor = `${colour}${Math.round(90 * (Math.abs(value) / most)).toString(16).padStart(2, "0")}`;
+        return [mark, " "];
+      }),
+    );
+  }
+  draw();
+  const off = theme.onChange(draw);
+  const legend = el("p.quiet", {}, words.t("explain.words_legend", { most: words.number(most, digits), unit }));
+  return { element: el("div.figure", {}, element, legend), dispose: off };
+}
