@@ -4,6 +4,7 @@ BIN := .venv/bin
 JOBS ?= auto
 STAMP := .venv/.setup-stamp
 NODE_STAMP := tests/portability/node_modules/.setup-stamp
+AXE_STAMP := tests/page/node_modules/.setup-stamp
 
 .PHONY: setup demo test check bench bench-accuracy bench-latency bench-swaps bench-lake bench-serve bench-restarts bench-fuzz soak proto clean
 
@@ -21,10 +22,16 @@ $(NODE_STAMP): tests/portability/package.json tests/portability/package-lock.jso
 	  cd tests/portability && npm ci --ignore-scripts --no-audit --no-fund && touch node_modules/.setup-stamp; \
 	else echo 'no Node.js with npm: the portability test will be skipped'; fi
 
+# What checks the page's accessibility; nothing of it is shipped.
+$(AXE_STAMP): tests/page/package.json tests/page/package-lock.json
+	@if command -v npm >/dev/null; then \
+	  cd tests/page && npm ci --ignore-scripts --no-audit --no-fund && touch node_modules/.setup-stamp; \
+	else echo 'no npm: the accessibility of the page will not be checked'; fi
+
 demo: setup  ## the whole journey on real telemetry; serves on at a terminal
 	$(BIN)/ascribe demo
 
-test: setup $(NODE_STAMP)  ## every test, at reduced size, on every core (JOBS=0: one after another)
+test: setup $(NODE_STAMP) $(AXE_STAMP)  ## every test, at reduced size, on every core (JOBS=0: one after another)
 	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile
 
 check: setup  ## format, lint, types, import walls, shapes, doctests
@@ -80,4 +87,4 @@ proto: setup  ## the wire's Python from proto/
 	$(BIN)/python -m grpc_tools.protoc --proto_path=ascribe/train/wire=proto/fate/v1 --python_out=src --pyi_out=src ascribe/train/wire/fate.proto
 
 clean:
-	rm -rf .venv runs tests/portability/node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf .venv runs tests/portability/node_modules tests/page/node_modules tests/page/pictures .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

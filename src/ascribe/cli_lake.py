@@ -31,7 +31,9 @@ def add_to(app: typer.Typer) -> None:
 def ingest(
     source: Annotated[
         str,
-        typer.Option("--source", help="kafka://HOST:PORT/TOPIC, a file, or prometheus+http://HOST:PORT?preset=NAME"),
+        typer.Option(
+            "--source", help="kafka://HOST:PORT/TOPIC, a file, prometheus+http://HOST:PORT?preset=NAME, or replay:FILE"
+        ),
     ],
     lake: Lake,
     group: Annotated[str, typer.Option("--group", help="consumer group: its readers share the topic")] = "ascribe",
@@ -58,6 +60,10 @@ def ingest(
         str | None, typer.Option("--dead-letter-topic", help="send what cannot be read there too")
     ] = None,
     metrics: Annotated[str | None, typer.Option("--metrics", help="HOST:PORT for Prometheus")] = None,
+    state: Annotated[
+        str | None,
+        typer.Option("--state", help="another lake, whose servers are to see these rows without keeping them"),
+    ] = None,
 ) -> None:
     """Read telemetry into the lake, each row once, until stopped or until the source ends."""
     with extra("train", NEEDS):
@@ -66,7 +72,7 @@ def ingest(
         from ascribe.train.lake.lake import Lake as Opened
         from ascribe.train.sources.files import Columns
         from ascribe.train.sources.opening import Asked, open_dead_topic, open_source
-    held = Opened(lake, shards)
+    held = Opened(lake, shards, state)
     if features is not None:
         held.define(read_definitions(features, power))
     known = held.features()

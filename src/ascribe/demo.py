@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import grpc
 import numpy as np
@@ -50,6 +51,7 @@ TARGET, NAME = "powerWatts", "node-power"
 BUDGET, SAMPLES = 1024, 64
 SECONDS = 60  # of each fit: the journey is to be seen, `ascribe train` takes the time that it needs
 SHOWN = 10
+PLAYED, BEHIND_S, MOVED_S = 4, 900, 60.0  # nodes that are played, seconds of them before now; until they move
 
 say = Console()
 
@@ -69,7 +71,7 @@ def run(folder: Path, once: bool, quick: bool) -> None:
     bundle, snapshot = _pipeline(lake, folder, quick)
     _head("3", "Served, and asked over HTTP and gRPC")
     busy, idle = _moments(snapshot, bundle)
-    with _service(str(folder / "registry"), lake.uri) as (http, grpc_at):
+    with _service(str(folder / "registry"), lake.uri) as (http, grpc_at), _replayed(snapshot, bundle, folder, lake.uri):
         rest = _ask_http(http, [busy, idle])
         rpc = _ask_grpc(grpc_at, [busy, idle])
         same = all(
@@ -87,6 +89,10 @@ def run(folder: Path, once: bool, quick: bool) -> None:
         _tiers(http)
         say.print(f"model card: {http}/v1/models/{NAME}", highlight=False)
         say.print(f"watts per counter of a node, now: {http}/v1/nodes/{busy['node']}/attribution", highlight=False)
+        _moving(http)
+        say.print(
+            f"\nthe page: {http}/ (the nodes replay/1 to {PLAYED} are held-out rows of this server, played again)"
+        )
         if not once and sys.stdout.isatty():
             say.print("serving on; Ctrl-C stops")
             try:
@@ -183,6 +189,40 @@ def _service(registry: str, lake: str) -> Iterator[tuple[str, str]]:
     finally:
         process.terminate()
         process.wait(30)
+
+
+@contextmanager
+def _replayed(data: Path, bundle: Path, folder: Path, lake: str) -> Iterator[None]:
+    """As `ascribe ingest --source replay:FILE` does it, in a process of its own: the rows that no model was trained on,
+    as several nodes, over and over. They go into a lake of their own, so that nothing is ever trained on them, and what
+    the service looks at is left where it looks.
+    """
+    held = pyarrow.feather.read_table(io.BytesIO(api.open(bundle).bundle.read("holdout")))["row"].to_numpy()
+    rows = folder / "replay.parquet"
+    pl.read_parquet(data)[held].drop("id").write_parquet(rows)
+    source = f"replay:{quote(str(rows))}?nodes={PLAYED}&behind_s={BEHIND_S}&again=1"
+    command = [sys.executable, "-m", "ascribe", "ingest", "--source", source, "--lake", str(folder / "replayed")]
+    command += ["--state", lake, "--group", "replay"]
+    with (folder / "replay.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+        try:
+            yield
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def _moving(http: str) -> None:
+    """Two different moments of one node. Raises ServiceError where none comes."""
+    seen: dict[str, int] = {}
+    until = time.monotonic() + MOVED_S
+    while time.monotonic() < until:
+        with urllib.request.urlopen(f"{http}/v1/now", timeout=10) as answer:
+            for node in json.load(answer)["nodes"]:
+                if seen.setdefault(node["node"], node["timestamp_us"]) != node["timestamp_us"]:
+                    return
+        time.sleep(0.2)
+    raise ServiceError(f"no node's moments move within {MOVED_S:.0f} s: replay.log in the demo's folder may say why")
 
 
 def _ask_http(url: str, rows: list[dict[str, Any]]) -> dict[str, Any]:

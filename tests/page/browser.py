@@ -70,7 +70,9 @@ class Tab:
 
     def check_accessible(self) -> None:
         """axe-core finds nothing serious or critical; it is put in past the page's policy, by the debugger."""
-        assert AXE.is_file(), "axe-core is not installed: `make test` does it, or `npm ci` in tests/page"
+        if not AXE.is_file():
+            assert not shutil.which("npm"), "axe-core is not installed: `make test` does it, or `npm ci` in tests/page"
+            pytest.skip("no npm, so no axe-core: accessibility was not checked")
         self.page.evaluate(AXE.read_text() + "; 0")
         found = self.page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
         bad = [

@@ -2,13 +2,14 @@
 
     watts(node, k) = base + sum over groups of (a sine of its own), measured = that + a small known rest
 
-For what a real service cannot be brought to do on demand: hostile names, a hundred nodes at any pace, a restart with the
-stream open, refusals. The page's own files come through the same `front` as in the service.
+For what a real service cannot be brought to do on demand: hostile names, a hundred nodes at any pace, a restart with
+the stream open, refusals. The page's own files come through the same `front` as in the service.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import math
 import threading
@@ -27,7 +28,7 @@ from starlette.routing import Route
 from ascribe.serve.page.files import files
 from ascribe.serve.page.front import front
 
-GROUPS = ("compute", "memory", "disk and network", "idle states")
+GROUPS = ("cpu", "memory", "disk", "idle states")
 ERRORS = (0.42, 0.25, 0.11, 0.3)
 BASE_W = 92.0
 STEP_US = 2_000_000
@@ -56,11 +57,13 @@ class Service:
             for k, g in enumerate(self.groups)
         }
         prediction = BASE_W + sum(groups.values())
+        rest = 1.3 * math.sin(turn / 5 + at)
         return {
-            "node": node, "timestamp_us": t_us, "measured_w": prediction + 1.3 * math.sin(turn / 5 + at),
-            "prediction_w": prediction, "base_w": BASE_W, "groups": groups,
+            "model": MODEL, "channel": "production", "output": "power", "version": VERSION, "unit": "W",
+            "node": node, "timestamp_us": t_us, "measured_w": prediction + rest, "prediction_w": prediction,
+            "base_w": BASE_W, "unexplained_w": rest, "groups": groups,
             "stderr_w": {g: ERRORS[k % 4] for k, g in enumerate(self.groups)},
-            "status": "ok", "reason": None, "warnings": self.warnings.get(node, []), "stale": node in self.stale,
+            "status": "ok", "reason": "", "warnings": self.warnings.get(node, []), "stale": node in self.stale,
         }  # fmt: skip
 
     def times(self, start_us: int, end_us: int, points: int) -> list[int]:
@@ -82,13 +85,21 @@ def application(service: Service) -> Any:
         end = int(said("to", now_us()))
         return int(said("from", end - 900_000_000)), end
 
+    groups_of = {g: [f"{g} counter"] for g in service.groups}
+
+    def said(request: Request, english: str, chinese: str) -> str:
+        return chinese if request.query_params.get("language") == "zh" else english
+
     async def now(request: Request) -> Response:
         end = now_us()
         told = []
         for node in service.nodes:
             spark = [service.moment(node, t)["prediction_w"] for t in service.times(end - 120_000_000, end, 60)]
             told.append(service.moment(node, end) | {"spark": spark})
-        head = {"model": MODEL, "version": VERSION, "unit": "W", "groups": service.groups}
+        head = {
+            "model": MODEL, "channel": "production", "version": VERSION, "output": "power", "unit": "W", "tier": "fast",
+            "groups": service.groups, "groups_of": groups_of, "bound": False, "not_followed": 0,
+        }  # fmt: skip
         return JSONResponse(head | {"nodes": told})
 
     async def history(request: Request) -> Response:
@@ -99,8 +110,9 @@ def application(service: Service) -> Any:
         each = lambda name: {g: [m[name][g] for m in moments] for g in service.groups}  # noqa: E731
         return JSONResponse({
             "t_us": column("timestamp_us"), "measured_w": column("measured_w"), "prediction_w": column("prediction_w"),
-            "base_w": BASE_W, "groups": each("groups"), "stderr_w": each("stderr_w"), "status": column("status"),
-            "groups_of": {g: [f"{g} counter"] for g in service.groups}, "unit": "W",
+            "unexplained_w": column("unexplained_w"), "base_w": BASE_W, "bases_w": column("base_w"),
+            "groups": each("groups"), "stderr_w": each("stderr_w"), "status": column("status"),
+            "mean_s": [0.0] * len(moments), "groups_of": groups_of, "versions": [[0, VERSION]], "unit": "W",
         })  # fmt: skip
 
     async def energy(request: Request) -> Response:
@@ -109,24 +121,39 @@ def application(service: Service) -> Any:
         moments = [service.moment(request.path_params["node"], t) for t in times]
 
         def kwh(values: list[float]) -> float:
-            return sum((a + b) / 2 for a, b in zip(values, values[1:], strict=False)) * STEP_US / 1e6 / 3.6e6
+            return sum((a + b) / 2 for a, b in itertools.pairwise(values)) * STEP_US / 1e6 / 3.6e6
 
         measured, predicted = (kwh([m[name] for m in moments]) for name in ("measured_w", "prediction_w"))
         return JSONResponse({
             "measured_kwh": measured, "prediction_kwh": predicted, "base_kwh": kwh([BASE_W] * len(times)),
             "groups": {g: kwh([m["groups"][g] for m in moments]) for g in service.groups},
             "unexplained_kwh": measured - predicted, "covered_s": (times[-1] - times[0]) / 1e6,
-            "span_s": (end - start) / 1e6,
+            "measured_s": (times[-1] - times[0]) / 1e6, "span_s": (end - start) / 1e6, "gap_s": 30.0,
         })  # fmt: skip
 
     async def change(request: Request) -> Response:
         ends = [service.moment(request.path_params["node"], t) for t in window(request)]
         groups = {g: ends[1]["groups"][g] - ends[0]["groups"][g] for g in service.groups}
         return JSONResponse({
-            "from": ends[0], "to": ends[1], "groups": groups, "prediction_w": sum(groups.values()),
-            "features": {f"{g} counter": value for g, value in groups.items()},
-            "stderr_w": dict.fromkeys(service.groups, 0.4), "sentence": "The prediction moved.",
+            "start": ends[0], "end": ends[1], "groups": groups, "unit": "W", "base_change_w": 0.0,
+            "prediction_change_w": ends[1]["prediction_w"] - ends[0]["prediction_w"],
+            "features": [
+                {"name": f"{g} counter", "group": g, "unit": "count", "from_value": 1.0, "to_value": 2.0,
+                 "change_w": value, "stderr_w": 0.4}
+                for g, value in groups.items()
+            ],
+            "stderr_w": dict.fromkeys(service.groups, 0.4), "sentence": said(request, "It moved.", "它变了。"),
         })  # fmt: skip
+
+    async def moment(request: Request) -> Response:
+        at = int(request.query_params.get("at", now_us()))
+        found = service.moment(request.path_params["node"], at)
+        features = [
+            {"name": f"{g} counter", "group": g, "unit": "count", "value": 12345.678, "share_w": share, "stderr_w": 0.4}
+            for g, share in found["groups"].items()
+        ]
+        sentence = said(request, "It draws what it draws.", "它就是这样。")
+        return JSONResponse(found | {"features": features, "mean_s": 0.0, "sentence": sentence})
 
     async def events(request: Request) -> Response:
         service.heard.append(request.headers.get("last-event-id", ""))
@@ -150,7 +177,7 @@ def application(service: Service) -> Any:
         routes=[
             Route("/v1/now", now), Route("/v1/models", models), Route("/v1/events", events),
             Route("/v1/nodes/{node:path}/history", history), Route("/v1/nodes/{node:path}/energy", energy),
-            Route("/v1/nodes/{node:path}/change", change),
+            Route("/v1/nodes/{node:path}/change", change), Route("/v1/nodes/{node:path}/moment", moment),
         ]
     )  # fmt: skip
 

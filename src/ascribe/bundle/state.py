@@ -1,6 +1,7 @@
 """Small blobs between the wings: what the offline side knows and the service must answer in one look-up.
 
     nodes/<node>          the latest vector of a node
+    recent/<time>-<who>   the last rows of all nodes (`bundle/recent.py`)
     ingest/<group>        rows, lag, quarantine of a consumer group
     quarantine/<group>    the newest rows that a consumer group turned away, with reasons
     runs/<name>/<run>     a pipeline run and its stages
@@ -44,11 +45,11 @@ class State:
         """Write or replace. Raises RegistryError if the place cannot be written."""
         self._store.put(_path(name), msgspec.json.encode(value))
 
-    def get(self, *name: str) -> Any:
-        """Raises NotFound."""
+    def get(self, *name: str, kind: Any = Any) -> Any:
+        """As an object of a `kind`. Raises NotFound, RegistryError for what is no JSON, or none of that kind."""
         raw = self._store.read(_path(name))
         try:
-            return msgspec.json.decode(raw)
+            return msgspec.json.decode(raw, type=kind)
         except msgspec.DecodeError as exc:
             raise RegistryError(f"{'/'.join(name)} of {self.uri} is no JSON ({exc}): remove it") from exc
 
@@ -63,10 +64,14 @@ class State:
         """Remove a blob; none there is no error. Raises RegistryError."""
         self._store.remove(_path(name))
 
-    def names(self, *prefix: str) -> list[str]:
-        """Last parts of all names directly below a prefix, sorted."""
+    def names(self, *prefix: str, after: str = "") -> list[str]:
+        """Last parts of all names directly below a prefix, sorted; only those that sort after a text of plain letters
+        and digits.
+        """
         start = "".join(_part(p) + "/" for p in prefix)
-        found = (path[len(start) :] for path in self._store.names(start.rstrip("/")))
+        below = start.rstrip("/")
+        paths = self._store.names_after(below, start + after) if after else self._store.names(below)
+        found = (path[len(start) :] for path in paths)
         return sorted(_text(rest.removesuffix(".json")) for rest in found if "/" not in rest)
 
 

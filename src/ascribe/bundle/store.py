@@ -62,6 +62,12 @@ class Store:
         with self._translated(prefix):
             return {str(m["path"]): m["last_modified"] for page in obstore.list(self._objects, prefix) for m in page}
 
+    def names_after(self, prefix: str, path: str) -> list[str]:
+        """Paths below a prefix that sort after `path`, sorted: the store leaves the others out itself."""
+        with self._translated(prefix):
+            pages = obstore.list(self._objects, prefix, offset=path)
+            return sorted(str(m["path"]) for page in pages for m in page if str(m["path"]) > path)
+
     def replace(self, path: str, raw: bytes, tag: str) -> None:
         """Write over the object that has this e-tag and no other. S3-compatible storage only: a directory has no
         conditional write. Raises Conflict.

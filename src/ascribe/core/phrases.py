@@ -60,6 +60,8 @@ class Phrases:
     range: str
     range_usual: str
     sizes: str
+    changed: str
+    changed_parts: str
     status: Mapping[str, str]
     comma: str = ", "
     last: str = " and "
@@ -117,6 +119,8 @@ ENGLISH = Phrases(
     range="{output} runs from {low} to {high}, {mean} on average",
     range_usual="{output} runs from {low} to {high}, {mean} on average; usual is {base}",
     sizes="on average over the rows and without sign, {parts}",
+    changed="from {start} to {end} {who} went from {old} to {new} ({by})",
+    changed_parts=": {parts}",
     status={
         "out_of_domain": "a value lies outside what the training rows covered",
         "low_ess": "answered without weights, which would leave too few completions effective",
@@ -170,6 +174,8 @@ CHINESE = Phrases(
     range="{output} 在 {low} 到 {high} 之间,平均 {mean}",
     range_usual="{output} 在 {low} 到 {high} 之间,平均 {mean};通常值为 {base}",
     sizes="按各行平均、不计正负,{parts}",
+    changed="从 {start} 到 {end},{who} 由 {old} 变为 {new}({by})",
+    changed_parts=",其中{parts}",
     status={
         "out_of_domain": "某个值超出训练数据的范围",
         "low_ess": "未加权作答,加权后有效补全数过少",

@@ -20,7 +20,7 @@ from ascribe.core.phrases import PHRASES, Phrases
 from ascribe.core.quantities import scale_of
 from ascribe.core.shares import Numbers, Share
 
-__all__ = ["LANGUAGES", "say"]
+__all__ = ["LANGUAGES", "accounts", "by_size", "folded_of", "joined", "one_line", "say", "text_of"]
 
 LANGUAGES = tuple(PHRASES)
 USUAL = ("marginal", "conditional")  # games whose base value is the mean prediction
@@ -48,16 +48,16 @@ def say(told: Attribution | Answer, row: int | None = None, language: str = "en"
     answer = told if isinstance(told, Answer) else Answer(told)
     a, words = answer.attribution, PHRASES[language]
     if row is None and len(a) != 1:
-        return _text(_rows(answer, words, top), words)
+        return text_of(_rows(answer, words, top), words)
     row = row or 0
     if row not in range(len(a)):
         raise InputError(f"there is no row {row}: choose from 0 to {len(a) - 1}")
     if not answered(a)[row]:
-        return _text([words.no_answer.format(who=_who(answer, row, words), status=_status(a, row, words))], words)
+        return text_of([words.no_answer.format(who=_who(answer, row, words), status=_status(a, row, words))], words)
     said = _row(answer, row, words, top) if additive(a) else _unshared(answer, row, words, top)
     if a.status[row] != "ok":
         said.append(words.caution.format(status=_status(a, row, words)))
-    return _text(said, words)
+    return text_of(said, words)
 
 
 def _row(answer: Answer, row: int, words: Phrases, top: int) -> list[str]:
@@ -77,10 +77,10 @@ def _row(answer: Answer, row: int, words: Phrases, top: int) -> list[str]:
     ]
     clear, unclear = [s for s in shares if s.clear], [s for s in shares if not s.clear]
     if clear:
-        said.append(words.shares.format(parts=_accounts(clear, number, words)))
+        said.append(words.shares.format(parts=accounts(clear, number, words)))
     if unclear:
         pieces = [words.piece.format(name=s.name, value=number.share(s)) for s in unclear]
-        said.append(words.unclear.format(parts=_joined(pieces, words)))
+        said.append(words.unclear.format(parts=joined(pieces, words)))
     if number.visible(left):
         said.append(words.left.format(value=number.signed(left)))
     if any(number.visible(s.error) for s in shares):
@@ -107,12 +107,12 @@ def _unshared(answer: Answer, row: int, words: Phrases, top: int) -> list[str]:
     order = np.argsort(-np.abs(values), kind="stable")[:top]
     if a.info.game == "attention":
         parts = [words.looked.format(name=names[j], value=f"{100 * values[j]:.1f} %") for j in order]
-        return [words.attention.format(parts=_joined(parts, words), **told), words.attention_means]
+        return [words.attention.format(parts=joined(parts, words), **told), words.attention_means]
     scale = scale_of(values, "")
     number = Numbers(scale, scale.decimals(values), words)
     parts = [words.at.format(name=names[j], value=number.signed(float(values[j]))) for j in order]
     template = words.hidden if a.info.game == "occlusion" else words.slope
-    return [template.format(parts=_joined(parts, words), **told)]
+    return [template.format(parts=joined(parts, words), **told)]
 
 
 def _rows(answer: Answer, words: Phrases, top: int) -> list[str]:
@@ -135,11 +135,11 @@ def _rows(answer: Answer, words: Phrases, top: int) -> list[str]:
         )
     )  # fmt: skip
     if sized:
-        shown, folded = _by_size(size, top)
+        shown, folded = by_size(size, top)
         shares = [Share(a.features[j], float(size[j]), np.nan) for j in shown]
         if len(folded):
             shares.append(Share(words.others.format(count=len(folded)), float(size[folded].sum()), np.nan, True))
-        said.append(words.sizes.format(parts=_accounts(shares, number, words, sign=False)))
+        said.append(words.sizes.format(parts=accounts(shares, number, words, sign=False)))
     return said
 
 
@@ -148,8 +148,8 @@ def _shares(answer: Answer, row: int, words: Phrases, top: int) -> list[Share]:
     if answer.layout.kind == "image":
         return _of_image(answer, row, words, top)
     names, values, errors = _named(answer, row, words)
-    shown, folded = _by_size(np.abs(values), top)
-    return [Share(names[j], float(values[j]), float(errors[j])) for j in shown] + _folded(
+    shown, folded = by_size(np.abs(values), top)
+    return [Share(names[j], float(values[j]), float(errors[j])) for j in shown] + folded_of(
         values[folded], errors[folded], words
     )
 
@@ -161,11 +161,11 @@ def _named(
     a = answer.attribution
     if answer.layout.kind == "text":
         pieces, values, errors = words_of(answer, row)
-        return [words.word.format(word=_line(piece)) for piece in pieces], values, errors
+        return [words.word.format(word=one_line(piece)) for piece in pieces], values, errors
     names = []
     for name in a.features:
         value = answer.shown(row, name) if own else ""
-        names.append(words.own.format(name=_line(name), value=value) if value else _line(name))
+        names.append(words.own.format(name=one_line(name), value=value) if value else one_line(name))
     return names, a.values[row], a.stderr[row]
 
 
@@ -178,7 +178,7 @@ def _of_image(answer: Answer, row: int, words: Phrases, top: int) -> list[Share]
         return [Share(name, float(values[at].sum()), _joint(errors[at]), True) for name, at in parts if at.any()]
     owner = np.unique(a.segments[row], return_inverse=True)[1].reshape(-1)
     sums, spread = np.bincount(owner, values), np.bincount(owner, errors)
-    shown, folded = _by_size(np.abs(sums), top)
+    shown, folded = by_size(np.abs(sums), top)
     y, x, _ = np.unravel_index(np.arange(len(values)), (height, width, channels))
     size = np.bincount(owner)
     at = [np.bincount(owner, place) / size for place in (x, y)]
@@ -189,16 +189,17 @@ def _of_image(answer: Answer, row: int, words: Phrases, top: int) -> list[Share]
         )
         for k in shown
     ]  # fmt: skip
-    return found + _folded(sums[folded], spread[folded], words)
+    return found + folded_of(sums[folded], spread[folded], words)
 
 
-def _folded(values: np.ndarray, errors: np.ndarray, words: Phrases) -> list[Share]:
+def folded_of(values: np.ndarray, errors: np.ndarray, words: Phrases) -> list[Share]:
+    """Players that are said together, as one."""
     if not len(values):
         return []
     return [Share(words.others.format(count=len(values)), float(values.sum()), _joint(errors), True)]
 
 
-def _by_size(size: np.ndarray, top: int) -> tuple[np.ndarray, np.ndarray]:
+def by_size(size: np.ndarray, top: int) -> tuple[np.ndarray, np.ndarray]:
     """Players said and players folded; a single one is never folded."""
     order = np.argsort(-size, kind="stable")
     cut = top if len(order) > top + 1 else len(order)
@@ -215,13 +216,15 @@ def _strongest(answer: Answer, row: int) -> tuple[int, int]:
     return int(y), int(x)
 
 
-def _accounts(shares: Sequence[Share], number: Numbers, words: Phrases, sign: bool = True) -> str:
+def accounts(shares: Sequence[Share], number: Numbers, words: Phrases, sign: bool = True) -> str:
+    """What each accounts for, as one part of a sentence."""
     forms = [words.many if shares[0].many else words.first, *[words.further] * (len(shares) - 1)]
     parts = [f.format(name=s.name, value=number.share(s, sign)) for f, s in zip(forms, shares, strict=True)]
-    return _joined(parts, words)
+    return joined(parts, words)
 
 
-def _joined(parts: Sequence[str], words: Phrases) -> str:
+def joined(parts: Sequence[str], words: Phrases) -> str:
+    """Parts of a list, as it is written."""
     return words.last.join(filter(None, (words.comma.join(parts[:-1]), parts[-1])))
 
 
@@ -240,24 +243,24 @@ def _of_space(a: Attribution, words: Phrases) -> str:
 
 
 def _who(answer: Answer, row: int, words: Phrases) -> str:
-    return _line(answer.labels[row]) if answer.labels else words.row.format(row=row)
+    return one_line(answer.labels[row]) if answer.labels else words.row.format(row=row)
 
 
 def _status(a: Attribution, row: int, words: Phrases) -> str:
-    reason = words.reason.format(reason=_line(a.reasons[row])) if a.reasons[row] else ""
+    reason = words.reason.format(reason=one_line(a.reasons[row])) if a.reasons[row] else ""
     return words.status.get(str(a.status[row]), str(a.status[row])) + reason
 
 
 def _output(a: Attribution) -> str:
-    return _line(a.info.output) or "prediction"
+    return one_line(a.info.output) or "prediction"
 
 
-def _line(text: str) -> str:
+def one_line(text: str) -> str:
     """Somebody's text on one line."""
     return "".join(c if c.isprintable() else " " for c in text)
 
 
-def _text(said: Sequence[str], words: Phrases) -> str:
+def text_of(said: Sequence[str], words: Phrases) -> str:
     """Sentences: the first letter is a capital where it is a word of ours or a plain name, a stop at the end."""
     whole = words.space.join(_capital(text) + words.stop for text in said)
     return whole if words.space else JOINS.sub("", whole)
@@ -268,4 +271,4 @@ def _capital(text: str) -> str:
     return text[0].upper() + text[1:] if first in OPENERS else text
 
 
-OPENERS = ("row", "rows", "the", "there", "caution:", "not", "a", "all", "for", "on", "attention", "prediction")
+OPENERS = ("from", "row", "rows", "the", "there", "caution:", "not", "a", "all", "for", "on", "attention", "prediction")

@@ -16,6 +16,7 @@ from ascribe.serve import auth, oip_rpc, porch_http, rest, rpc
 from ascribe.serve.lines import to_stdout
 from ascribe.serve.live import Sampled
 from ascribe.serve.longer import longer
+from ascribe.serve.now.opening import opened
 from ascribe.serve.observed import Observed
 from ascribe.serve.page.files import files
 from ascribe.serve.page.front import front
@@ -56,10 +57,10 @@ class House:
         self.known = auth.opened(settings, log)
         candidates = _candidates(versions, shadow)
 
-        def opened() -> Registry:
+        def registered() -> Registry:
             return Registry(registry, settings.verify_key)
 
-        self._rollout = Rollout(opened, versions.slots, list(candidates.values()), settings.poll_s, log)
+        self._rollout = Rollout(registered, versions.slots, list(candidates.values()), settings.poll_s, log)
         self._beside = Shadow(candidates, settings.shadow_share, log) if shadow else None
         telemetry = Telemetry(settings.lake) if settings.lake else None
         self._sampled = Sampled(telemetry.state, log) if telemetry else None
@@ -69,11 +70,12 @@ class House:
             versions, settings, self._pool, self._rollout, self._beside, telemetry, self._sampled, self._predictors,
             self.seen.meter, Rates(settings.rate_per_s, settings.burst_s, settings.workers),
         )  # fmt: skip
-        promoting = Promoting(opened, versions, self._rollout, settings, log)
-        self._shelf = Shelf(Published(opened, versions), promoting, versions, telemetry, settings)
+        promoting = Promoting(registered, versions, self._rollout, settings, log)
+        self._shelf = Shelf(Published(registered, versions), promoting, versions, telemetry, settings)
         self.held = longer(self.service, settings, log)
+        follower, self.now = opened(versions, telemetry, settings, log, self.service.busy, self.seen.meter.registry)
         self.interceptors: list[grpc.aio.ServerInterceptor] = []  # more of them, before the porch
-        self._threads = [thread for thread in (self._rollout, self._beside, self._sampled) if thread]
+        self._threads = [thread for thread in (self._rollout, self._beside, self._sampled, follower) if thread]
 
     @property
     def loaded(self) -> bool:
@@ -81,7 +83,7 @@ class House:
 
     def app(self, host: str) -> porch_http.Porch:
         """The HTTP door with everything before it. `host`: where it listens."""
-        inner = rest.door(self.service, self.settings, self.log, self.held, self.seen.view, self._shelf)
+        inner = rest.door(self.service, self.settings, self.log, self.held, self.seen.view, self.now, self._shelf)
         shown = front(self.seen.around(inner, host), files())
         return porch_http.Porch(shown, self.known, self.settings, self.log, lambda: self.service.draining)
 

@@ -24,7 +24,7 @@ from ascribe.serve.service import Service
 __all__ = ["OPERATIONS", "Operation", "add", "document"]
 
 JSON = "application/json"
-LINES = "application/x-ndjson"
+LINES, EVENTS = "application/x-ndjson", "text/event-stream"
 PAGE = Path(__file__).parent / "page" / "docs.html"
 CALM = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
         "connect-src 'self'"}  # fmt: skip
@@ -35,7 +35,8 @@ ANY = {"type": "string", "format": "binary"}
 class Operation:
     """One verb of one path. `asks`, `answers`: names of schemas; `also`: media types beside JSON, both ways; `query`:
     names in the query string, texts all; `accepted`: the schema of 202, where there is more to come;
-    `lines`: JSON lines both ways, as ChunkBody and ChunkAnswer; `sheets`: a file of a table is sent.
+    `lines`: JSON lines both ways, as ChunkBody and ChunkAnswer; `events`: server-sent ones; `sheets`: a file of a table
+    is sent.
     """
 
     summary: str
@@ -45,12 +46,14 @@ class Operation:
     query: tuple[str, ...] = ()
     accepted: str = ""
     lines: bool = False
+    events: bool = False
     many: bool = False
     empty: bool = False
     sheets: bool = False
 
 
 HOW = ("model", "version", "request_id", *(name for name in oip.KNOWN if name != "binary_data_output"))
+WHICH = ("model", "output")
 _METADATA = Operation("Tensors of a model; names, units and tiers in `properties`", "Metadata")
 _READY = Operation("Whether a model can be asked", "Ready")
 _STATS = Operation("Counts and nanoseconds since the start, of all processes", "Statistics")
@@ -85,6 +88,18 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         "An explanation for each instance", "Explanations", "InstancesBody"
     ),
     ("GET", "/v1/nodes"): Operation("Nodes that the lake has heard of", "Nodes"),
+    ("GET", "/v1/now"): Operation("Every node's newest moment, and what draws its watts", "Now", query=WHICH),
+    ("GET", "/v1/nodes/{node}/history"): Operation(
+        "A node's moments, or means of them", "History", query=("from", "to", "points", "features", *WHICH)
+    ),
+    ("GET", "/v1/nodes/{node}/moment"): Operation(
+        "All of one moment, and a sentence", "Moment", query=("at", "language", *WHICH)
+    ),
+    ("GET", "/v1/nodes/{node}/energy"): Operation("kWh by group of counters", "Energy", query=("from", "to", *WHICH)),
+    ("GET", "/v1/nodes/{node}/change"): Operation(
+        "What changed between two moments", "Change", query=("from", "to", "language", *WHICH)
+    ),
+    ("GET", "/v1/events"): Operation("Moments, status and versions as they come", query=("kinds", "last"), events=True),
     ("GET", "/v1/nodes/{node}"): Operation("The latest vector of a node", "NodeCard"),
     ("GET", "/v1/nodes/{node}/attribution"): Operation(
         "Watts of each counter in a node's latest vector", "AttributionResponse",
@@ -196,6 +211,8 @@ def _answers(words: Operation) -> dict[str, Any]:
 def _answer(words: Operation) -> dict[str, Any]:
     if words.lines:
         return {"description": "Answered", "content": {LINES: {"schema": ANY}}}
+    if words.events:
+        return {"description": "A stream without end", "content": {EVENTS: {"schema": {"type": "string"}}}}
     if not words.answers:
         return {"description": "Answered"}
     schema: Schema = array(reference(words.answers)) if words.many else reference(words.answers)

@@ -14,13 +14,14 @@ from starlette.requests import ClientDisconnect
 
 from ascribe.core.errors import InputError
 from ascribe.core.words import quoted
-from ascribe.serve import codec, jobs_rest, models_rest, oip_rest, openapi, tables_rest
+from ascribe.serve import codec, jobs_rest, models_rest, now_rest, oip_rest, openapi, tables_rest
 from ascribe.serve.audit import audited
 from ascribe.serve.callers import current
 from ascribe.serve.faults import AbandonedError, Problem, UnsupportedError, problem_of
 from ascribe.serve.limits import check_depth, read_body
 from ascribe.serve.longer import Longer
 from ascribe.serve.messages import AttributionAsked
+from ascribe.serve.now.room import NowRoom
 from ascribe.serve.observe import Entry, Log
 from ascribe.serve.refused import problem_answer, request_id_of
 from ascribe.serve.service import Service
@@ -47,10 +48,10 @@ def _plain(answer: Any) -> tuple[int, dict[str, str]]:
 
 def door(
     service: Service, settings: Settings, log: Log, longer: Longer | None = None, counted: Counted = dict,
-    shelf: Shelf | None = None,
+    now: NowRoom | None = None, shelf: Shelf | None = None,
 ) -> FastAPI:  # fmt: skip
     """The app; everything is asked of `service`, of `longer` what outlives a request, of `counted` what was counted, of
-    `shelf` what is looked up in stores.
+    `now` what moves, of `shelf` what is looked up in stores.
     """
     app = FastAPI(
         title="Ascribe", version=version("ascribe"), docs_url=None, redoc_url=None, openapi_url=None, telemetry=QUIET,
@@ -84,6 +85,8 @@ def door(
         with log.request("http", verb, request_id_of(request)) as entry:
             try:
                 answer = await ask(entry)
+                if isinstance(answer, Response):
+                    return answer
                 status, more = told(answer)
                 return Response(codec.encode(answer), status, {"X-Request-Id": entry.request_id, **more}, JSON)
             except Exception as exc:
@@ -136,6 +139,8 @@ def door(
     if shelf:
         models_rest.add(app, shelf, _got, answered, looked_up)
     tables_rest.add(app, service, settings, answered)
+    if now:
+        now_rest.add_to(app, now, looked_up)
     oip_rest.add(app, service, settings, answered, _got, looked_up, counted)
     openapi.add(app, service, _got)
 

@@ -12,6 +12,7 @@ from ascribe.serve import cards, oip, version_cards
 from ascribe.serve import messages as said
 from ascribe.serve.job_messages import ChunkAnswer, ChunkBody, JobCard, LaterAttribution
 from ascribe.serve.kserve import InstancesBody
+from ascribe.serve.now import messages as moving
 from ascribe.serve.oip_rest import IndexAsked, InferBody
 from ascribe.serve.repertoire import ExplainersCard
 from ascribe.serve.statistics import Statistics
@@ -26,7 +27,7 @@ MESSAGES = (
     said.EnergyBody, said.EnergyResponse, cards.ModelCard, cards.NodeCard, cards.RolloutAnswer,
     ExplainersCard, JobCard, LaterAttribution, ChunkBody, ChunkAnswer,
     oip.Metadata, oip.Ready, oip.Index, InferBody, IndexAsked, InstancesBody,
-    Statistics,
+    Statistics, moving.Now, moving.History, moving.Moment, moving.Energy, moving.Change,
     version_cards.CallerCard, version_cards.VersionsCard, version_cards.DriftAnswer, version_cards.Runs,
     version_cards.BadRows, version_cards.PromotionCard,
     version_cards.PromotionBody, version_cards.Sheet,

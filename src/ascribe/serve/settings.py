@@ -47,6 +47,8 @@ class Settings(BaseSettings):
     `jobs_keep_s`, `later_keep_s`: how long after they ended; `jobs_lease_s`: silence of a process after which another
     takes its job up; `max_jobs` may wait, of `max_job_rows` each; `max_later` attributions, of `max_later_rows` rows
     together, may be under way or waiting to be fetched. `stream_chunks`: of one stream, answered at a time.
+    `groups`: a TOML file of counters by group; `now_nodes`: nodes whose moments are kept, `now_moments` of each and
+    the means of `now_minutes`; `max_listeners`: streams of events at a time (docs/page.md).
     """
 
     model_config = SettingsConfigDict(env_prefix="ASCRIBE_", frozen=True, extra="ignore", populate_by_name=True)
@@ -112,6 +114,11 @@ class Settings(BaseSettings):
     max_later_rows: int = Field(65536, ge=1)
     later_keep_s: float = Field(600.0, gt=0)
     stream_chunks: int = Field(8, ge=1)
+    groups: Path | None = None
+    now_nodes: int = Field(256, ge=1)
+    now_moments: int = Field(900, ge=2)
+    now_minutes: int = Field(1440, ge=1)
+    max_listeners: int = Field(256, ge=1)
 
 
 def inherited() -> dict[str, str]:

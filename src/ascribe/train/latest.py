@@ -1,4 +1,6 @@
-"""What the service looks up: the latest vector of every node, and how far a reader is, as blobs of the state."""
+"""What the service looks up: the latest vector of every node, the rows of the last minutes, and how far a reader is, as
+blobs of the state.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +13,7 @@ import numpy as np
 
 from ascribe.bundle.state import State
 from ascribe.train.bad_rows import BadRows
+from ascribe.train.trail import Left
 from ascribe.train.vectors import Vectors
 
 if TYPE_CHECKING:
@@ -31,9 +34,11 @@ class Latest:
         self._newest: dict[str, int] = {}
         self._unwritten: dict[str, dict[str, Any]] = {}
         self._written = 0.0
+        self._left = Left(state)
 
     def see(self, v: Vectors, good: np.ndarray) -> None:
-        """Remember the newest good row of each node."""
+        """Remember the newest good row of each node, and those of the last minutes."""
+        self._left.see(v, good)
         by_time = np.flatnonzero(good)[np.argsort(v.timestamp[good], kind="stable")]
         last = {v.node[i]: i for i in by_time.tolist()}
         for node, i in last.items():
@@ -44,11 +49,13 @@ class Latest:
 
     def now_and_then(self, total: Ingested) -> None:
         """Write if it is time."""
+        self._left.now_and_then()
         if time.monotonic() - self._written >= EVERY_S:
             self.write(total)
 
     def write(self, total: Ingested) -> None:
         """Write what is new. Raises RegistryError if the place cannot be written."""
+        self._left.write()
         if self._unwritten:
             with ThreadPoolExecutor(min(AT_ONCE, len(self._unwritten)), "state") as pool:  # an object store is far away
                 list(pool.map(lambda item: self._state.put(item[1], "nodes", item[0]), self._unwritten.items()))

@@ -29,16 +29,17 @@ KEYS = ("id", "node", "timestamp", "power_w")
 
 class Lake:
     """Tables on a directory or on `s3://bucket/prefix` (settings from the environment). `shards`: a new lake is
-    partitioned by that many groups of nodes instead of by node; an old one stays as it is.
+    partitioned by that many groups of nodes instead of by node; an old one stays as it is. `state`: the lake whose
+    state is this one's too (None: its own), for rows that are to be seen beside others and not to be learnt from.
     """
 
-    def __init__(self, uri: str, shards: int = 0) -> None:
+    def __init__(self, uri: str, shards: int = 0, state: str | None = None) -> None:
         self.uri = uri.removeprefix("file://").rstrip("/")
         schema = ROW_SCHEMA.append(pa.field(SHARD, pa.string())) if shards else ROW_SCHEMA
         self.rows = Table(self.uri, schema, [SHARD if shards else "node", DAY])
         self.quarantine = Table(f"{self.uri}_quarantine", QUARANTINE_SCHEMA)
         self.dead = Table(f"{self.uri}_dead_letters", DEAD_SCHEMA)
-        self.state = State(beside(self.uri))
+        self.state = State(beside((state or self.uri).removeprefix("file://")))
         self._shards = shards
         self._layout: dict[str, int] | None = None
 

@@ -16,7 +16,10 @@ from ascribe.train.vectors import Batch
 
 __all__ = ["Asked", "open_dead_topic", "open_source"]
 
-FORMS = "kafka://HOST:PORT/TOPIC, a file (.jsonl, .csv, .parquet, .arrow) or prometheus+http://HOST:PORT?preset=NAME"
+FORMS = (
+    "kafka://HOST:PORT/TOPIC, a file (.jsonl, .csv, .parquet, .arrow), prometheus+http://HOST:PORT?preset=NAME or "
+    "replay:FILE?speed=1"
+)
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,11 @@ def open_source(asked: Asked, known_schema: Callable[[str], bool], note: Callabl
         from ascribe.train.sources.prometheus import opened
 
         return opened(asked.address)
+    if scheme == "replay":
+        from ascribe.train.sources.replay import ReplaySource, read_replay
+
+        replay = read_replay(asked.address)
+        return ReplaySource(FileSource(replay.path, Decoder(known_schema), asked.columns), replay)
     if scheme in ("", "file"):
         path = Path(asked.address.removeprefix("file://")).expanduser()
         return FileSource(path, Decoder(known_schema), asked.columns)

@@ -77,15 +77,19 @@ function common(colours) {
 
 /** An axis in the page's manner; `more` goes over it. */
 export function axis(colours, more = {}) {
+  const label = { color: colours.quiet, fontSize: 11, hideOverlap: true };
   return {
     axisLine: { show: false },
     axisTick: { show: false },
-    axisLabel: { color: colours.quiet, fontSize: 11, hideOverlap: true },
+    axisLabel: label,
     nameTextStyle: { color: colours.quiet, fontSize: 11 },
     splitLine: { lineStyle: { color: colours.line, width: 1 } },
     ...more,
+    ...(more.type === "value" ? { axisLabel: { ...label, formatter: minus, ...more.axisLabel } } : {}),
   };
 }
+
+const minus = (value) => String(value).replace("-", "−");
 
 /** A tooltip of plain text; `format(params)` -> lines. */
 export function tip(colours, format, more = {}) {

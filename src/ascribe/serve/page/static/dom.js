@@ -26,7 +26,7 @@ function dress(made, classes, attributes, children) {
 
 /** Names of data keep their own direction, whatever language stands around them. */
 export function named(text, most = 60) {
-  const all = [...String(text)];
+  const all = [...(String(text).trim() ? String(text) : JSON.stringify(String(text)))]; // a blank name is to be seen
   const short = all.length > most ? `${all.slice(0, most - 1).join("")}…` : all.join("");
   return el("bdi.name", all.length > most ? { title: String(text) } : {}, short);
 }

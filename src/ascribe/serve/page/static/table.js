@@ -21,7 +21,7 @@ export function scrolled(made, label) {
   return el("div.scrolled", { tabindex: "0", role: "region", "aria-label": label }, made);
 }
 
-/** Folded away below a chart. */
-export function folded(words, made, label) {
-  return el("details.numbers", {}, el("summary", {}, words.t("shell.table")), scrolled(made, label));
+/** Folded away, mostly below a chart. */
+export function folded(words, made, label, summary = words.t("shell.table")) {
+  return el("details.numbers", {}, el("summary", {}, summary), scrolled(made, label));
 }

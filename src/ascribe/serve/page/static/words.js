@@ -32,6 +32,10 @@ export function createWords(storage = localStorage) {
       const text = value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
       return (/^-0(\.0*)?$/.test(text) ? text.slice(1) : text).replace("-", "−");
     },
+    /** About four digits, whatever the size: values of counters. */
+    compact(value) {
+      return Number(value.toPrecision(4)).toLocaleString("en", { maximumSignificantDigits: 4 }).replace("-", "−");
+    },
     signed(value, digits = 2) {
       const text = words.number(value, digits);
       return value > 0 && /[1-9]/.test(text) ? `+${text}` : text;

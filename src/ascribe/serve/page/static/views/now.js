@@ -39,7 +39,8 @@ export const view = {
 
     function show() {
       served.textContent = nodes.version
-        ? words.t("now.served", { count: nodes.all.size, model: nodes.name, version: nodes.version })
+        ? words.t("now.served", { count: nodes.all.size, model: nodes.name, version: nodes.version, tier: nodes.tier })
+          + (nodes.not_followed > 0 ? ` ${words.t("now.not_followed", { count: nodes.not_followed })}` : "")
         : "";
       told.replaceChildren(...(nodes.problem ? [failure(words, nodes.problem)] : []));
       if (!nodes.problem && nodes.loaded && !nodes.all.size) told.replaceChildren(el("p.note", {}, words.t("now.none")));

@@ -3,6 +3,7 @@ import { axis, chart, plain, tip } from "../../charts.js";
 import { clipped, el, named } from "../../dom.js";
 import { folded, table } from "../../table.js";
 import { failure } from "../../told.js";
+import { groupName } from "./nodes.js";
 import { colourOf, errorBar, groupsOf } from "./over_time.js";
 
 const ROW_PX = 24;
@@ -60,9 +61,8 @@ export function createChange(context, nodes, name, history, picked) {
     more.replaceChildren();
     if (!got) return;
     const rows = groupRows(got);
-    const total = rows.reduce((sum, row) => sum + row.value, 0);
-    numbers.replaceChildren(figures(words, rows, got.prediction_w ?? total, history.unit));
-    if (got.features) more.append(folded(words, features(words, got, history.unit), words.t("now.changed_features")));
+    numbers.replaceChildren(figures(words, rows, got, nodes.bound));
+    more.append(folded(words, features(words, got), words.t("now.changed_features"), words.t("now.each")));
     const wanted = rows.length * ROW_PX + AROUND_PX;
     if (wanted !== height) {
       drawing?.dispose();
@@ -89,29 +89,43 @@ export function createChange(context, nodes, name, history, picked) {
 
 function groupRows(answer) {
   return Object.entries(answer.groups)
-    .map(([name, value]) => ({ name, value, error: answer.stderr_w?.[name] ?? null }))
+    .map(([group, value]) => ({ group, value, error: answer.stderr_w?.[group] ?? null }))
     .sort((a, b) => Math.abs(b.value) - Math.abs(a.value));
 }
 
-function figures(words, rows, total, unit) {
+function figures(words, rows, answer, bound) {
+  const moved = answer.base_change_w !== 0; // another version explained one of the moments
+  const head = words.t(bound ? "now.bound" : "now.stderr");
+  const told = ({ group, value, error }) =>
+    [named(groupName(words, group), 32), words.signed(value), error === null ? "" : `± ${words.number(error)}`];
   const made = table(
-    words.t("now.changed_sum"),
-    [{ label: words.t("now.group") }, { label: unit, numeric: true }, { label: words.t("now.stderr"), numeric: true }],
+    words.t(moved ? "now.changed_versions" : "now.changed_sum"),
+    [{ label: words.t("now.part") }, { label: answer.unit, numeric: true }, { label: head, numeric: true }],
     [
-      ...rows.map(({ name, value, error }) => [named(name, 32), words.signed(value), error === null ? "" : `± ${words.number(error)}`]),
-      [`= ${words.t("now.predicted")}`, words.signed(total), ""],
+      ...(moved ? [[words.t("now.base"), words.signed(answer.base_change_w), ""]] : []),
+      ...rows.map(told), [`= ${words.t("now.predicted")}`, words.signed(answer.prediction_change_w), ""],
     ],
     "sum",
   );
-  [...rows, { name: "predicted" }].forEach(({ name }, at) => (made.tBodies[0].rows[at].dataset.part = name));
+  const names = [...(moved ? ["base"] : []), ...rows.map(({ group }) => group), "predicted"];
+  names.forEach((part, at) => (made.tBodies[0].rows[at].dataset.part = part));
   return made;
 }
 
-function features(words, answer, unit) {
-  const rows = Object.entries(answer.features).sort((a, b) => Math.abs(b[1]) - Math.abs(a[1]));
+function features(words, answer) {
+  const value = (number) => (number === null ? "–" : words.compact(number));
+  const numeric = true;
   return table(
-    words.t("now.changed_features"), [{ label: words.t("now.feature") }, { label: unit, numeric: true }],
-    rows.map(([name, value]) => [named(name, 48), words.signed(value)]),
+    words.t("now.changed_features"),
+    [
+      { label: words.t("now.feature") }, { label: "A", numeric }, { label: "B", numeric }, { label: words.t("now.in_unit") },
+      { label: answer.unit, numeric }, { label: words.t("now.stderr"), numeric },
+    ],
+    answer.features.map((one) => [
+      named(one.name, 48), value(one.from_value), value(one.to_value), one.unit, words.signed(one.change_w),
+      one.stderr_w === null ? "" : `± ${words.number(one.stderr_w)}`,
+    ]),
+    "counters",
   );
 }
 
@@ -124,17 +138,17 @@ function bars(words, rows, history, colours, width) {
   return {
     grid: { left, right, top: 8, bottom: 36 },
     xAxis: axis(colours, {
-      type: "value", min: -most, max: most, name: unit, nameLocation: "middle", nameGap: 22, splitNumber: width < 500 ? 2 : 5,
+      type: "value", min: -most, max: most, name: unit, nameLocation: "middle", nameGap: 22, splitNumber: width < 500 ? 4 : 6,
       axisLabel: { color: colours.quiet, fontSize: 11, hideOverlap: true, showMinLabel: false, showMaxLabel: false },
     }),
     yAxis: axis(colours, {
-      type: "category", inverse: true, data: rows.map(({ name }) => plain(name)), splitLine: { show: false },
+      type: "category", inverse: true, data: rows.map(({ group }) => plain(groupName(words, group))), splitLine: { show: false },
       axisLine: { show: true, onZero: true, lineStyle: { color: colours.quiet } },
       axisLabel: { color: colours.text, fontSize: 12, interval: 0, formatter: (name) => clipped(name, Math.floor((left - 12) / 6.6)) },
     }),
     tooltip: tip(colours, ({ dataIndex }) => {
-      const { name, value, error } = rows[dataIndex];
-      return [clipped(name, 60), `${words.signed(value)} ${unit}${error === null ? "" : ` ± ${words.number(error)}`}`];
+      const { group, value, error } = rows[dataIndex];
+      return [clipped(groupName(words, group), 60), `${words.signed(value)} ${unit}${error === null ? "" : ` ± ${words.number(error)}`}`];
     }, { trigger: "item" }),
     series: [{
       type: "custom",
@@ -142,13 +156,13 @@ function bars(words, rows, history, colours, width) {
       encode: { y: 0, x: 1 },
       renderItem(params, api) {
         const at = api.value(0);
-        const { name, value, error } = rows[at];
+        const { group, value, error } = rows[at];
         const [x0, y] = api.coord([0, at]);
         const [x1] = api.coord([value, at]);
         const edge = params.coordSys.x + params.coordSys.width + right - 4;
         const children = [
           { type: "rect", shape: { x: Math.min(x0, x1), y: y - 8, width: Math.max(Math.abs(x1 - x0), 1), height: 16 },
-            style: { fill: colourOf(colours, order.indexOf(name)) } },
+            style: { fill: colourOf(colours, order.indexOf(group)) } },
           { type: "text", style: { x: edge, y, text: words.signed(value), textAlign: "right", textVerticalAlign: "middle",
             fill: colours.text, fontSize: 12 } },
         ];

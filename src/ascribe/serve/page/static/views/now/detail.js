@@ -7,9 +7,7 @@ import { createHistory } from "./history.js";
 import { createOverTime } from "./over_time.js";
 import { createPicked } from "./picked.js";
 import { createTaken } from "./taken_apart.js";
-import { unexplained } from "./nodes.js";
 import { paced } from "./pace.js";
-import { sentence } from "./sentence.js";
 import { remarks } from "./warnings.js";
 
 const DRAWN_MS = 1000;
@@ -21,7 +19,6 @@ export function createDetail(context, nodes, name) {
     WINDOWS.map((m) => el("option", { value: m, selected: m === 15 }, words.t(`now.windows.${m}`))));
   const title = el("h2", { id: "node-title" }, named(name, 80));
   const figures = el("dl.figures");
-  const said = el("p.sentence");
   const notes = el("div.notes");
   const problem = el("div");
   const draw = paced(DRAWN_MS, drawn);
@@ -29,7 +26,7 @@ export function createDetail(context, nodes, name) {
   const history = createHistory(api, name, () => nodes.model, () => draw());
   const picked = createPicked(context, history, () => draw());
   const overTime = createOverTime(context, history, picked);
-  const taken = createTaken(context, () => Object.keys(history.groups));
+  const taken = createTaken(context, nodes, name, history, picked);
   const change = createChange(context, nodes, name, history, picked);
   const energy = createEnergy(context, nodes, name, history);
 
@@ -38,9 +35,9 @@ export function createDetail(context, nodes, name) {
     el(
       "div.panel", {},
       el("div.row.ends", {}, title, el("div.row", {}, el("label", { for: "window" }, words.t("now.window")), minutes)),
-      figures, notes, problem, overTime.element, picked.element,
+      figures, notes, problem, overTime.element,
     ),
-    el("div.panel", {}, taken.element, said),
+    el("div.panel", {}, taken.element),
     el("div.panel", {}, change.element),
     el("div.panel", {}, energy.element),
   );
@@ -48,12 +45,13 @@ export function createDetail(context, nodes, name) {
   function drawn() {
     const now = nodes.all.get(name);
     if (now) {
-      const watts = (key, value, signed) => [
-        el("div", {}, el("dt", {}, words.t(`now.${key}`)), el("dd.num", {}, `${signed ? words.signed(value) : words.number(value)} ${nodes.unit}`)),
+      const watts = (key, value, write = words.number) => [
+        el(`div.${key}`, {}, el("dt", {}, words.t(`now.${key}`)),
+          el("dd.num", {}, Number.isFinite(value) ? `${write(value)} ${nodes.unit}` : words.t("now.unread"))),
       ];
       figures.replaceChildren(
         ...watts("measured", now.measured_w), ...watts("predicted", now.prediction_w),
-        ...watts("unexplained", unexplained(now), true),
+        ...watts("unexplained", now.unexplained_w, words.signed),
         el("div", {}, el("dt", {}, words.t("now.at")), el("dd.num", {}, words.time(now.timestamp_us))),
       );
       const text = remarks(words, now).map(({ code, long }) => el("p.note.warn", { "data-code": code }, long));
@@ -65,9 +63,7 @@ export function createDetail(context, nodes, name) {
     if (history.loaded && !history.t_us.length) problem.replaceChildren(el("p.note", {}, words.t("now.no_moments")));
     picked.draw();
     overTime.draw();
-    const one = picked.moment();
-    taken.draw(one, history.unit);
-    said.textContent = one ? sentence(words, one, history.unit) : "";
+    taken.draw();
     change.draw();
     energy.draw();
   }

@@ -2,6 +2,7 @@
 import { el, named } from "../../dom.js";
 import { scrolled, table } from "../../table.js";
 import { failure, told } from "../../told.js";
+import { groupName } from "./nodes.js";
 
 const ASKED_MS = 10000;
 const AT_ONCE = 4;
@@ -34,8 +35,9 @@ export function createEnergy({ words, api }, nodes, name, history) {
       const got = await ask(name, window());
       if (span !== askedSpan) return;
       place.replaceChildren(figures(got));
-      covered.textContent = words.t("now.covered", {
-        covered: words.number(got.covered_s / 60, 1), span: words.number(got.span_s / 60, 1),
+      const minutes = (s) => words.number(s / 60, 1);
+      covered.textContent = words.t(got.measured_s < got.covered_s ? "now.covered_partly" : "now.covered", {
+        covered: minutes(got.covered_s), span: minutes(got.span_s), measured: minutes(got.measured_s), gap: got.gap_s,
       });
     } catch (problem) {
       place.replaceChildren(failure(words, problem));
@@ -47,8 +49,8 @@ export function createEnergy({ words, api }, nodes, name, history) {
 
   /** This node: a row for each part, and the watts that it is on average. */
   function figures(got) {
-    const mean = (kwh, signed) => words[signed ? "signed" : "number"](got.covered_s ? (kwh * 3.6e6) / got.covered_s : null);
-    const row = (label, kwh, signed) => [label, cell(kwh, signed), Number.isFinite(kwh) ? mean(kwh, signed) : "–"];
+    const mean = (kwh, signed, s = got.covered_s) => words[signed ? "signed" : "number"](s ? (kwh * 3.6e6) / s : null);
+    const row = (label, kwh, signed, s) => [label, cell(kwh, signed), Number.isFinite(kwh) ? mean(kwh, signed, s) : "–"];
     const groups = Object.entries(got.groups ?? {});
     const made = table(
       words.t("now.energy_sum"),
@@ -57,9 +59,10 @@ export function createEnergy({ words, api }, nodes, name, history) {
         { label: words.t("now.mean", { unit: history.unit }), numeric: true },
       ],
       [
-        row(words.t("now.base"), got.base_kwh), ...groups.map(([g, kwh]) => row(named(g, 32), kwh, true)),
+        row(words.t("now.base"), got.base_kwh), ...groups.map(([g, kwh]) => row(named(groupName(words, g), 32), kwh, true)),
         row(`= ${words.t("now.predicted")}`, got.prediction_kwh),
-        row(words.t("now.unexplained"), got.unexplained_kwh, true), row(`= ${words.t("now.measured")}`, got.measured_kwh),
+        row(words.t("now.unexplained"), got.unexplained_kwh, true, got.measured_s),
+        row(`= ${words.t("now.measured")}`, got.measured_kwh, false, got.measured_s),
       ],
       "sum energy",
     );
@@ -72,7 +75,7 @@ export function createEnergy({ words, api }, nodes, name, history) {
   function everyone(found) {
     const groups = [...new Set(found.flatMap(([, got]) => Object.keys(got.groups ?? {})))];
     const heads = ["base", ...groups, "predicted", "unexplained", "measured"];
-    const label = (head, at) => (at > 0 && at <= groups.length ? named(head, 28) : words.t(`now.${head}`));
+    const label = (head, at) => (at > 0 && at <= groups.length ? named(groupName(words, head), 28) : words.t(`now.${head}`));
     const made = table(
       words.t("now.energy_unit_all", { count: found.length }),
       [{ label: words.t("now.columns.node") }, ...heads.map((head, at) => ({ label: label(head, at), numeric: true }))],

@@ -1,13 +1,14 @@
 // One node's moments in a window, as columns: asked for once, then grown at its end and cut at its beginning.
 const MOST = 1500;
-export const POINTS = 300;
+const POINTS = 450; // of a window of 15 minutes: each moment of a meter that is read every 2 s
 
-/** history.t_us, .measured_w, .prediction_w, .groups[g], .stderr_w[g], .base_w: arrays of one length. */
+/** history.t_us, .measured_w, .prediction_w, .groups[g], .stderr_w[g], .bases_w: arrays of one length. */
 export function createHistory(api, name, model, tell) {
   let asked = 0;
   const history = {
     span_us: 15 * 60e6,
-    unit: "W", base_w: null, t_us: [], measured_w: [], prediction_w: [], groups: {}, stderr_w: {}, status: [], groups_of: {},
+    unit: "W", base_w: null, t_us: [], measured_w: [], prediction_w: [], unexplained_w: [], bases_w: [], status: [],
+    groups: {}, stderr_w: {}, groups_of: {}, mean_s: [],
     loaded: false, problem: null,
     async load(span_us = history.span_us) {
       const own = ++asked;
@@ -31,9 +32,9 @@ export function createHistory(api, name, model, tell) {
       if (!Number.isFinite(one.prediction_w)) return;
       history.base_w = one.base_w ?? history.base_w;
       history.t_us.push(one.timestamp_us);
-      history.measured_w.push(one.measured_w);
-      history.prediction_w.push(one.prediction_w);
-      history.status.push(one.status);
+      history.mean_s.push(0);
+      history.bases_w.push(one.base_w);
+      for (const key of ["measured_w", "prediction_w", "unexplained_w", "status"]) history[key].push(one[key]);
       for (const g of Object.keys(history.groups)) history.groups[g].push(one.groups?.[g] ?? null);
       for (const g of Object.keys(history.stderr_w)) history.stderr_w[g].push(one.stderr_w?.[g] ?? null);
       const first = history.t_us.findIndex((t) => t >= one.timestamp_us - history.span_us);
@@ -46,7 +47,8 @@ export function createHistory(api, name, model, tell) {
       const pick = (columns) => Object.fromEntries(Object.entries(columns).map(([g, values]) => [g, values[index]]));
       return {
         node: name, timestamp_us: history.t_us[index], measured_w: history.measured_w[index],
-        prediction_w: history.prediction_w[index], base_w: history.base_w, status: history.status[index],
+        prediction_w: history.prediction_w[index], unexplained_w: history.unexplained_w[index],
+        base_w: history.bases_w[index], mean_s: history.mean_s[index], status: history.status[index],
         groups: pick(history.groups), stderr_w: pick(history.stderr_w),
       };
     },
@@ -61,7 +63,8 @@ export function createHistory(api, name, model, tell) {
   };
 
   function cut(count) {
-    const columns = [history.t_us, history.measured_w, history.prediction_w, history.status];
+    const { t_us, measured_w, prediction_w, unexplained_w, bases_w, status, mean_s } = history;
+    const columns = [t_us, measured_w, prediction_w, unexplained_w, bases_w, status, mean_s];
     for (const column of [...columns, ...Object.values(history.groups), ...Object.values(history.stderr_w)])
       column.splice(0, count);
   }

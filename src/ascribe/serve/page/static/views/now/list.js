@@ -1,7 +1,7 @@
 // The table of nodes: found by name, sorted by any column, walked through with the arrow keys.
 import { el, named } from "../../dom.js";
 import { route } from "../../router.js";
-import { parts, unexplained } from "./nodes.js";
+import { groupName, parts } from "./nodes.js";
 import { paced } from "./pace.js";
 import { createSpark } from "./spark.js";
 import { remarks } from "./warnings.js";
@@ -14,7 +14,7 @@ const COLUMNS = [
   { id: "spark" },
   { id: "measured", of: (one) => one.measured_w, numeric: true },
   { id: "predicted", of: (one) => one.prediction_w, numeric: true, wide: true },
-  { id: "unexplained", of: (one) => unexplained(one), numeric: true, wide: true },
+  { id: "unexplained", of: (one) => one.unexplained_w, numeric: true, wide: true },
   { id: "most", of: (one) => parts(one)[0]?.[1], wide: true },
   { id: "remarks", of: (one) => (one.stale ? 1 : 0) + (one.warnings?.length ?? 0) },
 ];
@@ -96,11 +96,11 @@ export function createList({ words, announce }, nodes, choose) {
       spark.draw(now.spark);
       cells.measured.textContent = words.number(now.measured_w);
       cells.predicted.textContent = words.number(now.prediction_w);
-      cells.unexplained.textContent = words.signed(unexplained(now));
+      cells.unexplained.textContent = words.signed(now.unexplained_w);
       const most = parts(now)[0];
-      cells.most.replaceChildren(...(most ? [named(most[0], 24), ` ${words.signed(most[1])}`] : ["–"]));
-      const said = remarks(words, now).map((remark) => remark.short);
-      cells.remarks.textContent = said.join(", ");
+      cells.most.replaceChildren(...(most ? [named(groupName(words, most[0]), 24), ` ${words.signed(most[1])}`] : ["–"]));
+      const [first, ...more] = remarks(words, now);
+      cells.remarks.textContent = first ? first.short + (more.length ? ` +${more.length}` : "") : "";
       made.classList.toggle("stale", Boolean(now.stale));
     }
     draw(one);

@@ -10,7 +10,8 @@ export function createNodes({ api, stream }) {
 
   const nodes = {
     all,
-    model: "", name: "", version: "", unit: "W", groups: [],
+    model: "", name: "", channel: "", output: "", version: "", tier: "", unit: "W", groups: [], bound: false,
+    not_followed: 0,
     loaded: false, problem: null,
     choose(model) {
       nodes.model = model;
@@ -33,8 +34,9 @@ export function createNodes({ api, stream }) {
     try {
       const now = await api.get("/v1/now", { model: nodes.model });
       if (own !== asked) return;
-      const { model: name, version, unit, groups } = now;
-      Object.assign(nodes, { name, version, unit, groups, loaded: true, problem: null });
+      const { model: name, channel, output, version, tier, unit, groups, bound, not_followed } = now;
+      const head = { name, channel, output, version, tier, unit, groups, bound, not_followed };
+      Object.assign(nodes, head, { loaded: true, problem: null });
       const left = new Set(all.keys());
       for (const one of now.nodes) {
         all.set(one.node, { ...one, spark: (one.spark ?? []).slice(-SPARK) });
@@ -49,7 +51,7 @@ export function createNodes({ api, stream }) {
   }
 
   function moment(one) {
-    if (!nodes.loaded || (one.model && one.model !== nodes.name)) return;
+    if (!nodes.loaded || one.model !== nodes.name || one.channel !== nodes.channel || one.output !== nodes.output) return;
     const before = all.get(one.node);
     if (before && one.timestamp_us < before.timestamp_us) return;
     const spark = before?.spark ?? [];
@@ -72,14 +74,15 @@ export function createNodes({ api, stream }) {
   return nodes;
 }
 
-/** measured - prediction; null where either is missing. */
-export function unexplained(one) {
-  return Number.isFinite(one.measured_w) && Number.isFinite(one.prediction_w) ? one.measured_w - one.prediction_w : null;
+/** A group in the reader's language, where it is one of the built-in ones. */
+export function groupName(words, group) {
+  return words.has(`now.groups.${group}`) ? words.t(`now.groups.${group}`) : group;
 }
 
 /** Groups of a moment by size, largest first: [[name, watts, standard error or null]]. */
 export function parts(one) {
   return Object.entries(one.groups ?? {})
     .map(([name, watts]) => [name, watts, one.stderr_w?.[name] ?? null])
+    .filter(([, watts]) => Number.isFinite(watts))
     .sort((a, b) => Math.abs(b[1]) - Math.abs(a[1]));
 }

@@ -6,11 +6,12 @@
 import { axis, chart, tip } from "../../charts.js";
 import { clipped, el, named } from "../../dom.js";
 import { folded, table } from "../../table.js";
+import { groupName } from "./nodes.js";
 
 const GAP = 5; // times the usual distance of two moments: then nothing is drawn between them
 const WHISKERS = 16; // of each band, at most
 const ROWS = 40; // of the table
-const MARGIN = { left: 52, right: 16, top: 26, bottom: 26 };
+export const MARGIN = { left: 52, right: 16, top: 26, bottom: 26 };
 
 export function createOverTime(context, history, picked) {
   const { words, theme } = context;
@@ -25,7 +26,7 @@ export function createOverTime(context, history, picked) {
   const element = el(
     "figure.figure", {},
     el("figcaption", {}, el("h3", {}, words.t("now.over_time")), el("p.quiet", {}, words.t("now.over_time_how"))),
-    legend, drawing.element, numbers,
+    legend, drawing.element, picked.element, numbers,
   );
 
   function draw() {
@@ -35,7 +36,7 @@ export function createOverTime(context, history, picked) {
     const colours = theme.colours;
     legend.replaceChildren(
       key("line", colours.strong, words.t("now.measured")), key("dashed", colours.strong, words.t("now.predicted")),
-      ...groupsOf(history).map((g, at) => key("band", colourOf(colours, at), g)),
+      ...groupsOf(history).map((g, at) => key("band", colourOf(colours, at), groupName(words, g))),
       key("hatched", colours.residual, words.t("now.unexplained")),
     );
     const open = numbers.querySelector("details")?.open;
@@ -80,26 +81,22 @@ function places(t_us) {
 }
 
 function option(words, history, picked, colours, width) {
+  if (!history.t_us.length) return {};
   const spots = places(history.t_us);
-  const base = history.base_w;
   const names = groupsOf(history);
-  const residual = history.t_us.map((_, at) => {
-    const [m, p] = [history.measured_w[at], history.prediction_w[at]];
-    return Number.isFinite(m) && Number.isFinite(p) ? m - p : 0;
-  });
   const bands = [
     ...names.map((name, at) => ({ name, values: history.groups[name], colour: colourOf(colours, at) })),
-    { name: words.t("now.unexplained"), values: residual, colour: colours.residual, hatched: true },
+    { name: words.t("now.unexplained"), values: history.unexplained_w, colour: colours.residual, hatched: true },
   ];
   const column = (of) => spots.map(({ ms, at }) => [ms, at === null ? null : of(at)]);
   const line = (name, of, lineStyle, more = {}) => ({
     name, type: "line", data: column(of), symbol: "none", lineStyle, z: 5, connectNulls: false, ...more,
   });
-  const floor = (stack) => line("", () => base, { opacity: 0 }, { stack, stackStrategy: "all", silent: true, z: 1 });
+  const floor = (stack) => line("", (at) => history.bases_w[at], { opacity: 0 }, { stack, stackStrategy: "all", silent: true, z: 1 });
   const stacked = (stack, keep) => bands.map(({ name, values, colour, hatched }) =>
     line(name, (at) => keep(values[at] ?? 0), { width: 0.8, color: colours.ground }, {
       stack, stackStrategy: "all", z: 2, itemStyle: { color: colour },
-      areaStyle: { color: colour, opacity: hatched ? 0.9 : 0.85, ...(hatched ? { decal: null, opacity: 0.4 } : {}) },
+      areaStyle: { color: colour, opacity: hatched ? 0.6 : 0.85 },
     }));
   const at_ms = (index) => history.t_us[index] / 1000;
   const marks = [["A", picked.since], ["B", picked.at]].filter(([, at]) => at >= 0);
@@ -109,15 +106,15 @@ function option(words, history, picked, colours, width) {
       type: "time", min: "dataMin", max: "dataMax", splitLine: { show: false }, axisLine: { show: true, lineStyle: { color: colours.line } },
       splitNumber: width < 500 ? 3 : 8, axisLabel: { color: colours.quiet, fontSize: 11, hideOverlap: true },
     }),
-    yAxis: axis(colours, { type: "value", scale: true, name: history.unit, nameGap: 10, nameTextStyle: { align: "right", color: colours.quiet } }),
+    yAxis: axis(colours, { type: "value", scale: true, name: history.unit, nameGap: 10, nameTextStyle: { align: "right", padding: [0, 12, 0, 0], color: colours.quiet } }),
     tooltip: tip(colours, (params) => equation(words, history, nearestOf(params, history)), {
       trigger: "axis", axisPointer: { type: "line", lineStyle: { color: colours.quiet }, animation: false },
     }),
     series: [
       floor("up"), ...stacked("up", (value) => Math.max(value, 0)),
       floor("down"), ...stacked("down", (value) => Math.min(value, 0)),
-      whiskers(history, bands, base, colours),
-      line("base", () => base, { color: colours.text, width: 1 }, {
+      whiskers(history, bands, colours),
+      line("base", (at) => history.bases_w[at], { color: colours.text, width: 1 }, {
         z: 4,
         markLine: {
           symbol: "none", silent: true, animation: false,
@@ -128,8 +125,8 @@ function option(words, history, picked, colours, width) {
         markPoint: {
           symbol: "circle", symbolSize: 0.01, silent: true,
           label: { show: true, position: "insideBottomLeft", align: "left", distance: 4, color: colours.text, fontSize: 11,
-            textBorderColor: colours.ground, textBorderWidth: 3, formatter: `${words.t("now.base")} ${words.number(base)}` },
-          data: spots.length ? [{ coord: [spots[0].ms, base] }] : [],
+            textBorderColor: colours.ground, textBorderWidth: 3, formatter: `${words.t("now.base")} ${words.number(history.bases_w[0])}` },
+          data: [{ coord: [spots[0].ms, history.bases_w[0]] }],
         },
       }),
       line("prediction", (at) => history.prediction_w[at], { color: colours.strong, width: 1.2, type: [3, 3] }),
@@ -139,11 +136,11 @@ function option(words, history, picked, colours, width) {
 }
 
 /** Standard errors: a line through the outer edge of each band, as long as twice the error of its own group. */
-function whiskers(history, bands, base, colours) {
+function whiskers(history, bands, colours) {
   const every = Math.max(1, Math.ceil(history.t_us.length / WHISKERS));
   const data = [];
   for (let at = Math.floor(every / 2); at < history.t_us.length; at += every) {
-    let [up, down] = [base, base];
+    let [up, down] = [history.bases_w[at], history.bases_w[at]];
     for (const { name, values } of bands) {
       const value = values[at] ?? 0;
       if (value >= 0) up += value;
@@ -180,14 +177,13 @@ function nearestOf(params, history) {
 function equation(words, history, at) {
   if (at < 0) return [];
   const one = history.at(at);
-  const gap = Number.isFinite(one.measured_w) ? one.measured_w - one.prediction_w : null;
   return [
     words.time(one.timestamp_us),
     `${words.t("now.base")}  ${words.number(one.base_w)}`,
-    ...Object.entries(one.groups).map(([g, value]) => `${clipped(g)}  ${words.signed(value)}`),
+    ...Object.entries(one.groups).map(([g, value]) => `${clipped(groupName(words, g))}  ${words.signed(value)}`),
     `= ${words.t("now.predicted")}  ${words.number(one.prediction_w)}`,
-    ...(gap === null ? [] : [
-      `${words.t("now.unexplained")}  ${words.signed(gap)}`,
+    ...(one.unexplained_w === null ? [] : [
+      `${words.t("now.unexplained")}  ${words.signed(one.unexplained_w)}`,
       `= ${words.t("now.measured")}  ${words.number(one.measured_w)} ${history.unit}`,
     ]),
   ];
@@ -199,14 +195,13 @@ function columns(words, history) {
   const rows = [];
   for (let at = history.t_us.length - 1; at >= 0; at -= every) {
     const one = history.at(at);
-    const gap = Number.isFinite(one.measured_w) ? one.measured_w - one.prediction_w : null;
     rows.push([
       words.time(one.timestamp_us), words.number(one.base_w), ...names.map((g) => words.signed(one.groups[g])),
-      words.number(one.prediction_w), words.signed(gap), words.number(one.measured_w),
+      words.number(one.prediction_w), words.signed(one.unexplained_w), words.number(one.measured_w),
     ]);
   }
   const heads = ["time", "base", ...names, "predicted", "unexplained", "measured"];
-  const label = (head, at) => (at > 1 && at < 2 + names.length ? clipped(head, 28) : words.t(`now.${head}`));
+  const label = (head, at) => (at > 1 && at < 2 + names.length ? clipped(groupName(words, head), 28) : words.t(`now.${head}`));
   return table(
     words.t("now.over_time_table", { unit: history.unit, count: rows.length }),
     heads.map((head, at) => ({ label: label(head, at), numeric: at > 0 })), rows,

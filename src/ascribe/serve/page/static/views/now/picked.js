@@ -5,8 +5,11 @@ import { el } from "../../dom.js";
 export function createPicked({ words, announce }, history, tell) {
   let at_us = null; // null: the newest
   let since_us = null; // null: the first of the window
-  const input = (id, label, chosen) =>
-    el("input", { type: "range", id, min: 0, max: 0, step: 1, "aria-label": words.t(label), oninput: (event) => chosen(Number(event.target.value)) });
+  // A slider goes by time, as the chart above it does, in steps of the usual distance of two moments.
+  const input = (id, label, chosen) => {
+    const moved = (event) => chosen(history.nearest(history.t_us[0] + event.target.value * 1000));
+    return el("input", { type: "range", id, min: 0, max: 0, "aria-label": words.t(label), oninput: moved });
+  };
   const at = input("moment-at", "now.moment", (index) => choose(index));
   const since = input("moment-since", "now.since", (index) => {
     since_us = history.t_us[index];
@@ -53,13 +56,15 @@ export function createPicked({ words, announce }, history, tell) {
       since_us = history.t_us[found];
       tell();
     },
-    moment: () => (picked.at >= 0 ? history.at(picked.at) : null),
     draw() {
       element.hidden = !history.t_us.length;
       if (element.hidden) return;
       for (const [slider, text, place] of [[at, atText, picked.at], [since, sinceText, picked.since]]) {
-        slider.max = history.t_us.length - 1;
-        slider.value = place;
+        const ms = (us) => Math.round((us - history.t_us[0]) / 1000);
+        slider.max = ms(history.t_us.at(-1));
+        slider.step = Math.max(1, Math.round(slider.max / Math.max(history.t_us.length - 1, 1)));
+        slider.max = Math.ceil(slider.max / slider.step) * slider.step; // the last moment can be reached
+        if (document.activeElement !== slider) slider.value = ms(history.t_us[place]);
         const told = words.time(history.t_us[place]);
         slider.setAttribute("aria-valuetext", told);
         text.textContent = told;

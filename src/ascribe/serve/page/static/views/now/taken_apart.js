@@ -1,32 +1,64 @@
-// One moment taken apart: a waterfall from the base to what was measured, and the same numbers in a table.
+// One moment taken apart: a waterfall from the base to what was measured, the same numbers in a table, each counter, and
+// a sentence. All of it is one answer of the service, so that it is of one moment.
 import { axis, chart, plain, tip } from "../../charts.js";
 import { clipped, el, named } from "../../dom.js";
-import { table } from "../../table.js";
-import { parts } from "./nodes.js";
-import { colourOf, errorBar } from "./over_time.js";
+import { folded, table } from "../../table.js";
+import { failure } from "../../told.js";
+import { groupName, parts } from "./nodes.js";
+import { colourOf, errorBar, groupsOf } from "./over_time.js";
 
 const ROW_PX = 24;
 const AROUND_PX = 46;
+const ASKED_MS = 2000; // while the newest is followed; what is chosen by hand is asked for at once
 
-/** `order`: names of the groups as they have their colours. */
-export function createTaken(context, order) {
-  const { words } = context;
+export function createTaken(context, nodes, name, history, picked) {
+  const { words, api } = context;
+  let one = null;
   let steps = [];
-  let unit = "W";
   let drawing = null;
   let height = 0;
+  let asked = null;
+  let askedAt = -Infinity;
+  let closed = false;
+  const title = el("h3");
+  const said = el("p.sentence");
   const place = el("div");
   const numbers = el("div");
-  const title = el("h3");
-  const element = el("figure.figure", {}, el("figcaption", {}, title), el("div.pair", {}, place, numbers));
+  const body = el("div.pair", { hidden: true }, place, numbers);
+  const counters = folded(words, el("div"), words.t("now.counters"), words.t("now.each"));
+  const problem = el("div");
+  const element = el("figure.figure", {}, el("figcaption", {}, title), problem, said, body, counters);
+  counters.addEventListener("toggle", list);
 
-  function draw(one, said) {
-    element.hidden = !one;
-    if (!one) return;
-    unit = said;
+  async function draw() {
+    element.parentElement?.toggleAttribute("hidden", picked.at < 0);
+    const at = history.t_us[picked.at];
+    if (picked.at < 0 || at === asked) return;
+    if (picked.following && performance.now() - askedAt < ASKED_MS) return;
+    asked = at;
+    askedAt = performance.now();
+    try {
+      const got = await api.get(`/v1/nodes/${encodeURIComponent(name)}/moment`, {
+        model: nodes.model, at, language: words.language,
+      });
+      if (closed || asked !== at) return;
+      problem.replaceChildren();
+      show(got);
+    } catch (error) {
+      if (!closed && asked === at) problem.replaceChildren(failure(words, error));
+    }
+  }
+
+  function show(got) {
+    one = got;
+    title.textContent = words.t("now.taken_apart", { time: words.moment(one.timestamp_us) })
+      + (one.mean_s ? ` (${words.t("now.mean_of", { seconds: one.mean_s })})` : "");
+    said.textContent = one.sentence;
+    body.hidden = !Number.isFinite(one.prediction_w);
+    list();
+    if (body.hidden) return;
     steps = stepsOf(words, one);
-    title.textContent = words.t("now.taken_apart", { time: words.moment(one.timestamp_us) });
-    numbers.replaceChildren(figures(words, steps, unit));
+    numbers.replaceChildren(figures(words, steps, one.unit, nodes.bound));
     const wanted = steps.length * ROW_PX + AROUND_PX;
     if (height !== wanted) {
       drawing?.dispose();
@@ -34,14 +66,41 @@ export function createTaken(context, order) {
       drawing = chart(context, {
         label: () => words.t("now.taken_apart_label"),
         height,
-        build: (colours, width) => waterfall(words, steps, unit, order(), colours, width),
+        build: (colours, width) => waterfall(words, steps, one.unit, groupsOf(history), colours, width),
       });
       place.replaceChildren(drawing.element);
     }
     drawing.update();
   }
 
-  return { element, draw, close: () => drawing?.dispose() };
+  function list() {
+    if (counters.open && one) counters.querySelector(".scrolled").replaceChildren(countersOf(words, one));
+  }
+
+  return {
+    element,
+    draw,
+    close() {
+      closed = true;
+      drawing?.dispose();
+    },
+  };
+}
+
+function countersOf(words, one) {
+  const value = (feature) => (feature.value === null ? "–" : words.compact(feature.value));
+  return table(
+    words.t("now.counters"),
+    [
+      { label: words.t("now.feature") }, { label: words.t("now.group") }, { label: words.t("now.value"), numeric: true },
+      { label: words.t("now.in_unit") }, { label: one.unit, numeric: true }, { label: words.t("now.stderr"), numeric: true },
+    ],
+    one.features.map((feature) => [
+      named(feature.name, 48), named(groupName(words, feature.group), 28), value(feature), feature.unit,
+      words.signed(feature.share_w), feature.stderr_w === null ? "" : `± ${words.number(feature.stderr_w)}`,
+    ]),
+    "counters",
+  );
 }
 
 /** base -> each group, largest first -> predicted -> unexplained -> measured: {kind, name, value, error, from, to}. */
@@ -54,17 +113,18 @@ export function stepsOf(words, one) {
   };
   const total = (kind, value) => ({ kind, name: words.t(`now.${kind}`), value, error: null, from: value, to: value });
   const found = [total("base", one.base_w)];
-  for (const [name, value, error] of parts(one)) found.push(step("group", name, value ?? 0, error));
+  for (const [group, value, error] of parts(one))
+    found.push({ ...step("group", groupName(words, group), value, error), group });
   found.push(total("predicted", one.prediction_w));
   level = one.prediction_w;
-  if (Number.isFinite(one.measured_w)) {
-    found.push(step("unexplained", words.t("now.unexplained"), one.measured_w - one.prediction_w));
+  if (Number.isFinite(one.unexplained_w)) {
+    found.push(step("unexplained", words.t("now.unexplained"), one.unexplained_w));
     found.push(total("measured", one.measured_w));
   }
   return found;
 }
 
-function figures(words, steps, unit) {
+function figures(words, steps, unit, bound) {
   const rows = steps.map(({ kind, name, value, error }) => {
     const whole = kind === "group" || kind === "unexplained" ? null : kind;
     const label = kind === "group" ? named(name, 32) : `${whole === "predicted" || whole === "measured" ? "= " : ""}${name}`;
@@ -72,10 +132,10 @@ function figures(words, steps, unit) {
   });
   const made = table(
     words.t("now.sum"),
-    [{ label: words.t("now.part") }, { label: unit, numeric: true }, { label: words.t("now.stderr"), numeric: true }],
+    [{ label: words.t("now.part") }, { label: unit, numeric: true }, { label: words.t(bound ? "now.bound" : "now.stderr"), numeric: true }],
     rows, "sum",
   );
-  steps.forEach(({ kind, name }, at) => Object.assign(made.tBodies[0].rows[at].dataset, { kind, part: kind === "group" ? name : kind }));
+  steps.forEach(({ kind, group }, at) => Object.assign(made.tBodies[0].rows[at].dataset, { kind, part: group ?? kind }));
   return made;
 }
 
@@ -85,8 +145,8 @@ function waterfall(words, steps, unit, order, colours, width) {
   const pad = (high - low || 1) * 0.06;
   const left = Math.min(170, Math.round(width * 0.34));
   const right = 66; // where the numbers stand
-  const colour = ({ kind, name }) =>
-    kind === "unexplained" ? colours.residual : kind !== "group" ? colours.strong : colourOf(colours, order.indexOf(name));
+  const colour = ({ kind, group }) =>
+    kind === "unexplained" ? colours.residual : kind !== "group" ? colours.strong : colourOf(colours, order.indexOf(group));
   return {
     grid: { left, right, top: 8, bottom: 36 },
     xAxis: axis(colours, {

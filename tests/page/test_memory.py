@@ -1,0 +1,36 @@
+"""A hundred nodes stream into an open page, and its memory does not grow."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from .feigned import Service, feigning
+
+NODES = tuple(f"row {k // 20}/node-{k % 20:02d}" for k in range(100))
+MARGIN = 3 << 20  # bytes: the engine's own caches still grow a little after the first look
+FACTOR = 1.25
+
+
+@pytest.mark.parametrize("seconds", [10, pytest.param(60, marks=pytest.mark.slow)])
+def test_memory_stands_still(tab, seconds):
+    with feigning(Service(nodes=NODES, every_s=0.5)) as at:
+        one = tab(at)
+        page = one.open()
+        expect(page.locator(".nodes tbody tr")).to_have_count(len(NODES))
+        session = one.context.new_cdp_session(page)
+        session.send("HeapProfiler.enable")
+
+        def used() -> tuple[int, int]:
+            """Bytes of the heap, and elements, once what nobody holds is gone."""
+            session.send("HeapProfiler.collectGarbage")
+            return page.evaluate("performance.memory.usedJSHeapSize"), session.send("Memory.getDOMCounters")["nodes"]
+
+        page.wait_for_timeout(5000)  # charts are there, the window is full
+        heap, elements = used()
+        page.wait_for_timeout(seconds * 1000)
+        later, grown = used()
+        print(f"{len(NODES)} nodes, {seconds} s: heap {heap} -> {later} bytes, {elements} -> {grown} elements")
+        assert later < FACTOR * heap + MARGIN
+        assert grown < FACTOR * elements + 500
+        one.check()

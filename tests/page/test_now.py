@@ -1,0 +1,244 @@
+"""The view of now, in a real browser: what is drawn is what the service says, and everybody can read it."""
+
+from __future__ import annotations
+
+import urllib.parse
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect
+
+from .browser import NARROW, WIDE
+from .feigned import BASE_W, Service, feigning
+
+NODE = "rack 1/node-2"
+SIZES = {"1280": WIDE, "390": NARROW}
+HOSTILE = (
+    '<img src=x onerror="document.title=1">', "\"'`{{}}${alert(1)}", "\u202egnp.exe\u202c مرحبا", "🔥🧯👩‍🚀", "n" * 200,
+    "{a|b}{c}", "__proto__", "a/b?c#d%2Fe%", " ",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def at():
+    with feigning(Service(warnings={NODE: ["out_of_domain", "drift", "new_word"]}, stale=frozenset({NODE}))) as at:
+        yield at
+
+
+def opened(page: Page) -> None:
+    """Until everything is drawn."""
+    for part in (".sum[class='sum']", ".energy tbody tr", ".chart svg"):
+        expect(page.locator(part).first).to_be_visible(timeout=20_000)
+    expect(page.locator(".sum:not(.energy)")).to_have_count(2)
+
+
+def said(at: str, node: str, what: str, **query: Any) -> dict[str, Any]:
+    answer = httpx.get(f"{at}/v1/nodes/{urllib.parse.quote(node, safe='')}/{what}", params=query)
+    return answer.raise_for_status().json()
+
+
+def number(text: str) -> str:
+    """As Python writes it."""
+    return text.strip().replace("\u2212", "-").replace("+", "").replace(",", "")
+
+
+def column(page: Page, at: int, cell: int) -> dict[str, str]:
+    """Numbers of the page's n-th sum by the part that each stands for."""
+    rows = page.locator(".sum").nth(at).locator("tbody tr")
+    found = {}
+    for row in range(rows.count()):
+        part = rows.nth(row).get_attribute("data-part")
+        found[part] = number(rows.nth(row).locator("th, td").nth(cell).inner_text())
+    return found
+
+
+def still(page: Page, at: str) -> None:
+    """No stream: what is on the page stays."""
+    page.route("**/v1/events", lambda route: route.abort())
+
+
+def test_the_sums_on_the_page_are_those_of_the_service_to_the_last_digit(at, tab):
+    page = tab(at).page
+    still(page, at)
+    asked: dict[str, Any] = {}
+
+    def kept(answer: Any) -> None:
+        for what in ("moment", "change", "energy"):
+            if f"/{what}?" in answer.url:
+                asked[what] = answer.json()
+
+    page.on("response", kept)
+    page.goto(f"{at}/#/now/{urllib.parse.quote(NODE, safe='')}")
+    opened(page)
+    page.wait_for_timeout(500)
+
+    one = asked["moment"]
+    wanted = {"base": one["base_w"], **one["groups"], "predicted": one["prediction_w"],
+              "unexplained": one["unexplained_w"], "measured": one["measured_w"]}  # fmt: skip
+    shown = column(page, 0, 1)
+    assert shown == {part: f"{watts:.2f}" for part, watts in wanted.items()}
+    assert sum(float(shown[p]) for p in ("base", *one["groups"])) == pytest.approx(float(shown["predicted"]), abs=0.03)
+    errors = column(page, 0, 2)
+    assert {g: errors[g].removeprefix("± ") for g in one["groups"]} == {
+        g: f"{e:.2f}" for g, e in one["stderr_w"].items()
+    }
+    drawn = page.locator(".pair .chart").first.locator("svg text").all_text_contents()
+    assert set(shown.values()) <= {number(text) for text in drawn}
+
+    change = asked["change"]
+    wanted = {**change["groups"], "predicted": change["prediction_change_w"]}
+    assert column(page, 1, 1) == {part: f"{watts:.2f}" for part, watts in wanted.items()}
+
+    kwh = asked["energy"]
+    wanted = {"base": kwh["base_kwh"], **kwh["groups"], "predicted": kwh["prediction_kwh"],
+              "unexplained": kwh["unexplained_kwh"], "measured": kwh["measured_kwh"]}  # fmt: skip
+    assert column(page, 2, 1) == {part: f"{energy:.6f}" for part, energy in wanted.items()}
+    assert float(column(page, 2, 2)["base"]) == BASE_W
+
+
+def test_what_is_drawn_over_time_adds_up(at, tab):
+    """Read from the chart itself: the stacked bands end where base + parts ends, and the line is what was measured."""
+    page = tab(at).page
+    still(page, at)
+    page.goto(f"{at}/#/now/{urllib.parse.quote(NODE, safe='')}")
+    opened(page)
+    series = page.evaluate("""async () => {
+      const library = await import("/page/vendor/echarts.esm.min.mjs");
+      return library.getInstanceByDom(document.querySelector(".chart")).getOption().series
+        .map(({name, stack, data}) => ({name, stack, data}));
+    }""")
+    line = {one["name"]: one["data"] for one in series if one["name"] in ("measured", "prediction", "base")}
+    bands = [one["data"] for one in series if one.get("stack")]
+    assert len(bands) == 2 * (1 + 4 + 1)
+    for k in range(len(line["measured"])):
+        up, down = (sum(band[k][1] for band in half) for half in (bands[:6], bands[6:]))
+        base = line["base"][k][1]
+        assert (up - base) + (down - base) + base == pytest.approx(line["measured"][k][1], abs=1e-9)
+        rest = bands[5][k][1] + bands[11][k][1]
+        assert line["prediction"][k][1] + rest == pytest.approx(line["measured"][k][1], abs=1e-9)
+    assert any(band[k][1] < 0 for band in bands[7:] for k in range(len(band)))  # some part takes away
+
+
+def test_warnings_stand_in_words(at, tab):
+    page = tab(at).open(f"#/now/{urllib.parse.quote(NODE, safe='')}")
+    notes = page.locator(".notes .note")
+    expect(notes).to_have_count(4)
+    codes = [notes.nth(k).get_attribute("data-code") for k in range(4)]
+    assert codes == ["stale", "out_of_domain", "drift", "new_word"]
+    expect(notes.nth(1)).to_contain_text("outside the range")
+    expect(notes.nth(3)).to_have_text("new_word")
+    expect(page.locator("tr[aria-current] .c-remarks")).to_have_text("stale +3")
+
+
+def test_another_moment_is_chosen_by_keyboard_and_by_a_click(at, tab):
+    page = tab(at).page
+    still(page, at)
+    page.goto(f"{at}/#/now/{urllib.parse.quote(NODE, safe='')}")
+    opened(page)
+    title = page.locator("h3", has_text="Moment B")
+    before = title.inner_text()
+    page.locator("#moment-at").focus()
+    for _ in range(5):
+        page.keyboard.press("ArrowLeft")
+    expect(title).not_to_have_text(before)
+    expect(page.get_by_role("button", name="Follow")).to_be_enabled()
+    asked = page.locator("output").nth(1).inner_text()
+    expect(title).to_contain_text(asked)
+    box = page.locator(".chart").first.bounding_box()
+    with page.expect_response("**/moment?*") as answer:
+        page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    assert answer.value.ok
+    expect(title).not_to_contain_text(asked)
+    changed = page.locator("h3", has_text="What changed")
+    page.locator("#moment-since").focus()
+    with page.expect_response("**/change?*") as answer:
+        page.keyboard.press("ArrowRight")
+    start = answer.value.json()["start"]["timestamp_us"]
+    expect(changed).to_contain_text(
+        page.evaluate("(us) => new Date(us / 1000).toLocaleTimeString('en', {hour12: false})", start)
+    )
+    page.get_by_role("button", name="Follow").click()
+    expect(page.get_by_role("button", name="Follow")).to_be_disabled()
+
+
+def test_nodes_are_found_and_sorted(at, tab):
+    page = tab(at).page
+    still(page, at)
+    page.goto(at)
+    names = page.locator(".nodes tbody th")
+    expect(names).to_have_count(3)
+    page.get_by_role("button", name="Measured").click()
+    watts = [float(text) for text in page.locator(".nodes tbody .c-measured").all_inner_texts()]
+    assert watts == sorted(watts, reverse=True)
+    expect(page.locator("th[aria-sort=descending]")).to_contain_text("Measured")
+    expect(page.locator("#said")).to_contain_text("largest first")
+    page.get_by_role("searchbox").fill("RACK 2")
+    expect(names).to_have_count(1)
+    expect(page.locator(".list [role=status]")).to_have_text("1 of 3")
+
+
+def test_the_window_is_chosen(at, tab):
+    page = tab(at).page
+    still(page, at)
+    page.goto(at)
+    opened(page)
+    with page.expect_response("**/history?*") as answer:
+        page.get_by_label("Window").select_option("60")
+    query = urllib.parse.parse_qs(urllib.parse.urlsplit(answer.value.url).query)
+    assert int(query["to"][0]) - int(query["from"][0]) == 3_600_000_000
+    expect(page.locator("h3", has_text="Energy of the last 1 hour")).to_be_visible()
+
+
+def test_energy_of_all_nodes(at, tab):
+    page = tab(at).page
+    still(page, at)
+    page.goto(at)
+    opened(page)
+    page.get_by_role("button", name="All nodes").click()
+    rows = page.locator(".energy.all tbody tr")
+    expect(rows).to_have_count(3)
+
+
+@pytest.mark.parametrize(
+    ("size", "colours", "language"),
+    [("1280", "light", "en"), ("1280", "dark", "zh"), ("390", "dark", "en"), ("390", "light", "zh")],
+)
+def test_it_is_legible_and_accessible(at, tab, size, colours, language):
+    one = tab(at, SIZES[size], color_scheme=colours, locale={"en": "en-GB", "zh": "zh-CN"}[language])
+    page = one.open(f"#/now/{urllib.parse.quote(NODE, safe='')}")
+    opened(page)
+    for fold in page.locator("details summary").all():
+        fold.click()
+    page.wait_for_timeout(300)
+    one.picture(f"now-{size}-{colours}-{language}")
+    one.check_fits()
+    one.check_accessible()
+    one.check()
+
+
+def test_names_from_data_are_only_ever_text(tab):
+    groups = (*HOSTILE[:6], "idle")
+    with feigning(Service(nodes=HOSTILE, groups=groups)) as at:
+        for size, names in ((WIDE, HOSTILE[:6]), (NARROW, HOSTILE[4:5])):
+            one = tab(at, size)
+            page = one.open()
+            expect(page.locator(".nodes tbody tr")).to_have_count(len(HOSTILE))
+            for name in names:
+                page.goto(f"{at}/#/now/{urllib.parse.quote(name, safe='')}")
+                expect(page.locator("#node-title")).to_contain_text(name[:60])
+                opened(page)
+            assert page.title() == "Now · Ascribe"
+            assert page.locator("main img").count() == 0
+            one.picture(f"hostile-{size['width']}")
+            one.check_fits()
+            one.check()
+
+
+def test_an_empty_service_says_what_it_waits_for(tab):
+    with feigning(Service(nodes=())) as at:
+        one = tab(at)
+        page = one.open()
+        expect(page.locator(".note")).to_contain_text("No node was heard of yet")
+        one.check_accessible()
+        one.check()

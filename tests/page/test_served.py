@@ -1,0 +1,132 @@
+"""The page of a real server that follows rows as an ingest leaves them: the same calls, the same numbers, a restart."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from playwright.sync_api import expect
+
+from ascribe.bundle.recent import Rows, Trail
+from ascribe.bundle.state import State, beside
+from ascribe.serve.app import running
+from ascribe.serve.settings import Settings
+from tests.serve import tiny
+
+from .test_now import column, opened
+
+NODES = ("rack 1/node.2", "a<b>&c", "n3")  # nobody reads the last one's meter
+STEP_US = 2_000_000
+
+
+@dataclass
+class Lake:
+    """Rows of the last ten minutes, and one more of each node every half second while `writing`."""
+
+    uri: str
+    rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
+
+    def __post_init__(self) -> None:
+        self.trail = Trail(State(beside(self.uri)), "writer", lambda: time.time_ns() // 1000)
+        now = time.time_ns() // 1000
+        for k in range(300, 0, -1):
+            self.leave(now - k * STEP_US)
+
+    def leave(self, t_us: int) -> None:
+        X = (tiny.CENTRE + tiny.SPREAD * self.rng.standard_normal((len(NODES), 3))).tolist()
+        watts = [*self.rng.uniform(80, 100, len(NODES) - 1).tolist(), None]
+        self.trail.put([Rows(list(tiny.ROW), list(NODES), [t_us] * len(NODES), watts, X)])
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        stop = threading.Event()
+
+        def write() -> None:
+            while not stop.wait(0.5):
+                self.leave(time.time_ns() // 1000)
+
+        thread = threading.Thread(target=write)
+        thread.start()
+        yield
+        stop.set()
+        thread.join()
+
+
+@dataclass(frozen=True)
+class Place:
+    registry: str
+    lake: Lake
+    port: int
+
+    @contextmanager
+    def served(self) -> Iterator[str]:
+        settings = Settings(lake=self.lake.uri)
+        http = f"127.0.0.1:{self.port}"
+        with running(self.registry, tiny.NAME, settings, http, write=lambda _: None) as at:
+            yield at.http
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    folder = tmp_path_factory.mktemp("served")
+    registry, _ = tiny.publish(folder)
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        port = held.getsockname()[1]
+    return Place(registry, Lake(str(folder / "lake")), port)
+
+
+def test_the_page_shows_what_the_server_says(place, tab):
+    with place.served() as at:
+        one = tab(at)
+        page = one.page
+        told: dict[str, Any] = {}
+        page.on("response", lambda answer: "/moment?" in answer.url and told.update(answer.json()))
+        page.goto(f"{at}/#/now/a%3Cb%3E%26c")
+        opened(page)
+        page.wait_for_timeout(500)
+        shown = column(page, 0, 1)
+        wanted = {"base": told["base_w"], **told["groups"], "predicted": told["prediction_w"],
+                  "unexplained": told["unexplained_w"], "measured": told["measured_w"]}  # fmt: skip
+        assert shown == {part: f"{watts:.2f}" for part, watts in wanted.items()}
+        now = {n["node"]: n for n in httpx.get(f"{at}/v1/now").json()["nodes"]}
+        assert told["measured_w"] == now["a<b>&c"]["measured_w"]
+        expect(page.locator(".sentence").first).to_have_text(told["sentence"])
+        expect(page.locator(".nodes tbody tr")).to_have_count(len(NODES))
+        one.check()
+
+
+def test_a_node_without_a_meter_is_shown_without_one(place, tab):
+    with place.served() as at:
+        one = tab(at)
+        page = one.open("#/now/n3")
+        opened(page)
+        assert set(column(page, 0, 1)) == {"base", "cpu", "other", "predicted"}
+        expect(page.locator(".figures dd").first).to_have_text("not read")
+        one.check()
+
+
+def test_it_moves_and_waits_out_a_restart(place, tab):
+    moved = "document.querySelector('.figures dd').textContent"
+    with place.lake.writing():
+        with place.served() as at:
+            one = tab(at)
+            page = one.open()
+            expect(page.locator("#stream")).to_have_text("Live")
+            page.wait_for_function(f"document.querySelector('.figures dd') && {moved}")
+            first = page.evaluate(moved)
+            page.wait_for_function(f"(before) => {moved} !== before", arg=first, timeout=15_000)
+        expect(page.locator("#stream")).to_have_text("Not connected: trying again")
+        with place.served():
+            expect(page.locator("#stream")).to_have_text("Live", timeout=40_000)
+            first = page.evaluate(moved)
+            page.wait_for_function(f"(before) => {moved} !== before", arg=first, timeout=15_000)
+    assert all("ERR_" in fault or "503" in fault for fault in one.faults), one.faults
