@@ -27,7 +27,7 @@ export default {
   method: "Method",
   usual_method: "{name} (usual)",
   how: "Answer",
-  how_usual: "with this method",
+  how_method: "by a method",
   how_tier: "by a tier",
   how_latency: "within a time",
   how_target: "to a standard error",

@@ -27,7 +27,7 @@ export default {
   method: "方法",
   usual_method: "{name}（常用）",
   how: "回答",
-  how_usual: "用此方法",
+  how_method: "用一种方法",
   how_tier: "按档位",
   how_latency: "限定时间",
   how_target: "限定标准误差",

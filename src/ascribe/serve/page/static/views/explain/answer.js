@@ -1,29 +1,35 @@
 // Asks for attributions in parts, so that a long file shows how far it is and can be stopped.
-import { Problem } from "../../api.js";
-
-const PART = 64;
+const FIRST = 8; // rows of the first part
+const MOST = 512;
+const WISHED_MS = 1500; // of a part: progress is seen, and nothing is asked too often
 
 /**
- * -> {told, rows: attributions in order, asked: the body, sent: the rows}. `tell(done, all)`. What goes wrong in the
- * first part is thrown; a part all of whose rows are bad is told row by row.
+ * -> {told, rows: attributions in order, asked: the body, sent: the rows}. `tell(done, all)`. What goes wrong is thrown;
+ * a part all of whose rows are bad is told row by row, where others are good.
  */
 export async function explain(api, asked, rows, tell, signal) {
   const found = [];
   let told = null;
-  for (let at = 0; at < rows.length; at += PART) {
-    tell(at, rows.length);
-    const part = rows.slice(at, at + PART);
+  let bad = null;
+  let size = FIRST;
+  while (found.length < rows.length) {
+    tell(found.length, rows.length);
+    const part = rows.slice(found.length, found.length + size);
+    const begin = performance.now();
     try {
       const answer = await api.post("/v1/attributions", { ...asked, feature_vector: part }, {}, { signal });
       told ??= answer;
       found.push(...answer.attributions);
     } catch (problem) {
-      if (problem.status !== 400 || rows.length <= PART) throw problem;
+      if (problem.code !== "invalid_input" || part.length === rows.length) throw problem;
+      bad = problem;
       found.push(...part.map((row) => ({ id: row.id ?? "", status: "invalid", reason: problem.detail })));
     }
+    const took = Math.max(20, performance.now() - begin);
+    size = Math.round(Math.min(MOST, Math.max(1, size * Math.min(4, Math.max(0.25, WISHED_MS / took)))));
   }
   tell(rows.length, rows.length);
-  if (!told) throw new Problem(400, "", found[0]?.reason ?? "");
+  if (!told) throw bad;
   return { told, rows: found, asked, sent: rows };
 }
 

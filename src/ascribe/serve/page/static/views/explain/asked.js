@@ -7,14 +7,14 @@ let made = 0;
 export function createAsked(context, models, heading, changed, kept = {}) {
   const { api, words } = context;
   const own = `asked-${++made}`;
-  const state = { model: models[0] ?? "", output: "", space: "", method: "", how: "usual", tier: "", ms: "10", error: "0.5", ...kept };
+  const state = { model: models[0] ?? "", output: "", space: "", method: "", how: "tier", tier: "balanced", ms: "10", error: "0.5", ...kept };
   if (!models.includes(state.model)) state.model = models[0] ?? "";
   let card = null;
   let told = null;
 
   const fields = {
-    model: choice("model"), output: choice("output"), space: choice("space"), method: choice("method"), how: choice("how"),
-    tier: choice("tier"),
+    model: choice("model"), output: choice("output"), space: choice("space"), how: choice("how"),
+    tier: choice("tier"), method: choice("method"),
     ms: input("ms", { min: "0.01", step: "any" }), error: input("error", { min: "0.000001", step: "any" }),
   };
   const element = el(
@@ -67,10 +67,10 @@ export function createAsked(context, models, heading, changed, kept = {}) {
     fields.space.fill(told.spaces.map((name) => [name, name]), told.spaces.length < 2);
     const one = told.outputs.find(({ output }) => output === state.output) ?? told.outputs[0];
     fields.method.fill(offered(one).map((name) => [name, name === one.usual ? words.t("explain.usual_method", { name }) : name]));
-    const tiered = state.method === "conditional_shap" && Object.keys(one.tiers).length > 0;
-    fields.how.fill(["usual", ...(tiered ? ["tier", "latency"] : []), "target"].map((name) => [name, words.t(`explain.how_${name}`)]));
-    fields.tier.fill(Object.entries(one.tiers).map(([name, tier]) => [name, tierText(name, tier, one.unit)]));
-    if (state.how !== "tier") fields.tier.element.hidden = true;
+    const tiered = Object.keys(one.tiers).length > 0;
+    fields.how.fill([...(tiered ? ["tier", "latency"] : []), "method", "target"].map((name) => [name, words.t(`explain.how_${name}`)]));
+    fields.tier.fill(Object.entries(one.tiers).map(([name, tier]) => [name, tierText(name, tier, one.unit)]), state.how !== "tier");
+    fields.method.element.hidden = state.how === "tier" || state.how === "latency";
     fields.ms.hide(state.how !== "latency");
     fields.error.hide(state.how !== "target");
     fields.error.label.textContent = words.t("explain.error", { unit: one.unit || "1" });

@@ -1,7 +1,7 @@
 // One row as forces on one line: what raises the prediction from the left, what lowers it from the right.
 import { chart, plain, tip } from "../../charts.js";
 import { clipped } from "../../dom.js";
-import { below, decimals } from "./scale.js";
+import { below, decimals, minus, plus } from "./scale.js";
 
 const HEIGHT = 150;
 const LEAST_PX = 46; // of a force that has its name written below
@@ -54,7 +54,7 @@ function option(words, row, shares, unit, labelled, colours, width) {
           const points = raising
             ? [[left, y - 12], [right - tipX, y - 12], [right, y], [right - tipX, y + 12], [left, y + 12], [left + tipX, y]]
             : [[left, y], [left + tipX, y - 12], [right, y - 12], [right - tipX, y], [right, y + 12], [left + tipX, y + 12]];
-          const children = [{ type: "polygon", shape: { points }, style: { fill: raising ? colours.plus : colours.minus, stroke: colours.ground, lineWidth: 1 } }];
+          const children = [{ type: "polygon", shape: { points }, style: { fill: raising ? plus(colours) : minus(colours), stroke: colours.ground, lineWidth: 1 } }];
           if (right - left > LEAST_PX)
             children.push({ type: "text", style: { x: (left + right) / 2, y: y + 18, text: plain(clipped(name, Math.floor((right - left) / 6.6))),
               textAlign: "center", textVerticalAlign: "top", fill: colours.text, fontSize: 11 } });

@@ -5,7 +5,7 @@ import { between, decimals, names } from "./scale.js";
 
 const ROW_PX = 20;
 const LINE_PX = 70;
-const AROUND_PX = 92;
+const AROUND_PX = 76;
 const SHOWN = 16;
 const MOST = 400; // rows that are drawn
 

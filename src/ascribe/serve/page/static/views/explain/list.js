@@ -30,7 +30,7 @@ export function rowList(context, answer, pick) {
     "answered",
   );
   const element = el(
-    "div", {}, scrolled(made, words.t("explain.list")),
+    "div", {}, el("div.list-box", {}, scrolled(made, words.t("explain.list"))),
     answer.rows.length > SHOWN ? el("p.quiet", {}, words.t("explain.list_more", { shown: SHOWN, count: answer.rows.length })) : null,
   );
   return {

@@ -1,5 +1,6 @@
 // A picture with its values over it: red raises, blue lowers, the slider says how much of the picture stays seen.
 import { el } from "../../dom.js";
+import { minus, plus } from "./scale.js";
 
 const SHOWN_PX = 360;
 
@@ -37,10 +38,10 @@ export function picture({ words, theme }, image, values, shape) {
   }
 
   function draw() {
-    const colour = (name) => [1, 3, 5].map((k) => parseInt(theme.colours[name].slice(k, k + 2), 16));
-    const [plus, minus] = [colour("plus"), colour("minus")];
+    const parts = (hex) => [1, 3, 5].map((k) => parseInt(hex.slice(k, k + 2), 16));
+    const [raising, lowering] = [parts(plus(theme.colours)), parts(minus(theme.colours))];
     found.forEach((value, at) => {
-      const part = value < 0 ? minus : plus;
+      const part = value < 0 ? lowering : raising;
       const size = most ? Math.abs(value) / most : 0;
       heat.data.set([...part, Math.round(255 * size)], 4 * at);
     });

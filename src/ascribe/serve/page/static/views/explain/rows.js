@@ -57,20 +57,26 @@ function row(id, values, measured) {
   return made;
 }
 
-/** What the model does not take is left out, by name; what it lacks is named too. */
-export function fitted(rows, features) {
+/** What the model does not take is left out, by name, a meter's watts too where it predicts none; what it lacks is named. */
+export function fitted(rows, { features, unit }) {
   const wanted = new Set(features.map(({ name }) => name));
   const unknown = new Set();
   const missing = new Set();
+  const metered = (one) => {
+    if (unit === "W" || !("measured_w" in one)) return one;
+    unknown.add("measured_w");
+    const { measured_w, ...rest } = one;
+    return rest;
+  };
   const made = rows.map((one) => {
-    if (!one.values || Array.isArray(one.values)) return one;
+    if (!one.values || Array.isArray(one.values)) return metered(one);
     const kept = {};
     for (const [name, value] of Object.entries(one.values)) {
       if (wanted.has(name)) kept[name] = value;
       else unknown.add(name);
     }
     for (const name of wanted) if (!(name in kept)) missing.add(name);
-    return { ...one, values: kept };
+    return metered({ ...one, values: kept });
   });
   return { rows: made, unknown: [...unknown], missing: [...missing] };
 }

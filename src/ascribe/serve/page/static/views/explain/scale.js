@@ -1,11 +1,15 @@
 // What the pictures of shares have in common: decimals, signs and axes.
 import { axis } from "../../charts.js";
 
+/** What raises an output, and what lowers it. */
+export const plus = (colours) => colours.groups[1];
+export const minus = (colours) => colours.groups[0];
+
 /** Decimals that show the largest of these numbers with four digits or so, 0 to 6. */
 export function decimals(values) {
   const most = Math.max(...values.map(Math.abs).filter(Number.isFinite), 0);
   if (!most) return 2;
-  return Math.min(6, Math.max(0, 3 - Math.floor(Math.log10(most) + 1e-9) - 1));
+  return Math.min(6, Math.max(0, 3 - Math.floor(Math.log10(most) + 1e-9)));
 }
 
 /** A value axis along the bottom with its unit as its name. */
@@ -27,13 +31,21 @@ export function names(width) {
 export function valueText(words, value, unit = "") {
   if (value === null || value === undefined) return "";
   if (typeof value !== "number") return String(value);
-  const text = Math.abs(value) >= 1e5 || (value && Math.abs(value) < 1e-3) ? value.toExponential(2).replace("-", "−") : words.number(value, decimals([value]));
-  return unit && unit !== "1" ? `${text} ${unit}` : text;
+  const text = Math.abs(value) >= 1e5 ? large(words, value) : value && Math.abs(value) < 1e-3 ? value.toExponential(2).replace("-", "−")
+    : words.number(value, Number.isInteger(value) ? 0 : decimals([value]));
+  return unit && unit !== "1" ? `${text} ${unit === "percent" ? "%" : unit}` : text;
+}
+
+/** 8360000000 -> 8.36 G */
+function large(words, value) {
+  const step = Math.min(5, Math.floor(Math.log10(Math.abs(value)) / 3 + 1e-9));
+  const scaled = value / 1000 ** step;
+  return `${words.number(scaled, Math.max(0, decimals([scaled]) - 1))} ${["", "k", "M", "G", "T", "P"][step]}`;
 }
 
 /** Two colours through the ground, for values from -1 to 1. */
 export function between(colours, at) {
-  const towards = at < 0 ? colours.minus : colours.plus;
+  const towards = at < 0 ? minus(colours) : plus(colours);
   return mixed(colours.ground, towards, Math.min(1, Math.abs(at)));
 }
 

@@ -90,7 +90,7 @@ export function createSource(context, kept, asked) {
       if (!got.rows.length) throw new Error(words.t("explain.empty"));
       if (got.rows.length > limits.max_rows) throw new Error(words.t("explain.too_many", { count: got.rows.length, limit: limits.max_rows }));
       if (card.layout !== "table") return got.rows;
-      const { rows, unknown, missing } = fitted(got.rows, card.features);
+      const { rows, unknown, missing } = fitted(got.rows, card);
       said(
         words.t("explain.taken", { count: rows.length }),
         [["explain.unknown", [...got.left_out, ...unknown]], ["explain.missing", missing]].filter(([, list]) => list.length),

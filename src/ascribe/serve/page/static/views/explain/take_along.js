@@ -18,7 +18,7 @@ export function takeAlong(context, answer, source) {
   element.append(
     el(
       "div.row", {},
-      ...["csv", "parquet"].map((ending) => el("button", { type: "button", onclick: () => fetched(ending) }, words.t("explain.take_as", { kind: ending.toUpperCase() }))),
+      ...["csv", "parquet"].map((ending) => el("button", { type: "button", onclick: () => fetched(ending) }, words.t("explain.take_as", { kind: { csv: "CSV", parquet: "Parquet" }[ending] }))),
       jsonButton(),
       file.made === null ? null : el("button", { type: "button", onclick: () => save(new Blob([file.made], { type: TYPES.csv }), file.name) }, words.t("explain.take_rows")),
       said,

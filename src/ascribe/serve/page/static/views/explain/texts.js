@@ -1,6 +1,6 @@
 // A sentence with each word on the colour of its value.
 import { el } from "../../dom.js";
-import { decimals } from "./scale.js";
+import { decimals, minus, plus } from "./scale.js";
 
 export function sentence({ words, theme }, texts, values, unit) {
   const most = Math.max(...values.map(Math.abs), 1e-12);
@@ -13,7 +13,7 @@ export function sentence({ words, theme }, texts, values, unit) {
         const value = values[at];
         const mark = el("span.word", { tabindex: "0", title: `${words.signed(value, digits)} ${unit}` }, text,
           el("span.unseen", {}, ` ${words.signed(value, digits)} `));
-        const colour = value < 0 ? theme.colours.minus : theme.colours.plus;
+        const colour = value < 0 ? minus(theme.colours) : plus(theme.colours);
         mark.style.backgroundColor = `${colour}${Math.round(90 * (Math.abs(value) / most)).toString(16).padStart(2, "0")}`;
         return [mark, " "];
       }),

@@ -2,7 +2,7 @@
 import { axis, chart, plain, tip } from "../../charts.js";
 import { clipped } from "../../dom.js";
 import { errorBar } from "../now/over_time.js";
-import { below, decimals, names } from "./scale.js";
+import { below, decimals, minus, names, plus } from "./scale.js";
 
 const ROW_PX = 24;
 const AROUND_PX = 50;
@@ -51,13 +51,13 @@ function option(words, steps, unit, colours, width) {
   const { left, letters } = names(width);
   const right = 74;
   const fill = ({ kind, value }) =>
-    WHOLE.has(kind) ? colours.strong : kind === "unexplained" ? colours.residual : value < 0 ? colours.minus : colours.plus;
+    WHOLE.has(kind) ? colours.strong : kind === "unexplained" ? colours.residual : value < 0 ? minus(colours) : plus(colours);
   return {
     grid: { left, right, top: 8, bottom: 40 },
     xAxis: below(colours, unit, width, { min: low - pad, max: high + pad }),
     yAxis: axis(colours, {
       type: "category", inverse: true, data: steps.map((_, at) => at), splitLine: { show: false },
-      axisLabel: { color: colours.text, fontSize: 12, interval: 0, formatter: (at) => plain(clipped(steps[at].label, letters)) },
+      axisLabel: { color: colours.text, fontSize: 12, interval: 0, formatter: (at) => plain(clipped([...steps[at].label].length <= letters ? steps[at].label : steps[at].name, letters)) },
     }),
     tooltip: tip(colours, ({ dataIndex }) => {
       const { label, value, error } = steps[dataIndex];
