@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from .browser import WIDE, Tab, browsing
+
+expect.set_options(timeout=20_000)  # a machine that runs all tests at once may be slow
 
 
 @pytest.fixture(scope="session")

@@ -178,6 +178,25 @@ def test_nodes_are_found_and_sorted(at, tab):
     expect(page.locator(".list [role=status]")).to_have_text("1 of 3")
 
 
+def test_the_table_alone_has_all_columns(at, tab):
+    page = tab(at).page
+    still(page, at)
+    page.goto(at)
+    opened(page)
+    expect(page.locator("tr[aria-current]")).to_have_count(1)
+    page.get_by_role("link", name="Close").click()
+    expect(page.locator(".detail")).to_have_count(0)
+    expect(page.locator("tr[aria-current]")).to_have_count(0)
+    now = {one["node"]: one for one in httpx.get(f"{at}/v1/now").json()["nodes"]}
+    assert page.locator("thead th:visible").count() == 8
+    bars = page.locator(".nodes tbody tr").first.locator(".c-parts rect")
+    widths = [float(bars.nth(k).get_attribute("width")) for k in range(bars.count())]
+    assert len(widths) == len(next(iter(now.values()))["groups"])
+    assert 0 < sum(widths) <= 200
+    page.locator(".nodes tbody a").nth(2).click()
+    expect(page.locator("#node-title")).to_have_text(page.locator(".nodes tbody a").nth(2).inner_text())
+
+
 def test_the_window_is_chosen(at, tab):
     page = tab(at).page
     still(page, at)

@@ -119,9 +119,9 @@ def test_it_moves_and_waits_out_a_restart(place, tab):
     with place.lake.writing():
         with place.served() as at:
             one = tab(at)
-            page = one.open()
+            page = one.open("#/now/a%3Cb%3E%26c")
             expect(page.locator("#stream")).to_have_text("Live")
-            page.wait_for_function(f"document.querySelector('.figures dd') && {moved}")
+            expect(page.locator(".figures dd").first).to_be_visible()
             first = page.evaluate(moved)
             page.wait_for_function(f"(before) => {moved} !== before", arg=first, timeout=15_000)
         expect(page.locator("#stream")).to_have_text("Not connected: trying again")

@@ -43,7 +43,7 @@ def test_all_that_is_loaded_comes_from_here_and_is_small(at, tab):
 
 def test_numbers_move_within_two_seconds_of_opening(at, tab):
     page = tab(at).open()
-    page.wait_for_function("document.querySelectorAll('.nodes tbody tr').length === 3", timeout=20_000)
+    page.wait_for_function("() => document.querySelectorAll('.nodes tbody tr').length === 3", timeout=20_000)
     took = page.evaluate("performance.now()")
     first = page.locator(".nodes tbody .c-measured").first.inner_text()
     assert float(first) > 50

@@ -28,6 +28,7 @@ export const view = {
 
     let detail = null;
     let wanted = context.route.rest[0] ?? null;
+    let alone = context.route.query.has("all");
 
     const query = () => (nodes.model ? { model: nodes.model } : {});
 
@@ -44,8 +45,16 @@ export const view = {
         : "";
       told.replaceChildren(...(nodes.problem ? [failure(words, nodes.problem)] : []));
       if (!nodes.problem && nodes.loaded && !nodes.all.size) told.replaceChildren(el("p.note", {}, words.t("now.none")));
-      const name = wanted ?? (innerWidth >= WIDE_PX ? list.first() : null);
-      if (name !== null && nodes.loaded && !nodes.problem) turn(name);
+      const name = wanted ?? (alone ? null : (detail?.name ?? (innerWidth >= WIDE_PX ? list.first() : null)));
+      if (!name && detail) shut();
+      if (name && nodes.loaded && !nodes.problem) turn(name);
+    }
+
+    function shut() {
+      detail.close();
+      detail = null;
+      beside.classList.remove("opened");
+      list.mark(null);
     }
 
     function turn(name) {
@@ -63,8 +72,9 @@ export const view = {
       return { name: null, element, close: () => element.remove() };
     }
 
-    context.onRoute(({ rest }) => {
+    context.onRoute(({ rest, query: asked }) => {
       wanted = rest[0] ?? null;
+      alone = asked.has("all");
       show();
     });
     const off = nodes.onChange(show);

@@ -3,8 +3,9 @@ import { axis, chart, plain, tip } from "../../charts.js";
 import { clipped, el, named } from "../../dom.js";
 import { folded, table } from "../../table.js";
 import { failure } from "../../told.js";
+import { colourOf } from "./colours.js";
 import { groupName } from "./nodes.js";
-import { colourOf, errorBar, groupsOf } from "./over_time.js";
+import { errorBar, groupsOf } from "./over_time.js";
 
 const ROW_PX = 24;
 const AROUND_PX = 46;

@@ -10,6 +10,7 @@ import { createTaken } from "./taken_apart.js";
 import { paced } from "./pace.js";
 import { remarks } from "./warnings.js";
 
+const ALL = "#/now?all=1"; // the table alone, with all its columns
 const DRAWN_MS = 1000;
 const WINDOWS = [5, 15, 60, 360, 1440]; // minutes
 
@@ -25,7 +26,7 @@ export function createDetail(context, nodes, name) {
 
   const history = createHistory(api, name, () => nodes.model, () => draw());
   const picked = createPicked(context, history, () => draw());
-  const overTime = createOverTime(context, history, picked);
+  const overTime = createOverTime(context, nodes, history, picked);
   const taken = createTaken(context, nodes, name, history, picked);
   const change = createChange(context, nodes, name, history, picked);
   const energy = createEnergy(context, nodes, name, history);
@@ -34,7 +35,7 @@ export function createDetail(context, nodes, name) {
     "section.detail", { "aria-labelledby": "node-title" },
     el(
       "div.panel", {},
-      el("div.row.ends", {}, title, el("div.row", {}, el("label", { for: "window" }, words.t("now.window")), minutes)),
+      el("div.row.ends", {}, title, el("div.row", {}, el("label", { for: "window" }, words.t("now.window")), minutes, el("a", { href: ALL }, words.t("now.close")))),
       figures, notes, problem, overTime.element,
     ),
     el("div.panel", {}, taken.element),

@@ -1,8 +1,10 @@
 // The table of nodes: found by name, sorted by any column, walked through with the arrow keys.
 import { el, named } from "../../dom.js";
 import { route } from "../../router.js";
+import { colourOf, key } from "./colours.js";
 import { groupName, parts } from "./nodes.js";
 import { paced } from "./pace.js";
+import { createPartsBar, reach } from "./parts_bar.js";
 import { createSpark } from "./spark.js";
 import { remarks } from "./warnings.js";
 
@@ -15,19 +17,22 @@ const COLUMNS = [
   { id: "measured", of: (one) => one.measured_w, numeric: true },
   { id: "predicted", of: (one) => one.prediction_w, numeric: true, wide: true },
   { id: "unexplained", of: (one) => one.unexplained_w, numeric: true, wide: true },
-  { id: "most", of: (one) => parts(one)[0]?.[1], wide: true },
+  { id: "parts", wide: true },
+  { id: "most", of: (one) => Math.abs(parts(one)[0]?.[1]), wide: true },
   { id: "remarks", of: (one) => (one.stale ? 1 : 0) + (one.warnings?.length ?? 0) },
 ];
 
-export function createList({ words, announce }, nodes, choose) {
+export function createList({ words, theme, announce }, nodes, choose) {
   const rows = new Map(); // node -> {element, draw(record)}
   const changed = new Set();
   let sorted = { id: "node", down: false };
   let sortedAt = 0;
   let marked = null;
+  let most = 1; // watts to which the bars of parts reach
 
   const search = el("input", { type: "search", placeholder: words.t("now.search"), "aria-label": words.t("now.search") });
   const count = el("span.quiet", { role: "status" });
+  const legend = el("ul.legend.wide");
   const heads = COLUMNS.map((column) => heading(column));
   const body = el("tbody", { onkeydown: walk });
   const made = el(
@@ -36,7 +41,7 @@ export function createList({ words, announce }, nodes, choose) {
     el("thead", {}, el("tr", {}, heads)),
     body,
   );
-  const element = el("section.panel.list", { "aria-label": words.t("now.nodes") }, el("div.row.ends", {}, search, count), made);
+  const element = el("section.panel.list", { "aria-label": words.t("now.nodes") }, el("div.row.ends", {}, search, count), legend, made);
 
   function heading({ id, of, numeric, wide }) {
     const kind = `th.c-${id}${numeric ? ".num" : ""}${wide ? ".wide" : ""}`;
@@ -63,6 +68,7 @@ export function createList({ words, announce }, nodes, choose) {
 
   function order() {
     sortedAt = performance.now();
+    rescale();
     const asked = search.value.trim().toLowerCase();
     const found = [...nodes.all.values()].filter((one) => one.node.toLowerCase().includes(asked)).sort(compare);
     COLUMNS.forEach(({ id }, at) => {
@@ -82,6 +88,19 @@ export function createList({ words, announce }, nodes, choose) {
     count.textContent = asked ? words.t("now.found", { count: found.length, all: nodes.all.size }) : "";
   }
 
+  /** One scale for the bars of all nodes, with room, so that it seldom changes. */
+  function rescale() {
+    const needed = Math.max(...[...nodes.all.values()].map(reach), 1e-6);
+    if (needed > most || needed < most / 2) {
+      most = needed * 1.2;
+      for (const name of nodes.all.keys()) changed.add(name);
+    }
+    legend.replaceChildren(
+      ...nodes.groups.map((g, at) => key("band", colourOf(theme.colours, at), groupName(words, g))),
+      el("li.quiet", {}, words.t("now.parts_scale", { watts: words.number(most, 1), unit: nodes.unit })),
+    );
+  }
+
   function row(one) {
     const link = el("a", { href: route("now", [one.node]), tabindex: "0" }, named(one.node, 48));
     const spark = createSpark();
@@ -92,15 +111,18 @@ export function createList({ words, announce }, nodes, choose) {
       "tr", { onclick: (event) => event.target.closest("a") || choose(one.node) },
       el("th.c-node", { scope: "row" }, link), el("td.c-spark", {}, spark.element), Object.values(cells),
     );
+    const bar = createPartsBar();
+    cells.parts.append(bar.element);
     function draw(now) {
+      bar.draw(now, nodes.groups, most, theme.colours);
       spark.draw(now.spark);
       cells.measured.textContent = words.number(now.measured_w);
       cells.predicted.textContent = words.number(now.prediction_w);
       cells.unexplained.textContent = words.signed(now.unexplained_w);
-      const most = parts(now)[0];
-      cells.most.replaceChildren(...(most ? [named(groupName(words, most[0]), 24), ` ${words.signed(most[1])}`] : ["–"]));
-      const [first, ...more] = remarks(words, now);
-      cells.remarks.textContent = first ? first.short + (more.length ? ` +${more.length}` : "") : "";
+      const [first] = parts(now);
+      cells.most.replaceChildren(...(first ? [named(groupName(words, first[0]), 24), ` ${words.signed(first[1])}`] : ["–"]));
+      const [remark, ...more] = remarks(words, now);
+      cells.remarks.textContent = remark ? remark.short + (more.length ? ` +${more.length}` : "") : "";
       made.classList.toggle("stale", Boolean(now.stale));
     }
     draw(one);
@@ -128,6 +150,11 @@ export function createList({ words, announce }, nodes, choose) {
 
   search.addEventListener("input", order);
   const offs = [
+    theme.onChange(() => {
+      rescale();
+      for (const name of nodes.all.keys()) changed.add(name);
+      draw();
+    }),
     nodes.onMoment((one) => {
       changed.add(one.node);
       draw();

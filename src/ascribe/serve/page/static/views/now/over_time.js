@@ -4,8 +4,9 @@
 //
 // Bands are measured from the base and not from zero, so the axis need not begin there.
 import { axis, chart, tip } from "../../charts.js";
-import { clipped, el, named } from "../../dom.js";
+import { clipped, el } from "../../dom.js";
 import { folded, table } from "../../table.js";
+import { colourOf, key } from "./colours.js";
 import { groupName } from "./nodes.js";
 
 const GAP = 5; // times the usual distance of two moments: then nothing is drawn between them
@@ -13,8 +14,9 @@ const WHISKERS = 16; // of each band, at most
 const ROWS = 40; // of the table
 export const MARGIN = { left: 52, right: 16, top: 26, bottom: 26 };
 
-export function createOverTime(context, history, picked) {
+export function createOverTime(context, nodes, history, picked) {
   const { words, theme } = context;
+  const errors = el("span");
   const legend = el("ul.legend");
   const numbers = el("div");
   const drawing = chart(context, {
@@ -25,7 +27,7 @@ export function createOverTime(context, history, picked) {
   });
   const element = el(
     "figure.figure", {},
-    el("figcaption", {}, el("h3", {}, words.t("now.over_time")), el("p.quiet", {}, words.t("now.over_time_how"))),
+    el("figcaption", {}, el("h3", {}, words.t("now.over_time")), el("p.quiet", {}, words.t("now.over_time_how"), " ", errors)),
     legend, drawing.element, picked.element, numbers,
   );
 
@@ -33,11 +35,12 @@ export function createOverTime(context, history, picked) {
     element.hidden = !history.t_us.length;
     if (element.hidden) return;
     drawing.update();
+    errors.textContent = words.t(nodes.bound ? "now.over_time_bounds" : "now.over_time_errors");
     const colours = theme.colours;
     legend.replaceChildren(
       key("line", colours.strong, words.t("now.measured")), key("dashed", colours.strong, words.t("now.predicted")),
       ...groupsOf(history).map((g, at) => key("band", colourOf(colours, at), groupName(words, g))),
-      key("hatched", colours.residual, words.t("now.unexplained")),
+      key("residual", colours.residual, words.t("now.unexplained")),
     );
     const open = numbers.querySelector("details")?.open;
     if (!numbers.firstChild) {
@@ -58,16 +61,6 @@ export function groupsOf(history) {
   return Object.keys(history.groups);
 }
 
-export function colourOf(colours, at) {
-  return colours.groups[Math.max(at, 0) % colours.groups.length];
-}
-
-function key(kind, colour, text) {
-  const swatch = el(`i.swatch.${kind}`, { "aria-hidden": "true" });
-  swatch.style.setProperty("--swatch", colour);
-  return el("li", {}, swatch, named(text, 28));
-}
-
 /** Rows at which nothing is drawn are put where moments are far apart. */
 function places(t_us) {
   const steps = t_us.slice(1).map((t, at) => t - t_us[at]).sort((a, b) => a - b);
@@ -86,17 +79,17 @@ function option(words, history, picked, colours, width) {
   const names = groupsOf(history);
   const bands = [
     ...names.map((name, at) => ({ name, values: history.groups[name], colour: colourOf(colours, at) })),
-    { name: words.t("now.unexplained"), values: history.unexplained_w, colour: colours.residual, hatched: true },
+    { name: words.t("now.unexplained"), values: history.unexplained_w, colour: colours.residual, faint: true },
   ];
   const column = (of) => spots.map(({ ms, at }) => [ms, at === null ? null : of(at)]);
   const line = (name, of, lineStyle, more = {}) => ({
     name, type: "line", data: column(of), symbol: "none", lineStyle, z: 5, connectNulls: false, ...more,
   });
   const floor = (stack) => line("", (at) => history.bases_w[at], { opacity: 0 }, { stack, stackStrategy: "all", silent: true, z: 1 });
-  const stacked = (stack, keep) => bands.map(({ name, values, colour, hatched }) =>
+  const stacked = (stack, keep) => bands.map(({ name, values, colour, faint }) =>
     line(name, (at) => keep(values[at] ?? 0), { width: 0.8, color: colours.ground }, {
       stack, stackStrategy: "all", z: 2, itemStyle: { color: colour },
-      areaStyle: { color: colour, opacity: hatched ? 0.6 : 0.85 },
+      areaStyle: { color: colour, opacity: faint ? 0.6 : 0.85 },
     }));
   const at_ms = (index) => history.t_us[index] / 1000;
   const marks = [["A", picked.since], ["B", picked.at]].filter(([, at]) => at >= 0);
@@ -129,8 +122,8 @@ function option(words, history, picked, colours, width) {
           data: [{ coord: [spots[0].ms, history.bases_w[0]] }],
         },
       }),
-      line("prediction", (at) => history.prediction_w[at], { color: colours.strong, width: 1.2, type: [3, 3] }),
-      line("measured", (at) => history.measured_w[at], { color: colours.strong, width: 1.8 }, { z: 6 }),
+      line("prediction", (at) => history.prediction_w[at], { color: colours.strong, width: 1, type: [3, 3] }),
+      line("measured", (at) => history.measured_w[at], { color: colours.strong, width: 1.4 }, { z: 6 }),
     ],
   };
 }
@@ -139,7 +132,10 @@ function option(words, history, picked, colours, width) {
 function whiskers(history, bands, colours) {
   const every = Math.max(1, Math.ceil(history.t_us.length / WHISKERS));
   const data = [];
-  for (let at = Math.floor(every / 2); at < history.t_us.length; at += every) {
+  const joined = (spot, at) => spot?.at === at; // a moment by itself has no band
+  const spots = places(history.t_us).filter(({ at }, k, all) => at !== null && (joined(all[k - 1], at - 1) || joined(all[k + 1], at + 1)));
+  for (let k = Math.floor(every / 2); k < spots.length; k += every) {
+    const { at } = spots[k];
     let [up, down] = [history.bases_w[at], history.bases_w[at]];
     for (const { name, values } of bands) {
       const value = values[at] ?? 0;
