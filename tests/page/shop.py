@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,7 @@ class Shop:
     rows: pl.DataFrame  # that no model was trained on, with `measured_w`
     log: list[bytes]
     registry: Registry
+    lake: str
 
 
 def telemetry() -> pl.DataFrame:
@@ -84,7 +85,7 @@ def open_shop(folder: Path, **settings: Any) -> Iterator[Shop]:
     with running(
         registry.uri, served, Settings(lake=lake, admin_token=TOKEN, poll_s=1, **settings), write=log.append
     ) as at:
-        yield Shop(at.http, first, second, worse, rows.tail(400).rename({"power_w": "measured_w"}), log, registry)
+        yield Shop(at.http, first, second, worse, rows.tail(400).rename({"power_w": "measured_w"}), log, registry, lake)
 
 
 def _lake(folder: Path, rows: pl.DataFrame, registry: Registry, version: str) -> str:
@@ -110,8 +111,8 @@ def _lake(folder: Path, rows: pl.DataFrame, registry: Registry, version: str) ->
         "2026-11-02T00:00:00Z", count=400, rows=400, planned=planned, stages={"snapshot": stage, "train": stage},
     )  # fmt: skip
     keep(state, run)
-    keep(state, Run("20261101T000000000Z-bbbb", NAME, "lake", "registry", "production", "plan", "code", 1, ("manual",),
-                    "failed", "2026-11-01T00:00:00Z", "2026-11-01T00:01:00Z", error="<i>no disk</i>", planned=planned))  # fmt: skip
+    failed = replace(run, run="20261101T000000000Z-bbbb", status="failed", started="2026-11-01T00:00:00Z", stages={})
+    keep(state, replace(failed, ended="2026-11-01T00:01:00Z", error="<i>no disk</i>"))
     held = registry.fetch(NAME, version)
     save(state, drift(held, NAME, lake_rows(place.snapshot(), COUNTERS, 1), "2026-11-03T00:00:00Z"))
     return str(folder / "lake")

@@ -1,13 +1,11 @@
 // Rows to be explained, from what people have: pasted JSON or CSV, or a file. Files are read by the service.
-import { Problem } from "../../api.js";
-
 export const TYPES = { csv: "text/csv", parquet: "application/vnd.apache.parquet", json: "application/json" };
 export const PICTURES = /^image\/(png|jpeg|webp|bmp|gif)$/;
 
-/** A file's bytes and kind -> {rows: [{id, values, measured_w}], left_out}. Throws a Problem that says what is wrong. */
+/** A file's bytes and kind -> {rows: [{id, values, measured_w}], left_out}. Throws what is wrong, in words. */
 export async function readFile(api, words, file, limits) {
   if (file.size > limits.max_body_bytes)
-    throw new Problem(0, "", words.t("explain.file_large", { size: bytes(file.size), limit: bytes(limits.max_body_bytes) }), "page");
+    throw new Error(words.t("explain.file_large", { size: bytes(file.size), limit: bytes(limits.max_body_bytes) }));
   if (PICTURES.test(file.type)) return { rows: [{ id: file.name, image: await base64(file) }], left_out: [] };
   const kind = kindOf(file.name, await file.slice(0, 4).text());
   if (kind === "json") return readText(api, words, await file.text());
@@ -17,13 +15,13 @@ export async function readFile(api, words, file, limits) {
 /** The same of a pasted text: JSON if it begins like it, else CSV. */
 export async function readText(api, words, text) {
   const start = text.trimStart();
-  if (!start) throw new Problem(0, "", words.t("explain.empty"), "page");
+  if (!start) throw new Error(words.t("explain.empty"));
   if (!/^[[{]/.test(start)) return table(await api.post("/v1/rows", text, { "Content-Type": TYPES.csv }));
   let held;
   try {
     held = JSON.parse(start);
   } catch (error) {
-    throw new Problem(0, "", words.t("explain.no_json", { why: error.message }), "page");
+    throw new Error(words.t("explain.no_json", { why: error.message }));
   }
   return { rows: rowsOf(words, held), left_out: [] };
 }
@@ -31,11 +29,12 @@ export async function readText(api, words, text) {
 /** Whatever JSON people paste: a request, rows of a request, objects of numbers, lists of numbers, one or many. */
 function rowsOf(words, held) {
   const inside = held?.feature_vector ?? held?.rows ?? held;
-  const list = Array.isArray(inside) && !inside.every((one) => typeof one === "number") ? inside : [inside];
-  if (!list.length) throw new Problem(0, "", words.t("explain.empty"), "page");
+  const vector = Array.isArray(inside) && inside.length > 0 && inside.every((one) => typeof one === "number");
+  const list = Array.isArray(inside) && !vector ? inside : [inside];
+  if (!list.length) throw new Error(words.t("explain.empty"));
   return list.map((one) => {
     if (Array.isArray(one)) return { values: one };
-    if (one === null || typeof one !== "object") throw new Problem(0, "", words.t("explain.no_rows"), "page");
+    if (one === null || typeof one !== "object") throw new Error(words.t("explain.no_rows"));
     if ("values" in one || "image" in one || "text" in one) return one;
     const { id, measured_w, ...values } = one;
     return row(id, values, measured_w);

@@ -83,7 +83,7 @@ export function createSource(context, kept, asked) {
 
   return {
     element,
-    /** -> rows as the model takes them. Throws a Problem. */
+    /** -> rows as the model takes them. Throws what is wrong. */
     async rows() {
       const { card } = asked();
       const got = kept.file ?? (card.layout === "text" ? { rows: lines(text.value), left_out: [] } : await readText(api, words, text.value));
