@@ -319,7 +319,7 @@ def test_a_picture_with_its_values_over_it(others, tab):
     page = one.page
     page.locator("[id^=asked-][id$=model]").select_option("eye")
     page.locator("#rows-file").set_input_files({"name": "a.png", "mimeType": "image/png", "buffer": brought.picture(7)})
-    expect(page.locator(".source")).to_contain_text("a.png: 1 rows")
+    expect(page.locator(".source")).to_contain_text("a.png: one row")
     page.get_by_role("button", name="Explain", exact=True).click()
     expect(page.locator("canvas.overlay")).to_be_visible()
     before = page.evaluate("document.querySelector('canvas.overlay').toDataURL()")

@@ -127,6 +127,26 @@ def test_a_version_that_was_changed_is_told_beside_the_others(shop):
     assert whole["family"] == "linear"
 
 
+def test_a_quantised_version_names_what_it_was_made_from(shop, tmp_path):
+    origin = shop.registry.fetch(tiny.NAME, shop.second).manifest
+    about = {
+        "precision": "int8-static",
+        "version": "before-tiers-were-measured",
+        "predict_sha256": origin.files["predict.onnx"].sha256,
+    }
+    report = {"bytes": [100, 400], "ms": {"1": [0.1, 0.2]}, "error": {"share": 0.004}}
+    made = with_rows(
+        tmp_path / "q", "2026-11-04T00:00:00+00:00", origin={"quantised": about}, metrics={"quantisation": report}
+    )
+    version = shop.registry.publish(tiny.NAME, open_directory(made))
+    told = shop.versions()["versions"][0]
+    assert told["version"] == version
+    assert told["variant"] == {
+        "precision": "int8-static", "made_from": shop.second, "here": True, "bytes": [100, 400],
+        "ms": {"1": [0.1, 0.2]}, "error_share": 0.004,
+    }  # fmt: skip
+
+
 def test_a_promotion_is_judged_served_audited_and_in_the_history(shop):
     done = shop.promote(shop.second, **ADMIN)
     assert done.status_code == 200, done.text

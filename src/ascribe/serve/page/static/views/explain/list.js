@@ -13,7 +13,7 @@ export function rowList(context, answer, pick) {
   const digits = decimals(answer.rows.map(({ prediction }) => prediction ?? 0));
   const measured = answer.rows.some((row) => Number.isFinite(row.measured_w));
   const columns = [
-    { label: words.t("explain.row") }, { label: words.t("explain.prediction_axis", { unit }), numeric: true },
+    { label: words.t("explain.row") }, { label: unit ? words.t("explain.prediction_axis", { unit }) : words.t("explain.prediction"), numeric: true },
     ...(measured ? [{ label: words.t("explain.measured_w"), numeric: true }, { label: words.t("explain.unexplained_w"), numeric: true }] : []),
     { label: words.t("explain.status") }, { label: words.t("explain.reason") },
   ];

@@ -49,7 +49,9 @@ export function picture({ words, theme }, image, values, shape) {
     pen.globalAlpha = 1;
     pen.fillStyle = theme.colours.ground;
     pen.fillRect(0, 0, canvas.width, canvas.height);
+    pen.filter = "grayscale(1)"; // so that colours are the values
     if (source) pen.drawImage(source, 0, 0, canvas.width, canvas.height);
+    pen.filter = "none";
     const layer = new OffscreenCanvas(wide, high);
     layer.getContext("2d").putImageData(heat, 0, 0);
     pen.globalAlpha = Number(slider.value) / 100;

@@ -67,19 +67,21 @@ export function createSource(context, kept, asked) {
       const got = asked().card?.layout === "text" ? { rows: lines(await file.text()), left_out: [] } : await readFile(api, words, file, limits);
       kept.file = { name: file.name, ...got };
       text.value = kept.text = "";
-      said(words.t("explain.file_rows", { name: file.name, count: got.rows.length }), []);
+      said(read(kept.file), []);
     } catch (problem) {
       forget();
       told.replaceChildren(failure(words, problem));
     }
   }
 
+  const read = ({ name, rows }) => words.t(rows.length === 1 ? "explain.file_row" : "explain.file_rows", { name, count: rows.length });
+
   function said(line, notes) {
     announce(line);
     told.replaceChildren(el("p", {}, line), ...notes.map(([key, list]) => el("p.note.warn", {}, words.t(key), " ", ...list.slice(0, 12).flatMap((name) => [named(name, 40), " "]))));
   }
 
-  if (kept.file) said(words.t("explain.file_rows", { name: kept.file.name, count: kept.file.rows.length }), []);
+  if (kept.file) said(read(kept.file), []);
 
   return {
     element,
@@ -92,7 +94,7 @@ export function createSource(context, kept, asked) {
       if (card.layout !== "table") return got.rows;
       const { rows, unknown, missing } = fitted(got.rows, card);
       said(
-        words.t("explain.taken", { count: rows.length }),
+        words.t(rows.length === 1 ? "explain.taken_one" : "explain.taken", { count: rows.length }),
         [["explain.unknown", [...got.left_out, ...unknown]], ["explain.missing", missing]].filter(([, list]) => list.length),
       );
       return rows;

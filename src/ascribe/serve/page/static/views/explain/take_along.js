@@ -9,7 +9,7 @@ export function takeAlong(context, answer, source) {
   const { words, api } = context;
   const element = el("section.panel", { "aria-label": words.t("explain.take") }, el("h2", {}, words.t("explain.take")));
   if (answer.told.layout !== "table") {
-    element.append(el("p.quiet", {}, words.t("explain.take_tables")), jsonButton());
+    element.append(el("p.quiet", {}, words.t("explain.take_tables")), el("div.row", {}, jsonButton()));
     return element;
   }
   const said = el("span");
