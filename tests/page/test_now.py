@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from .browser import NARROW, WIDE
-from .feigned import BASE_W, Service, feigning
+from .feigned import BASE_W, Service, feigning, now_us
 
 NODE = "rack 1/node-2"
 SIZES = {"1280": WIDE, "390": NARROW}
@@ -118,6 +118,38 @@ def test_what_is_drawn_over_time_adds_up(at, tab):
         rest = bands[5][k][1] + bands[11][k][1]
         assert line["prediction"][k][1] + rest == pytest.approx(line["measured"][k][1], abs=1e-9)
     assert any(band[k][1] < 0 for band in bands[7:] for k in range(len(band)))  # some part takes away
+
+
+def test_moments_far_apart_are_not_joined_and_near_ones_are(at, tab):
+    """A history of uneven steps, with one gap longer than half a minute: one hole in the drawing, both marks in it."""
+    page = tab(at).page
+    still(page, at)
+    steps = [10_000_000] * 9 + [300_000_000] + [700_001] * 40
+    times = [now_us() + sum(steps[:k]) - sum(steps) for k in range(len(steps) + 1)]
+
+    def uneven(route: Any) -> None:
+        answer = route.fetch().json()
+        service = Service()
+        moments = [service.moment(NODE, t) for t in times]
+        for name in ("measured_w", "prediction_w", "unexplained_w", "status"):
+            answer[name] = [m[name] for m in moments]
+        for name in ("groups", "stderr_w"):
+            answer[name] = {g: [m[name][g] for m in moments] for g in service.groups}
+        answer |= {"t_us": times, "bases_w": [BASE_W] * len(times), "mean_s": [0.0] * len(times)}
+        route.fulfill(json=answer)
+
+    page.route("**/history?*", uneven)
+    page.goto(f"{at}/#/now/{urllib.parse.quote(NODE, safe='')}")
+    opened(page)
+    holes = page.evaluate("""async () => {
+      const library = await import("/page/vendor/echarts.esm.min.mjs");
+      const {series} = library.getInstanceByDom(document.querySelector(".chart")).getOption();
+      return series.find((one) => one.name === "measured").data.map(([, value], at) => value === null ? at : -1)
+        .filter((at) => at >= 0);
+    }""")
+    assert holes == [10]
+    texts = page.locator(".chart").first.locator("svg text").all_text_contents()
+    assert {"A", "B", f"Base {BASE_W:.2f}"} <= set(texts)
 
 
 def test_warnings_stand_in_words(at, tab):

@@ -191,7 +191,7 @@ def test_the_keyboard_reaches_everything(at, tab):
 
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
 @pytest.mark.parametrize("view", ["explain", "models", "ingest"])
-def test_every_view_has_a_title_and_no_faults(at, tab, view, size):
+def test_every_view_has_a_title_and_fits(at, tab, view, size):
     one = tab(at, size)
     page = one.open(f"#/{view}")
     expect(page.locator("h1")).to_be_visible()

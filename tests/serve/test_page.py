@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 
 import ascribe.serve.page
@@ -130,9 +132,12 @@ def test_the_page_is_small_and_asks_nobody_else():
 
 
 def test_both_languages_say_the_same_things():
-    tables = [_keys((STATIC / "words" / f"{name}.js").read_text()) for name in ("en", "zh")]
-    assert len(tables[0]) > 50
-    assert tables[0] == tables[1]
+    count = 0
+    for place in sorted((STATIC / "words").glob("*en.js")):
+        english, chinese = (_keys(p.read_text()) for p in (place, place.with_name(place.name[:-5] + "zh.js")))
+        assert english == chinese, place.name
+        count += len(english)
+    assert count > 100
 
 
 def _keys(text: str) -> dict[str, list[str]]:
@@ -151,6 +156,56 @@ def _keys(text: str) -> dict[str, list[str]]:
         else:
             found[".".join([*where, name])] = sorted(set(re.findall(r"\{(\w+)\}", match[0])))
     return found
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_colours_of_charts_stand_out_from_their_ground(theme):
+    """WCAG 2.2: 3:1 for what is drawn (1.4.11), 4.5:1 for text (1.4.3)."""
+    text = (STATIC / "theme.js").read_text().split(f"  {theme}: {{")[1].split("\n  },")[0]
+    named = dict(re.findall(r'(\w+): "(#[0-9a-f]{6})"', text))
+    groups = re.findall(r"#[0-9a-f]{6}", text.split("groups: [")[1])
+    assert len(groups) == len(set(groups)) == 8
+    for colour in (*groups, named["residual"], named["strong"]):
+        assert _contrast(colour, named["ground"]) >= 3, colour
+    for colour in (named["text"], named["quiet"]):
+        assert _contrast(colour, named["ground"]) >= 4.5, colour
+
+
+def _contrast(one: str, other: str) -> float:
+    weights = np.array([0.2126, 0.7152, 0.0722])
+    high, low = sorted((weights @ _linear(one), weights @ _linear(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+MACHADO = {  # severity 1.0, linear sRGB (Machado, Oliveira, Fernandes 2009, table 1)
+    "none": ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
+    "protanopia": ((0.152286, 1.052583, -0.204868), (0.114503, 0.786281, 0.099216), (-0.003882, -0.048116, 1.051998)),
+    "deuteranopia": ((0.367322, 0.860646, -0.227968), (0.280085, 0.672501, 0.047413), (-0.011820, 0.042940, 0.968881)),
+    "tritanopia": ((1.255528, -0.076749, -0.178779), (-0.078411, 0.930809, 0.147602), (0.004733, 0.691367, 0.303900)),
+}
+
+
+@pytest.mark.parametrize("sight", MACHADO)
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_colours_of_groups_can_be_told_apart_by_everybody(theme, sight):
+    text = (STATIC / "theme.js").read_text().split(f"  {theme}: {{")[1].split("\n  },")[0]
+    colours = re.findall(r"#[0-9a-f]{6}", text.split("groups: [")[1]) + re.findall(r'residual: "(#\w+)"', text)
+    seen = np.array([_lab(np.array(MACHADO[sight]) @ _linear(colour)) for colour in colours])
+    for one, other in itertools.combinations(range(len(colours)), 2):
+        assert np.linalg.norm(seen[one] - seen[other]) > 20, (colours[one], colours[other])
+
+
+def _linear(colour: str) -> np.ndarray:
+    parts = np.array([int(colour[k : k + 2], 16) for k in (1, 3, 5)]) / 255
+    return np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+
+
+def _lab(linear: np.ndarray) -> np.ndarray:
+    """CIE 1976 L*a*b* under D65."""
+    to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+    ratio = to_xyz @ np.clip(linear, 0, 1) / np.array([0.9505, 1.0, 1.089])
+    x, y, z = np.where(ratio > 0.008856, np.cbrt(ratio), 7.787 * ratio + 16 / 116)
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
 
 
 def test_the_library_comes_with_its_licence():

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import msgspec
 
@@ -59,26 +60,41 @@ class Trail:
 
 
 class Follow:
-    """The reading side: what was written since the last look, at most `KEEP_S` back at the first."""
+    """The reading side: what was written since the last look, at most `KEEP_S` back at the first. `left`: pieces that
+    were there at the last look and are not read yet.
+    """
 
     def __init__(self, state: State, now_us: Callable[[], int]) -> None:
         self._state = state
         self._from_us = now_us() - round(KEEP_S * 1e6)
         self._seen: set[str] = set()
+        self.left = 0
 
-    def new(self) -> list[Rows]:
-        """Rows of new pieces, in order. Raises RegistryError."""
-        names = self._state.names(RECENT, after=f"{self._from_us:0{DIGITS}d}")
+    def new(self, most: int = 1 << 30) -> list[Rows]:
+        """Rows of new pieces, in order, of so many pieces. Raises RegistryError."""
+        names = self._names()
         fresh = [name for name in names if name not in self._seen]
+        read = fresh[:most]
+        found = self._read(read)
+        self.left = len(fresh) - len(read)
+        self._seen.update(read)
+        if read:
+            self._from_us = max(self._from_us, _time(read[-1]) - round(LATE_S * 1e6))
+            self._seen = {name for name in self._seen if not _older(name, self._from_us)}
+        return found
+
+    def newest(self, count: int) -> list[Rows]:
+        """Rows of the last pieces; they are still new. Raises RegistryError."""
+        return self._read(self._names()[-count:])
+
+    def _names(self) -> list[str]:
+        return self._state.names(RECENT, after=f"{self._from_us:0{DIGITS}d}")
+
+    def _read(self, names: Sequence[str]) -> list[Rows]:
         found: list[Rows] = []
-        for name in fresh:
-            try:
+        for name in names:
+            with suppress(NotFound):  # removed meanwhile
                 found += self._state.get(RECENT, name, kind=list[Rows])
-            except NotFound:  # removed meanwhile
-                continue
-        if names:
-            self._from_us = max(self._from_us, _time(names[-1]) - round(LATE_S * 1e6))
-            self._seen = {name for name in names if not _older(name, self._from_us)}
         return found
 
 

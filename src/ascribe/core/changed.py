@@ -36,8 +36,8 @@ def say_change(
 
     Raises InputError for an unknown language.
 
-    >>> say_change("rack 1", ("10:02", 105.0), ("10:07", 131.0), ("cpu", "disk"), np.array([30.0, -4.0]), np.zeros(2))
-    'From 10:02 to 10:07 rack 1 went from 105.0 W to 131.0 W (+26.0 W): cpu accounts for +30.0 W and disk for −4.0 W.'
+    >>> say_change("n1", ("10:02", 105.0), ("10:07", 131.0), ("cpu", "disk"), np.array([30.0, -4.0]), np.zeros(2))
+    'From 10:02 to 10:07, n1 went from 105.0 W to 131.0 W (+26.0 W): cpu accounts for +30.0 W and disk for −4.0 W.'
     """
     if language not in PHRASES:
         raise InputError(f"no language '{language}': use {' or '.join(LANGUAGES)}")

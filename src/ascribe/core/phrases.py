@@ -119,7 +119,7 @@ ENGLISH = Phrases(
     range="{output} runs from {low} to {high}, {mean} on average",
     range_usual="{output} runs from {low} to {high}, {mean} on average; usual is {base}",
     sizes="on average over the rows and without sign, {parts}",
-    changed="from {start} to {end} {who} went from {old} to {new} ({by})",
+    changed="from {start} to {end}, {who} went from {old} to {new} ({by})",
     changed_parts=": {parts}",
     status={
         "out_of_domain": "a value lies outside what the training rows covered",

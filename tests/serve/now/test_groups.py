@@ -13,8 +13,10 @@ from ascribe.serve.now.groups import GROUPS, NAMES, UNITS, group_of, grouped, re
 
 UNITS_FILE = Path(__file__).parents[3] / "examples" / "units_power.toml"
 XEON = {
-    "cpu": {"instructions", "cpu-cycles", "branches", "branch-misses", "cpu_idle", "cpu_sintr", "cpu_system", "cpu_user",
-            "cpu_wio"},
+    "cpu": {
+        "instructions", "cpu-cycles", "branches", "branch-misses", "cpu_idle", "cpu_sintr", "cpu_system", "cpu_user",
+        "cpu_wio",
+    },
     "cache": {"L1-icache-load-misses", "L1-dcache-load-misses", "LLC-loads", "LLC-load-misses", "LLC-stores"},
     "memory": {"mem_buffers", "mem_cached", "mem_free", "page_in", "page_out"},
     "disk": {"bytes_read", "bytes_written", "reads", "writes", "read_time", "write_time"},
@@ -41,8 +43,9 @@ def test_the_table_names_known_groups_alone():
     ("name", "group"),
     [
         ("node_load1", "system"), ("loads", "other"), ("memory_available_bytes", "memory"), ("cpu_busy_ratio", "cpu"),
-        ("disk_read_bytes", "disk"), ("network_receive_bytes", "network"), ("L2_misses", "cache"), ("dTLB-loads", "cache"),
-        ("bytes_in", "network"), ("bytes_read", "disk"), ("context_switches", "system"), ("", "other"), ("<b>", "other"),
+        ("disk_read_bytes", "disk"), ("network_receive_bytes", "network"), ("L2_misses", "cache"),
+        ("dTLB-loads", "cache"), ("bytes_in", "network"), ("bytes_read", "disk"), ("context_switches", "system"),
+        ("", "other"), ("<b>", "other"),
     ],
 )  # fmt: skip
 def test_names(name, group):

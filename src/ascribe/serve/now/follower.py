@@ -30,7 +30,8 @@ __all__ = ["Follower"]
 EVERY_S = 0.5  # between looks
 STATUS_S = 5.0
 WAIT_S, LOOK_S = 1.0, 0.01  # behind requests, before a call; between looks whether they still wait
-BACKLOG_S = 10.0  # of explaining, at a time
+BACKLOG_S = 10.0  # of explaining, of all that waits
+PIECES, NEWEST = 30, 5  # of the state, read at a time; looked at for each node's newest row
 GONE_S = 86400.0  # a node that said nothing for so long is not shown
 MOST_SERIES = 8
 
@@ -92,23 +93,32 @@ class Follower:
             except Exception as exc:
                 self._tell(type(exc).__name__)
             self.began.set()
-            self._stop.wait(EVERY_S)
+            if not self._follow.left:
+                self._stop.wait(EVERY_S)
 
     def round(self) -> None:
         """One look. Raises RegistryError."""
         self._lease()
-        pieces = self._follow.new()
+        if not self.began.is_set() or self._follow.left:  # what is now before what was
+            newest = self._follow.newest(NEWEST)
+            self._each(lambda key, series: self._show(key, series, newest))
+            self.began.set()
+        pieces = self._follow.new(PIECES)
         pieces += self._silent()
-        for key, series in self.series.items():
-            if not series.trouble:
-                try:
-                    self._take(key, series, pieces)
-                except AscribeError as exc:
-                    series.trouble = str(exc)
-                    self._tell(f"{key[0]}: {exc}")
+        self._each(lambda key, series: self._take(key, series, pieces))
         if time.monotonic() - self._looked >= STATUS_S:
             self._looked = time.monotonic()
             self._look()
+
+    def _each(self, call: Callable[[Key, Series], None]) -> None:
+        """For each series; one that cannot be explained is left alone from then on."""
+        for key, series in self.series.items():
+            if not series.trouble:
+                try:
+                    call(key, series)
+                except AscribeError as exc:
+                    series.trouble = str(exc)
+                    self._tell(f"{key[0]}: {exc}")
 
     def _lease(self) -> None:
         """Follow the versions that answer, and say where one has changed."""
@@ -145,30 +155,38 @@ class Follower:
             )
         return found
 
+    def _show(self, key: Key, series: Series, pieces: Sequence[Rows]) -> None:
+        """Each node's newest row, before those that come before it."""
+        rows = series.fresh(arranged(pieces, series.names))
+        rows = series.behind(rows.take(newest_of(rows)))
+        for part, columns, reasons in series.explained(rows, self._step):
+            series.show(part, columns, reasons)
+            self._publish(key, series, part.node)
+
     def _take(self, key: Key, series: Series, pieces: Sequence[Rows]) -> None:
         """Rows into tracks; each node's newest is said to listeners, or every one where there are few."""
         whole = arranged(pieces, series.names)
         self.not_followed = len({*whole.node, *series.tracks}) - self._settings.now_nodes
-        fresh = series.fresh(whole)
-        if not len(fresh):
-            return
-        newest = newest_of(fresh)
-        few = len(fresh) <= 4 * len(newest)
-        last = {fresh.node[i]: int(fresh.t_us[i]) for i in newest.tolist()}
-        began = time.perf_counter()
-        if not few:  # what is now before what was
-            for part, columns, reasons in series.explained(fresh.take(newest), self._step):
-                series.show(part, columns, reasons)
-        rows = series.thinned(fresh, BACKLOG_S)
+        fresh, left = series.fresh(whole), self._follow.left
+        rows = series.thinned(fresh, BACKLOG_S * PIECES / (PIECES + left), not left)
         self.thinned += len(fresh) - len(rows)
+        last = {rows.node[i]: int(rows.t_us[i]) for i in newest_of(rows).tolist()}
+        few, began = len(rows) <= 4 * len(last), time.perf_counter()
         for part, columns, reasons in series.explained(rows, self._step):
             series.push(part, columns, reasons)
             self.explained += len(part)
-            said = [node for i, node in enumerate(part.node) if few or last[node] == part.t_us[i]]
-            if said and len(self._hub):
-                self._hub.publish([("moment", self.moment(key, series, node)) for node in dict.fromkeys(said)])
-        series.shown()
-        self.took_s = time.perf_counter() - began
+            if not left:
+                self._publish(
+                    key, series, [n for n, t in zip(part.node, part.t_us, strict=True) if few or last[n] == t]
+                )
+        if not left:
+            series.shown()
+        if len(rows):
+            self.took_s = time.perf_counter() - began
+
+    def _publish(self, key: Key, series: Series, nodes: Sequence[str]) -> None:
+        if nodes and len(self._hub):
+            self._hub.publish([("moment", self.moment(key, series, node)) for node in dict.fromkeys(nodes)])
 
     def moment(self, key: Key, series: Series, node: str) -> dict[str, Any]:
         """An event's data: as in GET /v1/now, and whose it is."""

@@ -102,7 +102,7 @@ class NowRoom:
         key, series, _ = await self._found(model, output, caller)
         _check(language)
         with series.lock:
-            track = _track(series, node)
+            track = _begun(series, node)
             rows = past.at(track, track.newest_us if at_us is None else at_us)
             groups, errors = by_group(series, rows)
             measured, prediction = number(rows["measured"][0]), number(rows["prediction"][0])
@@ -147,7 +147,7 @@ class NowRoom:
         key, series, _ = await self._found(model, output, caller)
         _check(language)
         with series.lock:
-            track = _track(series, node)
+            track = _begun(series, node)
             old, new = past.at(track, from_us), past.at(track, to_us)
             return change_of(series, node, key[0].partition("@")[0], old, new, language)
 
@@ -184,6 +184,13 @@ def _track(series: Series, node: str) -> Track:
     track = series.tracks.get(node)
     if track is None:
         raise NotFound(f"no moment of node {quoted(node, 128)} is kept: GET /v1/now lists those that are")
+    return track
+
+
+def _begun(series: Series, node: str) -> Track:
+    track = _track(series, node)
+    if not len(track.fine):
+        raise UnavailableError(f"the moments of {quoted(node, 128)} are still being explained: ask again")
     return track
 
 

@@ -128,20 +128,18 @@ class Series:
                 kept.append(i)
         return arrived.take(np.array(kept, dtype=int))
 
-    def thinned(self, arrived: Arrived, most_s: float) -> Arrived:
-        """So many rows that they take `most_s`, about, by what the last ones took: each node's newest, and of the others every k-th."""
+    def thinned(self, arrived: Arrived, most_s: float, whole: bool = True) -> Arrived:
+        """So many rows that they take `most_s`, about, by what the last ones took: each node's newest where these are
+        the `whole` of what waits, and others by chance.
+        """
         most = max(1, int(most_s / max(self.row_s, 1e-9)))
         if len(arrived) <= most:
             return arrived
-        last = newest_of(arrived)
-        room = max(1, most - len(last))
+        last = newest_of(arrived) if whole else np.zeros(0, int)
         others = np.setdiff1d(np.arange(len(arrived)), last)
-        every = -(-len(others) // room)
-        rank = np.zeros(len(arrived), int)  # of a row among its node's, so that no node loses more than another
-        seen: dict[str, int] = {}
-        for i, node in enumerate(arrived.node):
-            rank[i] = seen[node] = seen.get(node, -1) + 1
-        return arrived.take(np.union1d(last, others[rank[others] % every == 0]))
+        rng = np.random.default_rng(int(arrived.t_us[0]))
+        drawn = rng.choice(others, min(len(others), max(0, most - len(last))), replace=False)
+        return arrived.take(np.union1d(last, drawn))
 
     def explained(self, arrived: Arrived, step: Step) -> Iterator[tuple[Arrived, Columns, list[str]]]:
         """Piece by piece: rows, their columns and reasons. `step` is called before each call, and may raise."""
@@ -165,39 +163,52 @@ class Series:
             rows.setdefault(node, []).append(i)
         with self.lock:
             for node, at in rows.items():
-                track = self.tracks.get(node)
-                if track is None:
-                    shape = len(self.features), len(self.groups)
-                    track = Track(*shape, self._settings.now_moments, self._settings.now_minutes)
-                    self.tracks[node] = track
-                track.push({name: column[at] for name, column in columns.items()}, reasons[at[-1]])
+                self._track(node).push({name: column[at] for name, column in columns.items()}, reasons[at[-1]])
 
     def show(self, arrived: Arrived, columns: Columns, reasons: list[str]) -> None:
         """Rows explained before the earlier ones of their nodes: what is shown of a node until it has caught up."""
         with self.lock:
             for i, node in enumerate(arrived.node):
+                self._track(node)
                 self.ahead[node] = {name: column[i : i + 1] for name, column in columns.items()}, reasons[i]
 
     def shown(self) -> None:
         """All have caught up."""
         with self.lock:
+            for node, (row, reason) in self.ahead.items():
+                if int(row["t_us"][0]) > self.tracks[node].newest_us:
+                    self.tracks[node].push(row, reason)
             self.ahead.clear()
+
+    def behind(self, arrived: Arrived) -> Arrived:
+        """Rows later than what is shown of their nodes already."""
+        t = {node: int(row["t_us"][0]) for node, (row, _) in self.ahead.items()}
+        kept = [i for i, node in enumerate(arrived.node) if arrived.t_us[i] > t.get(node, -1)]
+        return arrived.take(np.array(kept, dtype=int))
+
+    def _track(self, node: str) -> Track:
+        track = self.tracks.get(node)
+        if track is None:
+            shape = len(self.features), len(self.groups)
+            track = self.tracks[node] = Track(*shape, self._settings.now_moments, self._settings.now_minutes)
+        return track
 
     def newest(self, node: str) -> tuple[Columns, str]:
         """The newest moment of a node, and its reason. Raises KeyError for an unknown node."""
-        if node in self.ahead:
-            return self.ahead[node]
+        track, ahead = self.tracks.get(node), self.ahead.get(node)
+        if ahead and (track is None or int(ahead[0]["t_us"][0]) > track.newest_us):
+            return ahead
         track = self.tracks[node]
         return track.fine.nearest(track.newest_us), track.reason
 
     def nodes(self) -> list[str]:
         """Names, sorted."""
-        return sorted({*self.tracks, *self.ahead})
+        return sorted(self.tracks)
 
     def forget(self, before_us: int) -> None:
         """Nodes that said nothing since."""
         with self.lock:
-            for node in [name for name, track in self.tracks.items() if track.newest_us < before_us]:
+            for node in [n for n, track in self.tracks.items() if n not in self.ahead and track.newest_us < before_us]:
                 del self.tracks[node]
 
     def _columns(self, part: Arrived, a: Attribution) -> tuple[Columns, list[str]]:

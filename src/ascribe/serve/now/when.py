@@ -16,7 +16,7 @@ def clock_times(*t_us: int) -> list[str]:
     """As a reader has them: the time of day, UTC, with the day where there are several.
 
     >>> clock_times(1_790_000_000_000_000, 1_790_000_060_000_000)
-    ['13:33:20', '13:34:20 UTC']
+    ['14:13:20', '14:14:20 UTC']
     """
     moments = [datetime.fromtimestamp(t / 1e6, UTC) for t in t_us]
     days = {moment.date() for moment in moments}

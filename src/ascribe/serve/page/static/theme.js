@@ -4,17 +4,18 @@ const SYSTEM = matchMedia("(prefers-color-scheme: dark)");
 
 export const THEMES = ["system", "light", "dark"];
 
-// Apart for the eyes of all three kinds of colour blindness, each at 3:1 or more against its ground.
+// Each is at 3:1 or more against its ground, and 20 or more (CIE 1976) from every other one, also to eyes that lack one
+// kind of cones (protanopia, deuteranopia, tritanopia as Machado, Oliveira and Fernandes 2009 simulate them).
 const COLOURS = {
   light: {
     ground: "#ffffff", text: "#1a1d21", quiet: "#59626d", line: "#d5dae0", strong: "#1a1d21", base: "#8a939e",
-    residual: "#c2185b",
-    groups: ["#0b63b0", "#c05c00", "#00796b", "#8547b8", "#a8862a", "#3d8fb5", "#8c3b4a", "#5d7a1f"],
+    residual: "#f00075",
+    groups: ["#2746c6", "#b68a00", "#007a67", "#af0097", "#d77351", "#0694f9", "#6c4c2e", "#566900"],
   },
   dark: {
     ground: "#15181c", text: "#e6e9ed", quiet: "#9aa4b0", line: "#363d46", strong: "#ffffff", base: "#77818d",
-    residual: "#ff6f9f",
-    groups: ["#4a97e0", "#ee9643", "#2db39f", "#b78ae6", "#d9bb5c", "#8fd0ec", "#dd8290", "#a8c763"],
+    residual: "#ff7099",
+    groups: ["#397cfa", "#f8c531", "#08e0d2", "#a06fb0", "#73940f", "#c0baff", "#b37152", "#90d779"],
   },
 };
 

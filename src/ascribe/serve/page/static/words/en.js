@@ -75,7 +75,7 @@ export default {
     follow: "Follow",
     following: "Following the newest moment",
     over_time: "Watts over time",
-    over_time_how: "Base + bands above it − bands below it = measured.",
+    over_time_how: "Base + bands above it − bands below it = measured. ",
     over_time_errors: "Upright lines are standard errors.",
     over_time_bounds: "Upright lines are bounds of standard errors.",
     over_time_label: "Stacked watts by counter group over time, {count} moments. The numbers are in the table below.",

@@ -9,7 +9,8 @@ import { folded, table } from "../../table.js";
 import { colourOf, key } from "./colours.js";
 import { groupName } from "./nodes.js";
 
-const GAP = 5; // times the usual distance of two moments: then nothing is drawn between them
+const GAP = 5; // times the usual distance of two moments: then nothing is drawn between them,
+const LEAST_GAP_US = 30e6; // as the service bridges no more than this in energy
 const WHISKERS = 16; // of each band, at most
 const ROWS = 40; // of the table
 export const MARGIN = { left: 52, right: 16, top: 26, bottom: 26 };
@@ -27,7 +28,7 @@ export function createOverTime(context, nodes, history, picked) {
   });
   const element = el(
     "figure.figure", {},
-    el("figcaption", {}, el("h3", {}, words.t("now.over_time")), el("p.quiet", {}, words.t("now.over_time_how"), " ", errors)),
+    el("figcaption", {}, el("h3", {}, words.t("now.over_time")), el("p.quiet", {}, words.t("now.over_time_how"), errors)),
     legend, drawing.element, picked.element, numbers,
   );
 
@@ -61,14 +62,18 @@ export function groupsOf(history) {
   return Object.keys(history.groups);
 }
 
+/** Whole milliseconds: the library rounds the places of marks, and drops those that then lie outside. */
+const ms = (us) => Math.round(us / 1000);
+
 /** Rows at which nothing is drawn are put where moments are far apart. */
 function places(t_us) {
   const steps = t_us.slice(1).map((t, at) => t - t_us[at]).sort((a, b) => a - b);
   const usual = steps[Math.floor(steps.length / 2)] ?? 0;
   const found = [];
   t_us.forEach((t, at) => {
-    if (at && usual && t - t_us[at - 1] > GAP * usual) found.push({ ms: (t_us[at - 1] + usual) / 1000, at: null });
-    found.push({ ms: t / 1000, at });
+    const gap = Math.max(GAP * usual, LEAST_GAP_US);
+    if (at && t - t_us[at - 1] > gap) found.push({ ms: ms(t_us[at - 1] + usual), at: null });
+    found.push({ ms: ms(t), at });
   });
   return found;
 }
@@ -77,11 +82,12 @@ function option(words, history, picked, colours, width) {
   if (!history.t_us.length) return {};
   const spots = places(history.t_us);
   const names = groupsOf(history);
+  const first = history.bases_w.find(Number.isFinite);
   const bands = [
     ...names.map((name, at) => ({ name, values: history.groups[name], colour: colourOf(colours, at) })),
     { name: words.t("now.unexplained"), values: history.unexplained_w, colour: colours.residual, faint: true },
   ];
-  const column = (of) => spots.map(({ ms, at }) => [ms, at === null ? null : of(at)]);
+  const column = (of) => spots.map((spot) => [spot.ms, spot.at === null ? null : of(spot.at)]);
   const line = (name, of, lineStyle, more = {}) => ({
     name, type: "line", data: column(of), symbol: "none", lineStyle, z: 5, connectNulls: false, ...more,
   });
@@ -89,9 +95,8 @@ function option(words, history, picked, colours, width) {
   const stacked = (stack, keep) => bands.map(({ name, values, colour, faint }) =>
     line(name, (at) => keep(values[at] ?? 0), { width: 0.8, color: colours.ground }, {
       stack, stackStrategy: "all", z: 2, itemStyle: { color: colour },
-      areaStyle: { color: colour, opacity: faint ? 0.6 : 0.85 },
+      areaStyle: { color: colour, opacity: faint ? 0.4 : 0.85 },
     }));
-  const at_ms = (index) => history.t_us[index] / 1000;
   const marks = [["A", picked.since], ["B", picked.at]].filter(([, at]) => at >= 0);
   return {
     grid: { ...MARGIN },
@@ -113,13 +118,13 @@ function option(words, history, picked, colours, width) {
           symbol: "none", silent: true, animation: false,
           lineStyle: { color: colours.quiet, type: "solid", width: 1 },
           label: { color: colours.text, fontSize: 11, position: "end", formatter: "{b}" },
-          data: marks.map(([name, at]) => ({ name, xAxis: at_ms(at) })),
+          data: marks.map(([name, at]) => ({ name, xAxis: ms(history.t_us[at]) })),
         },
         markPoint: {
           symbol: "circle", symbolSize: 0.01, silent: true,
           label: { show: true, position: "insideBottomLeft", align: "left", distance: 4, color: colours.text, fontSize: 11,
-            textBorderColor: colours.ground, textBorderWidth: 3, formatter: `${words.t("now.base")} ${words.number(history.bases_w[0])}` },
-          data: [{ coord: [spots[0].ms, history.bases_w[0]] }],
+            backgroundColor: colours.ground, padding: [2, 3], formatter: `${words.t("now.base")} ${words.number(first)}` },
+          data: Number.isFinite(first) ? [{ coord: [spots[0].ms, first] }] : [],
         },
       }),
       line("prediction", (at) => history.prediction_w[at], { color: colours.strong, width: 1, type: [3, 3] }),
@@ -143,7 +148,7 @@ function whiskers(history, bands, colours) {
       else down += value;
       const error = history.stderr_w[name]?.[at];
       const edge = value >= 0 ? up : down;
-      if (error > 0) data.push([history.t_us[at] / 1000, edge - error, edge + error]);
+      if (error > 0) data.push([ms(history.t_us[at]), edge - error, edge + error]);
     }
   }
   return {
