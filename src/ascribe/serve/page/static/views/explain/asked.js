@@ -3,7 +3,7 @@ import { el } from "../../dom.js";
 
 let made = 0;
 
-/** {element, ready: promise, body() -> the request without rows, card, methods..., set(values)}; `changed()` is called after each choice. */
+/** -> {element, ready, card, state, body()}: `body` is the request without rows; `changed()` is called after each choice. */
 export function createAsked(context, models, heading, changed, kept = {}) {
   const { api, words } = context;
   const own = `asked-${++made}`;
@@ -11,6 +11,7 @@ export function createAsked(context, models, heading, changed, kept = {}) {
   if (!models.includes(state.model)) state.model = models[0] ?? "";
   let card = null;
   let told = null;
+  let loading = null;
 
   const fields = {
     model: choice("model"), output: choice("output"), space: choice("space"), how: choice("how"),
@@ -45,16 +46,19 @@ export function createAsked(context, models, heading, changed, kept = {}) {
     return { element, label, hide: (hidden) => (element.hidden = hidden) };
   }
 
-  async function choose(name, value) {
+  function choose(name, value) {
     state[name] = value;
-    if (name === "model") await load();
+    if (name === "model") loading = load();
     else fill();
     changed(name);
   }
 
   async function load() {
-    const at = encodeURIComponent(state.model);
-    [card, told] = await Promise.all([api.get(`/v1/models/${at}`), api.get(`/v1/models/${at}/explainers`)]);
+    const name = state.model;
+    const at = encodeURIComponent(name);
+    const found = await Promise.all([api.get(`/v1/models/${at}`), api.get(`/v1/models/${at}/explainers`)]);
+    if (name !== state.model) return loading; // another one was chosen meanwhile
+    [card, told] = found;
     fill();
   }
 
@@ -85,6 +89,8 @@ export function createAsked(context, models, heading, changed, kept = {}) {
     return parts.length ? `${name}: ${parts.join(", ")}` : name;
   }
 
+  loading = load();
+
   return {
     element,
     get card() {
@@ -93,7 +99,10 @@ export function createAsked(context, models, heading, changed, kept = {}) {
     get state() {
       return state;
     },
-    ready: load(),
+    /** Settled once what was chosen last is known. */
+    get ready() {
+      return loading;
+    },
     /** The fields of a request; throws the words of what is missing. */
     body() {
       const asked = { model: state.model };

@@ -1,7 +1,7 @@
 // Every row's share of each feature as a point, coloured by the feature's own value: low to high of these rows.
 import { axis, chart, plain, tip } from "../../charts.js";
 import { clipped } from "../../dom.js";
-import { below, decimals, minus, mixed, names, plus, valueText } from "./scale.js";
+import { below, decimals, minus, mixed, names, plus, styled, valueText } from "./scale.js";
 
 const ROW_PX = 34;
 const AROUND_PX = 50;
@@ -46,8 +46,9 @@ function option(words, shown, unit, unitOf, colours, width) {
   const { left, letters } = names(width);
   const data = shown.flatMap(({ points }, at) => points.map((point) => ({ ...point, at })));
   const digits = decimals(data.map(({ share }) => share));
+  const [low, middle, top] = [minus(), styled("middle"), plus()];
   const colour = (high) => (high === null ? colours.quiet : high < 0.5
-    ? mixed(minus(colours), colours.base, high * 2) : mixed(colours.base, plus(colours), high * 2 - 1));
+    ? mixed(low, middle, high * 2) : mixed(middle, top, high * 2 - 1));
   return {
     grid: { left, right: 18, top: 8, bottom: 40 },
     xAxis: below(colours, words.t("explain.share_axis", { unit }), width),

@@ -4,7 +4,7 @@ import { clipped, el, named } from "../../dom.js";
 import { folded, table } from "../../table.js";
 import { answered } from "./answer.js";
 import { errorBar } from "../now/over_time.js";
-import { below, decimals, names } from "./scale.js";
+import { below, decimals, names, styled } from "./scale.js";
 
 const ROW_PX = 30;
 const AROUND_PX = 50;
@@ -108,7 +108,7 @@ export function comparison(context, first, second, at, called) {
 function option(words, rows, unit, called, digits, colours, width) {
   const { left, letters } = names(width);
   const most = Math.max(...rows.flatMap(({ a, b, ea, eb }) => [Math.abs(a) + ea, Math.abs(b) + eb]), 1e-9) * 1.06;
-  const fills = [colours.groups[0], colours.groups[1]];
+  const fills = [styled("one"), styled("two")];
   return {
     grid: { left, right: 18, top: 8, bottom: 40 },
     xAxis: below(colours, words.t("explain.share_axis", { unit }), width, { min: -most, max: most }),

@@ -54,7 +54,7 @@ function option(words, row, shares, unit, labelled, colours, width) {
           const points = raising
             ? [[left, y - 12], [right - tipX, y - 12], [right, y], [right - tipX, y + 12], [left, y + 12], [left + tipX, y]]
             : [[left, y], [left + tipX, y - 12], [right, y - 12], [right - tipX, y], [right, y + 12], [left + tipX, y + 12]];
-          const children = [{ type: "polygon", shape: { points }, style: { fill: raising ? plus(colours) : minus(colours), stroke: colours.ground, lineWidth: 1 } }];
+          const children = [{ type: "polygon", shape: { points }, style: { fill: raising ? plus() : minus(), stroke: colours.ground, lineWidth: 1 } }];
           if (right - left > LEAST_PX)
             children.push({ type: "text", style: { x: (left + right) / 2, y: y + 18, text: plain(clipped(name, Math.floor((right - left) / 6.6))),
               textAlign: "center", textVerticalAlign: "top", fill: colours.text, fontSize: 11 } });

@@ -27,6 +27,7 @@ export function heatmap(context, players, all, unit, label) {
 
 function option(words, shown, rows, most, unit, colours, width) {
   const { left, letters } = names(width);
+  const shade = between(colours);
   const digits = decimals([most, ...rows.map(({ prediction }) => prediction)]);
   const cells = rows.flatMap((row, i) => shown.map(({ name }, j) => [i, j, row.shares[name] ?? 0]));
   const top = LINE_PX + 26;
@@ -60,7 +61,7 @@ function option(words, shown, rows, most, unit, colours, width) {
           const [x, y] = api.coord([i, j]);
           const [wide, high] = api.size([1, 1]);
           return { type: "rect", shape: { x: x - wide / 2, y: y - high / 2, width: Math.max(wide, 0.6), height: high },
-            style: { fill: between(colours, value / most) } };
+            style: { fill: shade(value / most) } };
         },
       },
       { type: "line", xAxisIndex: 1, yAxisIndex: 1, data: rows.map(({ prediction }) => prediction), showSymbol: rows.length < 3,

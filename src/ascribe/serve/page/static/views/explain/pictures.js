@@ -39,7 +39,7 @@ export function picture({ words, theme }, image, values, shape) {
 
   function draw() {
     const parts = (hex) => [1, 3, 5].map((k) => parseInt(hex.slice(k, k + 2), 16));
-    const [raising, lowering] = [parts(plus(theme.colours)), parts(minus(theme.colours))];
+    const [raising, lowering] = [parts(plus()), parts(minus())];
     found.forEach((value, at) => {
       const part = value < 0 ? lowering : raising;
       const size = most ? Math.abs(value) / most : 0;

@@ -1,9 +1,12 @@
 // What the pictures of shares have in common: decimals, signs and axes.
 import { axis } from "../../charts.js";
 
+/** Colours that legends in HTML have too stand in views.css alone. */
+export const styled = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+
 /** What raises an output, and what lowers it. */
-export const plus = (colours) => colours.groups[1];
-export const minus = (colours) => colours.groups[0];
+export const plus = () => styled("plus");
+export const minus = () => styled("minus");
 
 /** Decimals that show the largest of these numbers with four digits or so, 0 to 6. */
 export function decimals(values) {
@@ -44,9 +47,9 @@ function large(words, value) {
 }
 
 /** Two colours through the ground, for values from -1 to 1. */
-export function between(colours, at) {
-  const towards = at < 0 ? minus(colours) : plus(colours);
-  return mixed(colours.ground, towards, Math.min(1, Math.abs(at)));
+export function between(colours) {
+  const [raising, lowering] = [plus(), minus()];
+  return (at) => mixed(colours.ground, at < 0 ? lowering : raising, Math.min(1, Math.abs(at)));
 }
 
 export function mixed(one, other, share) {

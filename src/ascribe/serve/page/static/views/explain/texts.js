@@ -24,7 +24,7 @@ export function sentence({ words, theme }, all, each, unit) {
         const value = values[at];
         const mark = el("span.word", { tabindex: "0", title: `${words.signed(value, digits)} ${unit}`.trim() }, text,
           el("span.unseen", {}, ` ${words.signed(value, digits)} `));
-        const colour = value < 0 ? minus(theme.colours) : plus(theme.colours);
+        const colour = value < 0 ? minus() : plus();
         mark.style.backgroundColor = `${colour}${Math.round(90 * (Math.abs(value) / most)).toString(16).padStart(2, "0")}`;
         return [mark, " "];
       }),

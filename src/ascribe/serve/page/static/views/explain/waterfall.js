@@ -51,7 +51,7 @@ function option(words, steps, unit, colours, width) {
   const { left, letters } = names(width);
   const right = 74;
   const fill = ({ kind, value }) =>
-    WHOLE.has(kind) ? colours.strong : kind === "unexplained" ? colours.residual : value < 0 ? minus(colours) : plus(colours);
+    WHOLE.has(kind) ? colours.strong : kind === "unexplained" ? colours.residual : value < 0 ? minus() : plus();
   return {
     grid: { left, right, top: 8, bottom: 40 },
     xAxis: below(colours, unit, width, { min: low - pad, max: high + pad }),

@@ -2,7 +2,7 @@
 import { axis, chart, plain, tip } from "../../charts.js";
 import { clipped, el, named } from "../../dom.js";
 import { folded, table } from "../../table.js";
-import { below, decimals, minus, names, plus, valueText } from "../explain/scale.js";
+import { below, decimals, minus, names, plus, styled, valueText } from "../explain/scale.js";
 import { when } from "./channels.js";
 
 const ROW_PX = 22;
@@ -71,7 +71,7 @@ function psi(words, columns, colours, width) {
     tooltip: tip(colours, ({ dataIndex }) => [clipped(columns[dataIndex].name, 60), `PSI ${words.number(columns[dataIndex].psi, 3)}`], { trigger: "item" }),
     series: [{
       type: "bar", barWidth: 12,
-      data: columns.map(({ psi: value }) => ({ value, itemStyle: { color: value >= DRIFTED ? plus(colours) : value >= WATCH ? colours.groups[4] : minus(colours) } })),
+      data: columns.map(({ psi: value }) => ({ value, itemStyle: { color: value >= DRIFTED ? plus() : value >= WATCH ? styled("watch") : minus() } })),
       markLine: { silent: true, symbol: "none", lineStyle: { color: colours.quiet, type: "dashed" }, data: [mark(WATCH, words.t("models.mark_watch")), mark(DRIFTED, words.t("models.mark_drifted"))] },
     }],
   };
@@ -89,6 +89,6 @@ function histograms(words, one, colours, width) {
     xAxis: below(colours, one.unit && one.unit !== "1" ? `${clipped(one.name, 40)}, ${one.unit}` : clipped(one.name, 40), width, { min: one.edges[0], max: one.edges.at(-1) }),
     yAxis: axis(colours, { type: "value", name: words.t("models.percent_rows"), nameTextStyle: { color: colours.quiet, fontSize: 11, align: "left", padding: [0, 0, 0, -40] }, splitNumber: 3 }),
     tooltip: tip(colours, (params) => [words.number(params[0].value[0], digits), ...params.map(({ seriesIndex, value }) => `${words.t(seriesIndex ? "models.since" : "models.before")} ${words.number(value[1], 1)} %`)], { trigger: "axis" }),
-    series: [line(one.shares_before, colours.base, true), line(one.shares_now, plus(colours), false)],
+    series: [line(one.shares_before, colours.base, true), line(one.shares_now, plus(), false)],
   };
 }
