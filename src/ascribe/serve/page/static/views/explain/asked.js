@@ -48,7 +48,7 @@ export function createAsked(context, models, heading, changed, kept = {}) {
 
   function choose(name, value) {
     state[name] = value;
-    if (name === "model") loading = load();
+    if (name === "model") (loading = load()).catch(() => {}); // told when rows are sent
     else fill();
     changed(name);
   }
