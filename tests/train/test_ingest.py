@@ -12,10 +12,14 @@ import urllib.request
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
 import pytest
 from confluent_kafka import Consumer, Producer
 
+from ascribe.bundle.state import State
+from ascribe.train.bad_rows import BadRows
 from ascribe.train.lake.lake import Lake
+from ascribe.train.lake.rows import TIME
 from benchmarks.exactly_once import Trial, run
 from tests.kafka_cluster import cluster
 
@@ -232,3 +236,40 @@ def _wait(holds, seconds: float = 60.0) -> None:
     while not holds():
         assert time.monotonic() < end, "it did not happen in time"
         time.sleep(0.1)
+
+
+def test_the_newest_bad_rows_are_left_for_the_service(lines, tmp_path):
+    lake = str(tmp_path / "lake")
+    asked = ("--source", str(lines), "--lake", lake, "--features", str(tmp_path / "features.toml"))
+    assert ingest(*asked).returncode == 0
+    left = Lake(lake).state.get("quarantine", "ascribe")["rows"]
+    assert {(row["kind"], row["reason"].split(" (")[0]) for row in left} == {
+        ("row", "impossible percentage in cpu"), ("row", "duplicate of an earlier row"), ("message", left[0]["reason"]),
+    }  # fmt: skip
+    (message,) = [row for row in left if row["kind"] == "message"]
+    assert (message["payload"], message["position"], message["node"]) == ("no json", 51, "")
+    (high,) = [row for row in left if row["reason"].startswith("impossible")]
+    assert json.loads(high["payload"])["features"]["cpu"] == 250
+    assert (high["id"], high["timestamp_us"]) == ("r100", (WHEN + 100_000) * 1000)
+
+
+def test_bad_rows_are_bounded_and_a_later_run_goes_on_with_them(tmp_path):
+    state = State(str(tmp_path / "state"))
+
+    def table(first: int, count: int) -> pa.Table:
+        held = {"reason": [f"bad ({i})" for i in range(first, first + count)], "payload": [b"\xff" * 5000] * count}
+        held |= {"stream": ["s"] * count, "position": list(range(count)), "at": pa.array([2**60] * count, TIME)}
+        return pa.table(held)
+
+    for first, count in ((0, 3), (3, 250), (253, 1)):
+        bad = BadRows(state, "g")
+        bad.see(table(first, count), "message")
+        bad.write()
+    left = state.get("quarantine", "g")["rows"]
+    assert [row["reason"] for row in left] == [f"bad ({i})" for i in range(253, 153, -1)]
+    assert (len(left[0]["payload"]), left[0]["cut"], left[0]["at_us"]) == (2000, True, 2**60)
+    state.put("no rows", "quarantine", "g")
+    again = BadRows(state, "g")
+    again.see(table(7, 1), "message")
+    again.write()
+    assert len(state.get("quarantine", "g")["rows"]) == 1

@@ -67,10 +67,11 @@ def judge(candidate: Bundle, production: Bundle | None, origin: Bundle | None = 
 
 
 def judge_and_promote(
-    registry: Registry, name: str, version: str, at: str, channel: str = "production", force: bool = False
-) -> Verdict:
+    registry: Registry, name: str, version: str, at: str, channel: str = "production", force: bool = False,
+    by: str = "",
+) -> Verdict:  # fmt: skip
     """Judge a version against what the channel points at, keep the verdict beside the version, and move the channel if
-    it is accepted, or if `force`: the channel's history then says so.
+    it is accepted, or if `force`: the channel's history then says so. `by`: who asks, for that history.
 
     A version that is there already is accepted without another look. Raises NotFound, BundleError, RegistryError, and
     Conflict if the channel moved while the gate was judging.
@@ -90,7 +91,7 @@ def judge_and_promote(
     told = Judged(version, against_, channel, at, verdict.accepted, forced, verdict.reasons, verdict.numbers)
     keep(registry.store, name, told)
     if verdict.accepted or forced:
-        registry.promote(name, version, at, channel, reasons, held.version if held else None)
+        registry.promote(name, version, at, channel, reasons, held.version if held else None, by)
     return verdict
 
 

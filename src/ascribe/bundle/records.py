@@ -27,13 +27,15 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
 class Event(msgspec.Struct, frozen=True):
-    """One move of a channel. `sha256` is the archive's; `at` ISO 8601 UTC; `reasons` the gate's words."""
+    """One move of a channel. `sha256` is the archive's; `at` ISO 8601 UTC; `reasons` the gate's words; `by`
+    who moved it, where a server was asked to."""
 
     action: str
     version: str
     sha256: str
     at: str
     reasons: list[str] = []
+    by: str = ""
 
 
 class Channel(msgspec.Struct, frozen=True):

@@ -150,9 +150,10 @@ class Registry:
 
     def promote(
         self, name: str, version: str, at: str, channel: str = "production", reasons: list[str] | None = None,
-        expected: str | None = None,
+        expected: str | None = None, by: str = "",
     ) -> Channel:  # fmt: skip
         """Point a channel at a version. `expected`: the version that the caller judged against (None: nothing yet).
+        `by`: who asks, for the channel's history.
 
         Raises NotFound, BundleError for a version that could not be served, Conflict if the channel has moved since or
         the version is being removed; nothing is then changed.
@@ -160,7 +161,7 @@ class Registry:
         checked(self.uri)
         bundle, sha256 = self._fetch(name, version)
         bundle.verify()
-        event = Event("promote", version, sha256, at, reasons or [])
+        event = Event("promote", version, sha256, at, reasons or [], by)
         self._check_kept(name, version)
         moved = self._move(name, channel, expected, lambda _: event)
         try:
@@ -171,7 +172,7 @@ class Registry:
             raise
         return moved
 
-    def rollback(self, name: str, at: str, channel: str = "production") -> Channel:
+    def rollback(self, name: str, at: str, channel: str = "production", by: str = "") -> Channel:
         """Point a channel back at the version before. Raises NotFound if there is none or it is there no more."""
         checked(self.uri)
         current = self.channel(name, channel).current.version
@@ -181,7 +182,7 @@ class Registry:
             old = held.before()
             if not self._there(archive_path(name, old.version)):
                 raise NotFound(f"the version before, {old.version}, is there no more: promote one of the others")
-            return Event("rollback", old.version, old.sha256, at, [f"rolled back from {current}"])
+            return Event("rollback", old.version, old.sha256, at, [f"rolled back from {current}"], by)
 
         return self._move(name, channel, current, back)
 

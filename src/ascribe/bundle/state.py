@@ -4,6 +4,7 @@
     series/<name>         the newest steps of a series that is forecast, mended
     recent/<time>-<who>   the last rows of all nodes (`bundle/recent.py`)
     ingest/<group>        rows, lag, quarantine of a consumer group
+    quarantine/<group>    the newest rows that a consumer group turned away, with reasons
     runs/<name>/<run>     a pipeline run and its stages
     drift/<name>/<time>   how far production's rows now lie from those before
     live/<name>/<server>  a sample of the rows that a server answered

@@ -22,11 +22,14 @@ from ascribe.serve.observed import Observed
 from ascribe.serve.page.files import files
 from ascribe.serve.page.front import front
 from ascribe.serve.priority import give_way
+from ascribe.serve.promoting import Promoting
+from ascribe.serve.published import Published
 from ascribe.serve.rates import Rates
 from ascribe.serve.rollout import Rollout
 from ascribe.serve.service import Service
 from ascribe.serve.settings import Settings
 from ascribe.serve.shadow import Shadow
+from ascribe.serve.shelf import Shelf
 from ascribe.serve.standing import ByHandler
 from ascribe.serve.telemetry import Telemetry
 from ascribe.serve.versions import Lease, Slot, Versions, specs
@@ -54,10 +57,11 @@ class House:
         auth.check_reach(hosts, settings)
         self.known = auth.opened(settings, log)
         candidates = _candidates(versions, shadow)
-        self._rollout = Rollout(
-            lambda: Registry(registry, settings.verify_key), versions.slots, list(candidates.values()),
-            settings.poll_s, log,
-        )  # fmt: skip
+
+        def registered() -> Registry:
+            return Registry(registry, settings.verify_key)
+
+        self._rollout = Rollout(registered, versions.slots, list(candidates.values()), settings.poll_s, log)
         self._beside = Shadow(candidates, settings.shadow_share, log) if shadow else None
         telemetry = Telemetry(settings.lake) if settings.lake else None
         self._sampled = Sampled(telemetry.state, log) if telemetry else None
@@ -68,6 +72,8 @@ class House:
             self.seen.meter, Rates(settings.rate_per_s, settings.burst_s, settings.workers),
         )  # fmt: skip
         self.forecasting = Forecasting(self.service, settings)
+        promoting = Promoting(registered, versions, self._rollout, settings, log)
+        self._shelf = Shelf(Published(registered, versions), promoting, versions, telemetry, settings)
         self.held = longer(self.service, settings, log)
         follower, self.now = opened(versions, telemetry, settings, log, self.service.busy, self.seen.meter.registry)
         self.interceptors: list[grpc.aio.ServerInterceptor] = []  # more of them, before the porch
@@ -79,8 +85,9 @@ class House:
 
     def app(self, host: str) -> porch_http.Porch:
         """The HTTP door with everything before it. `host`: where it listens."""
-        inner = rest.door(self.service, self.settings, self.log, self.held, self.seen.view, self.forecasting, self.now)
-        shown = front(self.seen.around(inner, host), files())
+        seen, more = self.seen, (self.forecasting, self.now, self._shelf)
+        inner = rest.door(self.service, self.settings, self.log, self.held, seen.view, *more)
+        shown = front(seen.around(inner, host), files())
         return porch_http.Porch(shown, self.known, self.settings, self.log, lambda: self.service.draining)
 
     def attach(self, server: ByHandler, words: rpc.Health) -> None:
@@ -114,6 +121,7 @@ class House:
     async def close(self) -> None:
         """After the last request."""
         await self.held.stop()
+        await self._shelf.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
         for thread in self._threads:
             await asyncio.to_thread(thread.join, self.settings.grace_s)

@@ -32,7 +32,7 @@ async def moved(
     if rollout is None or verb not in ADMIN:
         raise NotFound(f"no admin call {quoted(verb, 40)}: use {listed(ADMIN)}")
     slot = versions.slot(model)
-    done = rollout.refresh(slot) if verb == "refresh" else rollout.rollback(slot)
+    done = rollout.refresh(slot) if verb == "refresh" else rollout.rollback(slot, caller.name)
     try:
         async with asyncio.timeout(settings.timeout_s):
             await asyncio.wrap_future(done)

@@ -14,7 +14,7 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 
 from ascribe.core.errors import AscribeError
-from ascribe.serve import arrow, oip
+from ascribe.serve import arrow, oip, sheets
 from ascribe.serve.cards import ModelCard
 from ascribe.serve.faults import FAULTS
 from ascribe.serve.oip_rest import BINARY, LENGTH
@@ -33,21 +33,23 @@ ANY = {"type": "string", "format": "binary"}
 
 @dataclass(frozen=True)
 class Operation:
-    """One verb of one path. `asks`, `answers`: names of schemas; `also`: a media type beside JSON, both ways; `query`:
+    """One verb of one path. `asks`, `answers`: names of schemas; `also`: media types beside JSON, both ways; `query`:
     names in the query string, texts all; `accepted`: the schema of 202, where there is more to come;
-    `lines`: JSON lines both ways, as ChunkBody and ChunkAnswer; `events`: server-sent ones.
+    `lines`: JSON lines both ways, as ChunkBody and ChunkAnswer; `events`: server-sent ones; `sheets`: a file of a table
+    is sent.
     """
 
     summary: str
     answers: str = ""
     asks: str = ""
-    also: str = ""
+    also: tuple[str, ...] = ()
     query: tuple[str, ...] = ()
     accepted: str = ""
     lines: bool = False
     events: bool = False
     many: bool = False
     empty: bool = False
+    sheets: bool = False
 
 
 HOW = ("model", "version", "request_id", *(name for name in oip.KNOWN if name != "binary_data_output"))
@@ -55,15 +57,17 @@ WHICH = ("model", "output")
 _METADATA = Operation("Tensors of a model; names, units and tiers in `properties`", "Metadata")
 _READY = Operation("Whether a model can be asked", "Ready")
 _STATS = Operation("Counts and nanoseconds since the start, of all processes", "Statistics")
-_INFER = Operation("Tensors in, the asked outputs out", "InferResponse", "InferBody", BINARY)
+_INFER = Operation("Tensors in, the asked outputs out", "InferResponse", "InferBody", (BINARY,))
 _SERVER = Operation("Name, version and extensions", "Server")
 OPERATIONS: dict[tuple[str, str], Operation] = {
     ("POST", "/v1/attributions"): Operation(
         "How much of each prediction every feature accounts for", "AttributionResponse", "AttributionBody",
-        arrow.MEDIA, HOW,
+        (arrow.MEDIA, sheets.CSV, sheets.PARQUET), HOW,
     ),
+    ("POST", "/v1/rows"): Operation("What a CSV or Parquet file holds, as rows of JSON", "Sheet", sheets=True),
     ("POST", "/v1/predictions"): Operation(
-        "Predictions alone, or explained later", "PredictionResponse", "PredictionBody", arrow.MEDIA, (*HOW, "explain")
+        "Predictions alone, or explained later", "PredictionResponse", "PredictionBody", (arrow.MEDIA,),
+        (*HOW, "explain"),
     ),
     ("POST", "/v1/forecasts"): Operation("Curves of series with bounds, explained", "ForecastResponse", "ForecastBody"),
     ("POST", "/v1/energy"): Operation("Energy and proposal of hidden features", "EnergyResponse", "EnergyBody"),
@@ -103,6 +107,17 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         query=("model", "version", "tier", "output"),
     ),
     ("GET", "/v1/status"): Operation("How ingest, pipeline and drift stand", "Anything"),
+    ("GET", "/v1/caller"): Operation("Who asks, what it may do, and the limits of a request", "CallerCard"),
+    ("GET", "/v1/models/{model}/versions"): Operation(
+        "Versions with lineage, metrics and verdicts; channels with their history", "VersionsCard", query=("limit",)
+    ),
+    ("GET", "/v1/models/{model}/drift"): Operation("The last look at drift, column by column", "DriftAnswer"),
+    ("GET", "/v1/runs"): Operation("Runs of the pipeline with their stages", "Runs", query=("model", "limit")),
+    ("GET", "/v1/quarantine"): Operation("The newest rows that readers turned away", "BadRows", query=("limit",)),
+    ("POST", "/v1/admin/models/{model}/promote"): Operation(
+        "Let the gate judge a version and move the channel to it; needs a token", "PromotionCard", "PromotionBody",
+        accepted="PromotionCard",
+    ),
     ("POST", "/v1/admin/models/{model}/{verb}"): Operation(
         "Refresh or rollback; needs a token", "RolloutAnswer", empty=True
     ),
@@ -155,7 +170,7 @@ def _operation(verb: str, path: str, known: Operation | None, card: ModelCard | 
     served = {"model": card.name, "version": card.version} if card else {}
     parameters = [_parameter(name, "path", True, served.get(name)) for name in re.findall(r"\{(\w+)\}", path)]
     parameters += [_parameter(name, "query", False) for name in words.query]
-    if words.also == BINARY:
+    if BINARY in words.also:
         parameters.append(_parameter(LENGTH, "header", False))
     parameters.append(_parameter("X-Request-Id", "header", False))
     found: dict[str, Any] = {
@@ -169,9 +184,11 @@ def _operation(verb: str, path: str, known: Operation | None, card: ModelCard | 
         content: dict[str, Any] = {JSON: {"schema": reference(words.asks)}}
         if card is not None and (example := _example(words.asks, card)):
             content[JSON]["example"] = example
-        if words.also:
-            content[words.also] = {"schema": ANY}
+        content |= {media: {"schema": ANY} for media in words.also}
         found["requestBody"] = {"required": not words.empty, "content": content}
+    if words.sheets:
+        files = {media: {"schema": ANY} for media in (sheets.CSV, sheets.PARQUET)}
+        found["requestBody"] = {"required": True, "content": files}
     if words.lines:
         found["requestBody"] = {"content": {LINES: {"schema": ANY}}}
     return found
@@ -201,8 +218,7 @@ def _answer(words: Operation) -> dict[str, Any]:
         return {"description": "Answered"}
     schema: Schema = array(reference(words.answers)) if words.many else reference(words.answers)
     content: dict[str, Any] = {JSON: {"schema": schema}}
-    if words.also:
-        content[words.also] = {"schema": ANY}
+    content |= {media: {"schema": ANY} for media in words.also}
     return {"description": "Answered", "content": content}
 
 

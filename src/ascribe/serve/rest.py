@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect
 
 from ascribe.core.errors import InputError
 from ascribe.core.words import quoted
-from ascribe.serve import arrow_rest, codec, forecast_rest, jobs_rest, now_rest, oip_rest, openapi
+from ascribe.serve import codec, forecast_rest, jobs_rest, models_rest, now_rest, oip_rest, openapi, tables_rest
 from ascribe.serve.audit import audited
 from ascribe.serve.callers import current
 from ascribe.serve.faults import AbandonedError, Problem, UnsupportedError, problem_of
@@ -27,6 +27,7 @@ from ascribe.serve.observe import Entry, Log
 from ascribe.serve.refused import problem_answer, request_id_of
 from ascribe.serve.service import Service
 from ascribe.serve.settings import Settings
+from ascribe.serve.shelf import Shelf
 from ascribe.serve.snapshots import Snapshot
 
 __all__ = ["door"]
@@ -48,10 +49,10 @@ def _plain(answer: Any) -> tuple[int, dict[str, str]]:
 
 def door(
     service: Service, settings: Settings, log: Log, longer: Longer | None = None, counted: Counted = dict,
-    forecasting: Forecasting | None = None, now: NowRoom | None = None,
+    forecasting: Forecasting | None = None, now: NowRoom | None = None, shelf: Shelf | None = None,
 ) -> FastAPI:  # fmt: skip
     """The app; everything is asked of `service`, of `longer` what outlives a request, of `counted` what was counted, of
-    `forecasting` forecasts, of `now` what moves.
+    `forecasting` forecasts, of `now` what moves, of `shelf` what is looked up in stores.
     """
     app = FastAPI(
         title="Ascribe", version=version("ascribe"), docs_url=None, redoc_url=None, openapi_url=None, telemetry=QUIET,
@@ -100,7 +101,7 @@ def door(
         entry.asked(len(rows), asked.model, asked.version, asked.method)
         answer = await service.attribute(asked, rows, current())
         entry.asked(len(rows), answer.model, answer.version, answer.method)
-        return answer
+        return answer, rows
 
     async def predict(explain: str | None, entry: Entry, body: bytes) -> Any:
         asked, rows = await service.aside(len(body), lambda: codec.decode_prediction(body, settings.max_rows))
@@ -121,14 +122,14 @@ def door(
 
     @app.post("/v1/attributions")
     async def attributions(request: Request) -> Response:
-        call = arrow_rest.reader(request, service, settings, explain=True) or attribute
-        return await answered(request, "attribution", call, arrow_rest.MEDIA)
+        call = tables_rest.reader(request, service, settings) or tables_rest.in_media(request, service, attribute)
+        return await answered(request, "attribution", call, tables_rest.ATTRIBUTIONS)
 
     @app.post("/v1/predictions")
     async def predictions(request: Request) -> Response:
         later = functools.partial(predict, request.query_params.get("explain"))
-        call = arrow_rest.reader(request, service, settings, explain=False) or later
-        return await answered(request, "prediction", call, arrow_rest.MEDIA)
+        call = tables_rest.predictions(request, service, settings) or later
+        return await answered(request, "prediction", call, tables_rest.MEDIA)
 
     @app.post("/v1/energy")
     async def energies(request: Request) -> Response:
@@ -138,6 +139,9 @@ def door(
         jobs_rest.add_to(app, service, longer, settings, log, answered, looked_up, _own_id)
     if forecasting:
         forecast_rest.add_to(app, service, forecasting, settings, answered, _own_id)
+    if shelf:
+        models_rest.add(app, shelf, _got, answered, looked_up)
+    tables_rest.add(app, service, settings, answered)
     if now:
         now_rest.add_to(app, now, looked_up)
     oip_rest.add(app, service, settings, answered, _got, looked_up, counted)

@@ -124,13 +124,13 @@ class Rollout:
         """Look now, and try again what failed; done when the slot's status says what came of it."""
         return self._ask(slot, lambda _: None)
 
-    def rollback(self, slot: Slot) -> Future[None]:
+    def rollback(self, slot: Slot, by: str = "") -> Future[None]:
         """Point the channel back at the version before, for every server, and look now. Fails with NotFound if there is
-        none, UnavailableError if the registry cannot be written.
+        none, UnavailableError if the registry cannot be written. `by`: who asks.
         """
 
         def back(slot: Slot) -> None:
-            self._registry.rollback(slot.name, now(), slot.channel)
+            self._registry.rollback(slot.name, now(), slot.channel, by)
 
         return self._ask(slot, back)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from ascribe.serve import cards, oip
+from ascribe.serve import cards, oip, version_cards
 from ascribe.serve import messages as said
 from ascribe.serve.forecast_messages import ForecastBody, ForecastResponse, ForecastSeries
 from ascribe.serve.job_messages import ChunkAnswer, ChunkBody, JobCard, LaterAttribution
@@ -29,6 +29,8 @@ MESSAGES = (
     cards.ModelCard, cards.NodeCard, cards.RolloutAnswer, ExplainersCard, JobCard, LaterAttribution, ChunkBody,
     ChunkAnswer, oip.Metadata, oip.Ready, oip.Index, InferBody, IndexAsked, InstancesBody, Statistics,
     moving.Now, moving.History, moving.Moment, moving.Energy, moving.Change,
+    version_cards.CallerCard, version_cards.VersionsCard, version_cards.DriftAnswer, version_cards.Runs,
+    version_cards.BadRows, version_cards.PromotionCard, version_cards.PromotionBody, version_cards.Sheet,
 )  # fmt: skip
 TEXT, NUMBER, WHOLE, FLAG, NULL = ({"type": t} for t in ("string", "number", "integer", "boolean", "null"))
 

@@ -157,6 +157,9 @@ class _Writer:
             joined(rows) if rows else EMPTY, joined(quarantine) if quarantine else None, dead, batch.ends
         )
         self._source.kept(batch.ends)
+        for kind, turned_away in (*(("row", held) for held in quarantine), ("message", dead)):
+            if turned_away is not None:
+                self._latest.bad.see(turned_away.rows, kind)
         total.batches += 1
         total.quarantined += sum(q.rows.num_rows for q in quarantine)
         total.dead += len(batch.dead)

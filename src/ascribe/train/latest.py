@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ascribe.bundle.state import State
+from ascribe.train.bad_rows import BadRows
 from ascribe.train.trail import Left
 from ascribe.train.vectors import Vectors
 
@@ -29,6 +30,7 @@ class Latest:
 
     def __init__(self, state: State, group: str) -> None:
         self._state, self._group = state, group
+        self.bad = BadRows(state, group)
         self._newest: dict[str, int] = {}
         self._unwritten: dict[str, dict[str, Any]] = {}
         self._written = 0.0
@@ -58,6 +60,7 @@ class Latest:
             with ThreadPoolExecutor(min(AT_ONCE, len(self._unwritten)), "state") as pool:  # an object store is far away
                 list(pool.map(lambda item: self._state.put(item[1], "nodes", item[0]), self._unwritten.items()))
         self._unwritten.clear()
+        self.bad.write()
         self._state.put({"at_us": time.time_ns() // 1000, **asdict(total)}, "ingest", self._group)
         self._written = time.monotonic()
 

@@ -35,7 +35,8 @@ class StageRecord:
 class Run:
     """`status`: running, stopped (asked to), failed, promoted or refused. `plan`: hash of lake version, code and
     settings; the same plan makes the same bundle. `count`: rows of the lake then; `rows`: those with a label.
-    `against`: the version that the gate compared with. Times are ISO 8601 UTC.
+    `against`: the version that the gate compared with. `planned`: the stages in order, done or not. Times are ISO
+    8601 UTC.
     """
 
     run: str
@@ -57,6 +58,7 @@ class Run:
     against: str = ""
     reasons: tuple[str, ...] = ()
     error: str = ""
+    planned: tuple[str, ...] = ()
     stages: dict[str, StageRecord] = field(default_factory=dict)
 
     def with_stage(self, done: Done) -> Run:

@@ -148,7 +148,7 @@ def _followed(
     clock: Clock,
 ) -> Run:  # fmt: skip
     """All stages, the record written after each."""
-    record = replace(record, stages={})
+    record = replace(record, stages={}, planned=tuple(stage.name for stage in stages))
     save(state, record)
     done: dict[str, Done] = {}
     try:

@@ -1,4 +1,8 @@
 // Every text of the page in English. Names and messages that come from the service stand as the service says them.
+import explain from "./explain_en.js";
+import ingest from "./ingest_en.js";
+import models from "./models_en.js";
+
 export default {
   shell: {
     skip: "Skip to the content",
@@ -116,15 +120,7 @@ export default {
     },
   },
 
-  explain: {
-    title: "Explain",
-  },
-
-  models: {
-    title: "Models",
-  },
-
-  ingest: {
-    title: "Ingest",
-  },
+  explain,
+  models,
+  ingest,
 };

@@ -1,4 +1,8 @@
 // 页面上的全部中文。来自服务的名称和消息按原文显示。
+import explain from "./explain_zh.js";
+import ingest from "./ingest_zh.js";
+import models from "./models_zh.js";
+
 export default {
   shell: {
     skip: "跳到正文",
@@ -107,15 +111,7 @@ export default {
     },
   },
 
-  explain: {
-    title: "解释",
-  },
-
-  models: {
-    title: "模型",
-  },
-
-  ingest: {
-    title: "数据接入",
-  },
+  explain,
+  models,
+  ingest,
 };

@@ -1,0 +1,58 @@
+// Asks for attributions in parts, so that a long file shows how far it is and can be stopped.
+const FIRST = 8; // rows of the first part
+const MOST = 512;
+const WISHED_MS = 1500; // of a part: progress is seen, and nothing is asked too often
+
+/**
+ * -> {told, rows: attributions in order, asked: the body, sent: the rows}. `tell(done, all)`. What goes wrong is thrown;
+ * a part all of whose rows are bad is told row by row, where others are good.
+ */
+export async function explain(api, asked, rows, tell, signal) {
+  const found = [];
+  let told = null;
+  let bad = null;
+  let size = FIRST;
+  while (found.length < rows.length) {
+    tell(found.length, rows.length);
+    const part = rows.slice(found.length, found.length + size);
+    const begin = performance.now();
+    try {
+      const answer = await api.post("/v1/attributions", { ...asked, feature_vector: part }, {}, { signal });
+      told ??= answer;
+      found.push(...answer.attributions);
+    } catch (problem) {
+      if (problem.code !== "invalid_input" || part.length === rows.length) throw problem;
+      bad = problem;
+      found.push(...part.map((row) => ({ id: row.id ?? "", status: "invalid", reason: problem.detail })));
+    }
+    const took = Math.max(20, performance.now() - begin);
+    size = Math.round(Math.min(MOST, Math.max(1, size * Math.min(4, Math.max(0.25, WISHED_MS / took)))));
+  }
+  tell(rows.length, rows.length);
+  if (!told) throw bad;
+  return { told, rows: found, asked, sent: rows };
+}
+
+/** Whether a row holds numbers. */
+export const answered = (row) => row.status !== "invalid" && row.status !== "not_finite" && Number.isFinite(row.prediction);
+
+/** The base of a row: its own where it has one. */
+export const baseOf = (answer, row) => row.base_value ?? answer.told.base_value ?? 0;
+
+/** [{name, value, error}] of a row, the largest first. */
+export function sharesOf(answer, row) {
+  return answer.told.features
+    .map((name) => ({ name, value: row.attribution_shares[name] ?? 0, error: row.stderr?.[name] ?? 0 }))
+    .sort((a, b) => Math.abs(b.value) - Math.abs(a.value));
+}
+
+/** Players by their mean size over all answered rows, the largest first: [{name, size}]. */
+export function ranked(answer) {
+  const rows = answer.rows.filter(answered);
+  return answer.told.features
+    .map((name) => ({
+      name,
+      size: rows.reduce((sum, row) => sum + Math.abs(row.attribution_shares[name] ?? 0), 0) / Math.max(1, rows.length),
+    }))
+    .sort((a, b) => b.size - a.size);
+}
