@@ -38,6 +38,7 @@ __all__ = ["fit_traffic_seq2seq"]
 FAMILY = "traffic_seq2seq"
 JUDGED = 1000  # windows of the blocks, at most
 AT_ONCE = 256
+STARTS = {"from 0": (False, 1e-2), "from the median": (True, 1e-2), "near the median": (True, 1.0)}  # and the penalty
 FLOOR, LOW, LEAST = 1e-2, 0.05, 1e-6
 
 
@@ -55,7 +56,7 @@ def fit_traffic_seq2seq(
     learn = Samples.of(part, window, parts.learn)
     some = evenly(len(parts.judge), JUDGED)
     judge, block = learn.on(parts.judge[some]), parts.block[some]
-    seasonal, tried = _regression(learn, judge, _scale(part, window))
+    seasonal, penalty, tried = _regression(learn, judge, _scale(part, window))
     values = part.values[part.observed]
     least = 0.0 if values.min(initial=0.0) >= 0 else -np.inf
     rounds = 2 if options.refit else 1
@@ -74,7 +75,7 @@ def fit_traffic_seq2seq(
     offsets = _offsets(Forecaster(seasonal, networks, still, least).eval(), judge, block, options.levels)
     if options.refit:
         whole = learn.on(origins(part, window, 0, part.steps, options.every))
-        seasonal = _fitted(whole, seasonal.front, seasonal.typical)
+        seasonal = _fitted(whole, seasonal.front, seasonal.typical, penalty)
         networks, _ = trained(seasonal, whole, max(curve.best for curve in curves) + 1, 1)
     module = Forecaster(seasonal, networks, offsets, least).eval()
     told = {
@@ -85,29 +86,29 @@ def fit_traffic_seq2seq(
     return FittedForecast(FAMILY, _asking(module), options.levels, module, told)
 
 
-def _regression(learn: Samples, judge: Samples, scale: np.ndarray) -> tuple[Seasonal, dict[str, float]]:
+def _regression(learn: Samples, judge: Samples, scale: np.ndarray) -> tuple[Seasonal, float, dict[str, float]]:
     """Fitted on `learn`; values as they are or through asinh, from 0 or from the median of the lags, whichever misses
     less on `judge`, in the scale of each series.
     """
-    found: dict[str, tuple[float, Seasonal]] = {}
+    found: dict[str, tuple[float, Seasonal, float]] = {}
     some = np.abs(learn.ahead[np.isfinite(learn.ahead) & (learn.ahead != 0)])
     units = {"linear": 0.0}
     if len(some):
         units |= {"asinh": float(np.quantile(some, LOW)), "wide asinh": float(np.median(some))}
     for name, unit in units.items():
         front = Front(learn.window, _floor(learn, unit), unit)
-        for typical in (False, True):
-            model = _fitted(learn, front, typical)
+        for start, (typical, penalty) in STARTS.items():
+            model = _fitted(learn, front, typical, penalty)
             with torch.no_grad():
                 missed = np.concatenate([(model(p) - q).abs().numpy() for p, q in judge.batches(AT_ONCE)])
             error = float(np.nanmean(missed / scale[judge.at[:, 1], None]))
-            found[f"{name}, from the median" if typical else name] = error, model
+            found[f"{name}, {start}"] = error, model, penalty
     best = min(found, key=lambda name: found[name][0])
-    return found[best][1], {name: error for name, (error, _) in found.items()}
+    return found[best][1], found[best][2], {name: error for name, (error, *_) in found.items()}
 
 
-def _fitted(samples: Samples, front: Front, typical: bool) -> Seasonal:
-    return fit_seasonal(front, list(samples.thinned().batches(AT_ONCE)), typical)
+def _fitted(samples: Samples, front: Front, typical: bool, penalty: float) -> Seasonal:
+    return fit_seasonal(front, list(samples.thinned().batches(AT_ONCE)), typical, penalty)
 
 
 def _floor(samples: Samples, unit: float) -> float:
