@@ -55,9 +55,7 @@ def matrices(model: Model, X: np.ndarray) -> Matrices:
     return Matrices(held.layers, names, weights, whole, held.extra)
 
 
-def over_steps(
-    held: Attention, weights: Sequence[Float[np.ndarray, "b heads q k"]], layout: Layout, layer: str
-) -> Float[np.ndarray, "b n"]:
+def over_steps(held: Attention, weights: Sequence[np.ndarray], layout: Layout, layer: str) -> Float[np.ndarray, "b n"]:
     """Attention to parts of a window as a value for each column: the mean over heads and over the positions that look,
     a part's weight evenly on the columns that it covers. `layer` as in `chosen`; empty: the mean over layers.
 
@@ -109,10 +107,10 @@ def pooled(
     return np.einsum("bq,bqk->bk", share, matrix)
 
 
-def chosen(
-    weights: Sequence[Float[np.ndarray, "b heads q k"]], layers: Sequence[str], layer: str
-) -> Float[np.ndarray, "b q k"]:
-    """Empty: the rollout. `NAME`: mean over the heads of a layer; `NAME/2`: its third head; `mean`: over all layers.
+def chosen(weights: Sequence[np.ndarray], layers: Sequence[str], layer: str) -> Float[np.ndarray, "b q k"]:
+    """Of `weights (b, heads, q, k)`, a size for each layer.
+
+    Empty: the rollout. `NAME`: mean over the heads of a layer; `NAME/2`: its third head; `mean`: over all layers.
 
     Raises NotFound naming what there is.
     """

@@ -46,7 +46,7 @@ class _Unit:
     per_s: float | None
 
 
-def conversion(unit: str, wanted: str, step_s: float | None = None) -> float:
+def conversion(unit: str, wanted: str, step_s: int | float | None = None) -> float:
     """What a number in `unit` is multiplied by to be in `wanted`. `step_s`: an amount counted over each step of so many
     seconds may be told as a rate, and a rate as an amount.
 

@@ -5,18 +5,15 @@ namespace = role#party#<model id>        table name = model version        both 
 
 from __future__ import annotations
 
-from ascribe.core.federated.party import Party
-
 __all__ = ["fate_name"]
 
 
-def fate_name(party: Party, name: str = "") -> tuple[str, str]:
-    """Namespace and table name of the half of `name` (default: the party's own), all of one model.
+def fate_name(party: str, model: str) -> tuple[str, str]:
+    """Namespace and table name of the half of `party`, both of one `model`.
 
-    >>> from types import SimpleNamespace
-    >>> fate_name(SimpleNamespace(name="guest:9999", model="arbiter-10000#model@2020"), "host:10000")
+    >>> fate_name("host:10000", "arbiter-10000#model@2020")
     ('host#10000#arbiter-10000#model', '2020')
     """
-    model, _, version = party.model.rpartition("@")
-    role, _, own = (name or party.name).partition(":")
-    return f"{role}#{own}#{model}", version
+    name, _, version = model.rpartition("@")
+    role, _, own = party.partition(":")
+    return f"{role}#{own}#{name}", version

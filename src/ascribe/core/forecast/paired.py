@@ -45,7 +45,7 @@ def by_moment(terms: Float[np.ndarray, "o h"], moments: np.ndarray) -> Float[np.
 
 
 def ratio(
-    a: Float[np.ndarray, " m"], b: Float[np.ndarray, " m"], block: int, draws: int = DRAWS, seed: int = 0
+    a: Float[np.ndarray, " m"], b: Float[np.ndarray, " k"], block: int, draws: int = DRAWS, seed: int = 0
 ) -> Ratio:
     """Of a to b, paired by moment; `block`: moments of a block. NaN where b is 0.
 

@@ -53,7 +53,7 @@ class Question:
 
 def packet(guest: Party, host: str, asked: Ask, case_id: str, id_name: str) -> pb.Packet:
     """The question as a packet; `id_name`: what the host calls the column that it finds rows by."""
-    namespace, table = fate_name(guest, host)
+    namespace, table = fate_name(host or guest.name, guest.model)
     parties = [name.partition(":")[2] for name in (guest.name, host)]
     remote = [{id_name: name} for name in asked.ids]
     single = len(asked.ids) == 1

@@ -77,7 +77,7 @@ class Halves:
     def named(self, namespace: str, table: str) -> HalfLease:
         """By FATE's names. Raises NotFound."""
         for lease in (self.slot.lease, self.slot.before):
-            if isinstance(lease, HalfLease) and fate_name(lease.half) == (namespace, table):
+            if isinstance(lease, HalfLease) and fate_name(lease.half.name, lease.half.model) == (namespace, table):
                 return lease
         raise NotFound(
             f"{self.current.half.name} holds no model '{namespace[:100]}', '{table[:40]}': check namespace and table"
