@@ -57,6 +57,8 @@ def conversion(unit: str, wanted: str, step_s: int | float | None = None) -> flo
     """
     if unit == wanted:
         return 1.0
+    if not unit:
+        raise InputError(f"no unit is known to turn into {quoted(wanted)}: name that of the values with `train --unit`")
     mine, other = _read(unit), _read(wanted)
     if mine.of != other.of:
         raise InputError(f"{quoted(unit)} and {quoted(wanted)} measure different things: choose another --unit")
