@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -171,3 +173,11 @@ def test_backtest_writes_its_report_and_pictures_follow(bundle: Path, tmp_path: 
         assert Path(words[words.index("-o") + 1]).stat().st_size > 5000
     assert "use forecast or days" in refused("plot", bundle, "--data", data, "-o", tmp_path / "x.png", "--kind", "pie")
     assert "--data FILE" in refused("plot", bundle, "-o", tmp_path / "x.png")
+
+
+def test_the_demo_runs_each_command(tmp_path):
+    command = [sys.executable, "-m", "ascribe", "forecast", "demo", "--quick", "--dir", str(tmp_path / "demo")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    for name in ("bundle", "report.json", "tomorrow.parquet", "tomorrow.png", "days.png", "registry"):
+        assert (tmp_path / "demo" / name).exists(), name

@@ -223,6 +223,17 @@ def plot(
     err.print(f"-> {output}")
 
 
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Option("--dir", help="where everything goes")] = Path("runs/forecast"),
+    quick: Annotated[bool, typer.Option("--quick", help="two weeks and a regression, for a first look")] = False,
+) -> None:
+    """All of it on the bundled series of a backbone; some minutes."""
+    from ascribe.demo.traffic import run
+
+    run(folder, quick)
+
+
 def _report(place: Path) -> Any:
     try:
         return json.loads(place.read_text(encoding="utf-8"))

@@ -3,4 +3,5 @@
 journey     telemetry, lake, pipeline, service, answers, picture, page
 serving     the service, and the telemetry that moves, as processes of their own
 asking      the questions over both doors, and the answers as tables
+traffic     `ascribe forecast demo`: the same for a forecast
 """
