@@ -279,3 +279,30 @@ def test_options_that_exclude_one_another():
     with pytest.raises(InputError, match="no preset"):
         preset("tiny")
     assert set(PRESETS) == {"default", "document"}
+
+
+def test_an_input_beside_the_value_has_no_unit():
+    load = np.random.default_rng(0).uniform(1, 2, (*weekly().values.shape, 1))
+    found = []
+    for held in (load, 1e3 * load + 5e3):
+        series = replace(weekly(), exogenous=held, exogenous_names=("load",))
+        window = window_of(series, 7 * DAY, DAY, ("load",))
+        assert "load" in window.inputs
+        at = origins(series, window, UNTIL, series.steps, 50)
+        fitted = fit_traffic_seq2seq(series, window, UNTIL, options=replace(SMALL, epochs=1))
+        found.append(fitted.ask(rows(series, window, at))[0])
+    assert np.allclose(*found, rtol=1e-2)
+
+
+def test_values_may_be_scaled_by_the_training_part():
+    series = weekly()
+    window = window_of(series, 7 * DAY, DAY)
+    fitted = fit_traffic_seq2seq(series, window, UNTIL, options=replace(SMALL, epochs=1, scaling="min-max"))
+    seen = fitted.module.front(
+        torch.as_tensor(rows(series, window, origins(series, window, UNTIL, series.steps, 50))).float()
+    )
+    values = series.values[:UNTIL][series.observed[:UNTIL]]
+    assert np.allclose(seen.level, values.min(), rtol=1e-5)
+    assert np.allclose(seen.scale, np.ptp(values), rtol=1e-5)
+    with pytest.raises(InputError, match="scaling is one of"):
+        NetworkOptions(scaling="robust")

@@ -23,6 +23,7 @@ from torch import Tensor
 from ascribe.core.arrays import evenly
 from ascribe.core.forecast import Series, Window, origins
 from ascribe.core.forecast.measures import season_scale
+from ascribe.core.forecast.scaling import Scaling, fit_scaling
 from ascribe.train.forecasting.conformal import moved
 from ascribe.train.forecasting.fitted import Ask, FittedForecast
 from ascribe.train.forecasting.fitting import Curve, fit_network
@@ -56,7 +57,9 @@ def fit_traffic_seq2seq(
     learn = Samples.of(part, window, parts.learn)
     some = evenly(len(parts.judge), JUDGED)
     judge, block = learn.on(parts.judge[some]), parts.block[some]
-    seasonal, penalty, tried = _regression(learn, judge, _scale(part, window))
+    fixed = options.scaling != "window"
+    scaling = fit_scaling(part, window, part.steps, options.scaling if fixed else "standard")
+    seasonal, penalty, tried = _regression(learn, judge, _scale(part, window), scaling, fixed)
     values = part.values[part.observed]
     least = 0.0 if values.min(initial=0.0) >= 0 else -np.inf
     rounds = 2 if options.refit else 1
@@ -86,17 +89,19 @@ def fit_traffic_seq2seq(
     return FittedForecast(FAMILY, _asking(module), options.levels, module, told)
 
 
-def _regression(learn: Samples, judge: Samples, scale: np.ndarray) -> tuple[Seasonal, float, dict[str, float]]:
+def _regression(
+    learn: Samples, judge: Samples, scale: np.ndarray, scaling: Scaling, fixed: bool
+) -> tuple[Seasonal, float, dict[str, float]]:
     """Fitted on `learn`; values as they are or through asinh, from 0 or from the median of the lags, whichever misses
     less on `judge`, in the scale of each series.
     """
     found: dict[str, tuple[float, Seasonal, float]] = {}
     some = np.abs(learn.ahead[np.isfinite(learn.ahead) & (learn.ahead != 0)])
     units = {"linear": 0.0}
-    if len(some):
+    if len(some) and not fixed:
         units |= {"asinh": float(np.quantile(some, LOW)), "wide asinh": float(np.median(some))}
     for name, unit in units.items():
-        front = Front(learn.window, _floor(learn, unit), unit)
+        front = Front(learn.window, _floor(learn, unit), unit, scaling, fixed)
         for start, (typical, penalty) in STARTS.items():
             model = _fitted(learn, front, typical, penalty)
             with torch.no_grad():

@@ -31,6 +31,7 @@ from ascribe.core.forecast.outputs import names
 from ascribe.train.conditional import npz
 from ascribe.train.export import to_onnx
 from ascribe.train.forecasting.fitted import FittedForecast
+from ascribe.train.forecasting.front import Front
 from ascribe.train.forecasting.network import Forecaster
 from ascribe.train.inside_graphs import gradient_graphs
 
@@ -92,7 +93,7 @@ def write_forecast(fitted: FittedForecast, series: Series, window: Window, told:
         metrics=dict(told.metrics),
         lineage=told.lineage or manifest.Lineage("", "", version("ascribe"), 0, {}, {"training": len(told.learn)}),
         example={"x": row, "prediction": answer.tolist()},
-        scaling={"kind": "window", "bent": getattr(getattr(fitted.module, "front", None), "bent", False)},
+        scaling=_scaling(fitted.module),
         outputs=list(names(window.horizon)),
         spaces=["forecast"],
         layout=manifest.Layout("series", list(window.shape)),
@@ -104,13 +105,21 @@ def write_forecast(fitted: FittedForecast, series: Series, window: Window, told:
                 "fill": told.fill, "context": window.context, "horizon": window.horizon,
                 "test_from_s": told.test_from_s,
                 "value": told.columns.get("value", "value"), "time": told.columns.get("time", "time"),
-                "scaling": "each window by its own mean and deviation, inside the graphs",
             },
             **({"attention": attention} if attention else {}),
         },
     )  # fmt: skip
     archive.write(out, made, files)
     return archive.open_directory(out)
+
+
+def _scaling(module: nn.Module | None) -> dict[str, Any]:
+    """What the graphs hold: of values, each window's own or the training part's; of others, the training part's."""
+    front = getattr(getattr(module, "seasonal", module), "front", None)
+    if not isinstance(front, Front):
+        return {"kind": "window"}
+    kind = front.scaling.kind if front.fixed else "window"
+    return {**front.scaling.plain(), "kind": kind, "bent": front.bent}
 
 
 class _Served(nn.Module):

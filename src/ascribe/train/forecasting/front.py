@@ -4,7 +4,10 @@
     level = mean of u over observed steps,  scale^2 = variance + floor^2
     score = (u - level) / scale
 
-A window is its own measure, so one model serves series of any size. Where the steps that are forecast stand in their
+    other inputs: (x - centre) / width of the training part (`core.forecast.scaling`); the calendar as it is
+
+A window is its own measure, so one model serves series of any size; where `fixed`, level and scale are those of the
+training part too, as the design document has it. Where the steps that are forecast stand in their
 day and week follows from the encodings of the last step of the context. All of it is inside the exported graph.
 """
 
@@ -19,6 +22,7 @@ from torch import Tensor, nn
 
 from ascribe.core.errors import InputError
 from ascribe.core.forecast import CALENDAR, Window, calendar
+from ascribe.core.forecast.scaling import Scaling
 
 __all__ = ["Front", "Seen"]
 
@@ -31,7 +35,7 @@ TINY = 1e-6
 class Seen(NamedTuple):
     """Of b windows of c steps, h steps ahead; j same-time lags, the nearest first.
 
-    inputs (b, c, n)   every input of every step, the value as a score
+    inputs (b, c, n)   every input of every step, scaled, the value as a score
     score (b, c)       the values
     lags (b, h, j)     scores at the same time of the j days before the context ended
     moment (b, h, 4)   sin and cos of the minute of the day, once and twice around
@@ -50,17 +54,27 @@ class Seen(NamedTuple):
 
 
 class Front(nn.Module):
-    """`unit`: of the asinh, 0 where values enter as they are. `floor`: the least scale of a window."""
+    """`unit`: of the asinh, 0 where values enter as they are. `floor`: the least scale of a window. `scaling`: of the
+    inputs beside the value, and where `fixed` of the value too.
+    """
 
     floor: Tensor
     unit: Tensor
+    centre: Tensor
+    width: Tensor
     moments: Tensor
     weekdays: Tensor
     kinds: Tensor
     places: Tensor
 
-    def __init__(self, window: Window, floor: float, unit: float = 0.0) -> None:
+    def __init__(
+        self, window: Window, floor: float, unit: float = 0.0, scaling: Scaling | None = None, fixed: bool = False
+    ) -> None:  # fmt: skip
         super().__init__()
+        still = Scaling("standard", window.inputs, (0.0,) * len(window.inputs), (1.0,) * len(window.inputs))
+        self.scaling, self.fixed = scaling or still, fixed
+        self.register_buffer("centre", torch.tensor(self.scaling.centre, dtype=torch.float32))
+        self.register_buffer("width", torch.tensor(self.scaling.width, dtype=torch.float32))
         if missing := [name for name in NEEDED if name not in window.inputs]:
             raise InputError(f"a window without {', '.join(missing)}: a forecaster reads its calendar there")
         self.window, self.bent = window, unit > 0
@@ -84,16 +98,25 @@ class Front(nn.Module):
     def forward(self, x: Tensor) -> Seen:
         z = x.reshape(-1, *self.window.shape)
         u = self.bend(z[..., 0])
+        level, scale = self._measure(u, z)
+        score = (u - level) / scale
+        place = self._place(z[:, -1])
+        others = (z[..., 1:] - self.centre[1:]) / self.width[1:]
+        return Seen(
+            torch.cat([score.unsqueeze(-1), others], dim=-1), score, score[:, self.places],
+            self.moments[place], self.weekdays[place], self.kinds[place], level, scale,
+        )  # fmt: skip
+
+    def _measure(self, u: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Level and scale (b, 1)."""
+        if self.fixed:
+            none = 0 * u[:, :1]
+            return none + self.centre[:1], none + self.width[:1]
         weight = torch.ones_like(u) if self.observed is None else z[..., self.observed] + TINY
         weight = weight / weight.sum(dim=1, keepdim=True)
         level = (u * weight).sum(dim=1, keepdim=True)
         scale = (((u - level) ** 2 * weight).sum(dim=1, keepdim=True) + self.floor**2).sqrt()
-        score = (u - level) / scale
-        place = self._place(z[:, -1])
-        return Seen(
-            torch.cat([score.unsqueeze(-1), z[..., 1:]], dim=-1), score, score[:, self.places],
-            self.moments[place], self.weekdays[place], self.kinds[place], level, scale,
-        )  # fmt: skip
+        return level, scale
 
     def bend(self, value: Tensor) -> Tensor:
         return torch.asinh(value / self.unit) if self.bent else value

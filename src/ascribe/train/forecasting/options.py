@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ascribe.core.errors import InputError
+from ascribe.core.forecast.scaling import KINDS
 
 __all__ = ["ATTENTIONS", "DECODINGS", "PRESETS", "NetworkOptions", "preset"]
 
 ATTENTIONS = ("dot", "multi-head")
 DECODINGS = ("direct", "stepwise")
+SCALINGS = ("window", *KINDS)
 DAY = 0  # of `patch`
 
 
@@ -23,6 +25,7 @@ class NetworkOptions:
                truth instead, with a probability that falls from 1 to 0 over the first `forced` of training
     dropout    of attention weights and between layers
     calendar   which encodings enter (the day of the month only pays where months repeat)
+    scaling    of values: `window`, each by its own mean and deviation; `standard` or `min-max` of the training part
     rest       forecast what the seasonal regression leaves over; else what the level of the window leaves over
     every      steps between training origins, odd to meet every time of day;  windows: most that an epoch takes of them
     max_seconds of one training, after which no further epoch begins; results then depend on the machine
@@ -46,6 +49,7 @@ class NetworkOptions:
     forced: float = 0.8
     dropout: float = 0.1
     calendar: tuple[str, ...] = ("minute_sin", "minute_cos", "weekday_sin", "weekday_cos")
+    scaling: str = "window"
     rest: bool = True
     whole: bool = False
     jitter: float = 0.15
@@ -69,6 +73,8 @@ class NetworkOptions:
             raise InputError(f"attention is one of {', '.join(ATTENTIONS)}; decoding of {', '.join(DECODINGS)}")
         if self.attention == "multi-head" and self.hidden % self.heads:
             raise InputError(f"{self.heads} heads do not divide a state of {self.hidden}")
+        if self.scaling not in SCALINGS:
+            raise InputError(f"scaling is one of {', '.join(SCALINGS)}")
         if self.schedule not in ("one-cycle", "constant"):
             raise InputError("schedule is one-cycle or constant")
         if min(self.hidden, self.layers, self.dense, self.every, self.windows, self.epochs, self.batch, self.seeds) < 1:
@@ -84,7 +90,8 @@ PRESETS: Mapping[str, NetworkOptions] = {
     "default": NetworkOptions(),
     "document": NetworkOptions(
         patch=DAY, hidden=2048, layers=3, dense=2048, attention="multi-head", heads=8, decoding="stepwise", dropout=0.1,
-        calendar=(*NetworkOptions.calendar, *MONTH), rest=False, whole=True, jitter=0.0, every=6, epochs=1000, batch=16,
+        calendar=(*NetworkOptions.calendar, *MONTH), scaling="min-max", rest=False, whole=True,
+        jitter=0.0, every=6, epochs=1000, batch=16,
         lr=1e-3, weight_decay=0.0, patience=50, schedule="constant", average=0.0,
     ),
 }  # fmt: skip
