@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import time as clock
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ascribe.cli_forecast_tables import attended, candidates, judged
 from ascribe.cli_options import Seed, extra, listed
 from ascribe.cli_series import moment_of, open_bundle, series_asked, series_read
 from ascribe.console import bars, err, out, watcher
@@ -17,7 +17,7 @@ from ascribe.core.errors import InputError
 from ascribe.settings import single_threaded_blas
 
 if TYPE_CHECKING:
-    from ascribe.bundle.forecast import Forecaster
+    pass
 
 __all__ = ["app"]
 
@@ -66,6 +66,9 @@ def train(
     checkpoint: Annotated[
         Path | None, typer.Option("--checkpoint", help="file that training leaves after each epoch, and goes on from")
     ] = None,
+    network: Annotated[
+        list[str] | None, typer.Option("--network", help="NAME=VALUE of the network, such as attention=multi-head")
+    ] = None,
     seed: Seed = 0,
 ) -> None:
     """Mend the series, fit every candidate, keep the best of those before the test part as one bundle."""
@@ -77,11 +80,12 @@ def train(
         now_s=clock.time(),
     )  # fmt: skip
     options = ForecastOptions(
-        wanted, out_dir, context, horizon, test, family, preset, epochs, max_seconds, seed, checkpoint
-    )
+        wanted, out_dir, context, horizon, test, family, preset, epochs, max_seconds, seed, checkpoint,
+        network=tuple(network or ()),
+    )  # fmt: skip
     with bars() as shown:
         report = train_forecast(options, watcher(shown))
-    _candidates(report)
+    candidates(report)
     out.print(f"bundle {report.version} -> {out_dir}", highlight=False)
 
 
@@ -120,7 +124,7 @@ def backtest(
     with bars() as shown:
         report = judge(bundle, wanted, options, watcher(shown))
     write_report(report, output)
-    _judged(report)
+    judged(report)
     err.print(f"{report['test']['origins']} origins from {report['test']['from']} on -> {output}", highlight=False)
 
 
@@ -172,7 +176,7 @@ def predict(
         beside = output.with_suffix(".explained.parquet")
         write_answer(answer, beside)
         err.print(f"the {of} explained, a row a series -> {beside} (`ascribe plot {beside.name} --kind days`)")
-        _attended(opened, held.series, of, output, seed)
+        attended(opened, held.series, of, output, seed)
 
 
 @app.command()
@@ -239,60 +243,3 @@ def _report(place: Path) -> Any:
         return json.loads(place.read_text(encoding="utf-8"))
     except (OSError, ValueError) as exc:
         raise InputError(f"{place} is no report: `ascribe forecast backtest` writes one") from exc
-
-
-def _attended(opened: Forecaster, series: Any, of: str, output: Path, seed: int) -> None:
-    """The check of attention as a table, and as JSON beside the forecast."""
-    from ascribe.forecasted import checked
-
-    if opened.model.attention is None:
-        err.print("this model shows no attention: nothing to check")
-        return
-    with bars() as shown:
-        task = shown.add_task("checking attention", total=3)
-        found = checked(opened, series, of, seed=seed, step=lambda _: shown.advance(task))
-    place = output.with_suffix(".attention.json")
-    place.write_text(json.dumps(found.to_json(), indent=1) + "\n", encoding="utf-8")
-    from rich.table import Table
-
-    unit = f", {found.unit}" if found.unit else ""
-    table = Table("days by", "rank", "same first", f"first day removed{unit}", f"area{unit}", box=None)
-    for h in found.held:
-        rank = "" if h.method == "random" else _number(h.rank.mean)
-        same = "" if h.method == "random" else _percent(h.same)
-        table.add_row(h.method, rank, same, f"{h.first.mean:.4g}", f"{h.area.mean:.4g} ± {h.area.stderr:.2g}")
-    out.print(table)
-    out.print("rank, same first: with attention; removed, area: how far the forecast moves, more is better")
-    err.print(f"{found.rows} windows, days removed by '{found.baseline}' -> {place}", highlight=False)
-
-
-def _candidates(report: Any) -> None:
-    """All families that were fitted, and which one serves."""
-    from rich.table import Table
-
-    if not report.candidates:  # one family by name is not compared
-        return
-    table = Table("family", "MAE", "MASE", "coverage", "", box=None)
-    for name, held in report.candidates.items():
-        numbers = [_number(held.get(word)) for word in ("mae", "mase", "coverage")]
-        table.add_row(name, *numbers, "serves" if name == report.family else "")
-    out.print(table)
-
-
-def _judged(report: Mapping[str, Any]) -> None:
-    from rich.table import Table
-
-    table = Table("model", "MAE", "MAPE", "MASE", "coverage", "pinball", "of best plain", box=None)
-    for name, held in report["models"].items():
-        ratio = (held.get("ratio_to_best_plain") or {}).get("ratio")
-        numbers = [_number(held.get(word)) for word in ("mae", "mape", "mase", "coverage", "pinball")]
-        table.add_row(name, *numbers, _number(ratio))
-    out.print(table)
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None or value != value else f"{value:.4g}"
-
-
-def _percent(value: float) -> str:
-    return "" if value != value else f"{100 * value:.0f} %"

@@ -16,7 +16,7 @@ from ascribe.train.forecasting.conformal import moved
 from ascribe.train.forecasting.fitting import pinball
 from ascribe.train.forecasting.front import Front
 from ascribe.train.forecasting.network import Forecaster, Scores, Seq2Seq
-from ascribe.train.forecasting.options import ATTENTIONS, DECODINGS, PRESETS, NetworkOptions, preset
+from ascribe.train.forecasting.options import ATTENTIONS, DECODINGS, PRESETS, NetworkOptions, changed, preset
 from ascribe.train.forecasting.samples import split
 from ascribe.train.forecasting.seasonal import Seasonal, middle
 from tests.train.forecasting.series import DAY, weekly
@@ -168,15 +168,15 @@ def test_nothing_after_the_end_of_training_changes_a_fit(decoding):
     until, options = 28 * DAY, replace(SMALL, decoding=decoding, epochs=2)
     X = rows(series, window, origins(series, window, until, series.steps, 9))
     first = fit_traffic_seq2seq(series, window, until, seed=3, options=options).ask(X)
-    for changed in (until, until - DAY):
+    for poisoned in (until, until - DAY):
         values, observed = series.values.copy(), series.observed.copy()
-        values[changed:] = 1e6
+        values[poisoned:] = 1e6
         poisoned = Series(
             series.names, series.start_s, series.step_s, values, observed, series.local_s, series.exogenous
         )
         again = fit_traffic_seq2seq(poisoned, window, until, seed=3, options=options).ask(X)
         same = all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
-        assert same == (changed == until)
+        assert same == (poisoned == until)
 
 
 class Stopped(Exception):
@@ -306,3 +306,15 @@ def test_values_may_be_scaled_by_the_training_part():
     assert np.allclose(seen.scale, np.ptp(values), rtol=1e-5)
     with pytest.raises(InputError, match="scaling is one of"):
         NetworkOptions(scaling="robust")
+
+
+def test_options_are_named_one_by_one():
+    held = changed(preset("document"), ["attention=dot", "hidden=32", "rest=yes", "lr=0.01"])
+    assert (held.attention, held.hidden, held.rest, held.lr, held.layers) == ("dot", 32, True, 0.01, 3)
+    wrong = {
+        "hiden=3": "no option", "hidden=3.5": "whole number", "rest=maybe": "true or false", "levels=3": "no option",
+        "attention=all": "attention is one of", "hidden": "whole",
+    }  # fmt: skip
+    for told, why in wrong.items():
+        with pytest.raises(InputError, match=why):
+            changed(preset("default"), [told])

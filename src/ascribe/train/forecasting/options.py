@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from ascribe.core.errors import InputError
 from ascribe.core.forecast.scaling import KINDS
+from ascribe.core.words import quoted
 
-__all__ = ["ATTENTIONS", "DECODINGS", "PRESETS", "NetworkOptions", "preset"]
+__all__ = ["ATTENTIONS", "DECODINGS", "PRESETS", "NetworkOptions", "changed", "preset"]
 
 ATTENTIONS = ("dot", "multi-head")
 DECODINGS = ("direct", "stepwise")
 SCALINGS = ("window", *KINDS)
 DAY = 0  # of `patch`
+YES = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+KINDS_IN_WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}
 
 
 @dataclass(frozen=True)
@@ -102,3 +106,28 @@ def preset(name: str) -> NetworkOptions:
     if name not in PRESETS:
         raise InputError(f"no preset {name!r}: {', '.join(PRESETS)}")
     return PRESETS[name]
+
+
+def changed(options: NetworkOptions, told: Sequence[str]) -> NetworkOptions:
+    """With `NAME=VALUE` of each, read as what the option is.
+
+    >>> changed(preset("default"), ["attention=multi-head", "hidden=128"]).hidden
+    128
+
+    Raises InputError for another name, or a value that is none.
+    """
+    found: dict[str, Any] = {}
+    for text in told:
+        name, _, value = text.partition("=")
+        own = getattr(options, name, None) if name in {f.name for f in fields(options)} else None
+        kind = type(own)
+        if kind not in (int, float, str, bool):
+            known = ", ".join(
+                f.name for f in fields(options) if type(getattr(options, f.name)) in (int, float, str, bool)
+            )
+            raise InputError(f"no option {quoted(name)} of the network: {known}")
+        try:
+            found[name] = YES[value] if kind is bool else kind(value)
+        except (ValueError, KeyError) as exc:
+            raise InputError(f"{name} of the network is {KINDS_IN_WORDS[kind]}, not {quoted(value)}") from exc
+    return replace(options, **found)

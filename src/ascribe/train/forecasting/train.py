@@ -25,7 +25,7 @@ from ascribe.train.forecasting.backtest import data_sha256
 from ascribe.train.forecasting.bundle import Written, write_forecast
 from ascribe.train.forecasting.choosing import chosen, hidden, judged_on
 from ascribe.train.forecasting.fitted import FittedForecast
-from ascribe.train.forecasting.options import NetworkOptions, preset
+from ascribe.train.forecasting.options import NetworkOptions, changed, preset
 from ascribe.train.series.options import SeriesOptions
 from ascribe.train.series.read import Read, read_series
 from ascribe.train.series.split import TEST, Parts, parts_of
@@ -35,6 +35,7 @@ from ascribe.train.watch import Watcher
 __all__ = ["BEST", "CANDIDATES", "ForecastOptions", "Report", "train_forecast"]
 
 BEST = "best"
+QUARANTINE = "quarantine.parquet"
 NETWORK = "traffic_seq2seq"
 CANDIDATES = ("yesterday", "last_week", "seasonal_mean", "ridge_lags", NETWORK)
 LEARN, EVERY = 256, "6h"
@@ -43,8 +44,8 @@ LEARN, EVERY = 256, "6h"
 @dataclass(frozen=True)
 class ForecastOptions:
     """`data`: where the series lie. `test`: share or span at the end that nothing is fitted on. `family`: `best`, or
-    one by name, which is then fitted alone. `preset`, `epochs`, `max_seconds`: of the network. `checkpoint`: file that
-    the network's training leaves and goes on from. `source`: for the lineage.
+    one by name, which is then fitted alone. `preset`, `epochs`, `max_seconds`: of the network; `network`: more of its
+    options, NAME=VALUE. `checkpoint`: file that its training leaves and goes on from. `source`: for the lineage.
     """
 
     data: SeriesOptions
@@ -59,6 +60,7 @@ class ForecastOptions:
     seed: int = 0
     checkpoint: Path | None = None
     source: Mapping[str, Any] = field(default_factory=dict)
+    network: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +81,10 @@ def train_forecast(options: ForecastOptions, watch: Watcher | None = None) -> Re
     read = read_series(options.data)
     for line in read.told():
         watch.note(line)
+    if len(read.quarantine):
+        options.out.mkdir(parents=True, exist_ok=True)
+        read.quarantine.write_parquet(options.out / QUARANTINE)
+        watch.note(f"{len(read.quarantine)} rows put aside, each with its reason -> {options.out / QUARANTINE}")
     series = read.series
     window = window_of(
         series, steps_in(options.context, series.step_s, "--context"),
@@ -100,7 +106,7 @@ def train_forecast(options: ForecastOptions, watch: Watcher | None = None) -> Re
 def _network(options: ForecastOptions) -> NetworkOptions:
     if options.family not in (BEST, *FORECAST_FAMILIES):
         raise InputError(f"no family '{options.family}' of forecasts: {BEST}, {', '.join(FORECAST_FAMILIES)}")
-    held = replace(preset(options.preset), max_seconds=options.max_seconds)
+    held = changed(replace(preset(options.preset), max_seconds=options.max_seconds), options.network)
     return held if options.epochs is None else replace(held, epochs=options.epochs)
 
 
