@@ -9,9 +9,12 @@ import numpy as np
 
 import ascribe
 from ascribe.core.answer import Answer
-from ascribe.core.attention import matrices
+from ascribe.core.attention import Matrices, matrices
+from ascribe.core.attribution import Attribution, Info
 from ascribe.core.explainers import Options, explain
 from ascribe.core.features import Feature
+from ascribe.core.inside import Parts
+from ascribe.core.layout import Layout
 from tests.core import slope_models
 
 NAMES = ("load", "heat", "fans", "disk", "idle")
@@ -67,7 +70,26 @@ def seen() -> Answer:
     return Answer(explain(model, X, "grad_cam", Options()), (), (), None, {"cells": model.layers.at(X, "cells").values})
 
 
+LAYOUT = Layout("series", (6, 2), words=("value", "observed"), step_s=43200, day=2)
+VALUES = np.array([[4.0, 0, 0, 1, 0, 0, 2, 0, -1, 0, -2, 0]])
+PARTS = Parts(("+1", "+2"), ("k0", "k1", "k2"), np.array([[0, 2], [2, 4], [4, 6]]))
+LOOKED = np.array([[[[0.2, 0.3, 0.5], [0.0, 0.1, 0.9]]]])
+
+
+@lru_cache
+def window(parts: bool = True) -> Answer:
+    info = Info("integrated_gradients", "baseline", "path", "gauss_legendre", 16, 1, 0, unit="Gb/s", output="peak")
+    one = np.ones(1)
+    a = Attribution(
+        VALUES, 1.0, np.array([5.0]), np.zeros((1, 12)), one, np.array(["ok"]), ("",), LAYOUT.names(()),
+        np.ones((1, 12)), info, LAYOUT.names(()), layout=LAYOUT,
+    )  # fmt: skip
+    m = Matrices(("days",), PARTS.key, (LOOKED,), None, 0, {"days": PARTS} if parts else {})
+    return Answer(a, (), ("north",), m)
+
+
 OF = {
     "waterfall": table, "force": table, "bar": table, "beeswarm": table, "heatmap": table, "dependence": table,
     "image": image, "text": text, "attention": looked, "features": seen,
+    "days": window,
 }  # fmt: skip

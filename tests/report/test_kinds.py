@@ -74,6 +74,7 @@ def width_of(mark):
 def test_the_table_holds_every_kind():
     assert set(KINDS) == set(OF) == {
         "waterfall", "force", "bar", "beeswarm", "heatmap", "dependence", "image", "text", "attention", "features",
+        "days",
     }  # fmt: skip
 
 
@@ -261,8 +262,8 @@ WRONG = [
     (table, "image", "image is drawn of image rows, and these are table rows: this answer can be drawn as waterfall"),
     (table, "attention", "holds no attention weights"),
     (table, "features", "holds no maps"),
-    (image, "waterfall", "waterfall is drawn of table or text rows"),
-    (text, "beeswarm", "beeswarm is drawn of table rows"),
+    (image, "waterfall", "waterfall is drawn of table or series or text rows"),
+    (text, "beeswarm", "beeswarm is drawn of table or series rows"),
     (looked, "force", "attention does not add up to the prediction, so it has no force"),
     (table, "cake", "no kind 'cake' of picture: use waterfall, force"),
 ]

@@ -48,7 +48,9 @@ def queries() -> list[tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    yield from open_server(tmp_path_factory.mktemp("charted"), max_rows=8, poll_s=0.1)
+    yield from open_server(
+        tmp_path_factory.mktemp("charted"), max_rows=8, poll_s=0.1, lake=str(tmp_path_factory.mktemp("lake") / "lake")
+    )
 
 
 @pytest.fixture(scope="module")
