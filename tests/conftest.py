@@ -2,12 +2,14 @@
 
 import json
 import subprocess
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from tests.journey import ROOT, ascribe, sampled, train
 from tests.once import once
+from tests.order import longest_first
 from tests.stores import careless_s3, careless_s3_server, s3, s3_server
 
 __all__ = ["careless_s3", "careless_s3_server", "mobilenet", "s3", "s3_server", "trained"]
@@ -16,9 +18,17 @@ settings.register_profile("fixed", derandomize=True, deadline=None, database=Non
 settings.load_profile("fixed")
 
 
+def pytest_configure(config):
+    config.option.loadscopereorder = False  # or files go to the workers by their number of tests
+
+
+def pytest_collection_modifyitems(config, items):
+    longest_first(items, Path(__file__).parent.as_posix())
+
+
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory):
-    """A bundle trained once a run by the command on every sixth row of real telemetry: its folder, and what was said."""
+    """A bundle trained once a run by the command on a sixth of real telemetry: its folder, and what was said."""
 
     def make(place):
         done = train(sampled(place / "rows.parquet"), place / "good")

@@ -29,8 +29,8 @@ CAT = DATA / "images" / "chelsea.jpg"
 def place(mobilenet):
     """The folder of `bundle`, and of a registry where it is in production as `mobile`."""
     place = mobilenet.parent
-    done = command("publish", place / "bundle", "--registry", place / "registry", "--name", "mobile")
-    promoted = command("promote", "mobile", done.stdout.strip(), "--registry", place / "registry")
+    done = typed("publish", place / "bundle", "--registry", place / "registry", "--name", "mobile")
+    promoted = typed("promote", "mobile", done.stdout.strip(), "--registry", place / "registry")
     assert promoted.returncode == 0, promoted.stderr
     return place
 
