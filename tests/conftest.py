@@ -1,6 +1,7 @@
 """Property tests draw the same examples on every machine and every day; none is failed for being slow."""
 
 import json
+import os
 import subprocess
 from pathlib import Path
 
@@ -19,6 +20,8 @@ settings.load_profile("fixed")
 
 
 def pytest_configure(config):
+    for threads in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):  # xdist's workers and every command inherit them
+        os.environ.setdefault(threads, "1")  # threads that wait for one another take up to 100 times longer
     config.option.loadscopereorder = False  # or files go to the workers by their number of tests
 
 
