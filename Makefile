@@ -32,7 +32,7 @@ demo: setup  ## the whole journey on real telemetry; serves on at a terminal
 	$(BIN)/ascribe demo
 
 test: setup $(NODE_STAMP) $(AXE_STAMP)  ## every test, at reduced size, on every core (JOBS=0: one after another)
-	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile
+	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile
 
 check: setup  ## format, lint, types, import walls, shapes, doctests
 	$(BIN)/ruff format --check .

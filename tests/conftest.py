@@ -1,21 +1,57 @@
 """Property tests draw the same examples on every machine and every day; none is failed for being slow."""
 
+import json
+import os
+import subprocess
+from pathlib import Path
+
 import pytest
 from hypothesis import settings
 
-from tests.journey import sampled, train
+from tests.journey import ROOT, ascribe, sampled, train
+from tests.once import once
+from tests.order import longest_first
 from tests.stores import careless_s3, careless_s3_server, s3, s3_server
 
-__all__ = ["careless_s3", "careless_s3_server", "s3", "s3_server", "trained"]
+__all__ = ["careless_s3", "careless_s3_server", "mobilenet", "s3", "s3_server", "trained"]
 
 settings.register_profile("fixed", derandomize=True, deadline=None, database=None)
 settings.load_profile("fixed")
 
 
+def pytest_configure(config):
+    for threads in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):  # xdist's workers and every command inherit them
+        os.environ.setdefault(threads, "1")  # threads that wait for one another take up to 100 times longer
+    config.option.loadscopereorder = False  # or files go to the workers by their number of tests
+
+
+def pytest_collection_modifyitems(config, items):
+    longest_first(items, Path(__file__).parent.as_posix())
+
+
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory):
-    """A bundle trained once by the command on every sixth row of real telemetry: its folder, and what was said."""
-    place = tmp_path_factory.mktemp("trained")
-    done = train(sampled(place / "rows.parquet"), place / "good")
-    assert done.returncode == 0, done.stderr
-    return place, done
+    """A bundle trained once a run by the command on a sixth of real telemetry: its folder, and what was said."""
+
+    def make(place):
+        done = train(sampled(place / "rows.parquet"), place / "good")
+        assert done.returncode == 0, done.stderr
+        (place / "said.json").write_text(json.dumps([done.args, done.returncode, done.stdout, done.stderr]))
+
+    place = once(tmp_path_factory, "trained", make)
+    return place, subprocess.CompletedProcess(*json.loads((place / "said.json").read_text()))
+
+
+@pytest.fixture(scope="session")
+def mobilenet(tmp_path_factory):
+    """MobileNet imported once a run by the command, which traces it for half a minute: the bundle's folder."""
+
+    def make(place):
+        data = ROOT / "examples" / "data"
+        done = ascribe(
+            "import", data / "models" / "mobilenet_v1_0.25_128.onnx", "--background", data / "images", "--mean", 128,
+            "--scale", 0.0078125, "--labels", data / "models" / "imagenet_labels_1001.txt", "--out", place / "bundle",
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+
+    return once(tmp_path_factory, "mobilenet", make) / "bundle"

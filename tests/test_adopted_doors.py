@@ -18,7 +18,7 @@ from ascribe.serve.app import running
 from ascribe.serve.settings import Settings
 from ascribe.serve.wire import attribution_pb2 as pb
 from ascribe.serve.wire.attribution_pb2_grpc import AttributionServiceStub
-from tests.journey import ROOT, one_line
+from tests.journey import ROOT, one_line, typed
 from tests.journey import ascribe as command
 
 DATA = ROOT / "examples" / "data"
@@ -26,21 +26,17 @@ CAT = DATA / "images" / "chelsea.jpg"
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    place = tmp_path_factory.mktemp("mobile")
-    done = command(
-        "import", DATA / "models" / "mobilenet_v1_0.25_128.onnx", "--background", DATA / "images", "--mean", 128,
-        "--scale", 0.0078125, "--labels", DATA / "models" / "imagenet_labels_1001.txt", "--out", place / "bundle",
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    done = command("publish", place / "bundle", "--registry", place / "registry", "--name", "mobile")
-    promoted = command("promote", "mobile", done.stdout.strip(), "--registry", place / "registry")
+def place(mobilenet):
+    """The folder of `bundle`, and of a registry where it is in production as `mobile`."""
+    place = mobilenet.parent
+    done = typed("publish", place / "bundle", "--registry", place / "registry", "--name", "mobile")
+    promoted = typed("promote", "mobile", done.stdout.strip(), "--registry", place / "registry")
     assert promoted.returncode == 0, promoted.stderr
     return place
 
 
 def explained(place, *words):
-    done = command("explain", place / "bundle", CAT, "-o", place / "out.parquet", *words)
+    done = typed("explain", place / "bundle", CAT, "-o", place / "out.parquet", *words)
     assert done.returncode == 0, done.stderr
     return pyarrow.parquet.read_table(place / "out.parquet")
 
@@ -101,7 +97,7 @@ def test_a_class_and_a_space_are_chosen_by_name(place):
     ],
 )
 def test_a_wrong_option_is_one_line(words, text, place):
-    done = command("explain", place / "bundle", CAT, "-o", place / "none.parquet", *words)
+    done = typed("explain", place / "bundle", CAT, "-o", place / "none.parquet", *words)
     assert done.returncode == 2
     said = done.stderr.strip().splitlines()[-1]
     assert said.startswith("ascribe: ") and text in said and "Traceback" not in done.stderr
@@ -109,7 +105,7 @@ def test_a_wrong_option_is_one_line(words, text, place):
 
 
 def test_what_can_be_asked_says_where(place):
-    lines = command("explainers", place / "bundle").stdout.splitlines()
+    lines = typed("explainers", place / "bundle").stdout.splitlines()
     cam = next(line for line in lines if line.strip().startswith("grad_cam"))
     assert cam.strip() == "grad_cam: needs layers, predict; takes layer; cli, python, rest, grpc"
     assert not any("tree_shap" in line for line in lines)
@@ -118,7 +114,7 @@ def test_what_can_be_asked_says_where(place):
 def test_sentences_lie_in_a_table(tmp_path):
     (tmp_path / "sentences.txt").write_text("A wonderful film.\nA dull and boring movie.\n")
     (tmp_path / "labels.txt").write_text("Negative\nPositive\n")
-    done = command(
+    done = typed(
         "import", DATA / "models" / "text_sentiment_avgemb.onnx", "--background", tmp_path / "sentences.txt",
         "--vocabulary", DATA / "models" / "text_sentiment_vocab.txt", "--labels", tmp_path / "labels.txt",
         "--output", "Positive", "--out", tmp_path / "b",
@@ -134,7 +130,7 @@ def test_sentences_lie_in_a_table(tmp_path):
     loved, hated = first["prediction"].to_pylist()
     assert loved > hated
     (tmp_path / "two.csv").write_text("a,b\nx,y\n")
-    done = command("explain", tmp_path / "b", tmp_path / "two.csv", "-o", tmp_path / "o.parquet")
+    done = typed("explain", tmp_path / "b", tmp_path / "two.csv", "-o", tmp_path / "o.parquet")
     assert "2 columns of texts" in one_line(done)
 
 

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 import ascribe
-from tests.journey import ROOT
+from tests.journey import ROOT, typed
 from tests.journey import ascribe as command
 
 ADULT = ROOT / "examples" / "data" / "adult.csv.gz"
@@ -26,18 +26,18 @@ def place(tmp_path_factory):
     return place
 
 
-def imported(place, name, out, *more):
-    return command("import", place / name, "--background", place / "rows.csv", "--labels", place / "labels.txt",
-                   "--out", place / out, *more)  # fmt: skip
+def imported(place, name, out, *more, by=typed):
+    return by("import", place / name, "--background", place / "rows.csv", "--labels", place / "labels.txt",
+              "--out", place / out, *more)  # fmt: skip
 
 
 def test_the_journey_of_a_classifier(place):
     for name in ("good", "wrong"):
-        done = imported(place, f"{name}.txt", name, "--target", "income", "--output", ">50K")
+        done = imported(place, f"{name}.txt", name, "--target", "income", "--output", ">50K", by=command)
         assert done.returncode == 0, done.stderr
         assert "explains class '>50K'" in done.stderr
     assert ascribe.open(place / "good").model.output == ">50K"
-    told = command("explainers", place / "good").stdout
+    told = typed("explainers", place / "good").stdout
     assert "tree_shap" in told
     assert "2 classes (<=50K, >50K) in margin, probability" in told
     versions = {}
@@ -48,15 +48,15 @@ def test_the_journey_of_a_classifier(place):
     good = command("promote", "income", versions["good"], "--registry", place / "registry")
     assert good.returncode == 0, good.stderr
     assert "of held-out rows classified as they are, log loss" in good.stderr
-    wrong = command("promote", "income", versions["wrong"], "--registry", place / "registry")
+    wrong = typed("promote", "income", versions["wrong"], "--registry", place / "registry")
     assert wrong.returncode == 3
     assert "missed probability on its own held-out rows is worse" in wrong.stderr
 
 
 def test_without_held_out_rows_the_gate_says_what_it_does_not_know(place):
     assert imported(place, "good.txt", "bare").returncode == 0
-    done = command("publish", place / "bare", "--registry", place / "registry", "--name", "bare")
-    promoted = command("promote", "bare", done.stdout.strip(), "--registry", place / "registry")
+    done = typed("publish", place / "bare", "--registry", place / "registry", "--name", "bare")
+    promoted = typed("promote", "bare", done.stdout.strip(), "--registry", place / "registry")
     assert promoted.returncode == 0, promoted.stderr
     assert "nobody knows how good it is" in promoted.stderr
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import ascribe
 from ascribe.core.repertoire import repertoire
 from tests.journey import ascribe as command
+from tests.journey import typed
 from tests.serve import tiny
 
 
 def test_a_folder_and_a_registry_say_what_can_be_asked(tmp_path):
     registry, _ = tiny.publish(tmp_path)
-    told = [command("explainers", place) for place in (tmp_path / "bundle", f"{registry}#{tiny.NAME}")]
+    told = [
+        by("explainers", place) for by, place in ((command, tmp_path / "bundle"), (typed, f"{registry}#{tiny.NAME}"))
+    ]
     assert [done.returncode for done in told] == [0, 0], told[0].stderr
     assert told[0].stdout == told[1].stdout
     lines = told[0].stdout.splitlines()
@@ -38,5 +41,5 @@ def test_everything_that_is_named_can_be_asked(tmp_path):
 
 
 def test_the_version_is_said():
-    done = command("--version")
+    done = typed("--version")
     assert (done.returncode, done.stdout.strip()) == (0, f"ascribe {ascribe.__version__}")

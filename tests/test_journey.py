@@ -16,7 +16,7 @@ import ascribe as package
 from ascribe.bundle.manifest import Manifest, digest
 from ascribe.serve.wire import attribution_pb2 as wire
 from ascribe.serve.wire import attribution_pb2_grpc as door
-from tests.journey import FEATURES, TARGET, ascribe, one_line, sampled, train
+from tests.journey import FEATURES, TARGET, ascribe, one_line, sampled, train, typed
 
 
 @pytest.fixture(scope="module")
@@ -24,17 +24,18 @@ def shop(trained):
     """A registry with two versions: a good one in production, and one that was trained on shuffled targets."""
     place, good = trained
     registry = place / "registry"
-    versions = [published(place / "good", registry)]
+    versions = [published(place / "good", registry, by=ascribe)]
     promoted = ascribe("promote", "node", versions[0], "--registry", registry)
     assert promoted.returncode == 0, promoted.stderr
-    bad = train(sampled(place / "shuffled.parquet", shuffle_target=True), place / "bad", "--family", "power_xgboost")
+    shuffled = sampled(place / "shuffled.parquet", 12, shuffle_target=True)  # that it is refused needs no more
+    bad = train(shuffled, place / "bad", "--family", "power_xgboost", "--max-seconds", 1, by=typed)
     assert bad.returncode == 0, bad.stderr
     versions.append(published(place / "bad", registry))
     return place, registry, versions, good
 
 
-def published(bundle, registry) -> str:
-    done = ascribe("publish", bundle, "--registry", registry, "--name", "node")
+def published(bundle, registry, by=typed) -> str:
+    done = by("publish", bundle, "--registry", registry, "--name", "node")
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert len(lines) == 1  # the version alone
@@ -103,7 +104,7 @@ def test_groups_are_players(shop, tmp_path):
     (tmp_path / "groups.toml").write_text('cpu = ["cpu_user", "cpu-cycles", "instructions"]\n')
     pl.read_parquet(place / "rows.parquet").head(2).write_csv(tmp_path / "in.csv")
     out = tmp_path / "out.parquet"
-    done = ascribe("explain", place / "good", tmp_path / "in.csv", "-o", out, "--groups", tmp_path / "groups.toml")
+    done = typed("explain", place / "good", tmp_path / "in.csv", "-o", out, "--groups", tmp_path / "groups.toml")
     assert done.returncode == 0, done.stderr
     assert {"cpu", "cpu_wio", "interrupts", "mem_free"} < set(pl.read_parquet(out).columns)
     assert "cpu_user" not in pl.read_parquet(out).columns
@@ -121,12 +122,13 @@ def test_the_gate_refuses_what_was_trained_on_shuffled_targets(shop):
 
 def test_promote_and_rollback(shop):
     place, registry, (good, _), _ = shop
-    assert train(place / "rows.parquet", place / "next", "--seed", "1").returncode == 0
-    version = published(place / "next", registry)
-    done = ascribe("promote", "node", version, "--registry", registry, "--channel", "canary")
+    done = train(sampled(place / "fewer.parquet", 12), place / "next", "--seed", 1, "--max-seconds", 1, by=typed)
     assert done.returncode == 0, done.stderr
-    assert ascribe("promote", "node", good, "--registry", registry, "--channel", "canary").returncode in (0, 3)
-    moves = ascribe("history", "node", "--registry", registry, "--channel", "canary").stdout
+    version = published(place / "next", registry)
+    done = typed("promote", "node", version, "--registry", registry, "--channel", "canary")
+    assert done.returncode == 0, done.stderr
+    assert typed("promote", "node", good, "--registry", registry, "--channel", "canary").returncode in (0, 3)
+    moves = typed("history", "node", "--registry", registry, "--channel", "canary").stdout
     if moves.count("promote") == 2:
         back = ascribe("rollback", "node", "--registry", registry, "--channel", "canary")
         assert back.stdout.strip() == version
@@ -181,13 +183,13 @@ def test_an_answer_is_said_kept_and_drawn(shop, tmp_path):
     place = shop[0]
     rows = pl.read_parquet(place / "rows.parquet").head(6)
     rows.with_columns(pl.lit("n").alias("node")).write_parquet(tmp_path / "in.parquet")
-    done = ascribe(
+    done = typed(
         "explain", place / "good", tmp_path / "in.parquet", "-o", tmp_path / "a.parquet", "--samples", 8,
         "--name", "node", "--say", "en",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("Rows answered: 6. ")
-    done = ascribe("plot", tmp_path / "a.parquet", "--kind", "beeswarm", "-o", tmp_path / "p.html")
+    done = typed("plot", tmp_path / "a.parquet", "--kind", "beeswarm", "-o", tmp_path / "p.html")
     assert done.returncode == 0, done.stderr
     page = (tmp_path / "p.html").read_text()
     assert all(name in page for name in FEATURES) and "conditional game" in page
@@ -233,7 +235,7 @@ def test_a_wrong_input_is_one_clear_line(shop, tmp_path, line, says):
         raw = bytearray((place / "tampered" / "proposal.onnx").read_bytes())
         raw[len(raw) // 2] ^= 1
         (place / "tampered" / "proposal.onnx").write_bytes(raw)
-    done = ascribe(*line.format(place=place).split(), cwd=tmp_path)
+    done = typed(*line.format(place=place).split(), cwd=tmp_path)
     assert says in one_line(done)
 
 

@@ -16,7 +16,7 @@ from ascribe.report import comparison, probes
 from ascribe.report.comparison_figure import figure as curves_figure
 from ascribe.report.importance import figure as importance_figure
 from tests.journey import ascribe as command
-from tests.journey import one_line
+from tests.journey import one_line, typed
 from tests.report.test_drift import Page
 from tests.serve import tiny
 from tests.train.small_classifier import adopted
@@ -79,7 +79,7 @@ def test_the_command_writes_numbers_and_a_picture(place):
     assert told["features"] == ["busy", "ghz", "misses"]
     assert all(low < value < high for low, value, high in zip(told["low"], told["values"], told["high"], strict=True))
     assert "95 % interval" in done.stdout
-    done = command("importance", place / "bundle", place / "rows.parquet", "--method", "sage", "-o", place / "i.png")
+    done = typed("importance", place / "bundle", place / "rows.parquet", "--method", "sage", "-o", place / "i.png")
     assert done.returncode == 0, done.stderr
     assert (place / "i.png").read_bytes()[:4] == b"\x89PNG"
 
@@ -92,7 +92,7 @@ def test_the_comparison_as_json_and_as_a_page(place):
     assert told["rows"] == 6 and told["judged"][-1]["method"] == "random"
     assert told["judged"][1]["missed"]["mean"] < 1e-6  # the model is linear
     assert told["judged"][-1]["sensitivity"]["mean"] is None
-    done = command(
+    done = typed(
         "compare", place / "bundle", place / "rows.parquet", "--rows", 4, "--methods", "lime,occlusion", "--near", 0,
         "-o", place / "c.html",
     )  # fmt: skip
@@ -129,7 +129,7 @@ def test_probes_of_a_classifier_and_of_a_quantity(classes, place):
     opened = ascribe.open(classes / "bundle")
     page = Page(probes.page(ascribe.probe(opened, opened.model.background[:5], epsilons=(0.0, 0.1))))
     assert "pgd: same class" in page.texts and page.links == []
-    done = command("probe", place / "bundle", place / "rows.parquet", "--rows", 3, "-o", place / "p.html")
+    done = typed("probe", place / "bundle", place / "rows.parquet", "--rows", 3, "-o", place / "p.html")
     assert done.returncode == 0, done.stderr
     assert "no attack: this model offers no gradient" in done.stderr
     assert "conditional_shap" in Page((place / "p.html").read_text()).texts
@@ -143,7 +143,7 @@ def test_what_cannot_be_asked_is_one_line(place):
         (("importance", place / "bundle", rows, "--target", "word"), "holds no numbers"),
         (("probe", place / "bundle", rows, "--epsilons", "a", "-o", place / "p.html"), "no list of numbers"),
     ):
-        assert says in one_line(command(*words))
+        assert says in one_line(typed(*words))
 
 
 def test_layers_of_a_graph_without_any_are_refused(place):

@@ -11,14 +11,12 @@ import onnxruntime as ort
 import polars as pl
 import pytest
 from msgspec.structs import replace
-from typer.testing import CliRunner
 
 import ascribe as package
 from ascribe.bundle.archive import open_directory, write_manifest
 from ascribe.bundle.holdout import holdout
-from ascribe.cli import app
 from ascribe.train.compile import Wanted, compile_bundle
-from tests.journey import FEATURES, ascribe, one_line
+from tests.journey import FEATURES, ascribe, one_line, typed
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +40,8 @@ def compiled(trained, tmp_path_factory) -> tuple[Path, Path]:
 
 def answered(bundle: Path, rows: Path, *words: object) -> pl.DataFrame:
     out = rows.parent / "out.parquet"
-    done = CliRunner().invoke(app, ["explain", str(bundle), str(rows), "-o", str(out), *map(str, words)])  # as typed
-    assert done.exit_code == 0, done.stderr
+    done = typed("explain", bundle, rows, "-o", out, *words)
+    assert done.returncode == 0, done.stderr
     found = pl.read_parquet(out)
     assert len(found) == 20
     gap = found["prediction"] - found["base_value"] - found.select(FEATURES).sum_horizontal()
@@ -94,10 +92,10 @@ def test_explaining_by_tier(compiled, tier):
 
 def test_a_time_needs_a_measurement_and_then_chooses(compiled, tmp_path):
     bundle, rows = compiled
-    done = ascribe("explain", bundle, rows, "-o", tmp_path / "o.parquet", "--max-latency-ms", 5)
+    done = typed("explain", bundle, rows, "-o", tmp_path / "o.parquet", "--max-latency-ms", 5)
     assert "run `ascribe bench DIR`, or name a tier" in one_line(done)
     shutil.copytree(bundle, tmp_path / "timed")
-    versions = [ascribe("publish", tmp_path / "timed", "--registry", tmp_path / "registry", "--name", "node")
+    versions = [typed("publish", tmp_path / "timed", "--registry", tmp_path / "registry", "--name", "node")
                 for _ in range(2)]  # fmt: skip
     assert versions[0].returncode == 0, versions[0].stderr
     assert versions[0].stdout == versions[1].stdout  # measured once: one version
@@ -108,7 +106,7 @@ def test_a_time_needs_a_measurement_and_then_chooses(compiled, tmp_path):
     assert all(tier.latency_ms["1"] > 0 for tier in manifest.tiers.values())
     assert {name for name, tier in manifest.tiers.items() if tier.role} == {"fast", "balanced"}
     assert "tier exact" in answered(tmp_path / "timed", rows, "--max-latency-ms", 1e9)["said"][0]
-    done = ascribe("explain", tmp_path / "timed", rows, "-o", tmp_path / "o.parquet", "--max-latency-ms", 1e-6)
+    done = typed("explain", tmp_path / "timed", rows, "-o", tmp_path / "o.parquet", "--max-latency-ms", 1e-6)
     assert "no tier answers 20 rows in 1e-06 ms: the fastest, " in one_line(done)
 
 
@@ -150,7 +148,7 @@ WRONG = [
 def test_a_wrong_wish_is_one_clear_line(compiled, tmp_path, line, says):
     bundle, rows = compiled
     before = {file.name: file.read_bytes() for file in bundle.iterdir()}
-    assert says in one_line(ascribe(*line.format(bundle=bundle, rows=rows).split(), cwd=tmp_path))
+    assert says in one_line(typed(*line.format(bundle=bundle, rows=rows).split(), cwd=tmp_path))
     assert {file.name: file.read_bytes() for file in bundle.iterdir()} == before
 
 

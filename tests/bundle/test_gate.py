@@ -23,7 +23,7 @@ from ascribe.bundle.store import open_store
 from ascribe.bundle.verdicts import keep, verdicts
 from ascribe.core.errors import BundleError, TamperedError
 from ascribe.core.judge import block_mean
-from tests.journey import ascribe
+from tests.journey import ascribe, typed
 
 from .made import BIAS, CENTRE, FEATURES, NAME, SPREAD, WEIGHTS, made, rows
 
@@ -370,10 +370,10 @@ def test_force_promotes_what_was_refused_and_says_so_for_ever(tmp_path):
     registry = Registry(uri)
     bad = registry.publish(NAME, made(tmp_path / "bad", bias=90.0))
     place = ("promote", NAME, bad, "--registry", uri)
-    refused_ = ascribe(*place)
+    refused_ = typed(*place)
     assert refused_.returncode == 3
     assert "refused: production of node-power stays as it is" in refused_.stderr
-    forced = ascribe(*place, "--force")
+    forced = typed(*place, "--force")
     assert forced.returncode == 0, forced.stderr
     assert "forced though the gate refused" in forced.stderr
     event = registry.channel(NAME).current
@@ -384,7 +384,7 @@ def test_force_promotes_what_was_refused_and_says_so_for_ever(tmp_path):
     told = ascribe("registry", "verdicts", NAME, bad, "--registry", uri).stdout
     assert "production  refused, forced  against nothing" in told
     assert '"mse_v_share"' in told
-    history = ascribe("history", NAME, "--registry", uri).stdout
+    history = typed("history", NAME, "--registry", uri).stdout
     assert [line.split()[1] for line in history.splitlines() if line.startswith("20")] == [
         "promote",
         "refused",

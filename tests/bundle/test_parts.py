@@ -19,7 +19,7 @@ from ascribe.bundle.manifest import Manifest, Target, Tier
 from ascribe.bundle.registry import Registry
 from ascribe.bundle.tables import read_table, write_parquet
 from ascribe.core.errors import BundleError, InputError, NotFound, TamperedError
-from tests.journey import ascribe, one_line
+from tests.journey import one_line, typed
 
 from .made import CENTRE, NAME, WEIGHTS, made, parts, rows
 
@@ -129,10 +129,10 @@ def test_the_commands_explain_one_target(bundle, tmp_path):
     write_parquet({"busy": [0.6], "ghz": [4.0], "misses": [20.0]}, tmp_path / "rows.parquet")
     words = ("explain", bundle.origin, tmp_path / "rows.parquet", "-o", tmp_path / "out.parquet")
     for more, expected in (((), 40 + 0.6 * 30 + 32 + 40), (("--target", DRAM.name), 4 + (0.6 * 30 + 32 + 40) / 10)):
-        done = ascribe(*words, *more)
+        done = typed(*words, *more)
         assert done.returncode == 0, done.stderr
         assert read_table(tmp_path / "out.parquet")["prediction"].to_pylist() == [pytest.approx(expected, rel=1e-5)]
-    assert "does not predict 'gpu'" in one_line(ascribe(*words, "--target", "gpu"))
+    assert "does not predict 'gpu'" in one_line(typed(*words, "--target", "gpu"))
 
 
 def test_every_part_is_measured_once_where_it_is_published(tmp_path, monkeypatch):

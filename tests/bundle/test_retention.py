@@ -11,7 +11,7 @@ from ascribe.bundle.archive import Bundle
 from ascribe.bundle.registry import Registry
 from ascribe.bundle.retention import prune
 from ascribe.core.errors import Conflict, InputError, NotFound, RegistryError
-from tests.journey import ascribe
+from tests.journey import ascribe, typed
 from tests.stores import Place
 
 from .made import NAME, made
@@ -193,10 +193,10 @@ def test_the_command_says_what_goes_and_why_the_rest_stays(local, bundles):
     versions = seven(local, bundles[:3])
     local.promote(NAME, versions[0], AT[0])
     words = ("registry", "prune", NAME, "--registry", local.uri, "--keep", 1, "--min-age-s", 0)
-    dry = ascribe(*words, "--dry-run")
+    dry = typed(*words, "--dry-run")
     assert dry.stdout == f"would remove {versions[1]}\n"
     assert f"kept {versions[0]}: production points at it" in dry.stderr
     assert local.versions(NAME) == versions
     assert ascribe(*words).stdout == f"removed {versions[1]}\n"
     assert local.versions(NAME) == [versions[0], versions[2]]
-    assert ascribe("registry", "prune", NAME, "--registry", local.uri, "--keep", 0).stdout == ""  # too young
+    assert typed("registry", "prune", NAME, "--registry", local.uri, "--keep", 0).stdout == ""  # too young

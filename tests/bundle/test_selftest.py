@@ -13,7 +13,7 @@ from ascribe.bundle.registry import Registry
 from ascribe.bundle.selftest import checked, selftest
 from ascribe.bundle.store import open_store
 from ascribe.core.errors import RegistryError
-from tests.journey import ascribe, one_line
+from tests.journey import ascribe, one_line, typed
 from tests.stores import Place
 
 from .made import NAME, made
@@ -120,12 +120,12 @@ def test_the_command_says_what_holds_or_why_not(careless_s3: Place, tmp_path):
     good = ascribe("registry", "check", tmp_path)
     assert good.returncode == 0, good.stderr
     assert good.stdout.splitlines() == [*selftest(open_store(str(tmp_path))), f"{tmp_path} can have several writers"]
-    bad = ascribe("registry", "check", careless_s3.uri)
+    bad = typed("registry", "check", careless_s3.uri)
     assert bad.returncode == 2
     assert "ignores create-only writes" in one_line(bad)
 
 
 def test_the_command_on_a_store_with_conditional_writes(s3: Place):
-    done = ascribe("registry", "check", s3.uri)
+    done = typed("registry", "check", s3.uri)
     assert done.returncode == 0, done.stderr
     assert "a write against a stale e-tag is refused" in done.stdout

@@ -12,7 +12,7 @@ from ascribe.bundle.archive import Bundle
 from ascribe.bundle.registry import Registry
 from ascribe.bundle.signing import write_key_pair
 from ascribe.core.errors import InputError, TamperedError
-from tests.journey import ascribe, one_line
+from tests.journey import ascribe, one_line, typed
 
 from .made import NAME, made
 
@@ -124,17 +124,17 @@ def test_a_file_that_is_no_key_is_named(uri, bundle, keys, tmp_path):
 
 def test_the_commands_sign_and_refuse(uri, bundle, tmp_path):
     key = tmp_path / "cli.pem"
-    assert ascribe("registry", "key", key).stdout.strip() == str(tmp_path / "cli.pub")
-    plain = ascribe("publish", bundle.origin, "--registry", uri, "--name", NAME).stdout.strip()
+    assert typed("registry", "key", key).stdout.strip() == str(tmp_path / "cli.pub")
+    plain = typed("publish", bundle.origin, "--registry", uri, "--name", NAME).stdout.strip()
     trust = ("--verify-key", tmp_path / "cli.pub")
-    assert "is not signed: publish" in one_line(ascribe("promote", NAME, plain, "--registry", uri, *trust))
-    signed = ascribe("publish", bundle.origin, "--registry", uri, "--name", NAME, "--sign-key", key)
+    assert "is not signed: publish" in one_line(typed("promote", NAME, plain, "--registry", uri, *trust))
+    signed = typed("publish", bundle.origin, "--registry", uri, "--name", NAME, "--sign-key", key)
     assert signed.stdout.strip() == plain
-    done = ascribe("promote", NAME, plain, "--registry", uri, *trust)
+    done = typed("promote", NAME, plain, "--registry", uri, *trust)
     assert done.returncode == 0, done.stderr
     place_of(uri, plain, "sig").unlink()
     for served in (
-        ascribe("serve", "--registry", uri, "--model", NAME, "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", *trust),
+        typed("serve", "--registry", uri, "--model", NAME, "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", *trust),
         ascribe("serve", "--registry", uri, "--model", NAME, "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0",
                 ASCRIBE_VERIFY_KEY=str(tmp_path / "cli.pub")),
     ):  # fmt: skip

@@ -23,7 +23,7 @@ from ascribe.serve.app import running
 from ascribe.serve.settings import Settings
 from ascribe.serve.wire import attribution_pb2 as pb
 from ascribe.serve.wire.attribution_pb2_grpc import AttributionServiceStub
-from tests.journey import ascribe as command
+from tests.journey import typed as command
 
 from .brought import CLASSES, SENTENCES, Brought, adult_rows, bring, picture
 from .test_doors import as_json

@@ -19,7 +19,7 @@ from ascribe.core.compiled import ROWS
 from ascribe.core.errors import CapabilityError
 from ascribe.train.triton import export_triton
 from tests.bundle.made import made, rows
-from tests.journey import ascribe
+from tests.journey import typed
 
 TYPES = {onnx.TensorProto.FLOAT: "TYPE_FP32"}
 
@@ -29,7 +29,7 @@ def exported(tmp_path_factory):
     """A compiled bundle, and the model that the command put into a repository."""
     place = tmp_path_factory.mktemp("triton")
     made(place / "bundle", surrogate=True)
-    done = ascribe("compile", place / "bundle", "--triton", place / "repository")
+    done = typed("compile", place / "bundle", "--triton", place / "repository")
     assert done.returncode == 0, done.stderr
     assert "repository/explain_power_balanced" in done.stderr.replace("\n", "")
     return open_directory(place / "bundle"), place / "repository" / "explain_power_balanced"

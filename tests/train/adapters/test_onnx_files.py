@@ -9,9 +9,10 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
+import ascribe
 from ascribe.core.errors import AscribeError, InputError
 from ascribe.train.adapters.adopted import Picture
-from ascribe.train.vocabulary import lines, words
+from ascribe.train.vocabulary import words
 from tests.train.adapters.adopting import DATA, MODELS, NUMBERS, adopted, background, houses, near
 
 IMAGES = DATA / "images"
@@ -28,13 +29,8 @@ def ask(file, inputs):
 
 
 @pytest.fixture(scope="module")
-def mobile(tmp_path_factory):
-    place = tmp_path_factory.mktemp("mobile")
-    labels = lines(MODELS / "imagenet_labels_1001.txt")
-    return adopted(
-        MODELS / "mobilenet_v1_0.25_128.onnx", IMAGES, place / "b", labels=labels,
-        picture=Picture(mean=(128.0,), scale=(1 / 128,)),
-    )  # fmt: skip
+def mobile(mobilenet):
+    return ascribe.open(mobilenet)
 
 
 def test_mobilenet_knows_the_cat_and_the_cup(mobile):
