@@ -170,7 +170,7 @@ def test_what_is_taken_along_is_the_answer(place, tab, tmp_path: Path):
     again = list(csv.DictReader((tmp_path / "answer.csv").open()))
     for saved, row in zip(shares, again, strict=True):
         assert saved["id"] == row["label"]
-        if row["prediction"]:
+        if row["status"] == "ok":
             assert float(saved["bank"]) == float(row["bank"])
         assert ("margin between" in saved["reason"]) == ("margin between" in row["reason"])
     one.check()
