@@ -1,8 +1,6 @@
-"""Servers on which nothing moves, and nodes that are played again: both are said plainly, and nothing is asked twice."""
+"""Servers on which nothing moves, and nodes that are played again: both are said, and nothing is asked twice."""
 
 from __future__ import annotations
-
-import time
 
 from playwright.sync_api import expect
 
@@ -11,7 +9,6 @@ from ascribe.serve.settings import Settings
 from tests.serve import tiny
 
 from .feigned import Service, feigning
-from .test_served import place  # noqa: F401
 
 
 def test_a_server_without_a_lake_says_so_and_is_left_alone(tmp_path, tab):
@@ -54,20 +51,3 @@ def test_nodes_of_a_replay_are_said_to_be_one(tab):
             expect(page.locator(".nodes tbody tr")).to_have_count(len(nodes))
             expect(page.get_by_text("are recorded rows played again")).to_be_visible(visible=seen)
             one.check()
-
-
-def test_the_first_chart_of_a_warm_server_comes_soon(place, tab, record_property):
-    """From opening the address to a drawing of numbers, on a real server; the best of three is what the machine can do."""
-    with place.lake.writing(), place.served() as at:
-        took = []
-        for _ in range(3):
-            one = tab(at)
-            start = time.perf_counter()
-            page = one.open("#/now/a%3Cb%3E%26c")
-            page.wait_for_selector(".chart svg path", state="attached")
-            took.append(time.perf_counter() - start)
-            one.check()
-            one.close()
-        record_property("first_chart_s", min(took))
-        print(f"first chart after {', '.join(f'{s:.2f}' for s in took)} s")
-    assert min(took) < 10

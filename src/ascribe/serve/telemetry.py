@@ -49,7 +49,9 @@ class Telemetry:
     def newest(self, name: str) -> SeriesCard:
         """The newest steps of a series. Raises NotFound."""
         if self.state.find("series", name) is None:
-            raise NotFound(f"nothing was heard of series {quoted(name, 128)}: GET /v1/series lists those that are known")
+            raise NotFound(
+                f"nothing was heard of series {quoted(name, 128)}: GET /v1/series lists those that are known"
+            )
         found: SeriesCard = self.state.get("series", name, kind=SeriesCard)
         return found
 
