@@ -22,8 +22,8 @@ export const view = {
     }
     const head = el("div.row.ends");
     const told = el("div");
-    const replay = el("p.note", { hidden: true }, words.t("now.replay"));
-    const still = el("p.note.warn", { role: "status", hidden: stream.state !== "none" }, words.t("now.no_stream"));
+    const replay = el("div");
+    const still = el("div", { role: "status" });
     const beside = el("div.beside");
     root.append(head, told, still, replay, beside);
 
@@ -47,7 +47,8 @@ export const view = {
     }
 
     function show() {
-      replay.hidden = ![...nodes.all.keys()].some((name) => name.startsWith(REPLAYED));
+      const replayed = [...nodes.all.keys()].some((name) => name.startsWith(REPLAYED));
+      replay.replaceChildren(...(replayed ? [el("p.note", {}, words.t("now.replay"))] : []));
       served.textContent = nodes.version
         ? words.t("now.served", { count: nodes.all.size, model: nodes.name, version: nodes.version, tier: nodes.tier })
           + (nodes.not_followed > 0 ? ` ${words.t("now.not_followed", { count: nodes.not_followed })}` : "")
@@ -87,7 +88,9 @@ export const view = {
       show();
     });
     const off = nodes.onChange(show);
-    const offStream = stream.onState((state) => (still.hidden = state !== "none"));
+    const heard = () => still.replaceChildren(...(stream.state === "none" ? [el("p.note.warn", {}, words.t("now.no_stream"))] : []));
+    const offStream = stream.onState(heard);
+    heard();
     nodes.choose(context.route.query.get("model") ?? "");
     api.get("/v1/models").then(
       (answer) => {
