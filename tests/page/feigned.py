@@ -38,12 +38,14 @@ VERSION = "20261101T000000Z-abcdef012345"
 
 @dataclass
 class Service:
-    """`nodes`, `groups`: names; `every_s`: between moments of each node; `token`: what callers must bear, if any."""
+    """`nodes`, `groups`: names; `every_s`: between moments of each node; `token`: what callers must bear, if any;
+    `events`: whether there is a stream."""
 
     nodes: tuple[str, ...] = ("rack 1/node-1", "rack 1/node-2", "rack 2/node-1")
     groups: tuple[str, ...] = GROUPS
     every_s: float = 0.5
     token: str = ""
+    events: bool = True
     warnings: dict[str, list[str]] = field(default_factory=dict)
     stale: frozenset[str] = frozenset()
     heard: list[str] = field(default_factory=list)
@@ -173,9 +175,13 @@ def application(service: Service) -> Any:
     async def models(request: Request) -> Response:
         return JSONResponse({"models": [MODEL]})
 
+    async def model(request: Request) -> Response:
+        return JSONResponse({"name": MODEL, "layout": "table", "offers": ["predict"], "forecast": None})
+
     app = Starlette(
         routes=[
-            Route("/v1/now", now), Route("/v1/models", models), Route("/v1/events", events),
+            Route("/v1/now", now), Route("/v1/models", models), Route("/v1/models/{name}", model),
+            *([Route("/v1/events", events)] if service.events else []),
             Route("/v1/nodes/{node:path}/history", history), Route("/v1/nodes/{node:path}/energy", energy),
             Route("/v1/nodes/{node:path}/change", change), Route("/v1/nodes/{node:path}/moment", moment),
         ]

@@ -16,7 +16,7 @@ import pytest
 import ascribe.serve.page
 from ascribe.serve.app import running
 from ascribe.serve.keys import line, new_key
-from ascribe.serve.page.files import STATIC, files
+from ascribe.serve.page.files import OFFERS, STATIC, Offers, files
 from ascribe.serve.settings import Settings
 
 from . import tiny
@@ -40,8 +40,10 @@ def http(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
 def test_every_file_is_given_to_whoever_asks_and_nothing_else_is(http):
     on_disk = {f"/page/{p.relative_to(STATIC).as_posix()}" for p in STATIC.rglob("*") if p.is_file()}
     assert {"/page/app.js", "/page/style.css", LARGEST} < on_disk
-    assert set(files()) == on_disk | {"/"}
-    for path, file in files().items():
+    shown = files(offers=Offers(lake=False))
+    assert set(shown) == on_disk | {"/", OFFERS}
+    assert b'{"lake": false, "guest": false}' in shown[OFFERS].raw
+    for path, file in shown.items():
         answer = http.get(path)
         assert (answer.status_code, answer.content) == (200, file.raw)
         assert answer.headers["content-type"] == file.media

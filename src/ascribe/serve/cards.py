@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from ascribe.core.forecast.curves import Curves
+from ascribe.core.inside import Attention
 from ascribe.core.latency import Measured
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "OutputCard",
     "RolloutAnswer",
     "RolloutCard",
+    "SeriesCard",
     "ShadowCard",
     "TierCard",
 ]
@@ -94,6 +96,7 @@ class ShadowCard(msgspec.Struct):
 class ForecastCard(msgspec.Struct):
     """What POST /v1/forecasts wants of a model: `context` steps of `step_s` seconds before the forecast, with these
     `exogenous` inputs; and gives: `horizon` steps, bounds at `levels`. `zone`: whose wall clock its calendar follows.
+    `attends`: of a model that shows attention, by layer the steps [from, to) of the context that each key covers.
     """
 
     step_s: int
@@ -103,13 +106,32 @@ class ForecastCard(msgspec.Struct):
     exogenous: list[str]
     zone: str
     levels: list[float]
+    attends: dict[str, list[tuple[int, int]]] = {}
 
     @classmethod
-    def of(cls, held: Curves | None) -> ForecastCard | None:
+    def of(cls, held: Curves | None, attention: Attention | None = None) -> ForecastCard | None:
         if held is None:
             return None
-        w = held.window
-        return cls(w.step_s, w.context, w.horizon, list(w.inputs), list(held.exogenous), held.zone, list(held.levels))
+        w, parts = held.window, attention.parts if attention else {}
+        return cls(
+            w.step_s, w.context, w.horizon, list(w.inputs), list(held.exogenous), held.zone, list(held.levels),
+            {layer: [(int(first), int(end)) for first, end in part.steps] for layer, part in parts.items()},
+        )  # fmt: skip
+
+
+class SeriesCard(msgspec.Struct):
+    """GET /v1/series/NAME: the newest steps that the lake's state has of a series, mended; null: unknown. `start_s`:
+    of the first step, epoch seconds UTC; `observed`: whether a step was measured; `values` in `unit`.
+    """
+
+    series: str
+    start_s: int
+    step_s: int
+    unit: str
+    zone: str
+    values: list[float | None]
+    observed: list[bool]
+    exogenous: dict[str, list[float | None]]
 
 
 class ModelCard(msgspec.Struct):

@@ -20,8 +20,9 @@ __all__ = ["add_to"]
 def add_to(
     app: FastAPI, service: Service, forecasting: Forecasting, settings: Settings,
     answered: Callable[..., Awaitable[Response]], own_id: Callable[[str | None, Entry], str],
+    looked_up: Callable[..., Awaitable[Response]],
 ) -> None:  # fmt: skip
-    """POST /v1/forecasts."""
+    """POST /v1/forecasts, and the series that it knows by name."""
 
     async def forecast(entry: Entry, body: bytes) -> Any:
         asked, series = await service.aside(len(body), lambda: forecast_codec.decode_forecast(body, settings.max_rows))
@@ -32,3 +33,17 @@ def add_to(
     @app.post("/v1/forecasts")
     async def forecasts(request: Request) -> Response:
         return await answered(request, "forecast", forecast)
+
+    @app.get("/v1/series")
+    async def series(request: Request) -> Response:
+        async def ask(entry: Entry) -> Any:
+            return {"series": await forecasting.series(current())}
+
+        return await looked_up(request, "series", ask)
+
+    @app.get("/v1/series/{name:path}")
+    async def newest(request: Request, name: str) -> Response:
+        async def ask(entry: Entry) -> Any:
+            return await forecasting.newest(name, current())
+
+        return await looked_up(request, "newest of a series", ask)

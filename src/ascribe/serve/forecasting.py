@@ -28,6 +28,7 @@ from ascribe.serve import codec, forecast_codec, kinds, work
 from ascribe.serve.auth import require
 from ascribe.serve.batcher import Kind, Step
 from ascribe.serve.callers import ANYBODY, Caller
+from ascribe.serve.cards import SeriesCard
 from ascribe.serve.faults import InvalidRowsError
 from ascribe.serve.forecast_codec import WHAT, Given
 from ascribe.serve.forecast_messages import Forecast, ForecastAsked, ForecastResponse, ForecastWish
@@ -101,6 +102,16 @@ class Forecasting:
             lease.name, lease.version, lease.sha256, curves.unit, curves.zone, curves.window.step_s,
             list(curves.levels), asked.request_id or "", ms, told,
         )  # fmt: skip
+
+    async def series(self, caller: Caller = ANYBODY) -> list[str]:
+        """Series whose newest steps the lake's state has. Raises NotFound where this server knows no lake."""
+        require(caller, "predict")
+        return await asyncio.to_thread(self._service.lake().series)
+
+    async def newest(self, name: str, caller: Caller = ANYBODY) -> SeriesCard:
+        """Those steps, as a forecast by name reads them. Raises NotFound."""
+        require(caller, "predict")
+        return await asyncio.to_thread(self._service.lake().newest, name)
 
     def _wish(self, model: Model, wish: ForecastWish) -> Callable[[np.ndarray], Kind]:
         """How the windows are explained, once they are there. Raises InputError, NotFound, TooLargeError, and as

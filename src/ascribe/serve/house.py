@@ -19,7 +19,7 @@ from ascribe.serve.live import Sampled
 from ascribe.serve.longer import longer
 from ascribe.serve.now.opening import opened
 from ascribe.serve.observed import Observed
-from ascribe.serve.page.files import files
+from ascribe.serve.page.files import Offers, files
 from ascribe.serve.page.front import front
 from ascribe.serve.priority import give_way
 from ascribe.serve.promoting import Promoting
@@ -73,6 +73,7 @@ class House:
         )  # fmt: skip
         self.forecasting = Forecasting(self.service, settings)
         promoting = Promoting(registered, versions, self._rollout, settings, log)
+        self._offers = Offers(lake=telemetry is not None)
         self._shelf = Shelf(Published(registered, versions), promoting, versions, telemetry, settings)
         self.held = longer(self.service, settings, log)
         follower, self.now = opened(versions, telemetry, settings, log, self.service.busy, self.seen.meter.registry)
@@ -87,7 +88,7 @@ class House:
         """The HTTP door with everything before it. `host`: where it listens."""
         seen, more = self.seen, (self.forecasting, self.now, self._shelf)
         inner = rest.door(self.service, self.settings, self.log, self.held, seen.view, *more)
-        shown = front(seen.around(inner, host), files())
+        shown = front(seen.around(inner, host), files(offers=self._offers))
         return porch_http.Porch(shown, self.known, self.settings, self.log, lambda: self.service.draining)
 
     def attach(self, server: ByHandler, words: rpc.Health) -> None:

@@ -70,6 +70,8 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         (*HOW, "explain"),
     ),
     ("POST", "/v1/forecasts"): Operation("Curves of series with bounds, explained", "ForecastResponse", "ForecastBody"),
+    ("GET", "/v1/series"): Operation("Series that a forecast can be asked of by name", "SeriesNames"),
+    ("GET", "/v1/series/{name}"): Operation("The newest steps of a series", "SeriesCard"),
     ("POST", "/v1/energy"): Operation("Energy and proposal of hidden features", "EnergyResponse", "EnergyBody"),
     ("GET", "/v1/attributions/{name}"): Operation(
         "An attribution that a prediction promised", "LaterAttribution", query=("wait_s",), accepted="LaterAttribution"

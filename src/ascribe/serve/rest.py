@@ -138,7 +138,7 @@ def door(
     if longer:
         jobs_rest.add_to(app, service, longer, settings, log, answered, looked_up, _own_id)
     if forecasting:
-        forecast_rest.add_to(app, service, forecasting, settings, answered, _own_id)
+        forecast_rest.add_to(app, service, forecasting, settings, answered, _own_id, looked_up)
     if shelf:
         models_rest.add(app, shelf, _got, answered, looked_up)
     tables_rest.add(app, service, settings, answered)

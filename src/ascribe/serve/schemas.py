@@ -26,7 +26,8 @@ TEMPLATE = "#/components/schemas/{name}"
 MESSAGES = (
     said.FeatureVector, said.AttributionBody, said.AttributionResponse, said.PredictionBody, said.PredictionResponse,
     said.EnergyBody, said.EnergyResponse, ForecastSeries, ForecastBody, ForecastResponse,
-    cards.ModelCard, cards.NodeCard, cards.RolloutAnswer, ExplainersCard, JobCard, LaterAttribution, ChunkBody,
+    cards.ModelCard, cards.NodeCard, cards.SeriesCard,
+    cards.RolloutAnswer, ExplainersCard, JobCard, LaterAttribution, ChunkBody,
     ChunkAnswer, oip.Metadata, oip.Ready, oip.Index, InferBody, IndexAsked, InstancesBody, Statistics,
     moving.Now, moving.History, moving.Moment, moving.Energy, moving.Change,
     version_cards.CallerCard, version_cards.VersionsCard, version_cards.DriftAnswer, version_cards.Runs,
@@ -110,6 +111,7 @@ def _further() -> dict[str, Schema]:
         "Health": named(live=FLAG, ready=FLAG),
         "Models": named(models=array(TEXT)),
         "Nodes": named(nodes=array(TEXT)),
+        "SeriesNames": named(series=array(TEXT)),
         "InferResponse": named(
             model_name=TEXT, model_version=TEXT, id=TEXT, parameters=parameters, outputs=array(output)
         ),

@@ -9,7 +9,7 @@ from typing import Any
 from ascribe.bundle.state import State, beside
 from ascribe.core.errors import NotFound
 from ascribe.core.words import quoted
-from ascribe.serve.cards import NodeCard
+from ascribe.serve.cards import NodeCard, SeriesCard
 from ascribe.serve.rows import Row
 
 __all__ = ["Telemetry"]
@@ -41,6 +41,19 @@ class Telemetry:
         """The same as a row to be explained, of those features that a model takes."""
         card = self.node(name)
         return Row(card.id, None, {f: card.features[f] for f in features if f in card.features}, None, card.power_w)
+
+    def series(self) -> list[str]:
+        """Names of the series that a forecast may be asked of by name."""
+        return self.state.names("series")
+
+    def newest(self, name: str) -> SeriesCard:
+        """The newest steps of a series. Raises NotFound."""
+        if self.state.find("series", name) is None:
+            raise NotFound(
+                f"nothing was heard of series {quoted(name, 128)}: GET /v1/series lists those that are known"
+            )
+        found: SeriesCard = self.state.get("series", name, kind=SeriesCard)
+        return found
 
     def status(self, models: list[str]) -> dict[str, Any]:
         """Readers of the lake with their counts and lag, and of each model the last run and the last look at drift."""

@@ -21,7 +21,7 @@ def model_card(slot: Slot, lease: Lease, ready: bool, shadow: ShadowCard | None)
         {tier: TierCard.of(m.tiers.get(tier)) for tier in offered(m)},
         [OutputCard(m.output, m.unit), *(OutputCard(name, part.unit) for name, part in lease.outputs.items())],
         dict(lease.labels), rollout_card(slot), shadow, m.layout.kind, list(m.layout.shape) or [len(m.features)],
-        list(m.spaces), len(m.outputs), ForecastCard.of(m.curves),
+        list(m.spaces), len(m.outputs), ForecastCard.of(m.curves, m.attention),
     )  # fmt: skip
 
 

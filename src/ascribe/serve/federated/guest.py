@@ -31,6 +31,8 @@ from ascribe.serve.federated.stated import Reading, read_policy
 from ascribe.serve.lines import to_stdout
 from ascribe.serve.longer import longer
 from ascribe.serve.observed import Observed
+from ascribe.serve.page.files import Offers, files
+from ascribe.serve.page.front import front
 from ascribe.serve.rollout import Rollout
 from ascribe.serve.settings import Settings
 from ascribe.serve.standing import ByHandler
@@ -89,10 +91,8 @@ class GuestHouse:
         """The HTTP door with everything before it. `host`: where it listens."""
         inner = rest.door(self.service, self.settings, self.log, self.held, self.seen.view)
         fate_rest.add(inner, self._fate, self.settings, self.log)
-        return porch_http.Porch(
-            self.seen.around(read_policy(inner), host), self.known, self.settings, self.log,
-            lambda: bool(self.service.draining),
-        )  # fmt: skip
+        shown = front(self.seen.around(read_policy(inner), host), files(offers=Offers(lake=False, guest=True)))
+        return porch_http.Porch(shown, self.known, self.settings, self.log, lambda: bool(self.service.draining))
 
     def attach(self, server: ByHandler, words: rpc.Health) -> None:
         """The services of the gRPC door."""

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-__all__ = ["HOME", "UNDER", "File", "files"]
+__all__ = ["HOME", "OFFERS", "UNDER", "File", "Offers", "files"]
 
 STATIC = Path(__file__).parent / "static"
 HOME, UNDER = "/", "/page/"
+OFFERS = "/page/offers.js"
 LEVEL = 6  # of gzip; 9 saves half a percent of the largest file and takes twice as long
 MEDIA = {
     ".html": "text/html; charset=utf-8",
@@ -39,11 +41,27 @@ class File:
         return hashlib.sha256(self.raw).hexdigest()[:32]
 
 
-def files(folder: Path = STATIC) -> dict[str, File]:
-    """Every file by its path in a URL: `/page/NAME`, and `/` for index.html."""
+@dataclass(frozen=True)
+class Offers:
+    """What a server has beside its models, known before anybody is asked who they are. `lake`: it follows telemetry;
+    `guest`: its models have other halves elsewhere. Told as `/page/offers.js`, so that the page asks for nothing that
+    is not there.
+    """
+
+    lake: bool = True
+    guest: bool = False
+
+    def module(self) -> bytes:
+        told = json.dumps({"lake": self.lake, "guest": self.guest})
+        return f"export const offers = Object.freeze({told});\n".encode()
+
+
+def files(folder: Path = STATIC, offers: Offers | None = None) -> dict[str, File]:
+    """Every file by its path in a URL: `/page/NAME`, `/` for index.html, and what the server offers."""
     found = {}
     for place in sorted(folder.rglob("*")):
         if place.is_file() and place.suffix in MEDIA:
             found[UNDER + place.relative_to(folder).as_posix()] = File(MEDIA[place.suffix], place.read_bytes())
+    found[OFFERS] = File(MEDIA[".js"], (offers or Offers()).module())
     found[HOME] = found[UNDER + "index.html"]
     return found

@@ -1,7 +1,9 @@
 // The page: what all views share, the bar above them, and which of them is shown.
 import { createApi } from "./api.js";
 import { el } from "./dom.js";
+import { offers } from "./offers.js";
 import { parse } from "./router.js";
+import { createServed } from "./served.js";
 import { createStream } from "./stream.js";
 import { THEMES, createTheme } from "./theme.js";
 import { askToken } from "./token.js";
@@ -16,18 +18,20 @@ const words = createWords();
 const theme = createTheme();
 const api = createApi(() => askToken(words, Boolean(api.token)));
 const stream = createStream(api);
+const served = createServed(api);
+const here = views.filter((view) => view.here?.(offers) ?? true);
 
 let shown = null; // {view, unmount, moved}
 
 const context = {
-  api, stream, words, theme,
+  api, stream, words, theme, offers, served,
   go: (hash) => (location.hash = hash),
   announce: (text) => (at("said").textContent = text),
 };
 
 function show() {
   const now = parse(location.hash);
-  const view = views.find((one) => one.id === now.id) ?? views[0];
+  const view = here.find((one) => one.id === now.id) ?? here[0];
   if (shown?.view === view && shown.moved) {
     shown.moved(now);
     return;
@@ -38,15 +42,19 @@ function show() {
   shown = next;
   at("main").replaceChildren(root);
   document.title = `${view.title(words)} · Ascribe`;
-  for (const link of at("views").children)
-    if (link.dataset.view === view.id) link.setAttribute("aria-current", "page");
-    else link.removeAttribute("aria-current");
+  mark();
   try {
     next.unmount = view.mount(root, { ...context, route: now, onRoute: (call) => (next.moved = call) });
   } catch (error) {
     console.error(error);
     root.replaceChildren(el("p.bad", { role: "alert" }, words.t("shell.view_failed")));
   }
+}
+
+function mark() {
+  for (const link of at("views").children)
+    if (link.dataset.view === shown?.view.id) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
 }
 
 function hide() {
@@ -57,13 +65,20 @@ function hide() {
 function bar() {
   at("skip").textContent = words.t("shell.skip");
   at("views").setAttribute("aria-label", words.t("shell.views"));
-  at("views").replaceChildren(
-    ...views.map((view) => el("a", { href: `#/${view.id}`, "data-view": view.id }, view.title(words))),
-  );
+  links();
   at("token").textContent = words.t("shell.token");
   choices("language", words.t("shell.language"), Object.entries(LANGUAGES), words.language);
   choices("theme", words.t("shell.theme"), THEMES.map((name) => [name, words.t(`shell.theme_${name}`)]), theme.choice);
   live();
+}
+
+/** Views that some models alone have are listed once such a model is known. */
+function links() {
+  const listed = here.filter((view) => view.listed?.(served.cards) ?? true);
+  at("views").replaceChildren(
+    ...listed.map((view) => el("a", { href: `#/${view.id}`, "data-view": view.id }, view.title(words))),
+  );
+  mark();
 }
 
 function choices(id, label, options, chosen) {
@@ -72,6 +87,7 @@ function choices(id, label, options, chosen) {
 }
 
 function live() {
+  at("stream").hidden = !offers.lake || stream.state === "none";
   at("stream").dataset.state = stream.state;
   at("stream").textContent = words.t(`shell.stream_${stream.state}`);
 }
@@ -83,6 +99,7 @@ at("token").addEventListener("click", async () => {
   if (token === null) return;
   api.token = token;
   stream.again();
+  served.load();
   hide();
   show();
 });
@@ -99,6 +116,8 @@ stream.onState(live);
 addEventListener("hashchange", show);
 addEventListener("online", () => stream.again());
 
+served.onChange(links);
 bar();
 show();
-stream.start();
+if (offers.lake) stream.start();
+served.load();

@@ -35,7 +35,8 @@ export function createParser(tell) {
 }
 
 /**
- * stream.on("moment", f) -> off; stream.onState(f) -> off, with "connecting", "live", "waiting" or "refused".
+ * stream.on("moment", f) -> off; stream.onState(f) -> off, with "connecting", "live", "waiting", "refused" or "none".
+ * "none": the service has no such stream, and is not asked again before `again()`.
  * Beside the service's events: "again" once the stream is back after a break, when what was missed must be asked for.
  */
 export function createStream(api, path = "/v1/events") {
@@ -70,6 +71,11 @@ export function createStream(api, path = "/v1/events") {
     if (answer.status === 401) {
       say("refused");
       if (!(await api.refused())) await new Promise((done) => (wake = done));
+      return;
+    }
+    if (answer.status === 403 || answer.status === 404) {
+      say(answer.status === 403 ? "refused" : "none");
+      await new Promise((done) => (wake = done));
       return;
     }
     if (!answer.ok || !answer.body) throw new Error(`HTTP ${answer.status}`);

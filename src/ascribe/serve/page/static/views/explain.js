@@ -10,6 +10,7 @@ const kept = { text: "", file: null, first: {}, second: {}, both: false, last: n
 
 export const view = {
   id: "explain",
+  here: ({ guest }) => !guest,
   title: (words) => words.t("explain.title"),
 
   mount(root, context) {

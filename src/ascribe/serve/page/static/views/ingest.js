@@ -9,6 +9,7 @@ const EVERY_MS = 4000;
 
 export const view = {
   id: "ingest",
+  here: ({ guest }) => !guest,
   title: (words) => words.t("ingest.title"),
 
   mount(root, context) {

@@ -12,6 +12,7 @@ const AGAIN_MS = 1000; // while the gate is judging
 
 export const view = {
   id: "models",
+  here: ({ guest }) => !guest,
   title: (words) => words.t("models.title"),
 
   mount(root, context) {

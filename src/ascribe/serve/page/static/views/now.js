@@ -6,18 +6,26 @@ import { createDetail } from "./now/detail.js";
 import { createList } from "./now/list.js";
 import { createNodes } from "./now/nodes.js";
 
+const REPLAYED = "replay/"; // names that a replay gives to its nodes
 const WIDE_PX = 900; // from here on there is room to open a node without being asked
 
 export const view = {
   id: "now",
+  here: ({ guest }) => !guest,
   title: (words) => words.t("now.title"),
 
   mount(root, context) {
-    const { words, api } = context;
+    const { words, api, stream, offers } = context;
+    if (!offers.lake) {
+      root.append(el("h1", {}, words.t("now.title")), el("p.note", { role: "status" }, words.t("now.no_lake")));
+      return () => {};
+    }
     const head = el("div.row.ends");
     const told = el("div");
+    const replay = el("div");
+    const still = el("div", { role: "status" });
     const beside = el("div.beside");
-    root.append(head, told, beside);
+    root.append(head, told, still, replay, beside);
 
     const nodes = createNodes(context);
     const list = createList(context, nodes, (node) => context.go(route("now", [node], query())));
@@ -39,6 +47,8 @@ export const view = {
     }
 
     function show() {
+      const replayed = [...nodes.all.keys()].some((name) => name.startsWith(REPLAYED));
+      replay.replaceChildren(...(replayed ? [el("p.note", {}, words.t("now.replay"))] : []));
       served.textContent = nodes.version
         ? words.t("now.served", { count: nodes.all.size, model: nodes.name, version: nodes.version, tier: nodes.tier })
           + (nodes.not_followed > 0 ? ` ${words.t("now.not_followed", { count: nodes.not_followed })}` : "")
@@ -78,6 +88,9 @@ export const view = {
       show();
     });
     const off = nodes.onChange(show);
+    const heard = () => still.replaceChildren(...(stream.state === "none" ? [el("p.note.warn", {}, words.t("now.no_stream"))] : []));
+    const offStream = stream.onState(heard);
+    heard();
     nodes.choose(context.route.query.get("model") ?? "");
     api.get("/v1/models").then(
       (answer) => {
@@ -89,6 +102,7 @@ export const view = {
     );
     return () => {
       off();
+      offStream();
       detail?.close();
       list.close();
       nodes.close();

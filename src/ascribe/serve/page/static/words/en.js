@@ -1,5 +1,7 @@
 // Every text of the page in English. Names and messages that come from the service stand as the service says them.
 import explain from "./explain_en.js";
+import federated from "./federated_en.js";
+import forecast from "./forecast_en.js";
 import ingest from "./ingest_en.js";
 import models from "./models_en.js";
 
@@ -24,6 +26,7 @@ export default {
     stream_waiting: "Not connected: trying again",
     stream_refused: "A token is needed",
     view_failed: "This view cannot be shown. Reload the page; if it happens again, please report it.",
+    stream_none: "No events",
     unreachable: "The service does not answer.",
     failed: "The service says {status}: {text}",
     loading: "Loading",
@@ -35,6 +38,9 @@ export default {
     model: "Model",
     served: "{count} nodes, explained by {model} {version}, tier {tier}",
     not_followed: "{count} more are not followed (ASCRIBE_NOW_NODES).",
+    no_lake: "This server follows no telemetry: start it with --lake LAKE, and its nodes are shown here.",
+    no_stream: "This service sends no events, so nothing moves here: start it with --lake LAKE, or reload to look again.",
+    replay: "Nodes that are called replay/… are recorded rows played again: no machine draws these watts now.",
     none: "No node was heard of yet. Rows that arrive in the lake are shown here as they come.",
     unknown: "There is no node {node} here.",
     nodes: "Nodes",
@@ -121,6 +127,8 @@ export default {
   },
 
   explain,
+  forecast,
+  federated,
   models,
   ingest,
 };

@@ -1,5 +1,7 @@
 // 页面上的全部中文。来自服务的名称和消息按原文显示。
 import explain from "./explain_zh.js";
+import federated from "./federated_zh.js";
+import forecast from "./forecast_zh.js";
 import ingest from "./ingest_zh.js";
 import models from "./models_zh.js";
 
@@ -24,6 +26,7 @@ export default {
     stream_waiting: "未连接，正在重试",
     stream_refused: "需要令牌",
     view_failed: "此视图无法显示。请刷新页面；若再次出现，请报告。",
+    stream_none: "无事件",
     unreachable: "服务没有应答。",
     failed: "服务返回 {status}：{text}",
     loading: "加载中",
@@ -35,6 +38,9 @@ export default {
     model: "模型",
     served: "{count} 个节点，由 {model} {version} 解释，档位 {tier}",
     not_followed: "另有 {count} 个未跟踪 (ASCRIBE_NOW_NODES)。",
+    no_lake: "此服务不跟踪遥测：请用 --lake LAKE 启动，节点便会显示在这里。",
+    no_stream: "此服务不发送事件，因此这里不会更新：请用 --lake LAKE 启动，或重新加载页面再看。",
+    replay: "名为 replay/… 的节点是重放的记录：现在没有机器在消耗这些功率。",
     none: "尚未收到任何节点的数据。数据进入数据湖后会立即显示在这里。",
     unknown: "这里没有节点 {node}。",
     nodes: "节点",
@@ -112,6 +118,8 @@ export default {
   },
 
   explain,
+  forecast,
+  federated,
   models,
   ingest,
 };

@@ -4,10 +4,10 @@ const MOST = 512;
 const WISHED_MS = 1500; // of a part: progress is seen, and nothing is asked too often
 
 /**
- * -> {told, rows: attributions in order, asked: the body, sent: the rows}. `tell(done, all)`. What goes wrong is thrown;
+ * -> {told, rows: attributions in order, asked: the body, sent: the rows}. `tell(done, all)`; `headers`: more of a request. What goes wrong is thrown;
  * a part all of whose rows are bad is told row by row, where others are good.
  */
-export async function explain(api, asked, rows, tell, signal) {
+export async function explain(api, asked, rows, tell, signal, headers = {}) {
   const found = [];
   let told = null;
   let bad = null;
@@ -17,7 +17,7 @@ export async function explain(api, asked, rows, tell, signal) {
     const part = rows.slice(found.length, found.length + size);
     const begin = performance.now();
     try {
-      const answer = await api.post("/v1/attributions", { ...asked, feature_vector: part }, {}, { signal });
+      const answer = await api.post("/v1/attributions", { ...asked, feature_vector: part }, headers, { signal });
       told ??= answer;
       found.push(...answer.attributions);
     } catch (problem) {

@@ -8,6 +8,9 @@ export const styled = (name) => getComputedStyle(document.documentElement).getPr
 export const plus = () => styled("plus");
 export const minus = () => styled("minus");
 
+/** What another party's part is drawn in, whichever way it goes. */
+export const host = () => styled("host");
+
 /** Decimals that show the largest of these numbers with four digits or so, 0 to 6. */
 export function decimals(values) {
   const most = Math.max(...values.map(Math.abs).filter(Number.isFinite), 0);

@@ -5,7 +5,7 @@ import { bytes, csvOf, example, fitted, readFile, readText } from "./rows.js";
 
 /** `kept`: what outlives the view ({text, file}); `asked`: the first side, whose model says what a row is. */
 export function createSource(context, kept, asked) {
-  const { api, words, announce } = context;
+  const { api, words, announce, offers } = context;
   let limits = { max_rows: 4096, max_body_bytes: 16 << 20 };
   const told = el("div.notes", { role: "status" });
   const text = el("textarea", {
@@ -43,7 +43,7 @@ export function createSource(context, kept, asked) {
     if (event.dataTransfer.files[0]) choose(event.dataTransfer.files[0]);
   });
 
-  api.get("/v1/caller").then((got) => {
+  if (!offers.guest) api.get("/v1/caller").then((got) => {
     limits = got;
     limit.textContent = words.t("explain.limits", { rows: got.max_rows, size: bytes(got.max_body_bytes) });
   }, () => {}); // what is wrong is said when rows are sent

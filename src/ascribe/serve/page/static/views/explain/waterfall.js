@@ -2,14 +2,15 @@
 import { axis, chart, plain, tip } from "../../charts.js";
 import { clipped } from "../../dom.js";
 import { errorBar } from "../now/over_time.js";
-import { below, decimals, minus, names, plus } from "./scale.js";
+import { below, decimals, host, minus, names, plus } from "./scale.js";
 
 const ROW_PX = 24;
 const AROUND_PX = 50;
 const SHOWN = 12;
 
-/** [{kind, name, label, value, error, from, to}]: base, shares (the smallest together), prediction, unexplained, measured. */
-export function stepsOf(words, answer, row, shares, labelled) {
+/** [{kind, name, label, value, error, from, to}]: base, shares (the smallest together), prediction, unexplained,
+ * measured. `kindOf(name)`: what a share is drawn as. */
+export function stepsOf(words, answer, row, shares, labelled, kindOf = () => "share") {
   let level = row.base;
   const steps = [];
   const whole = (kind, value) => steps.push({ kind, name: words.t(`explain.${kind}`), label: words.t(`explain.${kind}`), value, error: 0, from: value, to: value });
@@ -19,7 +20,7 @@ export function stepsOf(words, answer, row, shares, labelled) {
   };
   whole("base", row.base);
   const shown = shares.length > SHOWN + 1 ? shares.slice(0, SHOWN) : shares;
-  for (const { name, value, error } of shown) part("share", name, labelled(name), value, error);
+  for (const { name, value, error } of shown) part(kindOf(name), name, labelled(name), value, error);
   const rest = shares.slice(shown.length);
   if (rest.length) {
     const name = words.t("explain.others", { count: rest.length });
@@ -51,7 +52,7 @@ function option(words, steps, unit, colours, width) {
   const { left, letters } = names(width);
   const right = 74;
   const fill = ({ kind, value }) =>
-    WHOLE.has(kind) ? colours.strong : kind === "unexplained" ? colours.residual : value < 0 ? minus() : plus();
+    WHOLE.has(kind) ? colours.strong : kind === "unexplained" ? colours.residual : kind === "host" ? host() : value < 0 ? minus() : plus();
   return {
     grid: { left, right, top: 8, bottom: 40 },
     xAxis: below(colours, unit, width, { min: low - pad, max: high + pad }),
