@@ -94,8 +94,10 @@ def fit_boosted_lags(
     for k, size in enumerate(options.sizes):
         grown[size] = _grow(rows, folds, _parameters(*size, seed), options)
         if progress:
-            told = grown[size]
-            progress((k + 1) / (len(options.sizes) + 1), f"{size[0]} leaves: {np.exp(told.curve[told.best]):.3f}")
+            least = np.exp(grown[size].curve[grown[size].best])
+            progress(
+                (k + 1) / (len(options.sizes) + 1), f"{size[0]} leaves, rate {size[1]:g}: {least:.3f} of yesterday"
+            )
     size = min(grown, key=lambda one: grown[one].curve[grown[one].best])
     kept, rounds = grown[size], grown[size].best
     end = Answered(offsets(_missed(first, seen, kept, folds, rounds)), seen.least)
@@ -109,7 +111,7 @@ def fit_boosted_lags(
         return tuple(torch.cat(one).double().numpy() for one in zip(*found, strict=True))  # type: ignore[return-value]
 
     tried = {
-        f"{leaves} leaves, rate {rate:g}": {"rounds": one.best, "against_yesterday": np.exp(one.curve[one.best])}
+        f"{leaves} leaves, rate {rate:g}": {"rounds": one.best, "against_yesterday": float(np.exp(one.curve[one.best]))}
         for (leaves, rate), one in grown.items()
     }
     told = {"rounds": rounds, "leaves": size[0], "rate": size[1], "windows": len(seen.at), "tried": tried,

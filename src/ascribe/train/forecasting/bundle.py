@@ -123,7 +123,9 @@ def _predict(fitted: FittedForecast, x: Tensor) -> bytes:
 def _answers(graph: bytes, X: np.ndarray) -> np.ndarray:
     """Outputs (b, 3 + h), as they will be served."""
     asked = session(graph, "exported graph")
-    return np.concatenate([asked.run(["forecast"], {"x": X[k : k + 64]})[0] for k in range(0, len(X), 64)]).astype(float)
+    return np.concatenate([asked.run(["forecast"], {"x": X[k : k + 64]})[0] for k in range(0, len(X), 64)]).astype(
+        float
+    )
 
 
 class _Served(nn.Module):
