@@ -144,7 +144,7 @@ def _rows(first: Lagged, seen: Windows, each: int, drawn: np.random.Generator) -
     for k in range(0, len(seen.X), AT_ONCE):
         Z, last, swing = _asked(first, seen.X[k : k + AT_ONCE])
         own, row = steps[k : k + AT_ONCE], np.arange(len(last))[:, None]
-        found.append(Z.reshape(len(last), h, -1)[row, own].astype(np.float32).reshape(own.size, -1))
+        found.append(Z.reshape(len(last), h, -1)[row, own].reshape(own.size, -1))
         wanted.append(((seen.y[k : k + AT_ONCE] - last) / swing)[row, own].ravel())
     y = np.concatenate(wanted)
     there = np.isfinite(y)

@@ -16,14 +16,18 @@ import torch
 from torch import Tensor, nn
 
 from ascribe.train.forecasting.answer import answer
-from ascribe.train.forecasting.past import CLOCK, Past
+from ascribe.train.forecasting.past import Past
 
 __all__ = ["Answered", "Lagged"]
 
+GRID = 1 << 16  # steps of a swing
+
 
 class Lagged(nn.Module):
-    """x (b, n) -> Z (b h, p), same time yesterday (b, h), swing (b, 1). Z is double, as trees compare: the same numbers
-    as in single precision.
+    """x (b, n) -> Z (b h, p) double, same time yesterday (b, h), swing (b, 1).
+
+    Trees jump at their thresholds. In double and on a grid, torch, ONNX Runtime, any batch and any machine give the
+    same Z: what they differ by, some 1e-15, is no step of the grid.
     """
 
     def __init__(self, past: Past) -> None:
@@ -31,7 +35,7 @@ class Lagged(nn.Module):
         self.past = past
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        past = self.past
+        past, x = self.past, x.double()
         v = past.values(x)
         swing, middle = past.swing(v), v.mean(dim=1, keepdim=True)
         sized = (v - middle) / swing
@@ -39,19 +43,10 @@ class Lagged(nn.Module):
         b, h = x.shape[0], past.window.horizon
         step = torch.arange(h, dtype=x.dtype).expand(b, h).unsqueeze(2)
         mean = same.mean(dim=2, keepdim=True)
-        parts = [step, self._clock(x, step), past.kinds(x), same, mean, same[:, :, -1:] - mean]
+        parts = [step, past.clock(x), past.kinds(x), same, mean, same[:, :, -1:] - mean]
         Z = torch.cat([*parts, recent.unsqueeze(1).expand(-1, h, -1)], dim=2)
-        return Z.flatten(0, 1).double(), past.same_time(v)[:, -1], swing
-
-    def _clock(self, x: Tensor, step: Tensor) -> Tensor:
-        """(b, h, 2): time of day as a point on a circle; 0 where the window does not say it."""
-        past = self.past
-        if not past.clocked:
-            return torch.zeros_like(step).expand(-1, -1, 2)
-        last = x.reshape(-1, past.window.context, len(past.window.inputs))[:, -1]
-        sine, cosine = (last[:, past.window.inputs.index(name)].unsqueeze(1) for name in CLOCK[:2])
-        turn = torch.atan2(sine, cosine) + 2 * np.pi * (step[:, :, 0] + 1) / past.day
-        return torch.stack([turn.sin(), turn.cos()], dim=2)
+        Z = torch.round(Z.flatten(0, 1) * GRID) / GRID
+        return Z, past.same_time(v)[:, -1].float(), swing.float()
 
 
 class Answered(nn.Module):

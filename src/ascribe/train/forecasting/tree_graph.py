@@ -2,8 +2,7 @@
 
     x (b, n) -> Z (b h, p) -> answers (b h,) -> forecast (b, 3 + h), lower (b, h), upper (b, h)
 
-The operator compares in double, as LightGBM does, and sums leaves in double. ONNX Runtime and torch may differ in the
-last bit of Z, and a number that close to a threshold would go another way; so trees are compared with LightGBM on the Z
+The operator compares in double, as LightGBM does, and sums leaves in double. Trees are compared with LightGBM on the Z
 of the graph itself, and Z with that of torch.
 """
 
