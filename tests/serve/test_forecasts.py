@@ -18,11 +18,13 @@ from ascribe.client import Client
 from ascribe.core.days import by_player
 from ascribe.core.errors import CapabilityError, InputError, NotFound
 from ascribe.core.explainers import Options, explain
-from ascribe.core.forecast import rows
+from ascribe.core.forecast import origins, rows
 from ascribe.core.forecast.context import latest_plain
 from ascribe.serve.app import running
 from ascribe.serve.faults import TooLargeError
 from ascribe.serve.settings import Settings
+from ascribe.train.families.boosted_lags import BoostedOptions, fit_boosted_lags
+from ascribe.train.forecasting.bundle import Written, write_forecast
 from tests.forecasts import CONTEXT, HORIZON, STEP_S, forecast_bundle, series
 
 from . import tiny
@@ -205,6 +207,31 @@ def test_a_model_that_does_not_forecast_says_so(tmp_path: Path):
         for url in (at.http, f"grpc://{at.grpc}"):
             with Client(url) as door, pytest.raises(CapabilityError, match="does not forecast: ask /v1/predictions"):
                 door.forecast(sent())
+
+
+def test_trees_are_served_and_explained_by_days(tmp_path: Path):
+    window = served_window()
+    options = BoostedOptions(((8, 0.1),), 20, 20, windows=200, rows=2000)
+    fitted = fit_boosted_lags(HELD, window, HELD.steps, options=options)
+    X = rows(HELD, window, origins(HELD, window, CONTEXT, HELD.steps, 7))
+    nothing = {"x": X[:1], "y": np.zeros((1, HORIZON)), "origins": np.zeros((1, 2), int), "scale": np.ones(2)}
+    bundle = write_forecast(fitted, HELD, window, Written(X, nothing), tmp_path / "bundle")
+    registry = Registry(str(tmp_path / "registry"))
+    registry.promote("trees", registry.publish("trees", bundle), AT)
+    f, q = fitted.ask(newest())
+    with running(str(tmp_path / "registry"), "trees", Settings(max_rows=8), write=lambda _: None) as at:
+        for url in (at.http, f"grpc://{at.grpc}"):
+            with Client(url) as door:
+                told = door.forecast([sent(), sent(1)], attribution="mean").forecasts
+                with pytest.raises(CapabilityError, match="'integrated_gradients' cannot be asked of this model"):
+                    door.forecast(sent(), attribution={"method": "integrated_gradients"})
+            for k, one in enumerate(told):
+                curves = np.array([one.forecast, one.lower, one.upper])
+                assert curves == pytest.approx(np.array([f[k], q[k, :, 0], q[k, :, 1]]), rel=1e-5)
+                found = one.attribution
+                assert found is not None and found.method == "kernel_shap" and found.additive
+                assert sum(found.shares.values()) + (found.base_value or 0) == pytest.approx(f[k].mean(), abs=1e-4)
+                assert sum("day" in name for name in found.shares) >= 2
 
 
 def test_raw_bodies_the_document_and_the_log(served: Served):

@@ -15,7 +15,10 @@ from ascribe.train.forecasting.past import KINDS, Past
 from tests.train.forecasting.series import DAY, weekly
 
 PLAIN = ("persistence", "yesterday", "last_week", "seasonal_mean", "ridge_lags", "boosted_lags")
-FAST = {"ridge_lags": RidgeOptions(windows=500), "boosted_lags": BoostedOptions(rounds=30, windows=300, rows=3000)}
+FAST = {
+    "ridge_lags": RidgeOptions(windows=500),
+    "boosted_lags": BoostedOptions(((8, 0.1),), 30, windows=300, rows=3000),
+}
 UNTIL = 42 * DAY
 
 

@@ -1,11 +1,11 @@
 """What is written of a forecaster: graphs of flat rows, windows to explain against, windows to judge by.
 
     predict     x (b, n) -> forecast (b, 3 + h), lower (b, h), upper (b, h)     columns: `core.forecast.outputs`
-    gradient    z (b, n), weight (b, 3 + h) -> value (b,), gradient (b, n)
+    gradient    z (b, n), weight (b, 3 + h) -> value (b,), gradient (b, n), of what torch says
     attention   x -> weights:days (b, heads, patches ahead, patches of the context), where the family attends
 
 Bounds are the outermost quantiles, moved by what held-out windows say inside the family's own fit. Every graph is
-compared with torch. `backtest.npz`: windows of the test part, for the gate.
+compared with torch, or with the library whose trees it holds. `backtest.npz`: windows of the test part, for the gate.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from ascribe.bundle import archive, manifest
 from ascribe.bundle.archive import Bundle
+from ascribe.bundle.sessions import session
 from ascribe.core.arrays import evenly
 from ascribe.core.durations import in_words
 from ascribe.core.errors import InputError
@@ -30,6 +31,7 @@ from ascribe.core.forecast import Series, Window
 from ascribe.core.forecast.outputs import names
 from ascribe.train.conditional import npz
 from ascribe.train.export import to_onnx
+from ascribe.train.forecasting.answer import ANSWER, answer
 from ascribe.train.forecasting.fitted import FittedForecast
 from ascribe.train.forecasting.front import Front
 from ascribe.train.forecasting.network import Forecaster
@@ -60,26 +62,24 @@ class Written:
 
 
 def write_forecast(fitted: FittedForecast, series: Series, window: Window, told: Written, out: Path) -> Bundle:
-    """The bundle in the folder `out`, opened. Raises InputError for a family without a module or an interval,
+    """The bundle in the folder `out`, opened. Raises InputError for a family without a graph or an interval,
     BundleError where a graph differs from torch, and as `archive.write`.
     """
-    if fitted.module is None or len(fitted.levels) < 2:
+    if not fitted.served:
         raise InputError(f"{fitted.family} has no graph or no interval: it is compared and never served")
     learn = told.learn[evenly(len(told.learn), BACKGROUND)].astype(np.float32)
     x = torch.as_tensor(learn[:EXAMPLE])
-    named = _Served(fitted.module)
-    files = {"predict.onnx": to_onnx(named, {"x": x}, ["forecast", "lower", "upper"])}
-    if _traced(fitted.module):
-        files["gradient.onnx"] = gradient_graphs(_Named(named), x)["gradient"]
+    files = {"predict.onnx": _predict(fitted, x)}
+    if fitted.module is not None and _traced(fitted.module):
+        files["gradient.onnx"] = gradient_graphs(_Named(_Served(fitted.module)), x)["gradient"]
     attention = {}
     if isinstance(fitted.module, Forecaster):
         files["attention.onnx"] = to_onnx(_Looked(fitted.module), {"x": x}, [f"weights:{LAYER}"])
         attention = {LAYER: _positions(fitted.module, window)}
     files["background.npz"] = npz(background=learn)
     files["backtest.npz"] = npz(**told.held)
-    with torch.no_grad():
-        answer = named(x[:1])[0][0].double().numpy()
-        base = float(np.mean([float(named(part)[0][:, 0].mean()) for part in torch.as_tensor(learn).split(64)]))
+    answers = _answers(files["predict.onnx"], learn)
+    base = float(answers[:, 0].mean())
     row = learn[0].astype(float).tolist() if learn.shape[1] <= SHORT else []
     made = manifest.Manifest(
         format=manifest.FORMAT,
@@ -92,7 +92,7 @@ def write_forecast(fitted: FittedForecast, series: Series, window: Window, told:
         base_value=base,
         metrics=dict(told.metrics),
         lineage=told.lineage or manifest.Lineage("", "", version("ascribe"), 0, {}, {"training": len(told.learn)}),
-        example={"x": row, "prediction": answer.tolist()},
+        example={"x": row, "prediction": answers[0].tolist()},
         scaling=_scaling(fitted.module),
         outputs=list(names(window.horizon)),
         spaces=["forecast"],
@@ -122,6 +122,21 @@ def _scaling(module: nn.Module | None) -> dict[str, Any]:
     return {**front.scaling.plain(), "kind": kind, "bent": front.bent}
 
 
+def _predict(fitted: FittedForecast, x: Tensor) -> bytes:
+    if fitted.module is not None:
+        return to_onnx(_Served(fitted.module), {"x": x}, ANSWER)
+    assert fitted.graph is not None
+    return fitted.graph(x)
+
+
+def _answers(graph: bytes, X: np.ndarray) -> np.ndarray:
+    """Outputs (b, 3 + h), as they will be served."""
+    asked = session(graph, "exported graph")
+    return np.concatenate([asked.run(["forecast"], {"x": X[k : k + 64]})[0] for k in range(0, len(X), 64)]).astype(
+        float
+    )
+
+
 class _Served(nn.Module):
     """All that `predict` gives."""
 
@@ -130,9 +145,7 @@ class _Served(nn.Module):
         self.module = module
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        y, quantiles = self.module(x)
-        whole = [y.mean(dim=1, keepdim=True), y.amax(dim=1, keepdim=True), y.sum(dim=1, keepdim=True), y]
-        return torch.cat(whole, dim=1), quantiles[..., 0], quantiles[..., -1]
+        return answer(*self.module(x))
 
 
 class _Named(nn.Module):

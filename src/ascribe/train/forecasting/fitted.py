@@ -23,8 +23,10 @@ class FittedForecast:
     ask      X (b, n) float, natural units, step after step -> forecast (b, h), quantiles (b, h, q) or None
     levels   of the quantiles, rising; empty where there are none
     module   x (b, n) float32, natural units -> forecast (b, h) or (forecast (b, h), quantiles (b, h, q)); exported and
-             served as it stands. None: no graph says it, so it is compared and never served
+             served as it stands
     told     options, losses by epoch, what the report says; plain numbers, words, lists
+    graph    where torch cannot say it (trees): windows (b, n) to be compared on -> the bytes of `predict`, as
+             `bundle` describes it. With neither module nor graph it is compared and never served
     """
 
     family: str
@@ -32,3 +34,9 @@ class FittedForecast:
     levels: tuple[float, ...] = ()
     module: torch.nn.Module | None = None
     told: Mapping[str, Any] = field(default_factory=dict)
+    graph: Callable[[torch.Tensor], bytes] | None = None
+
+    @property
+    def served(self) -> bool:
+        """Whether a bundle can hold it: a graph and an interval."""
+        return (self.module is not None or self.graph is not None) and len(self.levels) > 1

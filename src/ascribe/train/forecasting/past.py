@@ -82,10 +82,22 @@ class Past(nn.Module):
         b, h = x.shape[0], self.window.horizon
         if not self.clocked:
             return torch.ones_like(x[:, :1]).unsqueeze(1).expand(b, h, 1)
+        today = self._nearest(x, CLOCK[2:], cast(Tensor, self.week))
+        return cast(Tensor, self.table).to(x)[(today.unsqueeze(1) + self._slot(x) // self.day) % 7]
+
+    def clock(self, x: Tensor) -> Tensor:
+        """(b, h, 2): sine and cosine of the time of day of each step, from a table, so that the same time is the same
+        number in every window; 0 where the window does not say it.
+        """
+        if not self.clocked:
+            return x.new_zeros(()).expand(x.shape[0], self.window.horizon, 2)
+        return cast(Tensor, self.slots).to(x).T[self._slot(x) % self.day]
+
+    def _slot(self, x: Tensor) -> Tensor:
+        """(b, h): steps from the midnight before the window's last step."""
+        return self._nearest(x, CLOCK[:2], cast(Tensor, self.slots)).unsqueeze(1) + cast(Tensor, self.ahead)
+
+    def _nearest(self, x: Tensor, names: tuple[str, ...], circle: Tensor) -> Tensor:
         last = x.reshape(-1, self.window.context, len(self.window.inputs))[:, -1]
-        at = [last[:, self.window.inputs.index(name)].unsqueeze(1) for name in CLOCK]
-        slots, week = cast(Tensor, self.slots).to(x), cast(Tensor, self.week).to(x)
-        slot = (at[0] * slots[0] + at[1] * slots[1]).argmax(dim=1)
-        today = (at[2] * week[0] + at[3] * week[1]).argmax(dim=1)
-        ahead = (slot.unsqueeze(1) + cast(Tensor, self.ahead)) // self.day
-        return cast(Tensor, self.table).to(x)[(today.unsqueeze(1) + ahead) % 7]
+        sine, cosine = (last[:, self.window.inputs.index(name)].unsqueeze(1) for name in names)
+        return (sine * circle.to(x)[0] + cosine * circle.to(x)[1]).argmax(dim=1)

@@ -37,7 +37,7 @@ __all__ = ["BEST", "CANDIDATES", "ForecastOptions", "Report", "train_forecast"]
 BEST = "best"
 QUARANTINE = "quarantine.parquet"
 NETWORK = "traffic_seq2seq"
-CANDIDATES = ("yesterday", "last_week", "seasonal_mean", "ridge_lags", NETWORK)
+CANDIDATES = ("yesterday", "last_week", "seasonal_mean", "ridge_lags", "boosted_lags", NETWORK)
 LEARN, EVERY = 256, "6h"
 
 
@@ -131,7 +131,7 @@ def _compared(
             watch.note(f"{name} is left out: {exc}")
             continue
         candidates[name] = judged_on(fitted, before, window, at, parts.test)
-        if fitted.module is not None and len(fitted.levels) > 1:
+        if fitted.served:
             served.add(name)
     if not served:
         raise InputError(f"no family can be fitted: {next(iter(left_out.values()))}")
