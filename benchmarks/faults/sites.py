@@ -6,8 +6,8 @@
     negation     not x to x;  -x to x
     twin         minimum / maximum, sum / mean, argmin / argmax, any / all, floor / ceil, axis=0 / axis=1
 
-Left alone: texts, annotations, docstrings, how much is done at a time (a larger chunk is no fault), numbers so small that they only
-guard a division, and what is inside an error's message.
+Left alone: texts, annotations, docstrings, how much is done at a time (a larger chunk is no fault), numbers so
+small that they only guard a division, and what is inside an error's message.
 """
 
 from __future__ import annotations
@@ -81,14 +81,15 @@ def _passed(tree: ast.Module) -> set[int]:
         elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
             if any(part in node.targets[0].id for part in CHUNKS):
                 leave(node)
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "lru_cache":
+        elif (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "lru_cache") or (isinstance(node, ast.Subscript) and _names_a_shape(node.slice)):
             leave(node)
-        elif isinstance(node, ast.Subscript):  # types such as Float[np.ndarray, "b n"]
-            if isinstance(node.slice, ast.Tuple) and any(
-                isinstance(e, ast.Constant) and isinstance(e.value, str) for e in node.slice.elts
-            ):
-                leave(node)
     return held
+
+
+def _names_a_shape(index: ast.expr) -> bool:
+    """As of Float[np.ndarray, "b n"]."""
+    parts = index.elts if isinstance(index, ast.Tuple) else []
+    return any(isinstance(part, ast.Constant) and isinstance(part.value, str) for part in parts)
 
 
 def _kind(node: ast.AST) -> str:
