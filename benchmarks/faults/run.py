@@ -3,7 +3,7 @@
 python -m benchmarks.faults.run [--faults 100] [--seed 0] [--quick] [--jobs 2]
 
 Each fault is put into a copy of the tree; the tests that are named like its file or import it run first, then all of
-tests/core and tests/laws, until one fails. A fault that makes tests hang is caught by the clock. One JSON for each fault
+tests/core and tests/laws, until one fails. A fault that makes tests hang is caught by the clock. One JSON for each
 in benchmarks/results/faults; those that are there are not run again.
 """
 

@@ -81,14 +81,16 @@ def _passed(tree: ast.Module) -> set[int]:
         elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
             if any(part in node.targets[0].id for part in CHUNKS):
                 leave(node)
-        elif (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "lru_cache") or (isinstance(node, ast.Subscript) and _names_a_shape(node.slice)):
+        elif isinstance(node, ast.Call | ast.Subscript) and _tells_no_value(node):
             leave(node)
     return held
 
 
-def _names_a_shape(index: ast.expr) -> bool:
-    """As of Float[np.ndarray, "b n"]."""
-    parts = index.elts if isinstance(index, ast.Tuple) else []
+def _tells_no_value(node: ast.Call | ast.Subscript) -> bool:
+    """The size of a cache, or the shape of an array as in Float[np.ndarray, "b n"]."""
+    if isinstance(node, ast.Call):
+        return isinstance(node.func, ast.Name) and node.func.id == "lru_cache"
+    parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else []
     return any(isinstance(part, ast.Constant) and isinstance(part.value, str) for part in parts)
 
 
