@@ -1,0 +1,129 @@
+"""Places in the code where one sign, number or name can be changed so that the code still runs.
+
+    comparison   < <= > >= == !=      to its neighbour or its opposite
+    arithmetic   + - * / **           to another one
+    number       0 to 1, k to k + 1, x to 2 x
+    negation     not x to x;  -x to x
+    twin         minimum / maximum, sum / mean, argmin / argmax, any / all, floor / ceil, axis=0 / axis=1
+
+Left alone: texts, annotations, docstrings, how much is done at a time (a larger chunk is no fault), numbers so
+small that they only guard a division, and what is inside an error's message.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["Site", "faulty", "sites"]
+
+COMPARED = {
+    ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
+}  # fmt: skip
+COUNTED = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.Pow: ast.Mult}
+TWINS = {"minimum": "maximum", "sum": "mean", "argmin": "argmax", "any": "all", "floor": "ceil", "min": "max"}
+TWINS |= {b: a for a, b in TWINS.items()}
+GUARD = 1e-4
+CHUNKS = ("AT_ONCE", "CELLS", "CHUNK", "ROWS", "MOST", "ROUNDS", "STEPS")
+
+
+@dataclass(frozen=True)
+class Site:
+    """`number`: of the node in the order of `ast.walk`."""
+
+    file: str
+    line: int
+    number: int
+    kind: str
+    was: str
+
+
+def sites(path: Path, root: Path) -> list[Site]:
+    """In the order of the file."""
+    tree = ast.parse(path.read_text())
+    passed = _passed(tree)
+    found = []
+    for number, node in enumerate(ast.walk(tree)):
+        if id(node) not in passed and (kind := _kind(node)):
+            line = getattr(node, "lineno", 0) or node.value.lineno  # type: ignore[attr-defined]
+            found.append(Site(str(path.relative_to(root)), line, number, kind, ast.unparse(node)[:80]))
+    return found
+
+
+def faulty(source: str, site: Site) -> str:
+    """The source with that one place changed; comments and layout are lost, which no test sees."""
+    tree = ast.parse(source)
+    node = next(node for number, node in enumerate(ast.walk(tree)) if number == site.number)
+    _change(node)
+    return ast.unparse(ast.fix_missing_locations(tree))
+
+
+def _passed(tree: ast.Module) -> set[int]:
+    """Nodes inside annotations, raised errors, texts and constants that only say how much is done at a time."""
+    held: set[int] = set()
+
+    def leave(node: ast.AST | None) -> None:
+        if node is not None:
+            held.update(id(inner) for inner in ast.walk(node))
+
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Raise | ast.JoinedStr):
+            leave(node)
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            leave(node.returns)
+            for one in [*node.args.args, *node.args.kwonlyargs]:
+                leave(one.annotation)
+            for decorator in node.decorator_list:
+                leave(decorator)
+        elif isinstance(node, ast.AnnAssign):
+            leave(node.annotation)
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            if any(part in node.targets[0].id for part in CHUNKS):
+                leave(node)
+        elif isinstance(node, ast.Call | ast.Subscript) and _tells_no_value(node):
+            leave(node)
+    return held
+
+
+def _tells_no_value(node: ast.Call | ast.Subscript) -> bool:
+    """The size of a cache, or the shape of an array as in Float[np.ndarray, "b n"]."""
+    if isinstance(node, ast.Call):
+        return isinstance(node.func, ast.Name) and node.func.id == "lru_cache"
+    parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else []
+    return any(isinstance(part, ast.Constant) and isinstance(part.value, str) for part in parts)
+
+
+def _kind(node: ast.AST) -> str:
+    if isinstance(node, ast.Compare) and type(node.ops[0]) in COMPARED:
+        return "comparison"
+    if isinstance(node, ast.BinOp) and type(node.op) in COUNTED:
+        text = any(isinstance(side, ast.Constant) and isinstance(side.value, str) for side in (node.left, node.right))
+        return "" if text or isinstance(node.left, ast.Tuple | ast.List | ast.JoinedStr) else "arithmetic"
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not | ast.USub):
+        return "negation"
+    if isinstance(node, ast.Constant) and type(node.value) in (int, float):
+        return "" if 0 < node.value < GUARD else "number"  # type: ignore[operator]
+    if isinstance(node, ast.Attribute) and node.attr in TWINS:
+        return "twin"
+    if isinstance(node, ast.keyword) and node.arg == "axis" and isinstance(node.value, ast.Constant):
+        return "twin" if node.value.value in (0, 1) else ""
+    return ""
+
+
+def _change(node: ast.AST) -> None:
+    if isinstance(node, ast.Compare):
+        node.ops[0] = COMPARED[type(node.ops[0])]()  # type: ignore[index]
+    elif isinstance(node, ast.BinOp):
+        node.op = COUNTED[type(node.op)]()  # type: ignore[index]
+    elif isinstance(node, ast.UnaryOp):
+        node.op = ast.UAdd() if isinstance(node.op, ast.USub) else node.op
+        if isinstance(node.op, ast.Not):
+            node.operand = ast.UnaryOp(ast.Not(), node.operand)
+    elif isinstance(node, ast.Constant):
+        value = node.value
+        node.value = 1 if value == 0 else value + 1 if isinstance(value, int) else 2 * value  # type: ignore[operator]
+    elif isinstance(node, ast.Attribute):
+        node.attr = TWINS[node.attr]
+    elif isinstance(node, ast.keyword):
+        node.value = ast.Constant(1 - node.value.value)  # type: ignore[attr-defined]
