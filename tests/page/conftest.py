@@ -1,4 +1,6 @@
-"""One browser for the folder; a tab for each test, which must end without a fault."""
+"""One browser for a file, since its driver keeps an event loop running in this thread; a tab for each test, which must
+end without a fault.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ from .browser import WIDE, Tab, browsing
 expect.set_options(timeout=20_000)  # a machine that runs all tests at once may be slow
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with browsing() as browser:
         yield browser

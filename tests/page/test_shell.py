@@ -88,7 +88,7 @@ def test_colours_follow_the_system_until_somebody_chooses(at, tab):
     page.get_by_label("Colours").select_option("system")
     for scheme, colour in (("light", "rgb(255, 255, 255)"), ("dark", "rgb(21, 24, 28)")):
         page.emulate_media(color_scheme=scheme)
-        page.wait_for_function(f"(colour) => {ground} === colour", arg=colour)
+        page.wait_for_function(f"(colour) => {ground} === colour", arg=colour, polling=100)
     one.check()
 
 

@@ -12,9 +12,11 @@ from pathlib import Path
 import grpc
 import pytest
 
+from ascribe.bundle.registry import Registry
 from ascribe.serve.app import Addresses, running
 from ascribe.serve.settings import Settings
 from ascribe.serve.wire import attribution_pb2 as pb
+from tests import forecasts
 from tests.serve import tiny
 
 HERE = Path(__file__).parent
@@ -22,7 +24,10 @@ PROTO = HERE.parents[1] / "proto/attribution/v1"
 PACKAGES = ("@grpc/grpc-js", "@grpc/proto-loader")
 VERBS = {method.name for method in pb.DESCRIPTOR.services_by_name["AttributionService"].methods}
 ROW = {"id": "a", "names": list(tiny.ROW), "values": list(tiny.ROW.values()), "measured_w": 100.0}
-ROWS = {"feature_vector": [ROW]}
+ROWS = {"model": tiny.NAME, "feature_vector": [ROW]}
+TRAFFIC = "traffic"
+HELD = forecasts.series(4)
+SAMPLES = {"name": "north", "epoch_s": HELD.time_s.tolist(), "values": HELD.values[:, 0].tolist()}
 SCRIPT = [
     ("GetAttribution", [ROWS | {"tier": "exact"}]),
     ("GetPrediction", [ROWS | {"explain": "later", "tier": "exact"}]),
@@ -33,6 +38,7 @@ SCRIPT = [
     ("GetAttributionJob", [{"id": "$id"}]),
     ("GetAttributionJobResult", [{"id": "$id"}]),
     ("CancelAttributionJob", [{"id": "$id"}]),
+    ("GetForecast", [{"model": TRAFFIC, "series": [SAMPLES]}]),
 ]
 PYTHON = """
 import json, sys, time
@@ -66,8 +72,12 @@ json.dump({"offered": [m.name for m in service.methods], "answers": out}, sys.st
 
 @pytest.fixture(scope="module")
 def at(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Addresses]:
-    registry, _ = tiny.publish(tmp_path_factory.mktemp("callers"))
-    with running(registry, tiny.NAME, Settings(), write=lambda line: None) as at:
+    place = tmp_path_factory.mktemp("callers")
+    registry, _ = tiny.publish(place)
+    store = Registry(registry)
+    bundle = forecasts.forecast_bundle(place / "traffic", forecasts.series())
+    store.promote(TRAFFIC, store.publish(TRAFFIC, bundle), tiny.AT)
+    with running(registry, [tiny.NAME, TRAFFIC], Settings(), write=lambda line: None) as at:
         yield at
 
 
@@ -79,7 +89,7 @@ def check(said: dict, at: Addresses) -> None:
         own = channel.unary_unary(
             "/attribution.v1.AttributionService/GetAttribution", pb.AttributionRequest.SerializeToString,
             pb.AttributionResponse.FromString,
-        )(pb.AttributionRequest(feature_vector=[pb.FeatureVector(**ROW)], tier="exact"))  # fmt: skip
+        )(pb.AttributionRequest(model=tiny.NAME, feature_vector=[pb.FeatureVector(**ROW)], tier="exact"))  # fmt: skip
     wanted = dict(own.attributions[0].attribution_shares)
     assert len(wanted) == 3
     for verb, told in (
@@ -93,6 +103,8 @@ def check(said: dict, at: Addresses) -> None:
     assert sorted(int(a["index"]) for a in answers["StreamAttributions"]) == [7, 8]
     assert answers["GetPrediction"][0]["predictions"][0]["prediction"] == own.attributions[0].prediction
     assert answers["GetEnergy"][0]["energies"][0]["coalitions"][0]["observed"] == ["busy"]
+    (forecast,) = answers["GetForecast"][0]["forecasts"]
+    assert (forecast["status"], len(forecast["forecast"])) == ("ok", forecasts.HORIZON)
     assert answers["CancelAttributionJob"][0]["state"] == answers["GetAttributionJob"][0]["state"] == "done"
 
 

@@ -177,9 +177,9 @@ def test_a_reader_stops_when_asked_and_tells_its_lag(tmp_path):
         ) as reader:  # fmt: skip
             try:
                 _wait(lambda: lake.version() is not None and lake.count() == 100)
-                with urllib.request.urlopen("http://127.0.0.1:19464/metrics", timeout=10) as answer:
-                    text = answer.read().decode()
-                assert 'attribution_ingested_rows_total{group="ascribe"} 100.0' in text
+                told = 'attribution_ingested_rows_total{group="ascribe"} 100.0'  # said after the commit
+                _wait(lambda: told in _read("http://127.0.0.1:19464/metrics"))
+                text = _read("http://127.0.0.1:19464/metrics")
                 assert 'attribution_consumer_lag_records{group="ascribe",partition="0",topic="raw_metrics"} 0.0' in text
                 reader.send_signal(signal.SIGTERM)
                 assert reader.wait(30) == 0
@@ -229,6 +229,11 @@ def test_a_full_disk_loses_nothing(tmp_path):
         assert sorted(Lake(str(place / "lake")).snapshot()["id"].to_pylist()) == sorted(f"r{i}" for i in range(4000))
     finally:
         subprocess.run(["umount", "-l", str(place)], check=False)
+
+
+def _read(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        return answer.read().decode()
 
 
 def _wait(holds, seconds: float = 60.0) -> None:

@@ -168,15 +168,15 @@ def test_nothing_after_the_end_of_training_changes_a_fit(decoding):
     until, options = 28 * DAY, replace(SMALL, decoding=decoding, epochs=2)
     X = rows(series, window, origins(series, window, until, series.steps, 9))
     first = fit_traffic_seq2seq(series, window, until, seed=3, options=options).ask(X)
-    for poisoned in (until, until - DAY):
+    for start in (until, until - DAY):
         values, observed = series.values.copy(), series.observed.copy()
-        values[poisoned:] = 1e6
+        values[start:] = 1e6
         poisoned = Series(
             series.names, series.start_s, series.step_s, values, observed, series.local_s, series.exogenous
         )
         again = fit_traffic_seq2seq(poisoned, window, until, seed=3, options=options).ask(X)
         same = all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
-        assert same == (poisoned == until)
+        assert same == (start == until)
 
 
 class Stopped(Exception):
