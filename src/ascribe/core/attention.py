@@ -32,7 +32,7 @@ class Matrices:
 
     layers: tuple[str, ...]
     names: tuple[str, ...]
-    weights: tuple[Float[np.ndarray, "b heads q k"], ...]
+    weights: tuple[np.ndarray, ...]
     rollout: Float[np.ndarray, "b k k"] | None
     extra: int = 0
     parts: Mapping[str, Parts] = field(default_factory=dict)
