@@ -14,7 +14,7 @@ from ascribe.console import bars, err, out, watcher
 from ascribe.core.durations import span
 from ascribe.core.errors import InputError
 
-__all__ = ["app", "end_softly", "opened_lake"]
+__all__ = ["app", "end_softly", "ended", "opened_lake"]
 
 REFUSED = 3  # exit code of a gate that says no
 SHOWN = 10
@@ -56,13 +56,7 @@ def run(
     end_softly()
     with bars() as shown:
         record = begin(options, opened_lake(lake), ("manual",), watcher(shown))
-    for reason in record.reasons:
-        err.print(f"gate: {reason}", highlight=False)
-    if record.status == "refused":
-        err.print(f"refused: {channel} of {name} stays as it is", style="bold red")
-        raise typer.Exit(REFUSED)
-    err.print(f"{channel} of {name} is {record.version}", style="bold green")
-    typer.echo(record.version)
+    ended(record, channel, name)
 
 
 @app.command()
@@ -176,6 +170,17 @@ def opened_lake(uri: str) -> Any:
     with extra("train", "deltalake"):
         from ascribe.train.lake.lake import Lake as Opened
     return Opened(uri)
+
+
+def ended(record: Any, channel: str, name: str) -> None:
+    """What a run came to. Exits with code 3 where the gate refused."""
+    for reason in record.reasons:
+        err.print(f"gate: {reason}", highlight=False)
+    if record.status == "refused":
+        err.print(f"refused: {channel} of {name} stays as it is", style="bold red")
+        raise typer.Exit(REFUSED)
+    err.print(f"{channel} of {name} is {record.version}", style="bold green")
+    typer.echo(record.version)
 
 
 def end_softly() -> None:

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from ascribe.cli_options import Channel, Registry, Seed, VerifyKey, extra, listed
-from ascribe.cli_pipeline import REFUSED, Force, Lake, MaxSeconds, Name, SignKey, Work, end_softly, opened_lake
-from ascribe.console import bars, err, watcher
+from ascribe.cli_pipeline import Force, Lake, MaxSeconds, Name, SignKey, Work, end_softly, ended, opened_lake
+from ascribe.console import bars, watcher
 from ascribe.core.durations import span
 
 __all__ = ["forecast"]
@@ -64,10 +64,4 @@ def forecast(
             return
         record = run(options, opened_lake(lake), ("manual",), watcher(shown))
         fresh(record.lake_version)
-    for reason in record.reasons:
-        err.print(f"gate: {reason}", highlight=False)
-    if record.status == "refused":
-        err.print(f"refused: {channel} of {name} stays as it is", style="bold red")
-        raise typer.Exit(REFUSED)
-    err.print(f"{channel} of {name} is {record.version}", style="bold green")
-    typer.echo(record.version)
+    ended(record, channel, name)

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from ascribe.bundle import archive, manifest
 from ascribe.bundle.archive import Bundle
-from ascribe.bundle.sessions import session
+from ascribe.bundle.networks import Graph
 from ascribe.core.arrays import evenly
 from ascribe.core.durations import in_words
 from ascribe.core.errors import InputError
@@ -78,7 +78,7 @@ def write_forecast(fitted: FittedForecast, series: Series, window: Window, told:
         attention = {LAYER: _positions(fitted.module, window)}
     files["background.npz"] = npz(background=learn)
     files["backtest.npz"] = npz(**told.held)
-    answers = _answers(files["predict.onnx"], learn)
+    answers = Graph(files["predict.onnx"], "the exported forecast")(["forecast"], x=learn)[0]
     base = float(answers[:, 0].mean())
     row = learn[0].astype(float).tolist() if learn.shape[1] <= SHORT else []
     made = manifest.Manifest(
@@ -115,7 +115,7 @@ def write_forecast(fitted: FittedForecast, series: Series, window: Window, told:
 
 def _scaling(module: nn.Module | None) -> dict[str, Any]:
     """What the graphs hold: of values, each window's own or the training part's; of others, the training part's."""
-    front = getattr(getattr(module, "seasonal", module), "front", None)
+    front = getattr(module, "front", None)
     if not isinstance(front, Front):
         return {"kind": "window"}
     kind = front.scaling.kind if front.fixed else "window"
@@ -127,14 +127,6 @@ def _predict(fitted: FittedForecast, x: Tensor) -> bytes:
         return to_onnx(_Served(fitted.module), {"x": x}, ANSWER)
     assert fitted.graph is not None
     return fitted.graph(x)
-
-
-def _answers(graph: bytes, X: np.ndarray) -> np.ndarray:
-    """Outputs (b, 3 + h), as they will be served."""
-    asked = session(graph, "exported graph")
-    return np.concatenate([asked.run(["forecast"], {"x": X[k : k + 64]})[0] for k in range(0, len(X), 64)]).astype(
-        float
-    )
 
 
 class _Served(nn.Module):
