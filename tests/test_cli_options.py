@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ascribe.cli_options import labelled
+from ascribe.cli.options import labelled
 from ascribe.core.errors import InputError
 
 

@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ascribe.bundle import gate_latency, gate_stability
 from ascribe.bundle.archive import Bundle
-from ascribe.bundle.gate import Verdict, judge, judge_and_promote
-from ascribe.bundle.gate_compare import Said
-from ascribe.bundle.gate_stability import Stability
+from ascribe.bundle.gate import latency as gate_latency
+from ascribe.bundle.gate import stability as gate_stability
+from ascribe.bundle.gate.compare import Said
+from ascribe.bundle.gate.stability import Stability
+from ascribe.bundle.gate.verdict import Verdict, judge, judge_and_promote
 from ascribe.bundle.holdout import answerable
 from ascribe.bundle.manifest import Target
 from ascribe.bundle.records import Judged

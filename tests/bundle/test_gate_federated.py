@@ -12,9 +12,9 @@ import pyarrow.csv
 import pytest
 
 from ascribe.bundle.archive import Bundle, open_directory
-from ascribe.bundle.federated import open_party, write_party
-from ascribe.bundle.federated_replies import Replies, merged, read_replies
-from ascribe.bundle.gate import judge, judge_and_promote
+from ascribe.bundle.federated.half import open_party, write_party
+from ascribe.bundle.federated.replies import Replies, merged, read_replies
+from ascribe.bundle.gate.verdict import judge, judge_and_promote
 from ascribe.bundle.registry import Registry
 from ascribe.bundle.runtime import load
 from ascribe.bundle.verdicts import verdicts

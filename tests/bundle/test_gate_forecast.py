@@ -7,9 +7,9 @@ import msgspec
 import numpy as np
 import pytest
 
-from ascribe.bundle import gate_forecast
 from ascribe.bundle.forecast import open_forecaster
-from ascribe.bundle.gate import judge, judge_and_promote
+from ascribe.bundle.gate import forecast as gate_forecast
+from ascribe.bundle.gate.verdict import judge, judge_and_promote
 from ascribe.bundle.held_windows import held_arrays, held_windows
 from ascribe.bundle.latency import timed
 from ascribe.bundle.registry import Registry

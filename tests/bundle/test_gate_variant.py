@@ -7,7 +7,7 @@ import pytest
 from onnx import numpy_helper
 
 from ascribe.bundle.archive import open_directory
-from ascribe.bundle.gate import judge, judge_and_promote
+from ascribe.bundle.gate.verdict import judge, judge_and_promote
 from ascribe.bundle.networks import Graph
 from ascribe.bundle.registry import Registry
 from ascribe.bundle.verdicts import verdicts

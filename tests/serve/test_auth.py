@@ -23,9 +23,9 @@ from typer.testing import CliRunner
 
 from ascribe.cli import app as cli
 from ascribe.core.errors import ServiceError
+from ascribe.serve.access.auth import check_reach
+from ascribe.serve.access.keys import Keys, line, new_key
 from ascribe.serve.app import running
-from ascribe.serve.auth import check_reach
-from ascribe.serve.keys import Keys, line, new_key
 from ascribe.serve.settings import Settings
 from ascribe.serve.wire import attribution_pb2 as pb
 
@@ -177,7 +177,7 @@ def test_every_refused_key_is_compared_with_every_key(tmp_path, monkeypatch):
     path.write_text("\n".join(line(f"n{i}", key, []) for i, key in enumerate(held)))
     keys, counts = Keys(path), []
     real = hmac.compare_digest
-    monkeypatch.setattr("ascribe.serve.keys.hmac.compare_digest", lambda a, b: counts.append(1) or real(a, b))
+    monkeypatch.setattr("ascribe.serve.access.keys.hmac.compare_digest", lambda a, b: counts.append(1) or real(a, b))
     for given in (held[0][:-1], held[-1][:-1], "unknown", "", "\ud800"):
         counts.clear()
         assert keys.find(given) is None
@@ -361,7 +361,7 @@ class _jwks_server:  # noqa: N801
 
 
 def test_keys_from_a_url_rotate_and_outlive_a_failure(tmp_path, monkeypatch):
-    monkeypatch.setattr("ascribe.serve.tokens.AGAIN_S", 0.0)
+    monkeypatch.setattr("ascribe.serve.access.tokens.AGAIN_S", 0.0)
     bodies: list[bytes | None] = [None]
     new = rsa.generate_private_key(65537, 2048)
     with (

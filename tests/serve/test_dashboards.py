@@ -20,8 +20,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from ascribe.bundle.archive import open_directory, write
 from ascribe.bundle.registry import Registry
-from ascribe.train.ingest import Ingested
-from ascribe.train.ingest_metrics import Metrics as IngestMetrics
+from ascribe.train.ingest.metrics import Metrics as IngestMetrics
+from ascribe.train.ingest.run import Ingested
 from tests.prometheus_server import asked, free_port, programs, serving
 
 from . import tiny

@@ -18,15 +18,15 @@ import numpy as np
 import pytest
 
 from ascribe.core.errors import CapabilityError, NotFound
-from ascribe.serve.callers import Caller
+from ascribe.serve.access.callers import Caller
+from ascribe.serve.access.keys import line, new_key
 from ascribe.serve.faults import DeadlineError, InvalidRowsError, ShedError
-from ascribe.serve.job_messages import JobCard
-from ascribe.serve.job_records import Records
-from ascribe.serve.jobs import Jobs
-from ascribe.serve.keys import line, new_key
+from ascribe.serve.jobs.messages import JobCard
+from ascribe.serve.jobs.place import Place
+from ascribe.serve.jobs.records import Records
+from ascribe.serve.jobs.room import Jobs
 from ascribe.serve.messages import Attribution, AttributionAsked, AttributionResponse
-from ascribe.serve.observe import Log
-from ascribe.serve.place import Place
+from ascribe.serve.observe.log import Log
 from ascribe.serve.rows import Row
 from ascribe.serve.settings import Settings
 from ascribe.serve.wire import attribution_pb2 as pb

@@ -9,12 +9,12 @@ import grpc
 import pytest
 
 from ascribe.core.errors import CapabilityError, InputError, NotFound
-from ascribe.serve.callers import Caller
+from ascribe.serve.access.callers import Caller
 from ascribe.serve.faults import ShedError
-from ascribe.serve.later import Later
+from ascribe.serve.jobs.later import Later
+from ascribe.serve.jobs.place import Place
 from ascribe.serve.messages import AttributionAsked, AttributionResponse, PredictionAsked, PredictionResponse
-from ascribe.serve.observe import Log
-from ascribe.serve.place import Place
+from ascribe.serve.observe.log import Log
 from ascribe.serve.rows import Row
 from ascribe.serve.settings import Settings
 from ascribe.serve.wire import attribution_pb2 as pb

@@ -17,8 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ascribe.core.errors import InputError
+from ascribe.serve.access.limits import Inflater, check_depth
 from ascribe.serve.faults import TooLargeError
-from ascribe.serve.limits import Inflater, check_depth
 from ascribe.serve.wire import attribution_pb2 as pb
 from ascribe.serve.wire.attribution_pb2_grpc import AttributionServiceStub
 

@@ -43,5 +43,5 @@ def test_lines_come_out_whole_and_in_order():
 
 
 def test_who_reads_the_log_may_go_away():
-    program = "import sys\nfrom ascribe.serve.lines import to_stdout\nsys.stdout.close()\nto_stdout(b'x')\n"
+    program = "import sys\nfrom ascribe.serve.observe.lines import to_stdout\nsys.stdout.close()\nto_stdout(b'x')\n"
     assert subprocess.run([sys.executable, "-c", program]).returncode == 0

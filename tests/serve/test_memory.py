@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from ascribe.serve import memory
+from ascribe.serve.observe import memory
 
 PROGRAM = """
 import ctypes

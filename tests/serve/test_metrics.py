@@ -21,14 +21,14 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.parser import text_string_to_metric_families
 
 from ascribe.core.errors import ServiceError
+from ascribe.serve.access.callers import Caller
 from ascribe.serve.app import running
-from ascribe.serve.board import Board
-from ascribe.serve.callers import Caller
-from ascribe.serve.meter import Meter, NoMeter
-from ascribe.serve.metrics import MOST_VERSIONS, MOST_WORDS, OTHER, Metrics
-from ascribe.serve.observe import Entry, Log, noted
+from ascribe.serve.observe.board import Board
+from ascribe.serve.observe.log import Entry, Log, noted
+from ascribe.serve.observe.meter import Meter, NoMeter
+from ascribe.serve.observe.metrics import MOST_VERSIONS, MOST_WORDS, OTHER, Metrics
+from ascribe.serve.observe.snapshots import Snapshot, decoded, encoded, merged, page, taken
 from ascribe.serve.settings import Settings
-from ascribe.serve.snapshots import Snapshot, decoded, encoded, merged, page, taken
 from ascribe.serve.wire import attribution_pb2 as pb
 
 from . import tiny
@@ -61,8 +61,8 @@ BODY = {"feature_vector": {"values": tiny.ROW}}
 WORKER = """
 import sys
 from pathlib import Path
-from ascribe.serve.board import Board
-from ascribe.serve.metrics import Metrics
+from ascribe.serve.observe.board import Board
+from ascribe.serve.observe.metrics import Metrics
 meter = Metrics()
 board = Board(meter.snapshot, Path(sys.argv[1]), every_s=0.05)
 board.start()

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from ascribe.serve.keys import line, new_key
+from ascribe.serve.access.keys import line, new_key
 from ascribe.serve.wire import open_inference_pb2 as pb
 from ascribe.serve.wire.open_inference_pb2_grpc import GRPCInferenceServiceStub
 

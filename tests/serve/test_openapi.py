@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from ascribe.serve.openapi import OPERATIONS, PAGE, document
+from ascribe.serve.rest.openapi import OPERATIONS, PAGE, document
 
 from . import tiny
 

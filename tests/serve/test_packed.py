@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ascribe.serve import messages as said
-from ascribe.serve import packed, rpc_messages
+from ascribe.serve.rpc import messages as rpc_messages
+from ascribe.serve.rpc import packed
 from ascribe.serve.wire import attribution_pb2 as pb
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)

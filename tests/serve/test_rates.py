@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ascribe.serve.callers import ANYBODY, Caller
+from ascribe.serve.access.callers import ANYBODY, Caller
+from ascribe.serve.access.keys import line, new_key
+from ascribe.serve.access.rates import FEW, Rates
 from ascribe.serve.faults import ShedError
-from ascribe.serve.keys import line, new_key
-from ascribe.serve.rates import FEW, Rates
 
 from .asking import ROW, doors
 

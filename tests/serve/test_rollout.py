@@ -16,8 +16,8 @@ import pytest
 
 from ascribe.bundle.archive import open_directory, write
 from ascribe.core.errors import InputError
-from ascribe.serve.rollout import Rollout
-from ascribe.serve.versions import now, specs
+from ascribe.serve.versions.leases import now, specs
+from ascribe.serve.versions.rollout import Rollout
 from ascribe.serve.wire import attribution_pb2 as pb
 from ascribe.serve.wire.attribution_pb2_grpc import AttributionServiceStub
 from tests.bundle import made
@@ -233,7 +233,7 @@ def _counted(call: Any, name: str, asked: list[str]) -> Any:
 
 def test_a_model_dies_with_its_last_lease_and_its_memory_is_given_back(fleet: Fleet, monkeypatch: pytest.MonkeyPatch):
     trims: list[float] = []
-    monkeypatch.setattr("ascribe.serve.rollout.memory.trim", lambda: trims.append(time.monotonic()) or True)
+    monkeypatch.setattr("ascribe.serve.versions.rollout.memory.trim", lambda: trims.append(time.monotonic()) or True)
     gc.disable()  # nothing may wait for the collector
     try:
         with serving(fleet) as server:

@@ -16,14 +16,14 @@ from ascribe.core.explainers import Options
 from ascribe.core.features import Feature
 from ascribe.core.model import Model
 from ascribe.serve import work
-from ascribe.serve.comparison import Comparison
 from ascribe.serve.messages import Attribution, AttributionAsked
-from ascribe.serve.observe import Log
+from ascribe.serve.observe.log import Log
 from ascribe.serve.rows import Row
 from ascribe.serve.service import Service
 from ascribe.serve.settings import Settings
-from ascribe.serve.shadow import WAITING, Shadow
-from ascribe.serve.versions import Lease, Slot, Versions
+from ascribe.serve.versions.comparison import Comparison
+from ascribe.serve.versions.leases import Lease, Slot, Versions
+from ascribe.serve.versions.shadow import WAITING, Shadow
 from tests.bundle import made
 
 from .fleet import Fleet, serving, until

@@ -20,12 +20,12 @@ import pyarrow.feather
 import pytest
 
 from ascribe.bundle.archive import entry, open_directory, write
-from ascribe.bundle.gate import judge_and_promote
+from ascribe.bundle.gate.verdict import judge_and_promote
 from ascribe.bundle.registry import Registry
 from ascribe.bundle.state import State, beside
-from ascribe.serve import promoting
 from ascribe.serve.app import running
 from ascribe.serve.settings import Settings
+from ascribe.serve.versions import promoting
 
 from . import tiny
 

@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
-from ascribe.serve.snapshots import merged, taken
-from ascribe.serve.statistics import of_versions
-from ascribe.serve.tally import Tally, rounded
+from ascribe.serve.observe.snapshots import merged, taken
+from ascribe.serve.observe.tally import Tally, rounded
+from ascribe.serve.oip.statistics import of_versions
 from ascribe.serve.wire import open_inference_pb2 as pb
 from ascribe.serve.wire.open_inference_pb2_grpc import GRPCInferenceServiceStub
 

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from ascribe.core.errors import InputError
-from ascribe.serve import tensors
 from ascribe.serve.messages import Attribution, AttributionResponse, Prediction, PredictionResponse
-from ascribe.serve.oip_rest import decoded
-from ascribe.serve.tensors import DATATYPES, Tensor, from_json, from_raw, from_values, rows_of
+from ascribe.serve.oip import tensors
+from ascribe.serve.oip.tensors import DATATYPES, Tensor, from_json, from_raw, from_values, rows_of
+from ascribe.serve.rest.oip import decoded
 
 kinds = st.sampled_from(sorted(DATATYPES))
 shapes = hnp.array_shapes(min_dims=1, max_dims=2, min_side=0, max_side=5)

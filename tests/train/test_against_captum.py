@@ -22,8 +22,8 @@ from torch import Tensor, nn
 from ascribe.core.baselines import baseline_rows
 from ascribe.core.explainers import Options, explain
 from ascribe.core.options import Path
-from ascribe.train.inside_graphs import map_layers
-from ascribe.train.torch_inside import torch_model
+from ascribe.train.adopted.torch_inside import torch_model
+from ascribe.train.graphs.inside_graphs import map_layers
 
 from .flat_networks import mobilenet, perceptron, resnet20, sentiment
 

@@ -13,9 +13,9 @@ from ascribe.core.amortized import efficient
 from ascribe.core.coalitions import all_coalitions
 from ascribe.core.estimators import make_plan
 from ascribe.core.scaling import fit_scores
-from ascribe.train.amortized import export_amortized, judge_amortized
 from ascribe.train.families.amortized import AmortizedFit, AmortizedNetwork, AmortizedOptions, fit_amortized
 from ascribe.train.loop import Loop
+from ascribe.train.values.amortized import export_amortized, judge_amortized
 
 torch.set_num_threads(1)
 

@@ -10,7 +10,7 @@ from onnx import helper, numpy_helper
 from ascribe.bundle.sessions import session
 from ascribe.core.errors import BundleError
 from ascribe.train.compiled.sheet import Sheet
-from ascribe.train.export import OPSET
+from ascribe.train.graphs.export import OPSET
 
 from .graphs import as_a_column, as_input_too, evaluated, graph, predict_graph
 

@@ -13,7 +13,7 @@ from onnx import TensorProto, helper
 from ascribe.bundle.sessions import session
 from ascribe.train.compiled import check
 from ascribe.train.compiled.check import parity
-from ascribe.train.export_trees import booster_to_onnx
+from ascribe.train.graphs.trees import booster_to_onnx
 
 from .graphs import evaluated
 from .programs import Made, made, rows_of

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from ascribe.core.mixture import Mixture
-from ascribe.train.densities import draw_q, log_q
+from ascribe.train.emshap.densities import draw_q, log_q
 
 N = 5
 

@@ -11,11 +11,11 @@ from ascribe.core.games import ConditionalGame
 from ascribe.core.mixture import Mixture
 from ascribe.core.scaling import Scores, fit_scores
 from ascribe.core.stack import ValueChoice
-from ascribe.train.distil import DistilOptions, distil
 from ascribe.train.families.surrogate import SurrogateFit, SurrogateOptions, fit_surrogate
-from ascribe.train.labels import by_row, pair_label, surrogate_label
 from ascribe.train.loop import Loop
-from ascribe.train.surrogate import export_surrogate, open_surrogate
+from ascribe.train.values.distil import DistilOptions, distil
+from ascribe.train.values.labels import by_row, pair_label, surrogate_label
+from ascribe.train.values.surrogate import export_surrogate, open_surrogate
 
 torch.set_num_threads(1)
 

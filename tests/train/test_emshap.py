@@ -14,15 +14,15 @@ from ascribe.core.energy import EmShap
 from ascribe.core.errors import InputError
 from ascribe.core.games import ConditionalGame
 from ascribe.core.mixture import Mixture
-from ascribe.train import conditional, scored_rows
-from ascribe.train.conditional import fit_conditional
-from ascribe.train.densities import log_q
-from ascribe.train.emshap_networks import REACH, Proposal, Tilt
-from ascribe.train.encoders import ENCODERS
-from ascribe.train.factor_mixture import FactorMixture, fit_factor_mixture
+from ascribe.train.emshap import conditional, scored_rows
+from ascribe.train.emshap.conditional import fit_conditional
+from ascribe.train.emshap.densities import log_q
+from ascribe.train.emshap.encoders import ENCODERS
+from ascribe.train.emshap.factor_mixture import FactorMixture, fit_factor_mixture
+from ascribe.train.emshap.networks import REACH, Proposal, Tilt
+from ascribe.train.emshap.shared_scale import fit_shared_scale
 from ascribe.train.families.emshap import fit_emshap
 from ascribe.train.loop import Loop, train
-from ascribe.train.shared_scale import fit_shared_scale
 
 from .worlds import TINY, crossed, stages, stirred
 

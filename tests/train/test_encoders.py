@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from ascribe.train.encoders import ENCODERS
+from ascribe.train.emshap.encoders import ENCODERS
 
 N, W, HIDDEN = 5, 7, 6
 every = pytest.mark.parametrize("name", ENCODERS)

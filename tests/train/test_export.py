@@ -16,14 +16,14 @@ from ascribe.bundle import runtime
 from ascribe.bundle.runtime import graph_predict
 from ascribe.bundle.sessions import session
 from ascribe.core.errors import BundleError
-from ascribe.train import export
-from ascribe.train.conditional import _conditional_files
-from ascribe.train.emshap_networks import Proposal
-from ascribe.train.encoders import ENCODERS
-from ascribe.train.export import check_parity, finish, to_onnx
-from ascribe.train.export_trees import booster_to_onnx
-from ascribe.train.factor_mixture import FactorMixture
+from ascribe.train.emshap.conditional import _conditional_files
+from ascribe.train.emshap.encoders import ENCODERS
+from ascribe.train.emshap.factor_mixture import FactorMixture
+from ascribe.train.emshap.networks import Proposal
 from ascribe.train.families.power_mlp import PowerMlp, PowerMlpOptions
+from ascribe.train.graphs import export
+from ascribe.train.graphs.export import check_parity, finish, to_onnx
+from ascribe.train.graphs.trees import booster_to_onnx
 
 from .worlds import crossed, stirred
 

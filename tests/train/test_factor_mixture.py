@@ -9,8 +9,7 @@ from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 
 from ascribe.bundle.sessions import session
-from ascribe.train.export import to_onnx
-from ascribe.train.factor_mixture import (
+from ascribe.train.emshap.factor_mixture import (
     FLOOR,
     MOST_COMPONENTS,
     FactorMixture,
@@ -19,6 +18,7 @@ from ascribe.train.factor_mixture import (
     factors,
     fit_factor_mixture,
 )
+from ascribe.train.graphs.export import to_onnx
 
 HEADS = ["logits", "mean", "diag", "factor"]
 

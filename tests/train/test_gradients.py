@@ -16,10 +16,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from ascribe.bundle.sessions import session
 from ascribe.core.errors import CapabilityError, InputError
 from ascribe.core.quadrature import RULES, quadrature
-from ascribe.train.gradient_operators import OPERATORS
-from ascribe.train.gradients import gradient_graph, integrated_gradients, integrated_gradients_graph
-from ascribe.train.onnx_network import from_onnx
-from ascribe.train.path_graph import path_graph
+from ascribe.train.graphs.gradient_operators import OPERATORS
+from ascribe.train.graphs.gradients import gradient_graph, integrated_gradients, integrated_gradients_graph
+from ascribe.train.graphs.onnx_network import from_onnx
+from ascribe.train.graphs.path_graph import path_graph
 from benchmarks.gradients import RESNET, AttentionBlock
 
 ROWS = (1, 3, 17)

@@ -17,7 +17,7 @@ import pytest
 from confluent_kafka import Consumer, Producer
 
 from ascribe.bundle.state import State
-from ascribe.train.bad_rows import BadRows
+from ascribe.train.ingest.bad_rows import BadRows
 from ascribe.train.lake.lake import Lake
 from ascribe.train.lake.rows import TIME
 from benchmarks.exactly_once import Trial, run

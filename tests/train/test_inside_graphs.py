@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ascribe.core.errors import InputError
-from ascribe.train.attention_graph import exposed_attention
-from ascribe.train.export import to_onnx
-from ascribe.train.inside_graphs import attention_graph, gradient_graphs, layers_graph, map_layers
+from ascribe.train.graphs.attention_graph import exposed_attention
+from ascribe.train.graphs.export import to_onnx
+from ascribe.train.graphs.inside_graphs import attention_graph, gradient_graphs, layers_graph, map_layers
 
 
 class Small(nn.Module):

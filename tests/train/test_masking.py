@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ascribe.train.masking import hidden_rate, observed_masks
+from ascribe.train.emshap.masking import hidden_rate, observed_masks
 
 N = 12
 

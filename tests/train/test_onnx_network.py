@@ -12,10 +12,10 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 from ascribe.core.errors import CapabilityError, InputError
-from ascribe.train.export import OPSET, to_onnx
-from ascribe.train.gradients import gradient_graph
-from ascribe.train.onnx_network import from_onnx
-from ascribe.train.onnx_operators import OPERATORS
+from ascribe.train.graphs.export import OPSET, to_onnx
+from ascribe.train.graphs.gradients import gradient_graph
+from ascribe.train.graphs.onnx_network import from_onnx
+from ascribe.train.graphs.onnx_operators import OPERATORS
 
 FLOAT, INT64, BOOL = TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL
 

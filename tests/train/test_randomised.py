@@ -11,7 +11,7 @@ import ascribe
 from ascribe.core.errors import CapabilityError
 from ascribe.core.explainers import explain
 from ascribe.core.faithfulness import compare, randomisation
-from ascribe.train.randomised import layers_of, randomised, randomised_graphs
+from ascribe.train.adopted.randomised import layers_of, randomised, randomised_graphs
 from tests.train.small_classifier import CLASSES, adopted, graph, rows, weights
 
 X = rows(6, 2)

@@ -10,8 +10,8 @@ import pytest
 from ascribe.core.adjusted.learnt import learnt
 from ascribe.core.estimators import make_plan
 from ascribe.core.games import Values
-from ascribe.train import reading
-from ascribe.train.reading import fit_reading
+from ascribe.train.values import reading
+from ascribe.train.values.reading import fit_reading
 
 P, BASE = 11, 3.0
 

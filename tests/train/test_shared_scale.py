@@ -8,12 +8,12 @@ import torch
 from scipy.stats import multivariate_normal, multivariate_t
 
 from ascribe.core.scaling import fit_scores
-from ascribe.train import shared_scale
-from ascribe.train.densities import log_q
-from ascribe.train.factor_mixture import FLOOR, FactorMixture, fit_factor_mixture
-from ascribe.train.mixture_choice import Choice, chosen, splits_of
-from ascribe.train.scored_rows import ScoredRows
-from ascribe.train.shared_scale import fit_shared_scale
+from ascribe.train.emshap import shared_scale
+from ascribe.train.emshap.densities import log_q
+from ascribe.train.emshap.factor_mixture import FLOOR, FactorMixture, fit_factor_mixture
+from ascribe.train.emshap.mixture_choice import Choice, chosen, splits_of
+from ascribe.train.emshap.scored_rows import ScoredRows
+from ascribe.train.emshap.shared_scale import fit_shared_scale
 
 SHAPE = np.array([[1.0, 0.5, 0.2, 0], [0.5, 2, 0.4, 0], [0.2, 0.4, 1.5, -0.3], [0, 0, -0.3, 1]])
 

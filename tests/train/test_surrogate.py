@@ -9,7 +9,7 @@ import torch
 from ascribe.core.judge import random_coalitions
 from ascribe.train.families.surrogate import SurrogateFit, SurrogateOptions, fit_surrogate
 from ascribe.train.loop import Loop
-from ascribe.train.surrogate import export_surrogate, open_surrogate
+from ascribe.train.values.surrogate import export_surrogate, open_surrogate
 
 torch.set_num_threads(1)
 

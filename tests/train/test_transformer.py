@@ -12,7 +12,7 @@ from pyarrow import csv
 import ascribe
 from ascribe.core.attention import matrices, rollout
 from ascribe.core.features import Feature
-from ascribe.train.encoder_bundle import write_encoder
+from ascribe.train.adopted.encoder_bundle import write_encoder
 from ascribe.train.families.transformer import TransformerOptions, fit_transformer
 from ascribe.train.loop import Loop
 
