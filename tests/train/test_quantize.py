@@ -28,8 +28,8 @@ from ascribe.train.quantize.mixed import answers, error, mixed
 from ascribe.train.quantize.static import RANGES, ranges, static
 from tests.bundle import made
 
-from .graphs import graph
 from .rounding import perceptron, rounding, with_files
+from .small_graphs import graph
 
 X = made.rows(96, 7)
 every_precision = pytest.mark.parametrize("precision", PRECISIONS)
