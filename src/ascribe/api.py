@@ -16,7 +16,7 @@ from ascribe.core.conditional import Conditional, Gaussian, Independent
 from ascribe.core.contrast import contrast
 from ascribe.core.copula import GaussianCopula
 from ascribe.core.empirical import Empirical
-from ascribe.core.errors import InputError
+from ascribe.core.errors import InputError, extra
 from ascribe.core.explainers import Options
 from ascribe.core.explainers import explain as _explain
 from ascribe.core.features import Feature
@@ -27,7 +27,7 @@ from ascribe.core.regression import Regression
 from ascribe.core.sentences import say
 from ascribe.frames import checked, columns, matrix, named, to_frame, to_shap
 from ascribe.opened import Groups, OpenModel, frozen, timed
-from ascribe.valued import training, valued
+from ascribe.valued import valued
 
 __all__ = [
     "OpenModel", "columns", "contrast", "explain", "fit_conditional", "mse_v", "open", "open_bundle", "say",
@@ -137,10 +137,13 @@ def fit_conditional(X: Any, method: str = "emshap", seed: int = 0, max_seconds: 
     if not np.isfinite(rows).all():
         raise InputError("training rows hold missing values: clean them first (`ascribe train` does)")
     if method == "emshap":
-        return training("conditional").fit_conditional(rows, seed, max_seconds)
+        with extra("train", "torch"):
+            from ascribe.train.emshap.conditional import fit_conditional as fit_emshap
+        return fit_emshap(rows, seed, max_seconds)
     if method == "surrogate":
-        fit = training("value").fit_value
-        return Regression(rows, lambda predict: fit(predict, Independent(rows), seed, max_seconds)[0])
+        with extra("train", "torch"):
+            from ascribe.train.values.served import fit_value
+        return Regression(rows, lambda predict: fit_value(predict, Independent(rows), seed, max_seconds)[0])
     if method in LAWS:
         return LAWS[method](rows)
     raise InputError(f"unknown method '{method}': use emshap, surrogate, {', '.join(LAWS)}")

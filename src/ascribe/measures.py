@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ascribe.core.errors import InputError, MissingExtra
+from ascribe.core.errors import InputError, extra
 from ascribe.core.explainers import available
 from ascribe.core.faithfulness import Comparison
 from ascribe.core.faithfulness import compare as _compare
@@ -183,12 +183,8 @@ def _held(model: Asked, X: Any) -> tuple[Model, np.ndarray]:
 
 
 def _randomised(opened: OpenModel, model: Model, seed: int, layers: int) -> list[tuple[str, Model]]:
-    try:
+    with extra("train", "torch and onnx"):
         from ascribe.train.adopted.randomised import randomised
-    except ModuleNotFoundError as exc:
-        raise MissingExtra(
-            f"layers are drawn anew with torch and onnx: pip install 'ascribe[train]' ({exc.name})"
-        ) from exc
     return list(randomised(opened.bundle, model, seed, layers))
 
 

@@ -29,13 +29,12 @@ from ascribe.cli.options import (
     Registry,
     Seed,
     VerifyKey,
-    extra,
     labelled,
     listed,
 )  # fmt: skip
 from ascribe.cli.settings import single_threaded_blas
 from ascribe.console import bars, err, show_report, watcher
-from ascribe.core.errors import AscribeError
+from ascribe.core.errors import AscribeError, extra
 
 __all__ = ["app", "main"]
 

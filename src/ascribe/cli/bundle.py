@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from ascribe.cli.options import Budget, Channel, Registry, Seed, VerifyKey, extra
+from ascribe.cli.options import Budget, Channel, Registry, Seed, VerifyKey
 from ascribe.console import err, now, show_verdict
+from ascribe.core.errors import extra
 
 __all__ = ["add_to"]
 

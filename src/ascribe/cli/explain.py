@@ -29,12 +29,11 @@ from ascribe.cli.options import (
     Tier,
     Value,
     Window,
-    extra,
     listed,
 )
 from ascribe.cli.rows import Given, given
 from ascribe.console import bars, err, out
-from ascribe.core.errors import InputError
+from ascribe.core.errors import InputError, extra
 
 __all__ = ["explain", "plot"]
 

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from ascribe.cli.options import extra
 from ascribe.console import err
+from ascribe.core.errors import extra
 
 __all__ = ["federated"]
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ascribe.cli.forecast_tables import attended, candidates, judged
-from ascribe.cli.options import Seed, extra, listed
+from ascribe.cli.options import Seed, listed
 from ascribe.cli.series import moment_of, open_bundle, series_asked, series_read
 from ascribe.cli.settings import single_threaded_blas
 from ascribe.console import bars, err, out, watcher
-from ascribe.core.errors import InputError
+from ascribe.core.errors import InputError, extra
 
 if TYPE_CHECKING:
     pass

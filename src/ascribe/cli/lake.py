@@ -10,9 +10,9 @@ from typing import Annotated, Any
 
 import typer
 
-from ascribe.cli.options import extra, listed
+from ascribe.cli.options import listed
 from ascribe.console import bars, err, out, show_lake
-from ascribe.core.errors import InputError
+from ascribe.core.errors import InputError, extra
 
 __all__ = ["add_to"]
 

@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from ascribe.cli.options import Seed, extra, labelled, listed
+from ascribe.cli.options import Seed, labelled, listed
 from ascribe.console import bars, err, out, show_compared, watcher
-from ascribe.core.errors import InputError
+from ascribe.core.errors import InputError, extra
 
 __all__ = ["import_model", "quantize"]
 

@@ -1,20 +1,18 @@
-"""Options that several commands share, and what they say where an extra is missing."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ascribe.core.errors import InputError, MissingExtra
+from ascribe.core.errors import InputError
 
 __all__ = [
     "METHODS", "Baseline", "Budget", "Channel", "Draws", "Groups", "Latency", "Layer", "Method", "Noise", "Output",
     "Registry", "Rule", "Samples", "Seed", "Segments", "Space", "Steps", "Stride", "Target", "Tier", "Value",
-    "VerifyKey", "Window", "extra", "labelled", "listed",
+    "VerifyKey", "Window", "labelled", "listed",
 ]  # fmt: skip
 
 METHODS = (  # as the table of explainers has them; written down here so that help opens no mathematics
@@ -72,15 +70,6 @@ Stride = Annotated[int | None, typer.Option("--stride", min=1, help="how far its
 VerifyKey = Annotated[
     Path | None, typer.Option("--verify-key", help="public key (PEM): refuse versions that it did not sign")
 ]
-
-
-@contextmanager
-def extra(name: str, what: str) -> Iterator[None]:
-    """An absent optional part as one line."""
-    try:
-        yield
-    except ModuleNotFoundError as exc:
-        raise MissingExtra(f"this command needs {what}: pip install 'ascribe[{name}]' ({exc.name} is missing)") from exc
 
 
 def listed(text: str | None) -> tuple[str, ...]:

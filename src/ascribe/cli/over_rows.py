@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
-from ascribe.cli.options import Budget, Groups, Samples, Seed, extra, listed
+from ascribe.cli.options import Budget, Groups, Samples, Seed, listed
 from ascribe.console import bars, err, out
-from ascribe.core.errors import InputError
+from ascribe.core.errors import InputError, extra
 
 __all__ = ["add_to"]
 

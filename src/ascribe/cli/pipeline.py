@@ -9,10 +9,10 @@ from typing import Annotated, Any
 
 import typer
 
-from ascribe.cli.options import Channel, Registry, Seed, VerifyKey, extra, labelled, listed
+from ascribe.cli.options import Channel, Registry, Seed, VerifyKey, labelled, listed
 from ascribe.console import bars, err, out, watcher
 from ascribe.core.durations import span
-from ascribe.core.errors import InputError
+from ascribe.core.errors import InputError, extra
 
 __all__ = ["app", "end_softly", "ended", "opened_lake"]
 

@@ -6,10 +6,10 @@ import time as clock
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ascribe.cli.options import extra, listed
+from ascribe.cli.options import listed
 from ascribe.console import err
 from ascribe.core.durations import in_words
-from ascribe.core.errors import InputError
+from ascribe.core.errors import InputError, extra
 
 if TYPE_CHECKING:
     from ascribe.bundle.forecast import Forecaster

@@ -20,6 +20,9 @@ A broken contract raises; bad numbers in one row are a *status* of that row. Eve
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 __all__ = [
     "AscribeError",
     "BudgetError",
@@ -35,6 +38,7 @@ __all__ = [
     "ServiceError",
     "SourceError",
     "TamperedError",
+    "extra",
 ]
 
 
@@ -92,3 +96,17 @@ class LakeError(AscribeError):
 
 class SourceError(AscribeError):
     """A broker, file or server does not give what was asked."""
+
+
+@contextmanager
+def extra(name: str, what: str) -> Iterator[None]:
+    """Around imports of an optional part: its absence is one line. Raises MissingExtra.
+
+    A module of our own that is not there is a fault, not an extra, and stays what it is.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as exc:
+        if (exc.name or "").partition(".")[0] == "ascribe":
+            raise
+        raise MissingExtra(f"this needs {what}: pip install 'ascribe[{name}]' ({exc.name} is missing)") from exc
