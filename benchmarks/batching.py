@@ -22,7 +22,7 @@ import numpy as np
 
 from ascribe.bundle.archive import open_directory
 from ascribe.bundle.runtime import load
-from ascribe.core.explainers import Options
+from ascribe.core.options import Options
 from ascribe.serve import kinds
 from ascribe.serve.batcher import Batcher
 from ascribe.train.compile import Wanted, compile_bundle

@@ -19,12 +19,12 @@ import torch
 from torch import Tensor, nn
 
 from ascribe.bundle.networks import Graph
-from ascribe.core.explainers import Options, explain
+from ascribe.core.explainers import explain
 from ascribe.core.features import Feature
 from ascribe.core.gradient import Gradient
 from ascribe.core.layout import Layout
 from ascribe.core.model import Model
-from ascribe.core.options import Path
+from ascribe.core.options import Options, Path
 from ascribe.train.adopted.torch_inside import torch_model
 from ascribe.train.graphs.inside_graphs import gradient_graphs
 from ascribe.train.graphs.onnx_network import from_onnx

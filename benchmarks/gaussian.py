@@ -21,9 +21,10 @@ import numpy as np
 from ascribe.core.conditional import Conditional, Gaussian, Independent
 from ascribe.core.control import fit_control
 from ascribe.core.estimators import make_plan
-from ascribe.core.explainers import Options, explain
+from ascribe.core.explainers import explain
 from ascribe.core.features import Feature
 from ascribe.core.model import Model
+from ascribe.core.options import Options
 from ascribe.train.emshap.conditional import fit_conditional
 from benchmarks.record import keep
 

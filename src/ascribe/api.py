@@ -17,12 +17,12 @@ from ascribe.core.contrast import contrast
 from ascribe.core.copula import GaussianCopula
 from ascribe.core.empirical import Empirical
 from ascribe.core.errors import InputError, extra
-from ascribe.core.explainers import Options
 from ascribe.core.explainers import explain as _explain
 from ascribe.core.features import Feature
 from ascribe.core.judge import MseV
 from ascribe.core.judge import mse_v as _mse_v
 from ascribe.core.model import Model
+from ascribe.core.options import Options
 from ascribe.core.regression import Regression
 from ascribe.core.sentences import say
 from ascribe.frames import checked, columns, matrix, named, to_frame, to_shap

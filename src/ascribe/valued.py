@@ -11,8 +11,8 @@ import numpy as np
 from ascribe.core.conditional import Conditional
 from ascribe.core.control import fit_control
 from ascribe.core.errors import extra
-from ascribe.core.explainers import Options
 from ascribe.core.model import Model
+from ascribe.core.options import Options
 from ascribe.core.regression import Regression
 
 __all__ = ["valued"]

@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from ascribe.core.errors import CapabilityError, InputError
-from ascribe.core.explainers import EXPLAINERS, Options, available, explain
+from ascribe.core.explainers import EXPLAINERS, available, explain
 from ascribe.core.faithfulness import compare, curves, infidelity, max_sensitivity, order_of, randomisation
 from ascribe.core.faithfulness.agreement import agreement, rank_correlation
 from ascribe.core.faithfulness.compare import RANDOM, Mean
@@ -20,6 +20,7 @@ from ascribe.core.faithfulness.units import unit_values, units_of
 from ascribe.core.features import Feature
 from ascribe.core.layout import Layout
 from ascribe.core.model import Model
+from ascribe.core.options import Options
 from ascribe.core.players import Segments
 
 RNG = np.random.default_rng(0)

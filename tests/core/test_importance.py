@@ -9,12 +9,13 @@ import pytest
 
 from ascribe.core.conditional import Gaussian
 from ascribe.core.errors import CapabilityError, InputError, SchemaError
-from ascribe.core.explainers import Options, explain
+from ascribe.core.explainers import explain
 from ascribe.core.explainers.conditional_shap import conditional_game
 from ascribe.core.features import Feature
 from ascribe.core.games import MarginalGame
 from ascribe.core.importance import LOSSES, dependence, interactions, mean_abs, permutation_importance, sage
 from ascribe.core.model import Model
+from ascribe.core.options import Options
 from tests.laws.brute import by_orders
 
 NAMES = ("a", "b", "c", "d")

@@ -7,10 +7,11 @@ import pytest
 
 from ascribe.core.contrast import contrast
 from ascribe.core.errors import BudgetError
-from ascribe.core.explainers import Options, explain
+from ascribe.core.explainers import explain
 from ascribe.core.features import Feature
 from ascribe.core.layout import Layout
 from ascribe.core.model import Model
+from ascribe.core.options import Options
 from ascribe.core.perturbations import CELLS, Table
 
 RNG = np.random.default_rng(1)

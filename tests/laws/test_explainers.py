@@ -14,10 +14,11 @@ from ascribe.core.attribution import STATUS, Attribution
 from ascribe.core.compiled import ROWS, Compiled
 from ascribe.core.conditional import Gaussian
 from ascribe.core.errors import CapabilityError, InputError
-from ascribe.core.explainers import EXPLAINERS, Explainer, Options, available, explain
+from ascribe.core.explainers import EXPLAINERS, Explainer, available, explain
 from ascribe.core.explainers.conditional_shap import conditional_game
 from ascribe.core.features import Feature
 from ascribe.core.model import Model
+from ascribe.core.options import Options
 from ascribe.core.reference import reference_game
 from ascribe.core.rows_of import cut, joined
 from ascribe.core.trees import Trees

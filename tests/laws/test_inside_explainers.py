@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from ascribe.core.errors import CapabilityError, InputError, NotFound
-from ascribe.core.explainers import EXPLAINERS, Options, available, explain
+from ascribe.core.explainers import EXPLAINERS, available, explain
 from ascribe.core.gradient import Gradient
-from ascribe.core.options import Path
+from ascribe.core.options import Options, Path
 from ascribe.core.rows_of import cut, joined
 from tests.core.slope_models import BACKGROUND, IMAGES, LINE, NAMES, TEXTS, VECTORS, X, f, image, slope, table, text
 

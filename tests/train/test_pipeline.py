@@ -20,8 +20,9 @@ from ascribe.bundle.gate.verdict import judge
 from ascribe.bundle.manifest import digest
 from ascribe.bundle.runtime import load
 from ascribe.core.errors import InputError, SchemaError
-from ascribe.core.explainers import Options, explain
+from ascribe.core.explainers import explain
 from ascribe.core.model import Model
+from ascribe.core.options import Options
 from ascribe.train import pipeline
 from ascribe.train.dataset import Dataset, Part
 from ascribe.train.fitted import FittedPower

@@ -15,8 +15,9 @@ from ascribe.bundle.runtime import load
 from ascribe.bundle.sessions import session
 from ascribe.bundle.variants import compared
 from ascribe.core.errors import CapabilityError, InputError
-from ascribe.core.explainers import Options, explain
+from ascribe.core.explainers import explain
 from ascribe.core.layout import Layout
+from ascribe.core.options import Options
 from ascribe.train.adopted.insides import insides
 from ascribe.train.compile import Wanted, compile_bundle
 from ascribe.train.quantize import PRECISIONS, QuantizeOptions, quantize

@@ -19,9 +19,9 @@ from ascribe.bundle.holdout import answerable
 from ascribe.bundle.runtime import load
 from ascribe.bundle.sessions import session
 from ascribe.core.arrays import evenly
-from ascribe.core.explainers import Options, available, explain
+from ascribe.core.explainers import available, explain
 from ascribe.core.model import PREDICTED, Model
-from ascribe.core.options import Path
+from ascribe.core.options import Options, Path
 from ascribe.core.variant import Drift, PredictionError, drift, prediction_error
 
 __all__ = ["QUANTISED", "Compared", "compared", "judged_rows", "same_origin"]

@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 
 from ascribe.bundle.sessions import cores
 from ascribe.core.errors import InputError, NotFound
-from ascribe.core.explainers import Options, usual
+from ascribe.core.explainers import usual
 from ascribe.core.model import Model
+from ascribe.core.options import Options
 from ascribe.core.tiers import within
 from ascribe.serve import codec, kinds, work
 from ascribe.serve.access.auth import require

@@ -21,8 +21,9 @@ from ascribe.bundle.runtime import compiled, load
 from ascribe.bundle.sessions import session
 from ascribe.core.adjusted.learnt import Reading
 from ascribe.core.errors import BudgetError, BundleError, CapabilityError, InputError, TamperedError
-from ascribe.core.explainers import Options, explain
+from ascribe.core.explainers import explain
 from ascribe.core.factor_mixture import FactorMixture
+from ascribe.core.options import Options
 from ascribe.train import compile as compiling
 from ascribe.train.compile import Wanted, compile_bundle, standalone, told
 from ascribe.train.compiled.program import OUTPUTS

@@ -16,10 +16,11 @@ import numpy as np
 
 from ascribe.core.arrays import evenly
 from ascribe.core.conditional import Independent
-from ascribe.core.explainers import Options, explain
+from ascribe.core.explainers import explain
 from ascribe.core.explainers.conditional_shap import conditional_game
 from ascribe.core.judge import ClassError, PowerError, block_mean, class_error, game_error, mse_v, power_error
 from ascribe.core.model import Model
+from ascribe.core.options import Options
 
 __all__ = ["Measured", "Said", "against", "alone", "compare", "efficiency_gap", "measured", "spread"]
 

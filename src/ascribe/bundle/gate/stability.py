@@ -18,8 +18,9 @@ import numpy as np
 
 from ascribe.bundle.gate.compare import Said, spread
 from ascribe.core.attribution import Attribution
-from ascribe.core.explainers import Options, explain
+from ascribe.core.explainers import explain
 from ascribe.core.model import Model
+from ascribe.core.options import Options
 
 __all__ = ["Stability", "moved", "stability", "told"]
 

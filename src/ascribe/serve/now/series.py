@@ -20,9 +20,10 @@ from ascribe.bundle.recent import Rows
 from ascribe.core import tiers
 from ascribe.core.attribution import STATUS, Attribution
 from ascribe.core.errors import CapabilityError
-from ascribe.core.explainers import Options, usual
+from ascribe.core.explainers import usual
 from ascribe.core.features import Feature
 from ascribe.core.model import Model
+from ascribe.core.options import Options
 from ascribe.core.words import listed
 from ascribe.serve import kinds
 from ascribe.serve.batcher import Kind
