@@ -25,13 +25,7 @@ from ascribe.cli import (
     pipeline_forecast,
     registry,
 )
-from ascribe.cli.options import (
-    Registry,
-    Seed,
-    VerifyKey,
-    labelled,
-    listed,
-)  # fmt: skip
+from ascribe.cli.options import Registry, Seed, VerifyKey, labelled, listed
 from ascribe.cli.settings import single_threaded_blas
 from ascribe.console import bars, err, show_report, watcher
 from ascribe.core.errors import AscribeError, extra

@@ -8,13 +8,11 @@ from typing import Annotated
 
 import typer
 
-from ascribe.cli.options import Seed, labelled, listed
+from ascribe.cli.options import REFUSED, Seed, labelled, listed
 from ascribe.console import bars, err, out, show_compared, watcher
 from ascribe.core.errors import InputError, extra
 
 __all__ = ["import_model", "quantize"]
-
-REFUSED = 3  # exit code of a gate that says no
 
 
 def import_model(

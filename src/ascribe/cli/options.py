@@ -10,11 +10,12 @@ import typer
 from ascribe.core.errors import InputError
 
 __all__ = [
-    "METHODS", "Baseline", "Budget", "Channel", "Draws", "Groups", "Latency", "Layer", "Method", "Noise", "Output",
-    "Registry", "Rule", "Samples", "Seed", "Segments", "Space", "Steps", "Stride", "Target", "Tier", "Value",
-    "VerifyKey", "Window", "labelled", "listed",
+    "METHODS", "REFUSED", "Baseline", "Budget", "Channel", "Draws", "Groups", "Latency", "Layer", "Method", "Noise",
+    "Output", "Registry", "Rule", "Samples", "Seed", "Segments", "Space", "Steps", "Stride", "Target", "Tier",
+    "Value", "VerifyKey", "Window", "labelled", "listed",
 ]  # fmt: skip
 
+REFUSED = 3  # exit code of a gate that says no
 METHODS = (  # as the table of explainers has them; written down here so that help opens no mathematics
     "conditional_shap", "kernel_shap", "amortized_shap", "compiled_shap", "permutation_shap", "lime", "occlusion",
     "tree_shap", "tree_shap_interventional", "integrated_gradients", "expected_gradients", "smooth_grad", "saliency",
