@@ -11,6 +11,7 @@ from ascribe.core.errors import InputError
 from ascribe.core.model import Model
 from ascribe.core.options import Options
 from ascribe.core.trees.record import Trees
+from ascribe.core.trees.shape import UNITS
 from ascribe.core.trees.values import Shares
 from ascribe.core.trees.walk import margin
 
@@ -57,19 +58,16 @@ def attributed(
         samples=0 if shares.background is None else len(shares.background),
         seed=options.seed,
         tier="exact",
-        unit=MARGINS.get(link, model.unit),
+        unit=UNITS.get(link, model.unit),
         output=model.output,
         version=model.version,
-        space=model.space or ("margin" if link in MARGINS else ""),
+        space=model.space or ("margin" if link in UNITS else ""),
         gaps={"efficiency_gap": float(gap.max(initial=0.0))},
     )
     return Attribution(
         values, shares.base_value, prediction, stderr, np.where(status == "invalid", np.nan, np.inf), status,
         tuple(reasons), model.names, X, info, model.names,
     )  # fmt: skip
-
-
-MARGINS = {"logistic": "log-odds", "softmax": "log-odds", "exp": "log"}
 
 
 def kept(store: WeakKeyDictionary[Model, Shares], model: Model, made: Made) -> Shares:
