@@ -70,18 +70,15 @@ def matrix(
     Raises SchemaError for a missing or non-numeric column, InputError for another shape. Missing values become NaN.
     """
     if named(X):
-        if hasattr(X, "column_names"):  # Arrow
-            have, column = [str(c) for c in X.column_names], lambda name: X[name].to_numpy(zero_copy_only=False)
-            column = column if not hasattr(X, "to_batches") else lambda name: X[name].to_numpy()
-        else:
-            at = {str(c): c for c in X.columns}  # pandas' labels may be numbers
-            have, column = list(at), lambda name: X[at[name]].to_numpy()
+        at = {str(c): c for c in (X.column_names if hasattr(X, "column_names") else X.columns)}  # labels may be numbers
+        how = {"zero_copy_only": False} if hasattr(X, "column_names") and not hasattr(X, "to_batches") else {}
+        have = list(at)
         names = tuple(wanted or have)
         if missing := [name for name in names if name not in have]:
             raise SchemaError(f"there is no column {listed(missing)}; the rows have {listed(have)}")
         known, held = {f.name: f for f in features}, []
         for name in names:
-            cells = np.asarray(column(name))
+            cells = np.asarray(X[at[name]].to_numpy(**how))
             try:
                 held.append(numbered(known[name], cells) if name in known else cells.astype(float))
             except (TypeError, ValueError) as exc:

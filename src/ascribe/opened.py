@@ -101,7 +101,8 @@ class OpenModel:
 
     def predict(self, X: Any) -> np.ndarray:
         """Predictions (rows,) in `unit`, of a class its number in `space`; NaN for a row that cannot be answered."""
-        return self._asked(X, lambda rows: self.model.predict(rows))  # type: ignore[misc]
+        assert self.model.predict is not None
+        return self._asked(X, self.model.predict)
 
     def scores(self, X: Any) -> np.ndarray:
         """All outputs (rows, k) of a classifier, in `space`. Raises CapabilityError for a model of one output."""
@@ -194,7 +195,8 @@ class OpenModel:
         rows, coalitions = matrix(X, self.features)[0], np.atleast_2d(np.asarray(S, dtype=bool))
         if coalitions.shape[1] != len(self.features):
             raise InputError(f"coalitions must be (m, {len(self.features)}), got {coalitions.shape}")
-        return ask(rows, coalitions)
+        found: Energy = ask(rows, coalitions)
+        return found
 
 
 def timed(ask: Callable[[], Attribution]) -> Attribution:

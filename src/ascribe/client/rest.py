@@ -46,7 +46,8 @@ class Rest:
                 pause = tries.pause(*_failed(exc, self._options))
             else:
                 if (held := _refused(said)) is None:
-                    return _read(call, said)
+                    answer: T = _read(call, said)
+                    return answer
                 pause = tries.pause(*held)
             time.sleep(pause)
 
@@ -90,7 +91,8 @@ class AsyncRest:
                 pause = tries.pause(*_failed(exc, self._options))
             else:
                 if (held := _refused(said)) is None:
-                    return _read(call, said)
+                    answer: T = _read(call, said)
+                    return answer
                 pause = tries.pause(*held)
             await asyncio.sleep(pause)
 

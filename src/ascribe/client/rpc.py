@@ -57,7 +57,8 @@ class Rpc:
         while True:
             try:
                 said = verb(request, timeout=tries.left(), metadata=self._options.headers)
-                return _joined(list(said)) if call.rpc in MANY else struct_of(said)
+                answer: T = _joined(list(said)) if call.rpc in MANY else struct_of(said)
+                return answer
             except grpc.RpcError as exc:
                 pause = tries.pause(*_refused(exc, call))
             time.sleep(pause)
@@ -103,7 +104,8 @@ class AsyncRpc:
         while True:
             try:
                 said = verb(request, timeout=tries.left(), metadata=self._options.headers)
-                return _joined([part async for part in said]) if call.rpc in MANY else struct_of(await said)
+                answer: T = _joined([part async for part in said]) if call.rpc in MANY else struct_of(await said)
+                return answer
             except grpc.RpcError as exc:
                 pause = tries.pause(*_refused(exc, call))
             await asyncio.sleep(pause)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
 
 from ascribe.client import calls
-from ascribe.client.calls import Call
+from ascribe.client.calls import Call, StreamAnswer
 from ascribe.client.options import Options
 from ascribe.core.errors import InputError, NotFound
 from ascribe.serve.faults import DeadlineError
@@ -21,7 +21,28 @@ ENDED = ("done", "failed", "cancelled")
 CHUNKS = 8  # of a stream, under way at a time
 
 
-def waiting(options: Options) -> Any:
+T = TypeVar("T")
+
+
+class Way(Protocol):
+    """What carries calls and waits for their answers."""
+
+    def ask(self, call: Call[T]) -> T: ...
+    def stream(self, calls: Iterable[tuple[int, Callable[[], Call[Any]]]], most: int) -> Iterator[StreamAnswer]: ...
+    def close(self) -> None: ...
+
+
+class AsyncWay(Protocol):
+    """The same, awaited."""
+
+    async def ask(self, call: Call[T]) -> T: ...
+    def stream(
+        self, calls: AsyncIterator[tuple[int, Callable[[], Call[Any]]]], most: int
+    ) -> AsyncIterator[StreamAnswer]: ...
+    async def close(self) -> None: ...
+
+
+def waiting(options: Options) -> Way:
     """The way of a client that waits: REST or gRPC by the address. Raises MissingExtra, InputError."""
     if options.scheme.startswith("http"):
         from ascribe.client.rest import Rest
@@ -32,7 +53,7 @@ def waiting(options: Options) -> Any:
     return Rpc(options)
 
 
-def awaiting(options: Options) -> Any:
+def awaiting(options: Options) -> AsyncWay:
     """As `waiting`, of a client that is awaited."""
     if options.scheme.startswith("http"):
         from ascribe.client.rest import AsyncRest
