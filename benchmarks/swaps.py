@@ -34,7 +34,8 @@ from onnx import TensorProto, helper
 
 from ascribe.bundle.archive import entry, open_directory, write
 from ascribe.bundle.manifest import digest
-from ascribe.bundle.registry import Event, Registry
+from ascribe.bundle.records import Event
+from ascribe.bundle.registry import Registry
 from ascribe.bundle.runtime import load
 from ascribe.serve.observe.memory import settle, trim
 from ascribe.serve.versions.leases import fetch

@@ -15,7 +15,8 @@ import msgspec
 import numpy as np
 
 from ascribe.bundle.archive import open_directory, write
-from ascribe.bundle.registry import Channel, Event, Registry
+from ascribe.bundle.records import Channel, Event
+from ascribe.bundle.registry import Registry
 from ascribe.core.errors import NotFound
 from ascribe.serve.app import running
 from ascribe.serve.settings import Settings

@@ -47,10 +47,10 @@ class Curve:
     step_s: float = 0.0
 
 
-def curve_of(told: dict, model: str, step_s: float) -> Curve:
+def curve_of(told: dict[str, Any], model: str, step_s: float) -> Curve:
     """A curve of a backtest's report (`curves`), of one model."""
 
-    def numbers(values: list | None) -> np.ndarray | None:
+    def numbers(values: list[Any] | None) -> np.ndarray | None:
         return None if values is None else np.array([np.nan if v is None else v for v in values], dtype=float)
 
     one = told["models"][model]

@@ -6,6 +6,7 @@ Everything between is inside: scores, noise, proposal, energy, predict, the plan
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import onnx
@@ -82,7 +83,7 @@ def _finished(
     inside: tuple[str, ...] = (),
 ) -> onnx.ModelProto:  # fmt: skip
     rows = sheet.op("Shape", f)
-    outputs: dict[str, tuple[str, str, list]] = {
+    outputs: dict[str, tuple[str, str, list[Any]]] = {
         "prediction": (f, "float", ["rows"]),
         "attribution": (phi, "float", ["rows", n]),
         "base_value": (sheet.op("Expand", sheet.const([base]), rows), "float", ["rows"]),

@@ -33,7 +33,7 @@ class Sheet:
         self._root: Sheet = outer._root if outer else self
         if outer is None:
             self.constants: dict[str, onnx.TensorProto] = {}
-            self._known: dict[tuple, str] = {}
+            self._known: dict[tuple[Any, ...], str] = {}
             self._count = 0
             self.ml_opset = ML_OPSET
 
@@ -117,8 +117,8 @@ class Sheet:
 
     def model(
         self,
-        inputs: Mapping[str, tuple[str, list]],
-        outputs: Mapping[str, tuple[str, str, list]],
+        inputs: Mapping[str, tuple[str, list[Any]]],
+        outputs: Mapping[str, tuple[str, str, list[Any]]],
         notes: Mapping[str, str],
     ) -> onnx.ModelProto:
         """The finished graph. `inputs`: name -> (type, shape); `outputs`: name -> (result, type, shape)."""

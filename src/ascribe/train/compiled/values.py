@@ -141,7 +141,10 @@ def stacked(sheet: Sheet, S: np.ndarray, share: np.ndarray, c: Values, g: Values
 
 def _weighed(sheet: Sheet, f: str, tilt: str, s: str) -> tuple[str, str]:
     """Jackknife replicates s V - (s-1) V_(-k) of the mean weighted by exp(-tilt), and the least ess of each row."""
-    over = lambda name, a, axis, keep: sheet.op(name, a, sheet.ints(axis), keepdims=keep)  # noqa: E731
+
+    def over(name: str, a: str, axis: int, keep: int) -> str:
+        return sheet.op(name, a, sheet.ints(axis), keepdims=keep)
+
     w = sheet.op("Exp", sheet.op("Sub", over("ReduceMin", tilt, 2, 1), tilt))
     wf = sheet.op("Mul", w, f)
     D, N = over("ReduceSum", w, 2, 1), over("ReduceSum", wf, 2, 1)

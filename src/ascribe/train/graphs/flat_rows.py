@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import onnx
@@ -114,7 +115,7 @@ def _constant(graph: onnx.GraphProto, name: str, value: np.ndarray) -> str:
 
 def _entry(graph: onnx.GraphProto, feed: Feed, name: str, target: str, wide: bool) -> list[NodeProto]:
     """From x to one input of the file."""
-    steps: list[tuple[str, list[str], dict]] = []
+    steps: list[tuple[str, list[str], dict[str, Any]]] = []
     if feed.columns:
         steps.append(("Gather", [_constant(graph, f"{name}_columns", np.array(feed.columns, np.int64))], {"axis": 1}))
     if feed.shape:
@@ -140,7 +141,7 @@ def _entry(graph: onnx.GraphProto, feed: Feed, name: str, target: str, wide: boo
 
 def _exit(graph: onnx.GraphProto, name: str, source: str, how: str) -> list[NodeProto]:
     """From an output of the file to one of ours."""
-    steps: list[tuple[str, list[str], dict]] = [("Cast", [], {"to": TensorProto.FLOAT})]
+    steps: list[tuple[str, list[str], dict[str, Any]]] = [("Cast", [], {"to": TensorProto.FLOAT})]
     if how.startswith("column:"):
         at = _constant(graph, f"{name}_at", np.array([int(how.split(":")[1])], np.int64))
         steps.append(("Gather", [at], {"axis": -1}))
@@ -163,13 +164,13 @@ def _exit(graph: onnx.GraphProto, name: str, source: str, how: str) -> list[Node
     return _chain(steps, source, name, name)
 
 
-LINKS: dict[str, tuple[str, list[str], dict]] = {
+LINKS: dict[str, tuple[str, list[str], dict[str, Any]]] = {
     "softmax": ("Softmax", [], {"axis": -1}),
     "logistic": ("Sigmoid", [], {}),
 }
 
 
-def _chain(steps: Sequence[tuple[str, list[str], dict]], first: str, last: str, name: str) -> list[NodeProto]:
+def _chain(steps: Sequence[tuple[str, list[str], dict[str, Any]]], first: str, last: str, name: str) -> list[NodeProto]:
     """Operators one after the other: (operator, more inputs, attributes)."""
     if not steps:
         return [helper.make_node("Identity", [first], [last])]

@@ -138,7 +138,7 @@ def _means(outputs: int, inputs: int) -> Tensor:
     return A
 
 
-OPERATORS: dict[Any, Callable] = {
+OPERATORS: dict[Any, Callable[..., Any]] = {
     aten.convolution_backward.default: convolution_backward,
     aten.avg_pool2d_backward.default: avg_pool2d_backward,
     aten._adaptive_avg_pool2d_backward.default: adaptive_avg_pool2d_backward,

@@ -97,7 +97,7 @@ def _gemm(a: Attributes, i: Inputs) -> Tensor:
     return y + a.get("beta", 1.0) * i[2] if len(i) > 2 else y
 
 
-def _reduce(function: Callable) -> Callable:
+def _reduce(function: Callable[..., Any]) -> Callable[..., Any]:
     def reduced(a: Attributes, i: Inputs) -> Tensor:
         axes = i[1] if len(i) > 1 and i[1] is not None else a.get("axes")
         if axes is None:
@@ -203,11 +203,11 @@ def _cast(a: Attributes, i: Inputs) -> Any:
     return i[0] if a["to"] in (6, 7) else torch.tensor(i[0], dtype=kinds[a["to"]])
 
 
-def _softmax(function: Callable) -> Callable:
+def _softmax(function: Callable[..., Any]) -> Callable[..., Any]:
     return lambda a, i: function(i[0], a.get("axis", -1))
 
 
-def _plain(function: Callable) -> Callable:
+def _plain(function: Callable[..., Any]) -> Callable[..., Any]:
     return lambda a, i: function(*(_tensor(value) for value in i))
 
 
