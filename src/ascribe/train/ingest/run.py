@@ -11,13 +11,14 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 
 from ascribe.train.ingest.definitions import FeatureSet
+from ascribe.train.ingest.ingested import Ingested
 from ascribe.train.ingest.latest import Latest
 from ascribe.train.ingest.recent import Recent
 from ascribe.train.ingest.screen import screen
@@ -26,24 +27,10 @@ from ascribe.train.lake.lake import Lake
 from ascribe.train.lake.rows import EMPTY, dead_of, joined, quarantine_of, rows_of
 from ascribe.train.sources.source import Source
 
-__all__ = ["Ingested", "ingest"]
+__all__ = ["ingest"]
 
 WAITING = 2
 REPEATED = "duplicate of an earlier row (same id)"
-
-
-@dataclass
-class Ingested:
-    """Counts of this run so far; `reasons`: of what was put into quarantine or died, without its values. `lag`:
-    messages of each stream that are not read yet.
-    """
-
-    rows: int = 0
-    quarantined: int = 0
-    dead: int = 0
-    batches: int = 0
-    reasons: dict[str, int] = field(default_factory=dict)
-    lag: Mapping[str, int] = field(default_factory=dict)
 
 
 def ingest(
