@@ -207,10 +207,6 @@ def test_one_explainer_does_not_import_another():
     for path in folder.glob("*.py"):
         if path.stem == "__init__":
             continue
-        imported = {
-            node.module or ""
-            for node in ast.walk(tree_of(path))
-            if isinstance(node, ast.ImportFrom)
-        }
+        imported = {node.module or "" for node in ast.walk(tree_of(path)) if isinstance(node, ast.ImportFrom)}
         assert not {f"ascribe.core.explainers.{name}" for name in names} & imported, path.name
         assert "ascribe.core.explainers" not in imported, path.name

@@ -25,7 +25,15 @@ def columns(a: Attribution) -> dict[str, Any]:
 
 
 def to_frame(a: Attribution, library: str = "polars") -> Any:
-    """A polars or pandas frame, or an Arrow table (`library="arrow"`): one row per explained row, see `columns`."""
+    """A polars or pandas frame, or an Arrow table (`library="arrow"`): one row per explained row, see `columns`.
+
+    Raises InputError for another library, MissingExtra where it is not installed.
+
+    >>> from ascribe.api import explain
+    >>> a = explain(lambda X: X[:, 0] + 2 * X[:, 1], [[1.0, 1.0]], background=np.zeros((1, 2)))
+    >>> to_frame(a, "arrow").select(["prediction", "base_value", "x0", "x1"]).to_pylist()
+    [{'prediction': 3.0, 'base_value': 0.0, 'x0': 1.0, 'x1': 2.0}]
+    """
     if library == "arrow":
         import pyarrow
 
@@ -41,7 +49,12 @@ def to_frame(a: Attribution, library: str = "polars") -> Any:
 
 
 def to_shap(a: Attribution) -> Any:
-    """A `shap.Explanation`, for shap's own plots. Data is left out where groups were the players."""
+    """A `shap.Explanation`, for shap's own plots. Data is left out where groups were the players. Raises MissingExtra.
+
+    >>> from ascribe.api import explain
+    >>> to_shap(explain(lambda X: X[:, 0] + 2 * X[:, 1], [[1.0, 1.0]], background=np.zeros((1, 2)))).values.tolist()
+    [[1.0, 2.0]]
+    """
     try:
         import shap
     except ImportError as exc:
@@ -58,6 +71,7 @@ def to_shap(a: Attribution) -> Any:
 
 
 def named(X: Any) -> bool:
+    """Whether columns have names: a frame, or Arrow."""
     return hasattr(X, "column_names") or (hasattr(X, "columns") and not isinstance(X, np.ndarray))
 
 

@@ -30,6 +30,15 @@ Groups = Mapping[str, Sequence[str]]
 class OpenModel:
     """A bundle, opened. Rows may be an array (in the order of `features`), a polars or pandas frame, or Arrow; named
     columns are taken by name, others ignored.
+
+    >>> background = np.random.default_rng(0).standard_normal((100, 2))
+    >>> known = Model((Feature("load"), Feature("fan")), lambda X: 50 + 10 * X[:, 0], background, unit="W")
+    >>> opened = OpenModel(known, None)  # `ascribe.open` makes it of a bundle
+    >>> opened.features, opened.predict([[1.0, 0.0]]).tolist()
+    (('load', 'fan'), [60.0])
+    >>> a = opened.explain([[1.0, 0.0]], method="kernel_shap")
+    >>> abs(a.values.sum() - (60 - a.base_value)) < 1e-9, a.info.unit
+    (np.True_, 'W')
     """
 
     model: Model
@@ -79,6 +88,7 @@ class OpenModel:
 
     @property
     def unit(self) -> str:
+        """Of predictions and attributions, such as W."""
         return self.model.unit
 
     @property
@@ -88,6 +98,7 @@ class OpenModel:
 
     @property
     def version(self) -> str:
+        """Of the bundle: when it was made, and the first digits of its hash."""
         return self.model.version
 
     def rows(self, X: Any) -> np.ndarray:
@@ -200,10 +211,12 @@ class OpenModel:
 
 
 def timed(ask: Callable[[], Attribution]) -> Attribution:
+    """The answer, with the milliseconds that it took."""
     begin = time.perf_counter()
     a = ask()
     return replace(a, info=replace(a.info, timings={"explain": (time.perf_counter() - begin) * 1e3}))
 
 
 def frozen(groups: Groups | None) -> dict[str, tuple[str, ...]] | None:
+    """Groups that nobody changes any more."""
     return None if groups is None else {name: tuple(members) for name, members in groups.items()}

@@ -32,7 +32,7 @@ def spread(command: Callable[..., None]) -> Callable[..., None]:
     records: dict[str, tuple[type, tuple[str, ...]]] = {}
     for name, own in signature(command).parameters.items():
         kind = hints[name]
-        if not is_dataclass(kind):
+        if not isinstance(kind, type) or not is_dataclass(kind):
             parameters.append(Parameter(name, Parameter.KEYWORD_ONLY, default=own.default, annotation=kind))
             continue
         parameters += _options(kind)

@@ -26,6 +26,9 @@ class Client:
     times, where it surely was not done (nobody listens) or the server says when to come again. Every call raises
     AscribeError: InputError, NotFound, CapabilityError, and ServiceError with its kinds in `serve.faults`.
 
+    >>> Client("ftp://127.0.0.1")
+    Traceback (most recent call last):
+    ascribe.core.errors.InputError: 'ftp://127.0.0.1' is no address of a server: use http(s)://HOST:PORT or grpc(s)://HOST:PORT
     >>> with Client("http://127.0.0.1:8080") as client:       # doctest: +SKIP
     ...     client.explain({"busy": 0.6, "ghz": 2.5, "misses": 9.0}, tier="exact").attributions[0].attribution_shares
     """
@@ -126,6 +129,7 @@ class Client:
         return self._ask(calls.status())
 
     def close(self) -> None:
+        """Connections are let go; `with` does it too."""
         self._way.close()
 
     def __enter__(self) -> Self:

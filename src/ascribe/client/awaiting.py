@@ -21,7 +21,15 @@ __all__ = ["AsyncClient"]
 
 
 class AsyncClient:
-    """As `Client`, awaited; for one event loop. Closed by `await client.aclose()`, or by `async with`."""
+    """As `Client`, awaited; for one event loop. Closed by `await client.aclose()`, or by `async with`.
+
+    >>> AsyncClient("ftp://127.0.0.1")
+    Traceback (most recent call last):
+    ascribe.core.errors.InputError: 'ftp://127.0.0.1' is no address of a server: use http(s)://HOST:PORT or grpc(s)://HOST:PORT
+    >>> async def watts() -> float:
+    ...     async with AsyncClient("http://127.0.0.1:8080") as client:
+    ...         return (await client.predict({"busy": 0.6, "ghz": 2.5, "misses": 9.0})).predictions[0].prediction
+    """
 
     def __init__(
         self, url: str, api_key: str | None = None, token: str | None = None, timeout: float = TIMEOUT_S,
@@ -119,6 +127,7 @@ class AsyncClient:
         return await self._ask(calls.status())
 
     async def aclose(self) -> None:
+        """Connections are let go."""
         await self._way.close()
 
     async def __aenter__(self) -> Self:

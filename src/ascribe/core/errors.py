@@ -43,7 +43,15 @@ __all__ = [
 
 
 class AscribeError(Exception):
-    """Root of the tree; its text is one line that says what to do."""
+    """Root of the tree; its text is one line that says what to do.
+
+    >>> from ascribe.core.estimators import make_plan
+    >>> try:
+    ...     make_plan("exact", 40)
+    ... except AscribeError as exc:
+    ...     print(type(exc).__name__, str(exc).partition(":")[0])
+    BudgetError exact needs 2^40 coalitions; the limit is 14 players
+    """
 
 
 class InputError(AscribeError, ValueError):
