@@ -25,13 +25,12 @@ from ascribe.core.model import Model
 from ascribe.core.options import Options
 from ascribe.core.regression import Regression
 from ascribe.core.sentences import say
-from ascribe.frames import checked, columns, matrix, named, to_frame, to_shap
+from ascribe.frames import checked, matrix, named, to_frame, to_shap
 from ascribe.opened import Groups, OpenModel, frozen, timed
 from ascribe.valued import valued
 
 __all__ = [
-    "OpenModel", "columns", "contrast", "explain", "fit_conditional", "mse_v", "open", "open_bundle", "say",
-    "to_frame", "to_shap",
+    "OpenModel", "contrast", "explain", "fit_conditional", "mse_v", "open", "say", "to_frame", "to_shap",
 ]  # fmt: skip
 
 
@@ -48,11 +47,11 @@ def open(path_or_uri: str | Path, verify_key: str | Path | None = None) -> OpenM
     """
     from ascribe.bundle.runtime import load
 
-    bundle = open_bundle(str(path_or_uri), None if verify_key is None else Path(verify_key))
+    bundle = _bundle_at(str(path_or_uri), None if verify_key is None else Path(verify_key))
     return OpenModel(load(bundle), bundle)
 
 
-def open_bundle(place: str, verify_key: Path | None = None) -> Bundle:
+def _bundle_at(place: str, verify_key: Path | None = None) -> Bundle:
     """The bundle at a directory or registry entry; nothing is parsed but its manifest."""
     registry, sign, spec = place.partition("#")
     if sign:

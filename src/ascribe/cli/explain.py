@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from ascribe.cli.how import How
-from ascribe.cli.options import Output, Space, listed
+from ascribe.cli.options import Bundle, Output, Space, listed
 from ascribe.cli.rows import Given, given
 from ascribe.cli.spread import spread
 from ascribe.console import bars, err, out
@@ -26,7 +26,7 @@ Say = Annotated[str | None, typer.Option("--say", help="en or zh: the answer in 
 
 @spread
 def explain(
-    bundle: Annotated[str, typer.Argument(help="bundle folder, or REGISTRY#NAME[@CHANNEL]")],
+    bundle: Bundle,
     data: Annotated[Path, typer.Argument(help="rows: Parquet, CSV (.gz), Arrow; pictures or their folder; .txt")],
     output: Annotated[Path | None, typer.Option("-o", "--output", help="OUT.parquet")] = None,
     target: Output = None,

@@ -10,13 +10,12 @@ from typing import Annotated, Any
 
 import typer
 
-from ascribe.cli.options import listed
+from ascribe.cli.options import Lake, listed
 from ascribe.console import bars, err, out, show_lake
 from ascribe.core.errors import InputError, extra
 
 __all__ = ["add_to"]
 
-Lake = Annotated[str, typer.Option("--lake", help="directory or s3://bucket/prefix")]
 NEEDS = "deltalake and confluent-kafka"
 
 lake_app = typer.Typer(help="What the lake holds, and its upkeep.", no_args_is_help=True)

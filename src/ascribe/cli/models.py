@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ascribe.cli.options import REFUSED, Seed, labelled, listed
+from ascribe.cli.options import REFUSED, Labels, Seed, labelled, listed
 from ascribe.console import bars, err, out, show_compared, watcher
 from ascribe.core.errors import InputError, extra
 
@@ -57,9 +57,7 @@ def import_model(
     allow_pickle: Annotated[
         bool, typer.Option("--allow-pickle", help="open a pickle, which may run anything, in a process of its own")
     ] = False,
-    label: Annotated[
-        list[str] | None, typer.Option("--label", help="key=value, kept in the bundle; repeatable")
-    ] = None,
+    label: Labels = None,
 ) -> None:
     """Import a model: one bundle that predicts as its library does and can be explained and served without it."""
     with extra("train", "onnx, and the library of the model"):

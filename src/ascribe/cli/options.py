@@ -10,9 +10,9 @@ import typer
 from ascribe.core.errors import InputError
 
 __all__ = [
-    "METHODS", "REFUSED", "Baseline", "Budget", "Channel", "Draws", "Groups", "Latency", "Layer", "Method", "Noise",
-    "Output", "Registry", "Rule", "Samples", "Seed", "Segments", "Space", "Steps", "Stride", "Target", "Tier",
-    "Value", "VerifyKey", "Window", "labelled", "listed",
+    "METHODS", "REFUSED", "Baseline", "Budget", "Bundle", "Channel", "Draws", "Groups", "Labels", "Lake", "Latency",
+    "Layer", "Method", "Noise", "Output", "Registry", "Rule", "Samples", "Seed", "Segments", "Space", "Steps",
+    "Stride", "Target", "Tier", "Value", "VerifyKey", "Window", "labelled", "listed",
 ]  # fmt: skip
 
 REFUSED = 3  # exit code of a gate that says no
@@ -22,6 +22,9 @@ METHODS = (  # as the table of explainers has them; written down here so that he
     "input_x_gradient", "grad_cam", "additive_terms", "attention",
 )  # fmt: skip
 
+Bundle = Annotated[str, typer.Argument(help="bundle folder, or REGISTRY#NAME[@CHANNEL]")]
+Labels = Annotated[list[str] | None, typer.Option("--label", help="key=value, kept in the bundle; repeatable")]
+Lake = Annotated[str, typer.Option("--lake", help="directory or s3://bucket/prefix")]
 Registry = Annotated[str, typer.Option("--registry", help="directory, file:///path or s3://bucket/prefix")]
 Channel = Annotated[str, typer.Option("--channel", help="which pointer")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="same seed, same answer")]

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ascribe.cli.options import REFUSED, Channel, Registry, Seed, VerifyKey, labelled, listed
+from ascribe.cli.options import REFUSED, Channel, Labels, Lake, Registry, Seed, VerifyKey, labelled, listed
 from ascribe.cli.spread import spread
 from ascribe.console import bars, err, out, watcher
 from ascribe.core.durations import span
@@ -22,7 +22,6 @@ SHOWN = 10
 
 app = typer.Typer(help="From the lake to a promoted model: run, watch, drift, status.", rich_markup_mode=None)
 
-Lake = Annotated[str, typer.Option("--lake", help="directory or s3://bucket/prefix")]
 Name = Annotated[str, typer.Option("--name", help="name of the model")]
 Features = Annotated[str | None, typer.Option("--features", help="a,b,c (default: those that the lake defines)")]
 Units = Annotated[Path | None, typer.Option("--units", help="TOML or JSON in place of the lake's definitions")]
@@ -32,7 +31,6 @@ MaxSeconds = Annotated[float | None, typer.Option("--max-seconds", help="bound e
 Quick = Annotated[bool, typer.Option("--quick", help="the smallest training that is of use, for a first look")]
 Force = Annotated[bool, typer.Option("--force", help="promote against the gate; recorded in the channel's history")]
 Work = Annotated[Path | None, typer.Option("--work", help="folder of the stages (default: beside the lake)")]
-Label = Annotated[list[str] | None, typer.Option("--label", help="key=value, kept in the bundle; repeatable")]
 SignKey = Annotated[Path | None, typer.Option("--sign-key", help="ed25519 private key (PEM) to sign the version with")]
 Days = Annotated[int | None, typer.Option("--days", min=1, help="only the last days that have rows")]
 Also = Annotated[str | None, typer.Option("--also", help="a,b: columns that the bundle predicts too")]
@@ -57,7 +55,7 @@ class Wanted:
     quick: Quick = False
     force: Force = False
     work: Work = None
-    label: Label = None
+    label: Labels = None
     sign_key: SignKey = None
     verify_key: VerifyKey = None
     days: Days = None

@@ -11,7 +11,7 @@ from ascribe.core.errors import InputError
 from ascribe.core.model import Model
 from ascribe.core.options import Options
 
-__all__ = ["Found", "Kind", "answered"]
+__all__ = ["NOT_A_NUMBER", "Found", "Kind", "answered"]
 
 ROUNDING = 1e-6  # base values that differ by no more are one
 NOT_A_NUMBER = "the model gave no finite number for this row"

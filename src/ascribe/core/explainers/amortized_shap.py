@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ascribe.core.amortized import efficient, in_chunks
+from ascribe.core.answered import NOT_A_NUMBER
 from ascribe.core.arrays import np
 from ascribe.core.attribution import Attribution, Info
 from ascribe.core.errors import InputError
@@ -36,14 +37,14 @@ def amortized_shap(model: Model, X: np.ndarray, options: Options, step: Callable
         values[at] = efficient(held.explain(X[at]), prediction[at], held.base_value)
     for i in at[~np.isfinite(values[at]).all(axis=1)]:
         values[i] = np.nan
-        status[i], reasons[i] = "not_finite", "the model gave no finite number for this row"
+        status[i], reasons[i] = "not_finite", NOT_A_NUMBER
     if step:
         for _ in at:
             step()
-    answered = np.isfinite(values)
-    gap = np.abs(prediction - held.base_value - values.sum(axis=1))[answered.all(axis=1)]
+    there = np.isfinite(values)
+    gap = np.abs(prediction - held.base_value - values.sum(axis=1))[there.all(axis=1)]
     return Attribution(
-        values, held.base_value, prediction, np.where(answered, held.rmse, np.nan), np.full(b, np.inf), status,
+        values, held.base_value, prediction, np.where(there, held.rmse, np.nan), np.full(b, np.inf), status,
         tuple(reasons), model.names, X, _info(model, options.seed, float(gap.max(initial=0.0))), model.names,
     )  # fmt: skip
 

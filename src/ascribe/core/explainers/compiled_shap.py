@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from ascribe.core.arrays import np
 from ascribe.core.attribution import Attribution, Info
+from ascribe.core.by_rows import NOT_FINITE
 from ascribe.core.compiled import in_blocks
 from ascribe.core.errors import CapabilityError, InputError
 from ascribe.core.games import FALLBACK
@@ -45,7 +46,7 @@ def compiled_shap(model: Model, X: np.ndarray, options: Options, step: Callable[
         stderr[at], ess[at] = found["stderr"], found["ess"]
     for i in at[~np.isfinite(values[at]).all(axis=1)].tolist():
         values[i], stderr[i] = np.nan, np.nan
-        status[i], reasons[i] = "not_finite", "the model gave no finite number for this row or its completions"
+        status[i], reasons[i] = "not_finite", NOT_FINITE
     for i in at[(status[at] == "ok") & (ess[at] < FALLBACK * held.samples)].tolist():
         reason = f"{ess[i]:.1f} of {held.samples} completions would be effective: they count alike instead"
         status[i], reasons[i] = "low_ess", reason
