@@ -79,7 +79,7 @@ def judged_rows(origin: Bundle, model: Model) -> np.ndarray:
     if not len(X) and model.background is not None:
         held = np.asarray(model.background, dtype=float)
         X = held[model.check(held)[0] != "invalid"]
-    return X[evenly(len(X), ROWS)]
+    return np.asarray(X[evenly(len(X), ROWS)])
 
 
 def same_origin(variant: Bundle, bundle: Bundle) -> bool:

@@ -128,7 +128,7 @@ def efficiency_gap(model: Model, X: np.ndarray) -> float:
 
 def spread(X: np.ndarray, count: int) -> np.ndarray:
     """Rows evenly through the held-out part, so that every workload is met."""
-    return X[evenly(len(X), count)]
+    return np.asarray(X[evenly(len(X), count)])
 
 
 def compare(
