@@ -89,7 +89,8 @@ def attention_check(
     options: Options | None = None,
     step: Callable[[str], None] | None = None,
 ) -> Attended:
-    """Of windows X; `output` as in `Model.choose`; by those of `METHODS` that the model offers. `options`: of the methods, whose baseline also stands for a removed day. `step`: told each method when it is done.
+    """Of windows X; `output` as in `Model.choose`; by those of `METHODS` that the model offers. `options`: of the
+    methods, whose baseline also stands for a removed day. `step`: told each method when it is done.
 
     Raises CapabilityError for a model without attention to parts of a window, InputError where no window can be used,
     NotFound for an unknown output.
