@@ -62,7 +62,8 @@ def _gathered(gradient: Gradient, start: np.ndarray, end: np.ndarray, rows: np.n
         if path.steps is not None or not len(left) or 2 * steps > MOST_STEPS:
             break
         steps *= 2
-    missed = {} if path.steps is not None else {
-        i: f"completeness gap {gap[i]:.3g} of a difference of {rise[i]:.3g} after {steps} steps" for i in left.tolist()
+    remarks = {} if path.steps is not None else {
+        i: ("above_target", f"completeness gap {gap[i]:.3g} of a difference of {rise[i]:.3g} after {steps} steps")
+        for i in left.tolist()
     }  # fmt: skip
-    return Found(gradient.shares(parts, rows.shape[1]), after, before, missed=missed, budget=steps, samples=1)
+    return Found(gradient.shares(parts, rows.shape[1]), after, before, remarks=remarks, budget=steps, samples=1)
