@@ -304,7 +304,7 @@ def test_a_broken_file_is_said_in_one_line(tmp_path, share):
 
 
 def test_without_names_every_numeric_column_that_is_free_is_a_feature(tmp_path):
-    _, cleaned, target = pipeline.prepare(options_of(tmp_path, features=None), Watcher())
+    cleaned, target = pipeline.prepare(options_of(tmp_path, features=None), Watcher())
     assert tuple(f.name for f in cleaned.features) == FEATURES
     assert cleaned.constant == ("numSockets",)
     assert target.name == "powerWatts"

@@ -16,7 +16,7 @@ from ascribe.bundle import archive, manifest
 from ascribe.bundle.archive import Bundle
 from ascribe.core.arrays import evenly
 from ascribe.core.features import Feature
-from ascribe.train.emshap.conditional import npz
+from ascribe.train.npz import npz
 from ascribe.train.families.transformer import TableTransformer
 from ascribe.train.graphs.export import to_onnx
 from ascribe.train.graphs.gradient_trace import plain_attention

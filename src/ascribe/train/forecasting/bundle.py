@@ -29,7 +29,7 @@ from ascribe.core.durations import in_words
 from ascribe.core.errors import InputError
 from ascribe.core.forecast import Series, Window
 from ascribe.core.forecast.outputs import names
-from ascribe.train.emshap.conditional import npz
+from ascribe.train.npz import npz
 from ascribe.train.forecasting.answer import ANSWER, answer
 from ascribe.train.forecasting.fitted import FittedForecast
 from ascribe.train.forecasting.front import Front

@@ -15,7 +15,7 @@ import pyarrow.parquet
 from ascribe.core.errors import InputError, LakeError, SchemaError
 from ascribe.core.features import Feature
 from ascribe.core.words import listed
-from ascribe.train.ingest.definitions import POWER, FeatureSet
+from ascribe.train.ingest.definitions import POWER, WATTS, FeatureSet
 from ascribe.train.ingest.vectors import RESERVED
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ TARGET, TIME, GROUP = POWER, "timestamp", "node"
 
 FILE, UNITS = "rows.parquet", "units.json"
 LEAST_ROWS = 100
-WATTS = Feature(TARGET, "W", 0.0)
 
 
 @dataclass(frozen=True)
