@@ -66,10 +66,9 @@ def telemetry() -> pl.DataFrame:
     )
 
 
-class Notes(Watcher):
+class Followed(Watcher):
     def __init__(self) -> None:
         self.stages: list[str] = []
-        self.lines: list[str] = []
         self.total = 0
 
     def progress(self, stage):
@@ -78,16 +77,13 @@ class Notes(Watcher):
     def cleaned(self, cleaned, total, quarantine):
         self.total = total
 
-    def note(self, text):
-        self.lines.append(text)
-
 
 @dataclass(frozen=True)
 class Ran:
     options: TrainOptions
     sent: pl.DataFrame
     report: Report
-    notes: Notes
+    notes: Followed
     bundle: Bundle
     model: Model
 
@@ -105,7 +101,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ASCRIBE_DEVICE", "cpu")
         patch.setenv("ASCRIBE_THREADS", "1")
-        notes = Notes()
+        notes = Followed()
         report = train(options, notes)
     bundle = open_directory(options.out)
     return Ran(options, sent, report, notes, bundle, load(bundle))

@@ -26,8 +26,8 @@ from ascribe.train.adapters.adopted import Adopted, Asked
 from ascribe.train.adopted.background import ranged
 from ascribe.train.adopted.insides import insides
 from ascribe.train.adopted.rows import held_rows, kept_rows, labelled_rows, scored
-from ascribe.train.npz import npz
 from ascribe.train.graphs.parity import same
+from ascribe.train.npz import npz
 from ascribe.train.units import describe, read_units
 from ascribe.train.watch import Watcher
 

@@ -69,7 +69,7 @@ class Table:
                 self._held = None
                 raise self._failed(exc) from exc
             else:
-                return new.num_rows
+                return int(new.num_rows)
         why = _first(last) if last else ""
         raise LakeError(f"{self.uri}: {ATTEMPTS} appends in a row were lost to others ({why}): let fewer write to it")
 

@@ -84,7 +84,7 @@ def _version(defined: FeatureSet | None) -> str:
 
 
 def _is_number(kind: pa.DataType) -> bool:
-    return pa.types.is_floating(kind) or pa.types.is_integer(kind)
+    return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind))
 
 
 def _measured(column: pa.ChunkedArray) -> bool:
