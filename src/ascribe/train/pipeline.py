@@ -109,7 +109,6 @@ def train(options: TrainOptions, watch: Watcher | None = None, keep: Keep = once
     late = data.late if options.time and len(data.late) else None
     law = keep("conditional", lambda: conditional_part(X, late, predict, seed, limit, watch))
     files, conditional, held = dict(law.files), open_part(law, X), np.array(law.facts["held"], dtype=int)
-    holdout = data.holdout
     base = float(np.mean(predict(X).astype(float)))
     control = fit_control(predict, conditional)
     if control is not None:
@@ -125,12 +124,12 @@ def train(options: TrainOptions, watch: Watcher | None = None, keep: Keep = once
     files |= {
         **power.files,
         "background.npz": npz(background=conditional.background),
-        "holdout.arrow": _holdout(holdout, names, target.name),
+        "holdout.arrow": _holdout(data.holdout, names, target.name),
     }
     roles = {name.split(".")[0]: name for name in files}
     metrics = {
         "families": power.facts["families"],
-        "holdout": asdict(power_error(holdout.y, predict(holdout.X).astype(float))),
+        "holdout": power.facts["families"][power.facts["family"]]["holdout"],
         "conditional": law.facts["chosen"],
     } | told.facts["metrics"]
     made = manifest.Manifest(
