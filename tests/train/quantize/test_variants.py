@@ -113,8 +113,8 @@ def test_a_tier_that_cannot_be_made_again_is_told(tmp_path):
 
 def test_a_classifier_of_pictures_keeps_its_classes(tmp_path, monkeypatch):
     from ascribe.train.adapters.adopted import Asked
+    from ascribe.train.adapters.background import Background
     from ascribe.train.adopted.adopt import AdoptOptions, adopt
-    from ascribe.train.adopted.background import Background
     from ascribe.train.adopted.picture import picture
 
     monkeypatch.setattr("ascribe.train.adopted.adopt.insides", lambda *_: ({}, ()))  # slopes have a test of their own

@@ -18,14 +18,14 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ascribe.train.ingest.definitions import FeatureSet
+from ascribe.train.definitions import FeatureSet
 from ascribe.train.ingest.latest import Latest
 from ascribe.train.ingest.recent import Recent
 from ascribe.train.ingest.screen import screen
-from ascribe.train.ingest.vectors import Batch, Vectors
 from ascribe.train.lake.lake import Lake
 from ascribe.train.lake.rows import EMPTY, by_kind, dead_of, joined, quarantine_of, rows_of
 from ascribe.train.sources.source import Source
+from ascribe.train.vectors import Batch, Vectors
 
 __all__ = ["Ingested", "ingest"]
 

@@ -7,8 +7,8 @@ from math import inf
 import numpy as np
 
 from ascribe.core.features import Feature
-from ascribe.train.ingest.definitions import POWER, WATTS, FeatureSet
-from ascribe.train.ingest.vectors import Vectors
+from ascribe.train.definitions import POWER, WATTS, FeatureSet
+from ascribe.train.vectors import Vectors
 
 __all__ = ["screen"]
 

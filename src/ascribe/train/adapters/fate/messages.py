@@ -18,7 +18,7 @@ M = TypeVar("M", bound=Message)
 
 def parsed(kind: type[M], held: bytes | dict[str, Any], name: str) -> M:
     """A message; fields that are not known are passed over. Raises InputError for bytes that are none of it."""
-    made = kind()
+    made: M = kind()
     if held == EMPTY:
         return made
     try:
