@@ -10,9 +10,9 @@ import torch
 
 from ascribe.bundle.runtime import emshap
 from ascribe.core.energy import EmShap
-from ascribe.train.emshap.conditional import conditional_files
 from ascribe.train.families.emshap import EmShapFit, fit_emshap
 from ascribe.train.loop import Loop
+from ascribe.train.values.conditional import conditional_files
 
 from .worlds import TINY, bent
 

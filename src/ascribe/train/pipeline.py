@@ -28,7 +28,6 @@ from ascribe.core.judge import block_mean, power_error
 from ascribe.train.clean import Cleaned, clean
 from ascribe.train.compile import Wanted, with_tiers
 from ascribe.train.dataset import Dataset, split
-from ascribe.train.emshap.conditional import conditional_part, open_part
 from ascribe.train.families import ADDITIVE_FAMILIES, POWER_FAMILIES
 from ascribe.train.families.amortized import AmortizedOptions
 from ascribe.train.families.emshap import EmShapOptions
@@ -40,6 +39,7 @@ from ascribe.train.quarantine import put_aside
 from ascribe.train.settings import computing
 from ascribe.train.units import describe, read_units
 from ascribe.train.values.answering import NOTHING, answering_part
+from ascribe.train.values.conditional import conditional_part, open_part
 from ascribe.train.values.distil import DistilOptions
 from ascribe.train.watch import Watcher
 

@@ -11,11 +11,12 @@ import torch
 
 from ascribe.core.errors import InputError
 from ascribe.core.mixture import Mixture
-from ascribe.train.emshap import conditional, scored_rows
-from ascribe.train.emshap.conditional import fit_conditional
+from ascribe.train.emshap import scored_rows
 from ascribe.train.emshap.shared_scale import fit_shared_scale
 from ascribe.train.families.emshap import fit_emshap
 from ascribe.train.loop import Loop
+from ascribe.train.values import conditional
+from ascribe.train.values.conditional import fit_conditional
 
 from ..worlds import TINY, crossed, stages, stirred
 from .proposals import every_encoder
