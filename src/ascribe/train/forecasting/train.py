@@ -20,10 +20,10 @@ from ascribe.core.durations import steps_in
 from ascribe.core.errors import InputError
 from ascribe.core.forecast import Series, Window, origins, rows, window_of
 from ascribe.core.words import listed
-from ascribe.train.families import FORECAST_FAMILIES
 from ascribe.train.forecasting.backtest import data_sha256
 from ascribe.train.forecasting.bundle import Written, write_forecast
 from ascribe.train.forecasting.choosing import chosen, hidden, judged_on
+from ascribe.train.forecasting.families import FORECAST_FAMILIES
 from ascribe.train.forecasting.fitted import FittedForecast
 from ascribe.train.forecasting.options import NetworkOptions, changed, preset
 from ascribe.train.quarantine import put_aside
