@@ -25,7 +25,7 @@ from ascribe.core.explainers import explain
 from ascribe.core.features import Feature
 from ascribe.core.model import Model
 from ascribe.core.options import Options
-from ascribe.train.emshap.conditional import fit_conditional
+from ascribe.train.values.conditional import fit_conditional
 from benchmarks.record import keep
 
 __all__ = ["C", "base_value", "f", "mae", "sample", "truth"]

@@ -162,7 +162,7 @@ def fit_conditional(X: Any, method: str = "emshap", seed: int = 0, max_seconds: 
         raise InputError("training rows hold missing values: clean them first (`ascribe train` does)")
     if method == "emshap":
         with extra("train", "torch"):
-            from ascribe.train.emshap.conditional import fit_conditional as fit_emshap
+            from ascribe.train.values.conditional import fit_conditional as fit_emshap
         return fit_emshap(rows, seed, max_seconds)
     if method == "surrogate":
         with extra("train", "torch"):

@@ -113,7 +113,7 @@ def surrogate(sheet: Sheet, x: str, S: np.ndarray, scores: Scores, graph: bytes)
         if parts is not None:
             known = inner.op("Where", inner.const(alone, bool), z, inner.const(0.0))
             h = inner.inline(parts.head, "first_layer", known, inner.const(alone, bool))[0]
-            empty, rest = inner.op("Split", h, inner.ints(1, n), outputs=2, axis=0)
+            empty, rest = inner.split(h, 0, 1, n)
             each = inner.op("Sub", rest, empty)
 
         def one_chunk(inner: Sheet, held: list[str]) -> list[str]:

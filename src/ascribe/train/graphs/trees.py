@@ -28,8 +28,9 @@ def booster_to_onnx(booster: xgboost.Booster, example: np.ndarray) -> bytes:
     """
     learner = json.loads(booster.save_raw("json"))["learner"]
     base = float(np.ravel(json.loads(str(learner["learner_model_param"]["base_score"])))[0])
-    columns = ("tree", "node", "feature", "mode", "value", "true", "false", "missing")
-    nodes: dict[str, list[Any]] = {k: [] for k in columns}
+    nodes: dict[str, list[Any]] = {
+        k: [] for k in ("tree", "node", "feature", "mode", "value", "true", "false", "missing")
+    }
     leaves: dict[str, list[Any]] = {k: [] for k in ("tree", "node", "weight")}
     for t, tree in enumerate(learner["gradient_booster"]["model"]["trees"]):
         left, right = tree["left_children"], tree["right_children"]
@@ -74,4 +75,4 @@ def booster_to_onnx(booster: xgboost.Booster, example: np.ndarray) -> bytes:
 
 def _single(values: list[float]) -> list[float]:
     """float32 values, written wide: thresholds compare as xgboost compares them."""
-    return np.asarray(values, dtype=np.float32).astype(float).tolist()
+    return [float(value) for value in np.asarray(values, dtype=np.float32)]

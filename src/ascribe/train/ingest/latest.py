@@ -15,7 +15,7 @@ from ascribe.bundle.state import State
 from ascribe.train.ingest.bad_rows import BadRows
 from ascribe.train.ingest.ingested import Ingested
 from ascribe.train.ingest.trail import Left
-from ascribe.train.ingest.vectors import Vectors
+from ascribe.train.vectors import Vectors
 
 __all__ = ["Latest"]
 

@@ -24,6 +24,9 @@ Labels = tuple[tuple[str, str], ...]
 Read = dict[Key, np.ndarray]
 """`(w,)` for each: one number a window."""
 
+Labels = tuple[tuple[str, str], ...]
+"""Of one counter, sorted, without its name."""
+
 
 @dataclass(frozen=True, eq=False)
 class _Series:
