@@ -36,11 +36,11 @@ def test_other_code_makes_it_again_and_a_failure_is_not_kept(tmp_path):
             raise RuntimeError("half way")
         return Part({}, {"count": len(made)})
 
-    keep = kept_in(tmp_path, "code", Watcher())
+    keep = kept_in(tmp_path, "code", Notes())
     with pytest.raises(RuntimeError):
         keep("power", make)
     assert keep("power", make).facts == keep("power", make).facts == {"count": 2}
-    assert kept_in(tmp_path, "other code", Watcher())("power", make).facts == {"count": 3}
+    assert kept_in(tmp_path, "other code", Notes())("power", make).facts == {"count": 3}
 
 
 def test_without_a_place_nothing_is_kept():

@@ -30,7 +30,7 @@ TOLERANCE = 1e-4
 
 def write_encoder(
     network: TableTransformer, features: Sequence[Feature], X: np.ndarray, labels: Sequence[str], out: Path,
-    *, data: str = "", metrics: dict[str, Any] | None = None,
+    *, metrics: dict[str, Any] | None = None,
 ) -> Bundle:  # fmt: skip
     """The bundle in the folder `out`, opened. `X (rows, n)`: training rows, of which 256 become the background;
     `labels`: of the classes, in order. Raises BundleError where a graph differs from torch, and as `archive.write`.
@@ -59,7 +59,7 @@ def write_encoder(
         files={name: archive.entry(raw) for name, raw in files.items()},
         base_value=0.0,
         metrics=metrics or {},
-        lineage=manifest.Lineage(data, "", version("ascribe"), 0, {}, {"training": len(X)}),
+        lineage=manifest.Lineage("", "", version("ascribe"), 0, {}, {"training": len(X)}),
         example={"x": rows[0].astype(float).tolist(), "prediction": margin.astype(float).tolist()},
         scaling={},
         outputs=list(labels),

@@ -73,7 +73,7 @@ def live_rows(live: Live) -> Rows:
     return Rows(X[at], np.full(len(at), np.nan), words)
 
 
-def drift(bundle: Bundle, name: str, now: Rows, at: str, thresholds: Thresholds | None = None, seed: int = 0) -> Drift:
+def drift(bundle: Bundle, name: str, now: Rows, at: str, thresholds: Thresholds | None = None) -> Drift:
     """Compare a bundle's held-out rows with `now`. Attributions are those of its cheapest compiled tier; without one
     they are left out, and inputs count alike. Raises InputError for too few rows, BundleError.
     """
@@ -96,7 +96,7 @@ def drift(bundle: Bundle, name: str, now: Rows, at: str, thresholds: Thresholds 
     predictions = shifts([model.output], [model.unit], f[:, None], g[:, None], whole)[0]
     attributions = shifts(model.names, [model.unit] * len(units), phi, phi_now, weights) if tier else ()
     errors = _errors(model, np.abs(y - f), np.abs(measured - g))
-    apart = energy(X, Y, np.random.default_rng(seed), BLOCKS)
+    apart = energy(X, Y, np.random.default_rng(0), BLOCKS)
     word, reasons = verdict(inputs, predictions, attributions, errors, apart.p, thresholds)
     return Drift(
         name, model.version, at, f"{len(X)} held-out rows of version {model.version}", now.words, len(X), len(Y),

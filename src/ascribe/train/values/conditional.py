@@ -19,7 +19,6 @@ from ascribe.core.judge import mse_v
 from ascribe.core.scaling import Scores
 from ascribe.train.families.emshap import EmShapFit, fit_emshap
 from ascribe.train.graphs.export import to_onnx
-from ascribe.train.loop import Progress
 from ascribe.train.npz import npz
 from ascribe.train.parts import Part
 from ascribe.train.settings import computing
@@ -120,16 +119,14 @@ def _open(files: Mapping[str, bytes], scores: Scores, rank: int, background: np.
     return emshap(files["proposal.onnx"], files["energy.onnx"], scores, rank, background, weighting, "EmSHAP")
 
 
-def fit_conditional(
-    X: np.ndarray, seed: int = 0, max_seconds: float | None = None, progress: Progress | None = None
-) -> EmShap:
+def fit_conditional(X: np.ndarray, seed: int = 0, max_seconds: float | None = None) -> EmShap:
     """EmSHAP fitted on rows, through the same graphs that a bundle ships. The energy weighs the completions if it
     raises the held-out log-likelihood by more than two standard errors.
     """
     if len(X) < 50 or X.shape[1] < 2 or not np.isfinite(X).all():
         raise InputError(f"fitting needs at least 50 rows of 2 finite features, got {X.shape}: clean the rows first")
     with computing() as device:
-        fit = fit_emshap(X, seed, device, progress, max_seconds=max_seconds)
+        fit = fit_emshap(X, seed, device, max_seconds=max_seconds)
     gain, error = fit.gain
     law = open_fit(fit, X, "energy" if gain > 2 * error else "proposal")
     return replace(law, held=tuple(fit.held.tolist()))

@@ -16,7 +16,6 @@ from ascribe.core.judge import random_coalitions
 from ascribe.core.stack import ValueChoice, choose
 from ascribe.core.surrogate import Surrogate
 from ascribe.train.families.surrogate import SurrogateFit, fit_surrogate
-from ascribe.train.loop import Progress
 from ascribe.train.settings import computing
 from ascribe.train.values.distil import distil
 from ascribe.train.values.labels import pair_label
@@ -76,7 +75,6 @@ def fit_value(
     law: Conditional,
     seed: int = 0,
     max_seconds: float | None = None,
-    progress: Progress | None = None,
 ) -> tuple[Surrogate, ValueChoice | None]:
     """A surrogate of a function beside a fitted law, on the same training rows; and the choice among it, completions
     and the stack on the rows that the law left out (None for a law that left out none).
@@ -85,7 +83,7 @@ def fit_value(
     held = np.array(getattr(law, "held", ()), dtype=int)
     with computing() as device:
         fit = fit_surrogate(
-            predict, X, seed, device, progress, max_seconds, getattr(law, "scores", None), held if len(held) else None
+            predict, X, seed, device, None, max_seconds, getattr(law, "scores", None), held if len(held) else None
         )
         surrogate = open_surrogate(export_surrogate(fit), fit)
     if not len(held):
