@@ -165,6 +165,6 @@ def _taken(at: str) -> bool:
 
 @pytest.mark.parametrize(("drain_s", "ages"), [(0.0, []), (10.0, [5000])])
 def test_a_grpc_connection_lives_half_a_drain(drain_s, ages):
-    from ascribe.serve.leaving import connection_age_ms
+    from ascribe.serve.rpc.binding import connection_age_ms
 
     assert connection_age_ms(Settings(drain_s=drain_s)) == ages

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
 
 from ascribe.client import calls
-from ascribe.client.calls import Call
+from ascribe.client.calls import Call, StreamAnswer
 from ascribe.client.options import Options
 from ascribe.core.errors import InputError, NotFound
 from ascribe.serve.faults import DeadlineError
@@ -20,8 +20,27 @@ TIMEOUT_S, TRIES = 60.0, 4
 ENDED = ("done", "failed", "cancelled")
 CHUNKS = 8  # of a stream, under way at a time
 
+T = TypeVar("T")
+Chunk = tuple[int, Callable[[], Call[AttributionResponse]]]
 
-def waiting(options: Options) -> Any:
+
+class Way(Protocol):
+    """Carries calls, and waits for their answers."""
+
+    def ask(self, call: Call[T]) -> T: ...
+    def stream(self, calls: Iterable[Chunk], most: int) -> Iterator[StreamAnswer]: ...
+    def close(self) -> None: ...
+
+
+class AwaitedWay(Protocol):
+    """The same, awaited."""
+
+    async def ask(self, call: Call[T]) -> T: ...
+    def stream(self, calls: AsyncIterator[Chunk], most: int) -> AsyncIterator[StreamAnswer]: ...
+    async def close(self) -> None: ...
+
+
+def waiting(options: Options) -> Way:
     """The way of a client that waits: REST or gRPC by the address. Raises MissingExtra, InputError."""
     if options.scheme.startswith("http"):
         from ascribe.client.rest import Rest
@@ -32,7 +51,7 @@ def waiting(options: Options) -> Any:
     return Rpc(options)
 
 
-def awaiting(options: Options) -> Any:
+def awaiting(options: Options) -> AwaitedWay:
     """As `waiting`, of a client that is awaited."""
     if options.scheme.startswith("http"):
         from ascribe.client.rest import AsyncRest
