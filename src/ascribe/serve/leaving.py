@@ -3,7 +3,7 @@
 not ready -> all is answered as before, but connections end -> nothing new -> what runs is finished -> the rest
 
 Between "not ready" and "nothing new" lie `drain_s` seconds, in which balancers hear of it and every connection that is
-in use goes elsewhere: an HTTP answer says `Connection: close` (`porch_http`), a gRPC connection is as old as it may be
+in use goes elsewhere: an HTTP answer says `Connection: close` (`access.porch_http`), a gRPC connection is as old as it may be
 (`rpc.binding`). Both ends then know of the end before it comes. An end that comes first, as of a gRPC server that
 stops, kills the calls that cross it on their way: their callers see CANCELLED.
 """
