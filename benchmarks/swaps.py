@@ -120,11 +120,11 @@ def _added_bytes(uri: str, versions: list[str]) -> float:
 
 
 class Load(threading.Thread):
-    """One door asked again and again, `pause_s` apart. Counts answers, failures, and answers of mixed versions."""
+    """One door asked without a pause. Counts answers, failures and answers that are not one version's."""
 
-    def __init__(self, at: dict[str, str], door: str, known: dict[str, np.ndarray], pause_s: float) -> None:
+    def __init__(self, at: dict[str, str], door: str, known: dict[str, np.ndarray]) -> None:
         super().__init__(daemon=True)
-        self.at, self.door, self.known, self.pause_s = at, door, known, pause_s
+        self.at, self.door, self.known = at, door, known
         self.stopped = threading.Event()
         self.asked = self.mixed = 0
         self.failures: list[str] = []
@@ -138,7 +138,7 @@ class Load(threading.Thread):
             grpc.insecure_channel(self.at["grpc"]) as channel,
         ):
             stub = AttributionServiceStub(channel)
-            while not self.stopped.wait(self.pause_s):
+            while not self.stopped.is_set():
                 tier, start = TIERS[self.asked % 2], time.perf_counter()
                 self.asked += 1
                 try:
@@ -193,8 +193,8 @@ class Server:
         self.process.wait()
 
 
-def soak(swaps: int, pause_s: float = 0.0) -> dict[str, Any]:
-    """So many swaps; the numbers that `keep` writes. `pause_s`: between the requests of a door."""
+def soak(swaps: int) -> dict[str, Any]:
+    """So many swaps; the numbers that `keep` writes."""
     with tempfile.TemporaryDirectory() as directory:
         place = Path(directory)
         registry = Registry(str(place / "registry"))
@@ -204,7 +204,7 @@ def soak(swaps: int, pause_s: float = 0.0) -> dict[str, Any]:
         size = model_bytes(registry.uri, order)
         archive = max(file.stat().st_size for file in (place / "registry").rglob("*.zip"))
         server = Server(str(place / "registry"))
-        loads = [Load(server.at, door, known, pause_s) for door in ("http", "grpc")]
+        loads = [Load(server.at, door, known) for door in ("http", "grpc")]
         try:
             for load_ in loads:
                 load_.start()
