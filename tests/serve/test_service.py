@@ -121,8 +121,8 @@ def test_who_hangs_up_is_not_computed_for(door):
         parts = [{"type": "http.request", "body": body, "more_body": False}, {"type": "http.disconnect"}]
 
         async def receive() -> dict:
-            if len(parts) == 1:
-                await asyncio.sleep(0.1)
+            while len(parts) == 1 and not predict.calls:
+                await asyncio.sleep(0.01)
             return parts.pop(0)
 
         async def send(message: dict) -> None:
@@ -145,9 +145,11 @@ def test_who_hangs_up_is_not_computed_for(door):
             call = AttributionServiceStub(channel).GetAttribution(
                 pb.AttributionRequest(feature_vector=vectors, method="kernel_shap")
             )
-            await asyncio.sleep(0.1)
+            while not predict.calls:
+                await asyncio.sleep(0.01)
             call.cancel()
-            await asyncio.sleep(0.1)
+            while not log:
+                await asyncio.sleep(0.01)
         await server.stop(0)
 
     asyncio.run(over_http() if door == "http" else over_grpc())
