@@ -91,7 +91,7 @@ def test_connections_are_shared_out_a_dead_worker_is_replaced_and_all_end_togeth
         assert len(pids) == 2
         held.process.send_signal(signal.SIGTERM)
         assert held.process.wait(60) == 0
-        assert [event["event"] for event in held.events].count("stopped") == 2
+        until(lambda: [event["event"] for event in held.events].count("stopped") == 2)  # the pipe is read beside us
         assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
 
 
