@@ -17,7 +17,7 @@ from ascribe.cli import app
 from ascribe.serve.access.auth import check_reach
 from ascribe.serve.app import running
 from ascribe.serve.observe.log import Log
-from ascribe.serve.rest import door as rest
+from ascribe.serve.rest.door import http_door
 from ascribe.serve.settings import Settings
 from ascribe.train.settings import PrometheusSettings, TrainSettings
 from ascribe.train.sources.opening import Asked, open_source
@@ -168,7 +168,7 @@ def test_probes_ask_routes_that_exist_at_ports_that_are_listened_on(name):
     one, line = container(name), " ".join(command_line(name))
     ports = {port["name"]: port["containerPort"] for port in one.get("ports", [])}
     assert all(f":{port}" in line for port in ports.values())
-    routes = {route.path for route in rest.door(SimpleNamespace(), Settings(), Log(print)).routes}  # type: ignore
+    routes = {route.path for route in http_door(SimpleNamespace(), Settings(), Log(print)).routes}  # type: ignore
     for kind, probe in one.items():
         if kind.endswith("Probe"):
             path = probe["httpGet"]["path"]

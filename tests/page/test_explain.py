@@ -308,7 +308,7 @@ def test_hostile_names_are_texts(tmp_path_factory, tab, monkeypatch):
 @pytest.fixture(scope="module")
 def others(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Models of pictures, of sentences, and of tables with categories."""
-    held = brought.bring(tmp_path_factory.mktemp("brought"))
+    held = brought.bring(tmp_path_factory)
     lake = Settings(lake=str(held.place / "lake"))
     with running(held.registry, "eye,mood,income", lake, write=lambda _: None) as at:
         yield at.http

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import polars as pl
+import pytest
 import xgboost
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
@@ -21,6 +22,7 @@ from PIL import Image
 from ascribe.bundle.archive import open_directory
 from ascribe.bundle.registry import Registry
 from ascribe.opened import OpenModel
+from tests.once import once
 from tests.train.adapters.adopting import adopted, adults
 
 AT = "2026-11-01T00:00:00+00:00"
@@ -47,21 +49,20 @@ def picture(seed: int, sides: tuple[int, int] = SIDES, kind: str = "PNG") -> byt
     return out.getvalue()
 
 
-def bring(place: Path) -> Brought:
-    """Import, publish and promote all three."""
-    for name, make in (("eye", _eye), ("mood", _mood), ("income", _income)):
-        make(place / name)
-    return published(place, {name: place / name / "bundle" for name in ("eye", "mood", "income")})
-
-
-def published(place: Path, bundles: dict[str, Path]) -> Brought:
+def bring(factory: pytest.TempPathFactory) -> Brought:
+    """All three, imported, published and promoted once a run."""
     import ascribe
 
+    place = once(factory, "brought", _made)
+    return Brought(str(place / "registry"), {name: ascribe.open(place / name / "bundle") for name in MAKERS}, place)
+
+
+def _made(place: Path) -> None:
     registry = Registry(str(place / "registry"))
-    for name, folder in bundles.items():
-        version = registry.publish(name, open_directory(folder))
+    for name, make in MAKERS.items():
+        make(place / name)
+        version = registry.publish(name, open_directory(place / name / "bundle"))
         registry.promote(name, version, AT, expected=None)
-    return Brought(str(place / "registry"), {name: ascribe.open(folder) for name, folder in bundles.items()}, place)
 
 
 def _saved(nodes: list, name: str, entry: tuple[str, int, list], constants: dict[str, np.ndarray], file: Path) -> None:
@@ -128,6 +129,9 @@ def _income(place: Path) -> None:
         place / "adult.ubj", place / "rows.parquet", place / "bundle", target="income", labels=("<=50K", ">50K"),
         output=">50K",
     )  # fmt: skip
+
+
+MAKERS = {"eye": _eye, "mood": _mood, "income": _income}
 
 
 def adult_rows() -> list[dict[str, object]]:

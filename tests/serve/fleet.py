@@ -128,7 +128,7 @@ def serving(fleet: Fleet, model: Any = "m", shadow: str | None = None, **setting
         yield Server(http, AttributionServiceStub(channel), log, at)
 
 
-def until(holds: Callable[[], bool], seconds: float = 15.0) -> None:
+def until(holds: Callable[[], bool], seconds: float = 60.0) -> None:
     """Wait for what must come; fails if it does not."""
     end = time.monotonic() + seconds
     while not holds():

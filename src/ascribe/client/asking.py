@@ -93,7 +93,7 @@ class Client:
         """The answers of a finished job: `limit` rows from `offset` on (0: all). Raises CapabilityError before."""
         total = self.job(job).total
         last = min(offset + limit, total) if limit else total
-        found: AttributionResponse = self._ask(calls.page(job, offset, limit))
+        found = self._ask(calls.page(job, offset, limit))
         while (at := offset + len(found.attributions)) < last:
             append(found, self._ask(calls.page(job, at, last - at)))
         return found

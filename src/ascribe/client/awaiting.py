@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
 from typing import Any, Self, Unpack
 
 from ascribe.client import calls
-from ascribe.client.calls import Call, EnergyWishes, ExplainWishes, ForecastWishes, PredictWishes, StreamAnswer
+from ascribe.client.calls import EnergyWishes, ExplainWishes, ForecastWishes, PredictWishes, StreamAnswer
 from ascribe.client.options import Tls, opened
-from ascribe.client.ways import CHUNKS, ENDED, TIMEOUT_S, TRIES, append, awaiting, check_time, made, only
+from ascribe.client.ways import CHUNKS, ENDED, TIMEOUT_S, TRIES, Chunk, append, awaiting, check_time, made, only
 from ascribe.serve.cards.repertoire import ExplainersCard
 from ascribe.serve.cards.served import ModelCard, NodeCard
 from ascribe.serve.forecasts.messages import ForecastResponse
@@ -91,7 +91,7 @@ class AsyncClient:
         """The answers of a finished job: `limit` rows from `offset` on (0: all). Raises CapabilityError before."""
         total = (await self.job(job)).total
         last = min(offset + limit, total) if limit else total
-        found: AttributionResponse = await self._ask(calls.page(job, offset, limit))
+        found = await self._ask(calls.page(job, offset, limit))
         while (at := offset + len(found.attributions)) < last:
             append(found, await self._ask(calls.page(job, at, last - at)))
         return found
@@ -137,9 +137,7 @@ class AsyncClient:
         await self.aclose()
 
 
-async def _numbered(
-    chunks: Iterable[Any] | AsyncIterable[Any], wishes: ExplainWishes
-) -> AsyncIterator[tuple[int, Callable[[], Call[AttributionResponse]]]]:
+async def _numbered(chunks: Iterable[Any] | AsyncIterable[Any], wishes: ExplainWishes) -> AsyncIterator[Chunk]:
     """Chunks of either kind, counted from 0."""
     k = 0
     if isinstance(chunks, AsyncIterable):

@@ -20,25 +20,23 @@ TIMEOUT_S, TRIES = 60.0, 4
 ENDED = ("done", "failed", "cancelled")
 CHUNKS = 8  # of a stream, under way at a time
 
-
 T = TypeVar("T")
+Chunk = tuple[int, Callable[[], Call[AttributionResponse]]]
 
 
 class Way(Protocol):
-    """What carries calls and waits for their answers."""
+    """Carries calls, and waits for their answers."""
 
     def ask(self, call: Call[T]) -> T: ...
-    def stream(self, calls: Iterable[tuple[int, Callable[[], Call[Any]]]], most: int) -> Iterator[StreamAnswer]: ...
+    def stream(self, calls: Iterable[Chunk], most: int) -> Iterator[StreamAnswer]: ...
     def close(self) -> None: ...
 
 
-class AsyncWay(Protocol):
+class AwaitedWay(Protocol):
     """The same, awaited."""
 
     async def ask(self, call: Call[T]) -> T: ...
-    def stream(
-        self, calls: AsyncIterator[tuple[int, Callable[[], Call[Any]]]], most: int
-    ) -> AsyncIterator[StreamAnswer]: ...
+    def stream(self, calls: AsyncIterator[Chunk], most: int) -> AsyncIterator[StreamAnswer]: ...
     async def close(self) -> None: ...
 
 
@@ -53,7 +51,7 @@ def waiting(options: Options) -> Way:
     return Rpc(options)
 
 
-def awaiting(options: Options) -> AsyncWay:
+def awaiting(options: Options) -> AwaitedWay:
     """As `waiting`, of a client that is awaited."""
     if options.scheme.startswith("http"):
         from ascribe.client.rest import AsyncRest

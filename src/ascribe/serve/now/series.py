@@ -264,7 +264,8 @@ def group_errors(a: Attribution, G: np.ndarray) -> np.ndarray:
     if a.deviations is not None:
         parts = [d.astype(float) @ G for d in (a.deviations.completions, a.deviations.coalitions)]
         return np.asarray(np.sqrt(sum((part**2).sum(axis=1) for part in parts)))
-    return np.minimum(a.stderr @ G, a.stderr @ (1.0 - G))
+    bounds: np.ndarray = np.minimum(a.stderr @ G, a.stderr @ (1.0 - G))
+    return bounds
 
 
 def _nothing() -> None:
