@@ -142,7 +142,7 @@ def test_the_rank_is_spearmans(place, tab):
     pairs = [rng.integers(0, 5, (2, n)).tolist() for n in (3, 4, 7, 7, 12)]
     found = one.page.evaluate(
         """async (pairs) => {
-          const { rankCorrelation } = await import("/page/views/forecast/days.js");
+          const { rankCorrelation } = await import("/page/ranks.js");
           return pairs.map(([a, b]) => rankCorrelation(a, b));
         }""",
         pairs,
