@@ -266,7 +266,6 @@ def test_it_is_legible_and_accessible(at, tab, size, colours, language):
     opened(page)
     for fold in page.locator("details summary").all():
         fold.click()
-    page.wait_for_timeout(300)
     one.picture(f"now-{size}-{colours}-{language}")
     one.check_fits()
     one.check_accessible()

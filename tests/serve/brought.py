@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import polars as pl
+import pytest
 import xgboost
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
@@ -21,6 +22,7 @@ from PIL import Image
 from ascribe.bundle.archive import open_directory
 from ascribe.bundle.registry import Registry
 from ascribe.opened import OpenModel
+from tests.once import once
 from tests.train.adapters.adopting import adopted, adults
 
 AT = "2026-11-01T00:00:00+00:00"
@@ -47,11 +49,11 @@ def picture(seed: int, sides: tuple[int, int] = SIDES, kind: str = "PNG") -> byt
     return out.getvalue()
 
 
-def bring(place: Path) -> Brought:
-    """Import, publish and promote all three."""
-    for name, make in (("eye", _eye), ("mood", _mood), ("income", _income)):
-        make(place / name)
-    return published(place, {name: place / name / "bundle" for name in ("eye", "mood", "income")})
+def bring(factory: pytest.TempPathFactory) -> Brought:
+    """Import, publish and promote all three: imported once a run."""
+    made = {"eye": _eye, "mood": _mood, "income": _income}
+    place = once(factory, "brought", lambda folder: [make(folder / name) for name, make in made.items()])
+    return published(place, {name: place / name / "bundle" for name in made})
 
 
 def published(place: Path, bundles: dict[str, Path]) -> Brought:

@@ -59,7 +59,7 @@ class Doors:
 
 @pytest.fixture(scope="module")
 def doors(tmp_path_factory) -> Iterator[Doors]:
-    brought = bring(tmp_path_factory.mktemp("brought"))
+    brought = bring(tmp_path_factory)
     with running(brought.registry, NAMES, Settings(max_budget=4096), write=lambda line: None) as at:
         options = [("grpc.max_receive_message_length", -1)]
         with httpx.Client(base_url=at.http, timeout=30) as http, grpc.insecure_channel(at.grpc, options) as channel:

@@ -26,13 +26,14 @@ export function createTheme(storage = localStorage) {
   const heard = createHeard();
   let choice = storage.getItem(KEPT);
   if (!THEMES.includes(choice)) choice = "system";
+  let system = SYSTEM.matches; // read nowhere else: Chromium tells nobody of a change that somebody has read already
 
   const theme = {
     get choice() {
       return choice;
     },
     get dark() {
-      return choice === "dark" || (choice === "system" && SYSTEM.matches);
+      return choice === "dark" || (choice === "system" && system);
     },
     get colours() {
       return COLOURS[theme.dark ? "dark" : "light"];
@@ -49,7 +50,10 @@ export function createTheme(storage = localStorage) {
     document.documentElement.dataset.theme = theme.dark ? "dark" : "light";
     heard.tell();
   }
-  SYSTEM.addEventListener("change", show);
+  SYSTEM.addEventListener("change", ({ matches }) => {
+    system = matches;
+    show();
+  });
   show();
   return theme;
 }
