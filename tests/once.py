@@ -11,7 +11,7 @@ import pytest
 from filelock import FileLock
 
 
-def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
     """A folder of the caller's own, copied from the one that `make(folder)` filled; a failed making is tried again.
 
     A copy, since commands write into bundles (`publish` keeps what it measured).

@@ -94,7 +94,7 @@ def test_explaining_a_file(shop, tmp_path):
     gap = good["prediction"] - good["base_value"] - good.select(FEATURES).sum_horizontal()
     assert gap.abs().max() < 1e-4
     assert min(good.select(f"stderr_{name}" for name in FEATURES).min().row(0)) > 0
-    again = ascribe("explain", place / "good", tmp_path / "in.parquet", "-o", tmp_path / "two.parquet", "--samples", 16)
+    again = typed("explain", place / "good", tmp_path / "in.parquet", "-o", tmp_path / "two.parquet", "--samples", 16)
     assert again.returncode == 0
     assert (tmp_path / "two.parquet").read_bytes() == (tmp_path / "out.parquet").read_bytes()
 
@@ -112,7 +112,7 @@ def test_groups_are_players(shop, tmp_path):
 
 def test_the_gate_refuses_what_was_trained_on_shuffled_targets(shop):
     _, registry, (good, bad), _ = shop
-    done = ascribe("promote", "node", bad, "--registry", registry)
+    done = typed("promote", "node", bad, "--registry", registry)
     assert done.returncode == 3
     assert "no better than always answering the mean" in done.stderr
     assert "power error on production's held-out rows is worse" in done.stderr

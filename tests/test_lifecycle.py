@@ -20,6 +20,7 @@ from confluent_kafka import Producer
 from ascribe.bundle.registry import Registry
 from ascribe.bundle.state import State, beside
 from ascribe.train.lake.lake import Lake
+from tests.journey import typed
 from tests.kafka_cluster import Cluster, cluster
 
 NAME = "node-power"
@@ -43,8 +44,7 @@ def telemetry(count: int, seed: int, noise: float = 1.0, shift: float = 0.0) -> 
 
 
 def ascribe(*arguments: str, code: int = 0) -> str:
-    command = [sys.executable, "-m", "ascribe", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    done = typed(*arguments)
     assert done.returncode == code, done.stderr
     return done.stdout + done.stderr
 

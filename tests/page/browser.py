@@ -58,8 +58,15 @@ class Tab:
         self.page.goto(f"{self.at}/{hash_}")
         return self.page
 
+    def settle(self) -> None:
+        """Until what is there is drawn: charts draw with the next frame, and once more at another width."""
+        self.page.evaluate("""async () => {
+          for (let k = 0; k < 4; k++) await new Promise((done) => requestAnimationFrame(done));
+        }""")
+
     def picture(self, name: str) -> None:
         """The whole page, kept for who looks."""
+        self.settle()
         PICTURES.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=PICTURES / f"{name}.png", full_page=True)
 
@@ -84,6 +91,7 @@ class Tab:
 
     def check_fits(self) -> None:
         """The page does not scroll sideways, and no text of a chart is cut off by the chart's edge."""
+        self.settle()
         wide = self.page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
         assert wide[0] <= wide[1], f"{wide[0]} px wide in {wide[1]} px"
         cut = self.page.evaluate("""() => [...document.querySelectorAll(".chart svg text")].filter((text) => {

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pytest
 import xgboost
 
 from ascribe.bundle.archive import open_directory
@@ -32,10 +33,12 @@ from ascribe.train.runs.record import save as keep
 from ascribe.train.sources.decoding import Decoder
 from ascribe.train.sources.files import Columns, FileSource
 from tests.journey import ROOT
+from tests.once import once
 
 NAME, TOKEN = "node-power", "open sesame"
 DATA = ROOT / "examples" / "data" / "xeon_e5_2650.parquet"
 COUNTERS = ("instructions", "cpu-cycles", "branch-misses", "LLC-loads", "cpu_user", "cpu_idle", "mem_free", "pkts_in")
+KEPT = 400  # rows that no model was trained on
 
 
 @dataclass(frozen=True)
@@ -69,26 +72,35 @@ def train(folder: Path, rows: pl.DataFrame, trees: int) -> Path:
 
 
 @contextmanager
-def open_shop(folder: Path, **settings: Any) -> Iterator[Shop]:
+def open_shop(factory: pytest.TempPathFactory, **settings: Any) -> Iterator[Shop]:
+    """A server of the shop, which is furnished once a run; nobody else writes into this copy."""
+    folder = once(factory, "shop", furnish)
+    registry, lake = Registry(str(folder / "registry")), str(folder / "lake")
+    rows = telemetry().tail(KEPT)
+    log: list[bytes] = []
+    served = f"{NAME},{NAME}@canary"
+    with running(
+        registry.uri, served, Settings(lake=lake, admin_token=TOKEN, poll_s=1, **settings), write=log.append
+    ) as at:
+        versions = json.loads((folder / "versions.json").read_text())
+        yield Shop(at.http, *versions, rows.rename({"power_w": "measured_w"}), log, registry, lake)
+
+
+def furnish(folder: Path) -> None:
+    """Three versions in a registry, two of them in channels, and a lake."""
     rows = telemetry()
     registry = Registry(str(folder / "registry"))
     versions = []
     for k, (trees, taken) in enumerate(((20, 2200), (40, 2200), (1, 200))):
         bundle = train(folder / str(k), rows.head(taken), trees)
         versions.append(registry.publish(NAME, open_directory(bundle)))
-    first, second, worse = versions
-    judge_and_promote(registry, NAME, first, "2026-11-01T00:00:00Z")
-    judge_and_promote(registry, NAME, second, "2026-11-02T00:00:00Z", "canary", by="gate")
-    lake = _lake(folder, rows.tail(400), registry, first)
-    log: list[bytes] = []
-    served = f"{NAME},{NAME}@canary"
-    with running(
-        registry.uri, served, Settings(lake=lake, admin_token=TOKEN, poll_s=1, **settings), write=log.append
-    ) as at:
-        yield Shop(at.http, first, second, worse, rows.tail(400).rename({"power_w": "measured_w"}), log, registry, lake)
+    judge_and_promote(registry, NAME, versions[0], "2026-11-01T00:00:00Z")
+    judge_and_promote(registry, NAME, versions[1], "2026-11-02T00:00:00Z", "canary", by="gate")
+    (folder / "versions.json").write_text(json.dumps(versions))
+    _lake(folder, rows.tail(KEPT), registry, versions[0])
 
 
-def _lake(folder: Path, rows: pl.DataFrame, registry: Registry, version: str) -> str:
+def _lake(folder: Path, rows: pl.DataFrame, registry: Registry, version: str) -> None:
     """Rows by a real ingest, with bad ones among them; a run half done and one that failed; one look at drift."""
     bad = rows.head(3).with_columns(cpu_user=pl.Series([250.0, 60.0, 70.0]), mem_free=pl.Series([1e6, -5.0, 1e6]))
     node = pl.concat_str(pl.lit("rack <b>/n"), pl.col("seq") % 3)
@@ -115,7 +127,6 @@ def _lake(folder: Path, rows: pl.DataFrame, registry: Registry, version: str) ->
     keep(state, replace(failed, ended="2026-11-01T00:01:00Z", error="<i>no disk</i>"))
     held = registry.fetch(NAME, version)
     save(state, drift(held, NAME, lake_rows(place.snapshot(), COUNTERS, 1), "2026-11-03T00:00:00Z"))
-    return str(folder / "lake")
 
 
 def _unit(name: str) -> str:

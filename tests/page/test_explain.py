@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pyarrow.parquet
@@ -20,9 +18,10 @@ from ascribe.bundle.answers import read_answer
 from ascribe.core.features import Feature
 from ascribe.serve.app import running
 from ascribe.serve.settings import Settings
-from tests.serve import brought, tiny
+from tests.serve import tiny
 
 from .browser import NARROW, WIDE
+from .explaining import answered, explain, opened
 from .shop import COUNTERS, NAME, Shop, open_shop
 
 SIZES = pytest.mark.parametrize(("size", "theme"), [(WIDE, "light"), (NARROW, "dark")], ids=["wide", "narrow"])
@@ -31,28 +30,8 @@ HOSTILE = ("<img src=x onerror=alert(1)>", 'x{a|b}"', "=cmd|' /C calc'!A0")
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    with open_shop(tmp_path_factory.mktemp("shop")) as held:
+    with open_shop(tmp_path_factory) as held:
         yield held
-
-
-def opened(tab: Any, at: str, size: dict[str, int] = WIDE, theme: str = "light", **context: Any) -> Any:
-    one = tab(at, size, **context)
-    one.context.add_init_script(f"localStorage.setItem('ascribe.theme', '{theme}')")
-    one.open("#/explain")
-    expect(one.page.locator(".asked select").first).not_to_have_count(0)
-    expect(one.page.get_by_role("button", name="Explain", exact=True)).to_be_enabled()
-    return one
-
-
-def explain(page: Page, text: str) -> None:
-    page.get_by_label("Paste rows").fill(text)
-    page.get_by_role("button", name="Explain", exact=True).click()
-
-
-def answered(page: Page, text: str) -> None:
-    explain(page, text)
-    expect(page.locator(".results")).to_be_visible(timeout=30_000)
-    expect(page.locator(".results .chart svg").first).to_be_visible()
 
 
 def shown(page: Page) -> dict[str, str]:
@@ -93,7 +72,6 @@ def test_rows_of_csv_are_explained_and_drawn(shop, tab, size, theme):
         "more than" if prediction > expected["base_value"] else "less than"
     )
     expect(page.locator(".results .chart svg")).to_have_count(4)  # waterfall, force, all rows by feature, heat map
-    page.wait_for_timeout(300)
     one.picture(f"explain-{theme}")
     one.check_fits()
     one.check_accessible()
@@ -135,7 +113,6 @@ def test_two_versions_beside_one_another(shop, tab, size, theme):
     assert figures["Rows that both answer"] == "5"
     assert float(figures["Largest difference"].split()[0]) == pytest.approx(most, rel=0.01)
     assert 0 < float(figures["Rank correlation of sizes"]) <= 1
-    page.wait_for_timeout(300)
     one.picture(f"compare-{theme}")
     one.check_fits()
     one.check_accessible()
@@ -303,58 +280,3 @@ def test_hostile_names_are_texts(tmp_path_factory, tab, monkeypatch):
         assert set(shown(one.page)) == set(HOSTILE)
         assert one.page.locator("main img").count() == 0
         one.check()
-
-
-@pytest.fixture(scope="module")
-def others(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Models of pictures, of sentences, and of tables with categories."""
-    held = brought.bring(tmp_path_factory)
-    lake = Settings(lake=str(held.place / "lake"))
-    with running(held.registry, "eye,mood,income", lake, write=lambda _: None) as at:
-        yield at.http
-
-
-def test_a_picture_with_its_values_over_it(others, tab):
-    one = opened(tab, others)
-    page = one.page
-    page.locator("[id^=asked-][id$=model]").select_option("eye")
-    page.locator("#rows-file").set_input_files({"name": "a.png", "mimeType": "image/png", "buffer": brought.picture(7)})
-    expect(page.locator(".source")).to_contain_text("a.png: one row")
-    page.get_by_role("button", name="Explain", exact=True).click()
-    expect(page.locator("canvas.overlay")).to_be_visible()
-    before = page.evaluate("document.querySelector('canvas.overlay').toDataURL()")
-    page.get_by_label("Opacity").fill("0")
-    bare = page.evaluate("document.querySelector('canvas.overlay').toDataURL()")
-    assert before != bare
-    page.get_by_label("Opacity").fill("80")
-    one.picture("picture-light")
-    one.check_accessible()
-    one.check()
-
-
-def test_words_by_their_value(others, tab):
-    one = opened(tab, others)
-    page = one.page
-    page.locator("[id^=asked-][id$=model]").select_option("mood")
-    answered_text = "very good film"
-    explain(page, answered_text)
-    expect(page.locator(".words .word").first).to_be_visible()
-    told = httpx.post(
-        f"{others}/v1/attributions",
-        json={"model": "mood", "feature_vector": [{"text": answered_text}], "output": "glad"},
-    )
-    assert "good" in page.locator(".words").inner_text()
-    assert told.status_code == 200
-    one.picture("words-light")
-    one.check_accessible()
-    one.check()
-
-
-def test_categories_are_shown_as_texts(others, tab):
-    one = opened(tab, others)
-    page = one.page
-    page.locator("[id^=asked-][id$=model]").select_option("income")
-    answered(page, json.dumps(brought.adult_rows()))
-    page.locator(".results summary").first.click()
-    assert re.search(r"Private|Self-emp|gov", page.locator("table.shares").inner_text())
-    one.check()

@@ -15,7 +15,6 @@ import httpx
 import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
-from scipy.stats import spearmanr
 
 from ascribe.bundle.registry import Registry
 from ascribe.bundle.state import State, beside
@@ -112,7 +111,6 @@ def test_a_series_of_the_lake_is_forecast_and_explained(place, tab, size, theme,
         expect(page.locator(".results .note").first).to_contain_text("not what moved the number")
         expect(page.locator(".maps")).to_contain_text("Base")
     page.evaluate("document.querySelectorAll('.results details').forEach((one) => (one.open = false))")
-    page.wait_for_timeout(400)
     one.picture(f"forecast-{size['width']}-{theme}-{language}")
     one.check_fits()
     one.check_accessible()
@@ -134,37 +132,6 @@ def test_the_sentence_is_what_the_days_say(place, tab):
     expect(note).to_contain_text(f"same day, {most}" if most == main else f"hangs most on {main}")
     expect(note).not_to_contain_text("rank correlation")
     one.check()
-
-
-def test_the_rank_is_spearmans(place, tab):
-    one = opened(tab, place.at)
-    rng = np.random.default_rng(0)
-    pairs = [rng.integers(0, 5, (2, n)).tolist() for n in (3, 4, 7, 7, 12)]
-    found = one.page.evaluate(
-        """async (pairs) => {
-          const { rankCorrelation } = await import("/page/views/forecast/days.js");
-          return pairs.map(([a, b]) => rankCorrelation(a, b));
-        }""",
-        pairs,
-    )
-    assert found == pytest.approx([spearmanr(a, b).statistic for a, b in pairs], abs=1e-12)
-
-
-def test_keys_of_several_steps_are_spread_over_their_days(place, tab):
-    """Three days of 4 steps, keys of 3 steps: the second key lies on two days."""
-    weights, covers = [0.5, 0.2, 0.2, 0.1, 0.1, 0.3, 0.5, 0.1], [[0, 3], [3, 6], [6, 9], [9, 12]]
-    one = opened(tab, place.at)
-    found = one.page.evaluate(
-        """async ([weights, covers]) => {
-          const { attended } = await import("/page/views/forecast/days.js");
-          const layer = { layer: "l", query: ["a", "b"], key: ["1", "2", "3", "4"], weights };
-          return attended(layer, { attends: { l: covers }, context: 12, step_s: 21600 }, [3, 2, 1]);
-        }""",
-        [weights, covers],
-    )
-    key = np.array(weights).reshape(2, 4).mean(axis=0)
-    steps = np.repeat(key / 3, 3)
-    assert found == pytest.approx([steps[:4].sum(), steps[4:8].sum(), steps[8:].sum()])
 
 
 TIMES, VALUES = HELD.time_s[-80:].tolist(), HELD.values[-80:, 0].tolist()

@@ -21,7 +21,7 @@ SIZES = pytest.mark.parametrize(("size", "theme"), [(WIDE, "dark"), (NARROW, "li
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    with open_shop(tmp_path_factory.mktemp("shop")) as held:
+    with open_shop(tmp_path_factory) as held:
         yield held
 
 
@@ -69,7 +69,6 @@ def test_versions_verdicts_channels_and_drift(shop, tab, size, theme):
     expect(page.get_by_role("button", name="Promote")).to_have_count(0)  # nobody who may is here
     expect(page.get_by_role("button", name="Roll back")).to_have_count(0)
     expect(channels).to_contain_text("anybody")
-    page.wait_for_timeout(300)
     one.picture(f"models-{theme}")
     one.check_fits()
     one.check_accessible()
@@ -149,7 +148,6 @@ def test_readers_runs_and_bad_rows(shop, tab, size, theme):
         "done", "done", "running", "waiting", "waiting", "waiting",
     ]  # fmt: skip
     expect(failed).to_contain_text("<i>no disk</i>")
-    page.wait_for_timeout(300)
     one.picture(f"ingest-{theme}")
     one.check_fits()
     one.check_accessible()

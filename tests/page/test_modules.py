@@ -1,11 +1,14 @@
-"""The page's plain modules by themselves, run in the browser: events from bytes, numbers as text, addresses."""
+"""The page's plain modules by themselves, run in the browser: events from bytes, numbers as text, addresses,
+ranks, days."""
 
 from __future__ import annotations
 
 import json
 import random
 
+import numpy as np
 import pytest
+from scipy.stats import spearmanr
 
 from .feigned import Service, feigning
 
@@ -94,3 +97,32 @@ def test_addresses_lead_back_to_what_they_were_made_of(page):
         names,
     )
     assert told == [["now", [name], name] for name in names], json.dumps(told)
+
+
+def test_the_rank_is_spearmans(page):
+    rng = np.random.default_rng(0)
+    pairs = [rng.integers(0, 5, (2, n)).tolist() for n in (3, 4, 7, 7, 12)]
+    found = page.evaluate(
+        """async (pairs) => {
+          const { rankCorrelation } = await import("/page/ranks.js");
+          return pairs.map(([a, b]) => rankCorrelation(a, b));
+        }""",
+        pairs,
+    )
+    assert found == pytest.approx([spearmanr(a, b).statistic for a, b in pairs], abs=1e-12)
+
+
+def test_keys_of_several_steps_are_spread_over_their_days(page):
+    """Three days of 4 steps, keys of 3 steps: the second key lies on two days."""
+    weights, covers = [0.5, 0.2, 0.2, 0.1, 0.1, 0.3, 0.5, 0.1], [[0, 3], [3, 6], [6, 9], [9, 12]]
+    found = page.evaluate(
+        """async ([weights, covers]) => {
+          const { attended } = await import("/page/views/forecast/days.js");
+          const layer = { layer: "l", query: ["a", "b"], key: ["1", "2", "3", "4"], weights };
+          return attended(layer, { attends: { l: covers }, context: 12, step_s: 21600 }, [3, 2, 1]);
+        }""",
+        [weights, covers],
+    )
+    key = np.array(weights).reshape(2, 4).mean(axis=0)
+    steps = np.repeat(key / 3, 3)
+    assert found == pytest.approx([steps[:4].sum(), steps[4:8].sum(), steps[8:].sum()])

@@ -22,6 +22,7 @@ from ascribe.serve.settings import Settings
 from . import tiny
 
 LARGEST = "/page/vendor/echarts.esm.min.mjs"
+PRELOADED = r'<link rel="modulepreload" href="([^"]+)">'
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +54,19 @@ def test_every_file_is_given_to_whoever_asks_and_nothing_else_is(http):
 
 def test_the_home_is_the_page(http):
     answer = http.get("/")
-    assert answer.text == (STATIC / "index.html").read_text()
+    assert re.sub(PRELOADED + "\n", "", answer.text) == (STATIC / "index.html").read_text()
     assert answer.headers["content-type"].startswith("text/html")
+
+
+@pytest.mark.parametrize(
+    ("offers", "first"), [(Offers(), "now"), (Offers(guest=True), "federated")], ids=["host", "guest"]
+)
+def test_the_home_names_the_modules_of_its_first_view(offers, first):
+    shown = files(offers=offers)
+    named = re.findall(PRELOADED, shown["/"].raw.decode())
+    assert len(set(named)) == len(named)
+    assert {"/page/app.js", OFFERS, LARGEST, f"/page/views/{first}.js"} < set(named) < set(shown)
+    assert "/page/views/models.js" not in named
 
 
 @pytest.mark.parametrize(

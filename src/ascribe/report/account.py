@@ -99,7 +99,7 @@ def importance_of(attribution: Attribution, top: int) -> tuple[Entry, ...]:
 
 def grouped(attribution: Attribution) -> bool:
     """Whether players are groups: then a player has no value of its own to show."""
-    return attribution.data.shape[1] != len(attribution.features)
+    return bool(attribution.data.shape[1] != len(attribution.features))
 
 
 def others(attribution: Attribution, count: int) -> str:

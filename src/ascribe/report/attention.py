@@ -14,6 +14,7 @@ from ascribe.report.captions import foot_of
 from ascribe.report.colours import AMOUNT, ramp
 from ascribe.report.drawn import Cells, Drawn, View
 from ascribe.report.frame import framed, name_of, strip
+from ascribe.report.ink import measured
 from ascribe.report.panel import INK, SMALL
 from ascribe.report.players import chosen
 from ascribe.report.sheet import Words
@@ -77,8 +78,8 @@ def attention(answer: Answer, view: View) -> Drawn:
     across = min(len(square), 4 if len(square) > 2 else 2)
     down = ceil(len(square) / across)
     named = len(names) <= MOST_NAMED
-    probe = framed(Words("", "", "", ""), 1, 1).ink
-    tall = max(probe.width(name, 6.0) for name in names) + 0.1 if named else 0.1
+    ink = measured()
+    tall = max(ink.width(name, 6.0) for name in names) + 0.1 if named else 0.1
     side = min(3.4, (WIDE - tall - across * GAP) / across)
     shown = named and side / len(names) > 0.085
     left = tall if shown else 0.1

@@ -9,7 +9,7 @@ from ascribe.report.captions import words_for
 from ascribe.report.colours import BARE, VALUE, ramp
 from ascribe.report.drawn import Drawn, View
 from ascribe.report.frame import framed, name_of, plain_axes, strip
-from ascribe.report.ink import matplotlib_parts
+from ascribe.report.ink import measured
 from ascribe.report.panel import BODY, INK, LINE, SMALL, SOFT
 from ascribe.report.ranked import ranked, unit_of
 
@@ -18,7 +18,6 @@ __all__ = ["beeswarm", "swarm"]
 LINE_HEIGHT, PLOT = 0.42, 7.2  # inches
 HALF = 0.40  # of a line, how far points may stand off
 POINT = 0.055  # inches between the middles of points
-TABLE = 5000  # numbers in the table of a page
 
 
 def swarm(x: Float[np.ndarray, " r"], width: float, step: float, most: float) -> Float[np.ndarray, " r"]:
@@ -46,7 +45,7 @@ def beeswarm(answer: Answer, view: View) -> Drawn:
     """Colour: the row's own value of the feature, from its 5th to its 95th percentile."""
     held = ranked(answer, view.top or 12, view.rows)
     scale = scale_of(held.values.reshape(-1), unit_of(answer))
-    ink = matplotlib_parts()[2]
+    ink = measured()
     names = [name_of(name) for name in held.names]
     left = max(ink.width(name, BODY) for name in names) + 0.15
     words = words_for(answer.attribution, "value for ", scale.unit, False)

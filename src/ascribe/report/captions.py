@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from ascribe.core.answer import additive
+from ascribe.core.answer import Answer, additive
 from ascribe.core.attribution import Attribution
-from ascribe.core.quantities import unit_in_words
+from ascribe.core.quantities import scale_of, unit_in_words
 from ascribe.report.account import grouped
+from ascribe.report.frame import name_of
 from ascribe.report.sheet import Words
 
-__all__ = ["foot_of", "sub_of", "subject", "words_for"]
+__all__ = ["foot_of", "sub_of", "subject", "title_of", "words_for"]
 
 LOOKS = {
     "attention": "where the network looked (attention is no share of the prediction)",
@@ -52,6 +53,14 @@ def player_of(attribution: Attribution) -> str:
     if layout == "text":
         return "word"
     return "player" if grouped(attribution) else "feature"
+
+
+def title_of(answer: Answer, row: int) -> str:
+    """A row by its name: what is predicted of it, and from where shares count."""
+    a = answer.attribution
+    f = scale_of([float(a.prediction[row])], a.info.unit)
+    text = f"{name_of(answer.label(row))}: {subject(a)} {f.amount(float(a.prediction[row]), 3)}"
+    return text + (f", base value {f.amount(float(a.bases[row]), 3)}" if additive(a) else "")
 
 
 def sub_of(attribution: Attribution) -> str:

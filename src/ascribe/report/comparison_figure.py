@@ -7,7 +7,7 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 from ascribe.core.faithfulness.compare import RANDOM, Comparison
-from ascribe.report.ink import DPI, matplotlib_parts
+from ascribe.report.ink import blank, measured
 from ascribe.report.panel import INK, RULE, SOFT
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ TEXT, SMALL = 9.5, 8.0  # points
 
 def figure(c: Comparison) -> Figure:
     """Two panels of curves with one legend, and the agreement as a matrix. Raises MissingExtra without matplotlib."""
-    Figure, Canvas, ink = matplotlib_parts()
+    ink = measured()
     told = [j for j in c.judged if j.insertion_curve]
     names = [j.method for j in told]
     legend = max(ink.width(name, TEXT) for name in names) + 0.55
@@ -34,8 +34,7 @@ def figure(c: Comparison) -> Figure:
     width = 2 * MARGIN + 2 * (PANEL + tick) + GAP + legend + (GAP + row + matrix if matrix else 0.0)
     tall = max(PANEL * 0.8, matrix + (row if matrix else 0.0) - BELOW, 0.22 * len(names))
     height = ABOVE + tall + BELOW + MARGIN
-    drawn = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
-    Canvas(drawn)
+    drawn = blank(width, height)
 
     ends = _ends([at for j in told for at in (*j.insertion_curve, *j.deletion_curve)])
     x, unit = MARGIN, f" ({c.unit})" if c.unit else ""

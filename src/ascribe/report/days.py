@@ -22,7 +22,7 @@ from ascribe.report.captions import foot_of, sub_of, subject
 from ascribe.report.colours import AMOUNT, DIVERGING, ramp
 from ascribe.report.drawn import Cells, Drawn, View
 from ascribe.report.frame import Body, framed, name_of, plain_axes, strip
-from ascribe.report.ink import matplotlib_parts
+from ascribe.report.ink import measured
 from ascribe.report.panel import INK, SMALL, SOFT
 from ascribe.report.players import chosen
 from ascribe.report.sheet import Words
@@ -45,7 +45,7 @@ def days(answer: Answer, view: View) -> Drawn:
     names = [layout.input(i) for i in range(layout.shape[1])]
     d = int(days_of(layout).max())
     labels = [ago(k) for k in range(d, 0, -1)]
-    ink = matplotlib_parts()[2]
+    ink = measured()
     tall = min(MOST, max(LEAST, LINE * d))
     beside = max(ink.width(text, SMALL) for text in labels) + 0.12
     seen = _seen(answer.matrices, row, view.layer) if answer.matrices is not None else None

@@ -13,7 +13,7 @@ from ascribe.report.captions import words_for
 from ascribe.report.colours import BARE, VALUE, ramp
 from ascribe.report.drawn import Drawn, View
 from ascribe.report.frame import framed, name_of, plain_axes, strip
-from ascribe.report.ink import matplotlib_parts
+from ascribe.report.ink import measured
 from ascribe.report.panel import LINE, SMALL, SOFT
 from ascribe.report.ranked import ranked, unit_of
 
@@ -62,7 +62,7 @@ def dependence(answer: Answer, view: View) -> Drawn:
     )
     texts = answer.told[feature].categories if feature in answer.told else ()
     slanted = len(texts) > 4
-    below = 0.5 + (0.5 * max(matplotlib_parts()[2].width(name_of(t), SMALL) for t in texts) if slanted else 0.0)
+    below = 0.5 + (0.5 * max(measured().width(name_of(t), SMALL) for t in texts) if slanted else 0.0)
     body = framed(words, LEFT + WIDE + 1.45, HIGH + below + 0.1)
     axes = body.axes(LEFT, 0, WIDE, HIGH)
     plain_axes(axes, "both")

@@ -18,7 +18,7 @@ from ascribe.report.account import Entry
 from ascribe.report.captions import words_for
 from ascribe.report.drawn import Drawn, View
 from ascribe.report.frame import Body, framed, name_of, plain_axes
-from ascribe.report.ink import Ink, matplotlib_parts
+from ascribe.report.ink import Ink, measured
 from ascribe.report.panel import INK, LOWERS, LOWERS_PALE, RAISES, RAISES_PALE, RULE, SMALL, SOFT
 from ascribe.report.players import accounts_of
 
@@ -81,7 +81,7 @@ def force(answer: Answer, view: View) -> Drawn:
     low, high = min(ends), max(ends)
     room = 0.08 * ((high - low) or abs(high) or 1.0)
     low, high = low - room, high + room
-    ink = matplotlib_parts()[2]
+    ink = measured()
     labels = [_labels(arrows, scale, low, high, ink) for *_, arrows in lines]
     heights = [ABOVE + STRIP + LABEL * (max((k for *_, k in held), default=0) + 1.6) for held in labels]
     raises, lowers = "vermilion, from the left: raises the prediction", "blue, from the right: lowers it"

@@ -15,7 +15,7 @@ from ascribe.core.arrays import np
 from ascribe.core.conversions import conversion
 from ascribe.core.errors import InputError
 from ascribe.core.quantities import scale_of
-from ascribe.report.ink import DPI, Ink, matplotlib_parts
+from ascribe.report.ink import Ink, blank, measured
 from ascribe.report.panel import INK, LOWERS, RULE, SMALL, SOFT
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Curve:
 def curve_of(told: dict[str, Any], model: str, step_s: float) -> Curve:
     """A curve of a backtest's report (`curves`), of one model."""
 
-    def numbers(values: list[Any] | None) -> np.ndarray | None:
+    def numbers(values: list[float | None] | None) -> np.ndarray | None:
         return None if values is None else np.array([np.nan if v is None else v for v in values], dtype=float)
 
     one = told["models"][model]
@@ -72,13 +72,12 @@ def figure(
     """
     if not 1 <= len(curves) <= MOST:
         raise InputError(f"{len(curves)} forecasts were chosen: one sheet holds 1 to {MOST}")
-    Figure, Canvas, ink = matplotlib_parts()
+    ink = measured()
     factor = conversion(unit, wanted, curves[0].step_s or None) if wanted else 1.0
     scale = scale_of([] if wanted else _all(curves), unit)
     by, name = (factor, wanted) if wanted else (10.0**-scale.power, scale.unit)
     height = ABOVE + len(curves) * TALL + (len(curves) - 1) * BETWEEN + BELOW
-    drawn = Figure(figsize=(WIDE, height), dpi=DPI, facecolor="white")
-    Canvas(drawn)
+    drawn = blank(WIDE, height)
     wide = WIDE - LEFT - RIGHT
     for k, curve in enumerate(curves):
         y = height - ABOVE - TALL - k * (TALL + BETWEEN)
@@ -91,7 +90,7 @@ def figure(
 
 def _all(curves: Sequence[Curve]) -> list[float]:
     parts = [part for c in curves for part in (c.past, c.forecast, c.true, c.upper) if part is not None]
-    return np.concatenate(parts).tolist()
+    return list(map(float, np.concatenate(parts)))
 
 
 def _panel(axes: Axes, c: Curve, by: float, unit: str, ink: Ink, days: float | None) -> None:

@@ -9,7 +9,7 @@ from ascribe.core.conversions import conversion
 from ascribe.core.durations import in_words
 from ascribe.core.errors import InputError
 from ascribe.core.quantities import scale_of
-from ascribe.report.ink import DPI, Ink, matplotlib_parts
+from ascribe.report.ink import Ink, blank, measured
 from ascribe.report.panel import INK, RULE, SMALL, SOFT
 
 if TYPE_CHECKING:
@@ -60,12 +60,11 @@ def figure(report: dict[str, Any], wanted: str = "") -> Figure:
     """Of a backtest's report. `wanted`: the unit to draw in. Raises MissingExtra without matplotlib."""
     if not report.get("models"):
         raise InputError("this report judges no forecaster: write one with `ascribe forecast backtest`")
-    Figure, Canvas, ink = matplotlib_parts()
+    ink = measured()
     by, unit = _unit(report, wanted)
     rows = rows_of(report, wanted)
     height = ABOVE + TALL + BELOW + LINE * (len(rows) + 1) + MARGIN
-    drawn = Figure(figsize=(WIDE, height), dpi=DPI, facecolor="white")
-    Canvas(drawn)
+    drawn = blank(WIDE, height)
     names = _order(report)
     legend = max(ink.width(name.replace("_", " "), TEXT) for name in names) + 0.5
     wide = WIDE - MARGIN - LEFT - legend

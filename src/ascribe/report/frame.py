@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ascribe.core.arrays import np
-from ascribe.report.ink import DPI, Ink, matplotlib_parts, short
+from ascribe.report.ink import Ink, blank, measured, short
 from ascribe.report.panel import INK, RULE, SMALL, SOFT
-from ascribe.report.sheet import HEAD, LEADING, MARGIN, SUB, Line, Words
+from ascribe.report.sheet import HEAD, LEADING, MARGIN, SUB, Line, Words, height_of, lines_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,18 +28,16 @@ class Body:
     write: Callable[..., None]
 
 
-def framed(words: Words, width: float, height: float, ink: Ink | None = None) -> Body:
+def framed(words: Words, width: float, height: float) -> Body:
     """A figure with the words around an empty body of `width` x `height` inches."""
-    Figure, Canvas, found = matplotlib_parts()
-    ink = ink or found
-    head = _lines(ink, words.head, HEAD, INK, "bold", width) + _lines(ink, words.sub, SUB, SOFT, "normal", width)
-    legend = [line for _, text in words.legend for line in _lines(ink, text, SUB, SOFT, "normal", width)]
-    foot = legend + _lines(ink, words.foot, SMALL, SOFT, "normal", width)
-    top = MARGIN + _height(head) + 0.18
+    ink = measured()
+    head = lines_of(ink, words.head, HEAD, INK, "bold", width) + lines_of(ink, words.sub, SUB, SOFT, "normal", width)
+    legend = [line for _, text in words.legend for line in lines_of(ink, text, SUB, SOFT, "normal", width)]
+    foot = legend + lines_of(ink, words.foot, SMALL, SOFT, "normal", width)
+    top = MARGIN + height_of(head) + 0.18
     below = top + height + 0.12
-    across, down = width + 2 * MARGIN, below + _height(foot) + MARGIN
-    figure = Figure(figsize=(across, down), dpi=DPI, facecolor="white")
-    Canvas(figure)
+    across, down = width + 2 * MARGIN, below + height_of(foot) + MARGIN
+    figure = blank(across, down)
 
     def at(x: float, y: float, lines: Sequence[Line], ha: str = "left") -> None:
         for text, size, colour, weight in lines:
@@ -97,11 +95,3 @@ def strip(body: Body, box: tuple[float, float, float, float], colours: Any, low:
 def name_of(name: str) -> str:
     """A name as it can be drawn: on one line, printable, its middle left out where it is very long."""
     return short("".join(c if c.isprintable() else " " for c in name)) or "(no name)"
-
-
-def _lines(ink: Ink, text: str, size: float, colour: str, weight: str, width: float) -> list[Line]:
-    return [(line, size, colour, weight) for line in ink.wrapped(text, size, width, bold=weight == "bold")]
-
-
-def _height(lines: Sequence[Line]) -> float:
-    return sum(size for _, size, _, _ in lines) * LEADING

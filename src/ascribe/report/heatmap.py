@@ -10,7 +10,7 @@ from ascribe.report.captions import subject, words_for
 from ascribe.report.colours import DIVERGING, ramp
 from ascribe.report.drawn import Cells, Drawn, View
 from ascribe.report.frame import framed, name_of, plain_axes, strip
-from ascribe.report.ink import matplotlib_parts
+from ascribe.report.ink import measured
 from ascribe.report.panel import BODY, INK, SMALL, SOFT
 from ascribe.report.ranked import ranked, unit_of
 
@@ -45,7 +45,7 @@ def heatmap(answer: Answer, view: View) -> Drawn:
     scale = scale_of(values.reshape(-1), unit_of(answer))
     alone = np.abs(values[: len(held.names) - (held.folded > 0)])  # many others together would pale the rest
     edge = float(np.percentile(alone, EDGE)) or float(np.abs(values).max()) or 1.0
-    ink = matplotlib_parts()[2]
+    ink = measured()
     names = [name_of(name) for name in held.names]
     sizes = np.abs(values).mean(axis=1)
     decimals = scale.decimals(sizes)

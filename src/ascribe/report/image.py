@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from ascribe.core.answer import Answer, additive
 from ascribe.core.arrays import Float, np
 from ascribe.core.quantities import scale_of
-from ascribe.report.captions import subject, words_for
+from ascribe.report.captions import subject, title_of, words_for
 from ascribe.report.colours import AMOUNT, DIVERGING, ramp
 from ascribe.report.drawn import Cells, Drawn, View
-from ascribe.report.frame import framed, name_of, strip
+from ascribe.report.frame import framed, strip
 from ascribe.report.panel import BODY, INK, LOWERS, RAISES, SMALL, SOFT
 from ascribe.report.players import chosen
 from ascribe.report.ranked import unit_of
@@ -79,7 +79,7 @@ def image(answer: Answer, view: View) -> Drawn:
     table: list[tuple[str, str, float, float, float]] = []
     for k, (row, (values, segments)) in enumerate(zip(rows, held, strict=True)):
         y = k * (high + TITLE)
-        body.write(0, y, [(body.ink.fitted(_title(answer, row), BODY, width), BODY, INK, "bold")])
+        body.write(0, y, [(body.ink.fitted(title_of(answer, row), BODY, width), BODY, INK, "bold")])
         photo = pixels_of(answer, row)
         share = values / edge
         layers = [None, share, np.maximum(share, 0), np.minimum(share, 0)] if signed else [None, share, share]
@@ -139,13 +139,6 @@ def _bare(axes: Axes) -> None:
     axes.set_yticks([])
     for side in axes.spines.values():
         side.set_color("#CCCCCC")
-
-
-def _title(answer: Answer, row: int) -> str:
-    a = answer.attribution
-    f = scale_of([float(a.prediction[row])], a.info.unit)
-    text = f"{name_of(answer.label(row))}: {subject(a)} {f.amount(float(a.prediction[row]), 3)}"
-    return text + (f", base value {f.amount(float(a.bases[row]), 3)}" if additive(a) else "")
 
 
 def _sum(answer: Answer, row: int, name: str) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ascribe.core.errors import InputError
 from ascribe.core.importance.record import Importance
-from ascribe.report.ink import DPI, matplotlib_parts, short
+from ascribe.report.ink import blank, measured, short
 from ascribe.report.panel import INK, RULE, SOFT
 
 if TYPE_CHECKING:
@@ -28,14 +28,13 @@ def figure(told: Importance, top: int = 30) -> Figure:
     """The `top` largest. A grey dot: its interval holds 0. Raises MissingExtra without matplotlib."""
     if not len(told.features):
         raise InputError("there is no importance to draw")
-    Figure, Canvas, ink = matplotlib_parts()
+    ink = measured()
     shown = told.order[:top]
     names = [short(told.features[j]) for j in shown]
     column = max(ink.width(name, TEXT) for name in names) + 0.15
     width, tall = column + PLOT + 2 * MARGIN, ROW * len(shown) + 0.1
     height = ABOVE + tall + BELOW
-    drawn = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
-    Canvas(drawn)
+    drawn = blank(width, height)
     axes = drawn.add_axes(((MARGIN + column) / width, BELOW / height, PLOT / width, tall / height), facecolor="white")
     low, high = told.interval()
     for k, j in enumerate(shown):

@@ -1,12 +1,15 @@
-"""Text is measured before anything is placed; the one door to matplotlib's figure and Agg canvas."""
+"""Text is measured before anything is placed; the one door to matplotlib's figures."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ascribe.core.errors import MissingExtra
 
-__all__ = ["DPI", "Ink", "matplotlib_parts", "short"]
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["Ink", "blank", "measured", "short"]
 
 DPI = 100
 NAME_CHARACTERS = 44
@@ -46,15 +49,31 @@ class Ink:
         return lines
 
 
-def matplotlib_parts() -> tuple[Any, Any, Ink]:
-    """Figure, its Agg canvas, and the ink. Raises MissingExtra without matplotlib."""
+def measured() -> Ink:
+    """What measures text. Raises MissingExtra without matplotlib."""
+    _needed()
+    from matplotlib.backends.backend_agg import RendererAgg
+    from matplotlib.font_manager import FontProperties
+
+    return Ink(RendererAgg(1, 1, DPI), FontProperties)  # type: ignore[no-untyped-call]
+
+
+def blank(width: float, height: float) -> Figure:
+    """A figure of so many inches, white and empty; no window belongs to it. Raises MissingExtra without matplotlib."""
+    _needed()
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    made = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
+    FigureCanvasAgg(made)
+    return made
+
+
+def _needed() -> None:
     try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
-        from matplotlib.figure import Figure
-        from matplotlib.font_manager import FontProperties
+        import matplotlib  # noqa: F401
     except ImportError as exc:
         raise MissingExtra("plots need matplotlib: pip install 'ascribe[report]'") from exc
-    return Figure, FigureCanvasAgg, Ink(RendererAgg(1, 1, DPI), FontProperties)
 
 
 def short(name: str) -> str:

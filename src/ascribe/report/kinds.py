@@ -25,7 +25,7 @@ from ascribe.report.drawn import Drawn, View
 from ascribe.report.force import force
 from ascribe.report.heatmap import heatmap
 from ascribe.report.image import image
-from ascribe.report.ink import matplotlib_parts
+from ascribe.report.ink import measured
 from ascribe.report.interactive import page_of
 from ascribe.report.maps import maps
 from ascribe.report.text import text
@@ -140,7 +140,7 @@ def _why(answer: Answer, kind: str) -> str:
 @contextmanager
 def _style() -> Iterator[None]:
     """Text stays text in an SVG; the same picture has the same ids; images keep theirs; Chinese where a font has it."""
-    matplotlib_parts()
+    measured()
     import matplotlib as mpl
     from matplotlib.font_manager import fontManager
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ascribe.core.arrays import np
 from ascribe.core.conversions import conversion
 from ascribe.core.errors import InputError
-from ascribe.report.ink import DPI, matplotlib_parts
+from ascribe.report.ink import blank, measured
 from ascribe.report.panel import INK, LOWERS, RAISES, RULE, SMALL, SOFT
 
 if TYPE_CHECKING:
@@ -30,10 +30,9 @@ def figure(
     """
     if not len(fitted) and not len(held):
         raise InputError("no losses were noted: this family is not trained by epochs")
-    Figure, Canvas, ink = matplotlib_parts()
+    ink = measured()
     by = conversion(unit, wanted, step_s) if wanted else 1.0
-    drawn = Figure(figsize=(WIDE, TALL), dpi=DPI, facecolor="white")
-    Canvas(drawn)
+    drawn = blank(WIDE, TALL)
     axes = drawn.add_axes((0.13, 0.15, 0.83, 0.66), facecolor="white")
     lines = [("fitted on", fitted, RAISES), ("held out", held, LOWERS)]
     for name, values, colour in lines:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from string import Template
 
-__all__ = ["PAGE", "PLAIN", "STYLE"]
+__all__ = ["PAGE", "PLAIN"]
 
 STYLE = """:root { color-scheme: light dark; --ink: #1a1a1a; --soft: #5a5a5a; --page: #ffffff; --card: #f5f5f4;
   --rule: #dddddd; --steady: #0072b2; --watch: #8a5f00; --drifted: #c04f00; }
@@ -48,8 +48,7 @@ footer { margin-top: 2rem; border-top: 1px solid var(--rule); padding-top: 0.8re
 @media print { body { max-width: none; } tr { break-inside: avoid; } }
 """
 
-PAGE = Template(
-    """<!doctype html>
+TOP = """<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -57,6 +56,9 @@ PAGE = Template(
 <title>$title</title>
 <style>
 """
+
+PAGE = Template(
+    TOP
     + STYLE
     + """</style>
 </head>
@@ -87,14 +89,7 @@ neighbours in time are not independent; above $p nothing is called drifted.</p>
 )
 
 PLAIN = Template(
-    """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>$title</title>
-<style>
-"""
+    TOP
     + STYLE
     + """.figure { background: #ffffff; border-radius: 0.5rem; padding: 0.5rem; margin: 1rem 0; overflow-x: auto; }
 .figure svg { max-width: 100%; height: auto; }

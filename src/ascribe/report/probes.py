@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ascribe.core.arrays import np
 from ascribe.core.probes import Probes, Robustness, Stability
-from ascribe.report.ink import DPI, matplotlib_parts
+from ascribe.report.ink import blank
 from ascribe.report.panel import INK, RULE, SOFT
 from ascribe.report.written import inline, number, plain_page, table, write_page
 
@@ -31,9 +31,7 @@ FOOT = (
 
 def figure(p: Probes) -> Figure:
     """Accuracy, or the largest change, against epsilon. Raises MissingExtra without matplotlib."""
-    Figure, Canvas, _ = matplotlib_parts()
-    drawn = Figure(figsize=(PANEL + 1.2, TALL + 1.0), dpi=DPI, facecolor="white")
-    Canvas(drawn)
+    drawn = blank(PANEL + 1.2, TALL + 1.0)
     axes = drawn.add_axes((0.8 / (PANEL + 1.2), 0.6 / (TALL + 1.0), PANEL / (PANEL + 1.2), TALL / (TALL + 1.0)))
     for k, r in enumerate(p.robust):
         axes.plot(

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 from ascribe.core.quantities import Scale
 from ascribe.report.account import MARKS
-from ascribe.report.ink import DPI, Ink, matplotlib_parts, short
+from ascribe.report.ink import Ink, blank, measured, short
 from ascribe.report.panel import BODY, INK, SMALL, SOFT, Panel, Window, draw_panel, fit, numbers_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Words", "draw", "shared"]
+__all__ = ["Words", "draw", "height_of", "lines_of", "shared"]
 
 ROW, MARGIN, GUTTER, BELOW_AXES = 0.33, 0.25, 0.35, 0.62
 HEAD, SUB, TITLE = 14.0, 9.5, 11.0  # points
@@ -43,7 +43,7 @@ class Words:
 
 def draw(panels: Sequence[Panel], words: Words, scale: Scale) -> Figure:
     """The figure, with one axes per panel in their order. Raises MissingExtra without matplotlib."""
-    Figure, Canvas, ink = matplotlib_parts()
+    ink = measured()
     texts = [numbers_of(p.entries, scale) for p in panels]
     names = [[short(e.label) for e in p.entries] for p in panels]
     columns = [
@@ -55,22 +55,21 @@ def draw(panels: Sequence[Panel], words: Words, scale: Scale) -> Figure:
     inner = sum(columns) + plot * len(panels) + GUTTER * (len(panels) - 1)
     windows, remark = shared([fit(p.entries, t, ink, plot) for p, t in zip(panels, texts, strict=True)])
 
-    head = _lines(ink, words.head, HEAD, INK, "bold", inner) + _lines(ink, words.sub, SUB, SOFT, "normal", inner)
+    head = lines_of(ink, words.head, HEAD, INK, "bold", inner) + lines_of(ink, words.sub, SUB, SOFT, "normal", inner)
     caps = [
-        _lines(ink, p.title, TITLE, INK, "bold", c + plot) + _lines(ink, p.note, SMALL, INK, "normal", c + plot)
+        lines_of(ink, p.title, TITLE, INK, "bold", c + plot) + lines_of(ink, p.note, SMALL, INK, "normal", c + plot)
         for p, c in zip(panels, columns, strict=True)
     ]
     legend = _legend(ink, words.legend, inner)
-    foot = _lines(ink, " · ".join(filter(None, (words.foot, remark))), SMALL, SOFT, "normal", inner)
-    top = MARGIN + _height(head) + 0.18
+    foot = lines_of(ink, " · ".join(filter(None, (words.foot, remark))), SMALL, SOFT, "normal", inner)
+    top = MARGIN + height_of(head) + 0.18
     start = top + max(map(_height, caps)) + 0.06
     body = ROW * (max(len(p.entries) for p in panels) + 0.3)
     below = start + body + BELOW_AXES
     last = below + len(legend) * SUB * LEADING + 0.1
-    width, height = inner + 2 * MARGIN, last + _height(foot) + MARGIN
+    width, height = inner + 2 * MARGIN, last + height_of(foot) + MARGIN
 
-    figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
-    Canvas(figure)
+    figure = blank(width, height)
 
     def write(x: float, y: float, lines: Sequence[Line]) -> None:
         for text, size, colour, weight in lines:
@@ -111,11 +110,11 @@ def shared(windows: Sequence[Window]) -> tuple[list[Window], str]:
     return [Window(m - widest / 2, m + widest / 2) for m in middles], "lengths compare between panels"
 
 
-def _lines(ink: Ink, text: str, size: float, colour: str, weight: str, width: float) -> list[Line]:
+def lines_of(ink: Ink, text: str, size: float, colour: str, weight: str, width: float) -> list[Line]:
     return [(line, size, colour, weight) for line in ink.wrapped(text, size, width, bold=weight == "bold")]
 
 
-def _height(lines: Sequence[Line]) -> float:
+def height_of(lines: Sequence[Line]) -> float:
     return sum(size for _, size, _, _ in lines) * LEADING
 
 

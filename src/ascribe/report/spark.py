@@ -6,7 +6,7 @@ import io
 import re
 from collections.abc import Sequence
 
-from ascribe.report.ink import matplotlib_parts
+from ascribe.report.ink import blank
 
 __all__ = ["BEFORE", "spark"]
 
@@ -29,10 +29,9 @@ def spark(
 
     Raises MissingExtra without matplotlib.
     """
-    Figure, _, _ = matplotlib_parts()
     import matplotlib
 
-    figure = Figure(figsize=(width, height))
+    figure = blank(width, height)
     axes = figure.add_axes((0.0, 0.04, 1.0, 0.94))
     axes.set_axis_off()
     axes.stairs(before, edges, fill=True, color=BEFORE, alpha=0.75, linewidth=0, clip_on=False)

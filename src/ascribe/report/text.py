@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from html import escape
 
-from ascribe.core.answer import Answer, additive, words_of
+from ascribe.core.answer import Answer, words_of
 from ascribe.core.arrays import np
 from ascribe.core.quantities import Scale, scale_of
-from ascribe.report.captions import subject, words_for
+from ascribe.report.captions import title_of, words_for
 from ascribe.report.colours import tint
 from ascribe.report.drawn import Drawn, View
 from ascribe.report.frame import framed, name_of
-from ascribe.report.ink import matplotlib_parts
+from ascribe.report.ink import measured
 from ascribe.report.panel import BODY, INK, SOFT
 from ascribe.report.players import chosen
 from ascribe.report.ranked import unit_of
@@ -46,7 +46,7 @@ def text(answer: Answer, view: View) -> Drawn:
     largest = max((float(np.abs(v).max()) for _, v, _ in held if len(v)), default=0.0) or 1.0
     scale = scale_of([largest], unit_of(answer))
     decimals = scale.decimals([largest])
-    ink = matplotlib_parts()[2]
+    ink = measured()
     boxes, places = [], []
     for words, values, _ in held:
         texts = [scale.number(float(v), decimals, sign=True) for v in values]
@@ -61,7 +61,7 @@ def text(answer: Answer, view: View) -> Drawn:
     for k, (row, (_, values, _), (names, texts, widths), at, height) in enumerate(
         zip(rows, held, boxes, places, heights, strict=True)
     ):
-        body.write(0, y, [(ink.fitted(_title(answer, row), BODY, WIDE), BODY, INK, "bold")])
+        body.write(0, y, [(ink.fitted(title_of(answer, row), BODY, WIDE), BODY, INK, "bold")])
         axes = body.axes(0, y + TITLE, WIDE, height - TITLE)
         axes.set_xlim(0, WIDE)
         axes.set_ylim(height - TITLE, 0)
@@ -97,14 +97,7 @@ def _html(
             f'<span class="word" style="background:{tint(float(value) / largest)}" data-v="{float(value)!r}" '
             f'data-tip="{escape(told)}">{escape(word)}</span>'
         )
-    return f"<section><h2>{escape(_title(answer, row))}</h2><p class='words'>{' '.join(spans)}</p></section>"
-
-
-def _title(answer: Answer, row: int) -> str:
-    a = answer.attribution
-    f = scale_of([float(a.prediction[row])], a.info.unit)
-    told = f"{name_of(answer.label(row))}: {subject(a)} {f.amount(float(a.prediction[row]), 3)}"
-    return told + (f", base value {f.amount(float(a.bases[row]), 3)}" if additive(a) else "")
+    return f"<section><h2>{escape(title_of(answer, row))}</h2><p class='words'>{' '.join(spans)}</p></section>"
 
 
 def _legend(answer: Answer, largest: float, scale: Scale) -> str:

@@ -1,8 +1,10 @@
 // The REST door, asked with the caller's token. What goes wrong is a Problem with the service's own words.
+import { search } from "./router.js";
+
 const KEPT = "ascribe.token";
 
 /** problem+json (RFC 9457), or what stands for it where nobody answered: then `status` is 0. */
-export class Problem extends Error {
+class Problem extends Error {
   constructor(status, title, detail, code = "") {
     super(detail || title);
     Object.assign(this, { status, title, detail, code });
@@ -36,13 +38,11 @@ export function createApi(askToken, storage = sessionStorage) {
     },
 
     async ask(path, { method = "GET", query = {}, headers = {}, body, signal, again = true } = {}) {
-      const asked = Object.entries(query).filter(([, value]) => value !== null && value !== undefined && value !== "");
-      const url = asked.length ? `${path}?${new URLSearchParams(asked)}` : path;
       const sent = api.token;
       let answer;
       try {
         const all = { Accept: "application/json", ...api.headers(), ...headers };
-        answer = await fetch(url, { method, headers: all, body, signal, cache: "no-store" });
+        answer = await fetch(path + search(query), { method, headers: all, body, signal, cache: "no-store" });
       } catch (error) {
         if (error.name === "AbortError") throw error;
         throw new Problem(0, "unreachable", "", "unreachable");
@@ -65,7 +65,7 @@ export function createApi(askToken, storage = sessionStorage) {
   return api;
 }
 
-export async function problemOf(answer) {
+async function problemOf(answer) {
   try {
     const told = await answer.json();
     return new Problem(answer.status, String(told.title ?? ""), String(told.detail ?? ""), String(told.code ?? ""));

@@ -10,6 +10,8 @@ import { askToken } from "./token.js";
 import { LANGUAGES, createWords } from "./words.js";
 import { views } from "./views/index.js";
 
+const OTHERS_MS = 3000; // until the other views are loaded, so that they are there when the service is not
+
 // No text becomes HTML. The chart library empties its box with an empty one; that much is let through.
 globalThis.trustedTypes?.createPolicy("default", { createHTML: (text) => (text === "" ? "" : null) });
 
@@ -19,7 +21,8 @@ const theme = createTheme();
 const api = createApi(() => askToken(words, Boolean(api.token)));
 const stream = createStream(api);
 const served = createServed(api);
-const here = views.filter((view) => view.here?.(offers) ?? true);
+const here = views.filter((view) => view.here(offers));
+const title = (view) => words.t(`${view.id}.title`);
 
 let shown = null; // {view, unmount, moved}
 
@@ -29,7 +32,7 @@ const context = {
   announce: (text) => (at("said").textContent = text),
 };
 
-function show() {
+async function show() {
   const now = parse(location.hash);
   const view = here.find((one) => one.id === now.id) ?? here[0];
   if (shown?.view === view && shown.moved) {
@@ -41,10 +44,12 @@ function show() {
   hide();
   shown = next;
   at("main").replaceChildren(root);
-  document.title = `${view.title(words)} · Ascribe`;
+  document.title = `${title(view)} · Ascribe`;
   mark();
   try {
-    next.unmount = view.mount(root, { ...context, route: now, onRoute: (call) => (next.moved = call) });
+    const { mount } = await view.load();
+    if (shown !== next) return; // somebody went on meanwhile
+    next.unmount = mount(root, { ...context, route: now, onRoute: (call) => (next.moved = call) });
   } catch (error) {
     console.error(error);
     root.replaceChildren(el("p.bad", { role: "alert" }, words.t("shell.view_failed")));
@@ -76,7 +81,7 @@ function bar() {
 function links() {
   const listed = here.filter((view) => view.listed?.(served.cards) ?? true);
   at("views").replaceChildren(
-    ...listed.map((view) => el("a", { href: `#/${view.id}`, "data-view": view.id }, view.title(words))),
+    ...listed.map((view) => el("a", { href: `#/${view.id}`, "data-view": view.id }, title(view))),
   );
   mark();
 }
@@ -121,3 +126,4 @@ bar();
 show();
 if (offers.lake) stream.start();
 served.load();
+setTimeout(() => here.forEach((view) => view.load().catch(() => {})), OTHERS_MS); // what is wrong is said when it is shown

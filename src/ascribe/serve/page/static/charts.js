@@ -8,11 +8,11 @@ const FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "PingFa
  * chart(context, {label, height, build, onPick}) -> {element, update(), dispose()}
  *
  * `build(colours, width)` -> an option of ECharts, made again for each update, theme and width. `label`: what a reader
- * hears, a text or a function. `onPick([x, y], echarts)`: values under a click in the drawing area of the first grid.
+ * hears; `height`: pixels; either may be a function. `onPick([x, y])`: values under a click in the first grid.
  */
 export function chart({ theme, words }, { label, height = 280, build, onPick }) {
   const element = el("div.chart", { role: "img" });
-  element.style.height = `${height}px`;
+  const now = (given) => (typeof given === "function" ? given() : given);
   let drawn = null;
   let width = 0;
   let gone = false;
@@ -22,28 +22,29 @@ export function chart({ theme, words }, { label, height = 280, build, onPick }) 
     due = 0;
     if (gone || !drawn) return;
     if (!width) return; // folded away: drawn once there is room
-    if (drawn.getWidth() !== width) drawn.resize({ width, height });
+    if (drawn.getWidth() !== width || drawn.getHeight() !== now(height)) drawn.resize({ width, height: now(height) });
     const colours = theme.colours;
-    const told = typeof label === "function" ? label() : label;
-    element.setAttribute("aria-label", told);
+    element.setAttribute("aria-label", now(label));
     drawn.setOption({ ...common(colours), ...build(colours, width) }, { notMerge: true });
   }
 
   function update() {
+    element.style.height = `${now(height)}px`;
     due ||= requestAnimationFrame(draw);
   }
 
   const sizes = new ResizeObserver(([entry]) => {
-    const now = Math.round(entry.contentRect.width);
-    if (!now || now === width) return;
-    width = now;
+    const seen = Math.round(entry.contentRect.width);
+    if (!seen || seen === width) return;
+    width = seen;
     update();
   });
   sizes.observe(element);
+  element.style.height = `${now(height)}px`;
 
   loading.then((echarts) => {
     if (gone) return;
-    drawn = echarts.init(element, null, { renderer: "svg", locale: words.language.toUpperCase(), width: width || 1, height });
+    drawn = echarts.init(element, null, { renderer: "svg", locale: words.language.toUpperCase(), width: width || 1, height: now(height) });
     if (onPick)
       drawn.getZr().on("click", ({ offsetX, offsetY }) => {
         const point = [offsetX, offsetY];
@@ -90,6 +91,18 @@ export function axis(colours, more = {}) {
 }
 
 const minus = (value) => String(value).replace("-", "−");
+
+/** A line with two short ends, upright or lying: a standard error. */
+export function errorBar([x1, y1], [x2, y2], stroke) {
+  const [dx, dy] = x1 === x2 ? [3, 0] : [0, 3];
+  const part = (a, b, c, d) => ({ type: "line", shape: { x1: a, y1: b, x2: c, y2: d }, style: { stroke, lineWidth: 1 } });
+  return {
+    type: "group",
+    children: [
+      part(x1, y1, x2, y2), part(x1 - dx, y1 - dy, x1 + dx, y1 + dy), part(x2 - dx, y2 - dy, x2 + dx, y2 + dy),
+    ],
+  };
+}
 
 /** A tooltip of plain text; `format(params)` -> lines. */
 export function tip(colours, format, more = {}) {

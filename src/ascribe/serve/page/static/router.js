@@ -12,9 +12,13 @@ export function parse(hash) {
   return { id: parts[0] || "now", rest: parts.slice(1).filter((part) => part !== ""), query: new URLSearchParams(query) };
 }
 
+/** {at: 5, b: ""} -> "?at=5": what is empty is left out. */
+export function search(query) {
+  const asked = Object.entries(query).filter(([, value]) => value !== null && value !== undefined && value !== "");
+  return asked.length ? `?${new URLSearchParams(asked)}` : "";
+}
+
 /** route("now", ["a/b"], {at: 5}) -> "#/now/a%2Fb?at=5" */
 export function route(id, rest = [], query = {}) {
-  const asked = Object.entries(query).filter(([, value]) => value !== null && value !== undefined && value !== "");
-  const path = [id, ...rest].map(encodeURIComponent).join("/");
-  return `#/${path}${asked.length ? `?${new URLSearchParams(asked)}` : ""}`;
+  return `#/${[id, ...rest].map(encodeURIComponent).join("/")}${search(query)}`;
 }

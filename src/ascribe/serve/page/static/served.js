@@ -1,8 +1,9 @@
 // Which models answer here and what each is: for views that some models alone have. What is wrong is said by the views.
+import { createHeard } from "./heard.js";
 
 /** served.cards: [card of GET /v1/models/NAME] in the service's order; served.onChange(f) -> off; served.load() */
 export function createServed(api) {
-  const heard = new Set();
+  const heard = createHeard();
   let turn = 0;
 
   const served = {
@@ -20,12 +21,9 @@ export function createServed(api) {
         if (own !== turn) return;
         Object.assign(served, { cards: [], loaded: true, problem });
       }
-      heard.forEach((tell) => tell());
+      heard.tell();
     },
-    onChange(call) {
-      heard.add(call);
-      return () => heard.delete(call);
-    },
+    onChange: heard.on,
   };
   return served;
 }

@@ -1,4 +1,6 @@
 // Server-sent events read with fetch, so that the token goes along. One stream for the whole page.
+import { createHeard } from "./heard.js";
+
 const FIRST_MS = 500;
 const MOST_MS = 15000;
 const SILENT_MS = 30000; // three heartbeats
@@ -41,18 +43,18 @@ export function createParser(tell) {
  */
 export function createStream(api, path = "/v1/events") {
   const heard = new Map();
-  const watching = new Set();
+  const watching = createHeard();
   let state = "connecting";
   let last = "";
   let tries = 0;
   let opened = 0;
-  let running = null;
+  let cut = () => {};
   let wake = () => {};
 
   function say(next) {
     if (state === next) return;
     state = next;
-    watching.forEach((tell) => tell(next));
+    watching.tell(next);
   }
 
   function tell(name, value) {
@@ -101,15 +103,15 @@ export function createStream(api, path = "/v1/events") {
     }
   }
 
-  async function run(own) {
-    while (running === own) {
+  async function run() {
+    for (;;) {
       const one = new AbortController();
       let timer = 0;
       const alive = () => {
         clearTimeout(timer);
         timer = setTimeout(() => one.abort(), SILENT_MS);
       };
-      own.stop = () => one.abort();
+      cut = () => one.abort();
       alive();
       try {
         await read(one.signal, alive);
@@ -117,7 +119,6 @@ export function createStream(api, path = "/v1/events") {
         // said by the state
       }
       clearTimeout(timer);
-      if (running !== own) return;
       say("waiting");
       const pause = Math.min(MOST_MS, FIRST_MS * 2 ** Math.min(tries++, 8)) * (0.75 + Math.random() / 2);
       await new Promise((done) => {
@@ -136,24 +137,12 @@ export function createStream(api, path = "/v1/events") {
       heard.get(name).add(call);
       return () => heard.get(name).delete(call);
     },
-    onState(call) {
-      watching.add(call);
-      return () => watching.delete(call);
-    },
-    start() {
-      if (running) return;
-      running = {};
-      run(running);
-    },
+    onState: watching.on,
+    start: run,
     /** Try again now: the token is another one, or the network is back. */
     again() {
-      running?.stop?.();
+      cut();
       wake();
-    },
-    stop() {
-      const own = running;
-      running = null;
-      own?.stop?.();
     },
   };
 }

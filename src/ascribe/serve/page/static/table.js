@@ -16,6 +16,12 @@ export function table(caption, columns, rows, classes = "") {
   );
 }
 
+/** The table; each row of its body says which part of a sum it stands for. */
+export function marked(made, parts) {
+  parts.forEach((part, at) => (made.tBodies[0].rows[at].dataset.part = part));
+  return made;
+}
+
 /** A table that scrolls by itself where it is wider than the page, also by keyboard. */
 export function scrolled(made, label) {
   return el("div.scrolled", { tabindex: "0", role: "region", "aria-label": label }, made);

@@ -1,4 +1,6 @@
 // Light, dark, or as the system says. Colours of charts are here, those of everything else in style.css.
+import { createHeard } from "./heard.js";
+
 const KEPT = "ascribe.theme";
 const SYSTEM = matchMedia("(prefers-color-scheme: dark)");
 
@@ -21,16 +23,17 @@ const COLOURS = {
 
 /** theme.choice, theme.dark, theme.colours, theme.choose(word), theme.onChange(f) -> off. */
 export function createTheme(storage = localStorage) {
-  const heard = new Set();
+  const heard = createHeard();
   let choice = storage.getItem(KEPT);
   if (!THEMES.includes(choice)) choice = "system";
+  let system = SYSTEM.matches; // read nowhere else: Chromium tells nobody of a change that somebody has read already
 
   const theme = {
     get choice() {
       return choice;
     },
     get dark() {
-      return choice === "dark" || (choice === "system" && SYSTEM.matches);
+      return choice === "dark" || (choice === "system" && system);
     },
     get colours() {
       return COLOURS[theme.dark ? "dark" : "light"];
@@ -40,17 +43,17 @@ export function createTheme(storage = localStorage) {
       storage.setItem(KEPT, next);
       show();
     },
-    onChange(tell) {
-      heard.add(tell);
-      return () => heard.delete(tell);
-    },
+    onChange: heard.on,
   };
 
   function show() {
     document.documentElement.dataset.theme = theme.dark ? "dark" : "light";
-    heard.forEach((tell) => tell());
+    heard.tell();
   }
-  SYSTEM.addEventListener("change", show);
+  SYSTEM.addEventListener("change", ({ matches }) => {
+    system = matches;
+    show();
+  });
   show();
   return theme;
 }

@@ -1,4 +1,5 @@
 // The language that the page speaks, and numbers and times written in it.
+import { createHeard } from "./heard.js";
 import en from "./words/en.js";
 import zh from "./words/zh.js";
 
@@ -9,7 +10,7 @@ export const LANGUAGES = { en: "English", zh: "中文" };
 
 /** words.t("now.title"), words.t("now.of", {n: 3}); words.onChange(f) -> off. A missing text is its own key. */
 export function createWords(storage = localStorage) {
-  const heard = new Set();
+  const heard = createHeard();
   let language = storage.getItem(KEPT) ?? (navigator.language.startsWith("zh") ? "zh" : "en");
   if (!TABLES[language]) language = "en";
 
@@ -47,17 +48,19 @@ export function createWords(storage = localStorage) {
     moment(us) {
       return new Date(us / 1000).toLocaleString(language, { hour12: false, dateStyle: "medium", timeStyle: "medium" });
     },
+    /** ISO 8601 -> local time; what is none stands as it is. */
+    when(at) {
+      const ms = Date.parse(at);
+      return Number.isFinite(ms) ? words.moment(ms * 1000) : at;
+    },
     choose(next) {
       if (!TABLES[next] || next === language) return;
       language = next;
       storage.setItem(KEPT, next);
       document.documentElement.lang = next;
-      heard.forEach((tell) => tell(next));
+      heard.tell();
     },
-    onChange(tell) {
-      heard.add(tell);
-      return () => heard.delete(tell);
-    },
+    onChange: heard.on,
   };
   document.documentElement.lang = language;
   return words;

@@ -3,35 +3,30 @@ import { el } from "../dom.js";
 import { failure } from "../told.js";
 import { explain } from "./explain/answer.js";
 import { createAsked } from "./explain/asked.js";
+import { createAsking } from "./explain/asking.js";
 import { createResult } from "./explain/result.js";
 import { createSource } from "./explain/source.js";
 
 const kept = { text: "", file: null, first: {}, second: {}, both: false, last: null }; // outlives the view: another language, another tab and back
 
-export const view = {
-  id: "explain",
-  here: ({ guest }) => !guest,
-  title: (words) => words.t("explain.title"),
-
-  mount(root, context) {
-    const { words, api } = context;
-    const told = el("div");
-    const work = el("div.explain");
-    root.append(el("h1", {}, words.t("explain.title")), told, work);
-    let closed = false;
-    let close = () => {};
-    served(api).then(
-      (models) => {
-        if (!closed) close = begin(work, context, models);
-      },
-      (problem) => !closed && told.replaceChildren(failure(words, problem)),
-    );
-    return () => {
-      closed = true;
-      close();
-    };
-  },
-};
+export function mount(root, context) {
+  const { words, api } = context;
+  const told = el("div");
+  const work = el("div.explain");
+  root.append(el("h1", {}, words.t("explain.title")), told, work);
+  let closed = false;
+  let close = () => {};
+  served(api).then(
+    (models) => {
+      if (!closed) close = begin(work, context, models);
+    },
+    (problem) => !closed && told.replaceChildren(failure(words, problem)),
+  );
+  return () => {
+    closed = true;
+    close();
+  };
+}
 
 /** NAME, or NAME@CHANNEL where several channels of it are served. */
 async function served(api) {
@@ -46,83 +41,59 @@ async function served(api) {
 }
 
 function begin(root, context, models) {
-  const { words, api, announce } = context;
+  const { words, api } = context;
   const first = createAsked(context, models, words.t("explain.how_title"), () => (kept.first = { ...first.state }), kept.first);
   let second = null;
-  let result = null;
-  let stop = null;
   const source = createSource(context, kept, () => first);
   const both = el("input", { type: "checkbox", id: "compare", onchange: () => compare(both.checked) });
   both.checked = kept.both;
   const other = el("div");
-  const told = el("div");
-  const bar = el("progress", { max: "1", value: "0", hidden: true, "aria-label": words.t("explain.progress") });
+  const bar = el("progress", { max: "1", value: "0", "aria-label": words.t("explain.progress") });
   const done = el("span.quiet");
-  const halt = el("button", { type: "button", hidden: true, onclick: () => stop?.abort() }, words.t("explain.stop"));
-  const start = el("button.main", { type: "button", onclick: run }, words.t("explain.start"));
-  const how = el(
-    "section.panel", { "aria-label": words.t("explain.how_title") },
-    first.element,
-    el("div.row", {}, both, el("label", { for: "compare" }, words.t("explain.compare_with"))),
-    other,
-    el("div.row", {}, start, halt, bar, done),
-    told,
+  const halt = el("button", { type: "button", onclick: () => asking.stop() }, words.t("explain.stop"));
+  const asking = createAsking(context, kept, {
+    label: words.t("explain.start"), ask, draw: (last) => createResult(context, { ...last, source }), busy: el("div.row", {}, halt, bar, done),
+  });
+  root.append(
+    el(
+      "div.ask", {}, source.element,
+      el(
+        "section.panel", { "aria-label": words.t("explain.how_title") },
+        first.element,
+        el("div.row", {}, both, el("label", { for: "compare" }, words.t("explain.compare_with"))),
+        other,
+        ...asking.controls,
+      ),
+    ),
+    asking.place,
   );
-  const place = el("div");
-  root.append(el("div.ask", {}, source.element, how), place);
-  first.ready.catch((problem) => told.replaceChildren(failure(words, problem)));
+  first.ready.catch(asking.fail);
   compare(kept.both);
 
   function compare(wanted) {
     kept.both = wanted;
     second = wanted ? createAsked(context, models, words.t("explain.second_title"), () => (kept.second = { ...second.state }), kept.second) : null;
     other.replaceChildren(...(second ? [second.element] : []));
-    second?.ready.catch((problem) => told.replaceChildren(failure(words, problem)));
+    second?.ready.catch(asking.fail);
   }
 
-  async function run() {
-    stop?.abort();
-    const own = (stop = new AbortController());
-    told.replaceChildren();
-    working(true);
-    try {
-      await Promise.all([first.ready, second?.ready]);
-      const rows = await source.rows();
-      const sides = [first, second].filter(Boolean).map((side) => side.body());
-      const answers = [];
-      for (const [k, asked] of sides.entries())
-        answers.push(await explain(api, asked, rows, (at, all) => tell(k * all + at, sides.length * all), own.signal));
-      kept.last = { answer: answers[0], second: answers[1] ?? null, card: first.card, source };
-      show();
-      announce(words.t("explain.answered", { count: rows.length }));
-    } catch (problem) {
-      if (problem.name === "AbortError") told.replaceChildren(el("p.note", {}, words.t("explain.stopped")));
-      else told.replaceChildren(failure(words, problem));
-    } finally {
-      if (stop === own) working(false);
-    }
-  }
-
-  function working(on) {
-    bar.hidden = halt.hidden = !on;
-    start.disabled = on;
-    if (!on) done.textContent = "";
+  async function ask(signal) {
+    tell(0, 1);
+    await Promise.all([first.ready, second?.ready]);
+    const rows = await source.rows();
+    const sides = [first, second].filter(Boolean).map((side) => side.body());
+    const answers = [];
+    for (const [k, asked] of sides.entries())
+      answers.push(await explain(api, asked, rows, (at, all) => tell(k * all + at, sides.length * all), signal));
+    const last = { answer: answers[0], second: answers[1] ?? null, card: first.card };
+    return { last, said: words.t("explain.answered", { count: rows.length }) };
   }
 
   function tell(at, all) {
     bar.value = all ? at / all : 0;
-    done.textContent = words.t("explain.done_of", { done: at, count: all });
+    done.textContent = at ? words.t("explain.done_of", { done: at, count: all }) : "";
   }
 
-  function show() {
-    result?.close();
-    result = createResult(context, { ...kept.last, source });
-    place.replaceChildren(result.element);
-  }
-
-  if (kept.last) first.ready.then(show, () => {});
-  return () => {
-    stop?.abort();
-    result?.close();
-  };
+  if (kept.last) first.ready.then(asking.show, () => {});
+  return asking.close;
 }

@@ -1,10 +1,12 @@
-// The table of views: each is {id, title(words), mount(root, context) -> unmount()}, and perhaps `here(offers)`: whether a
-// server of this kind has it, `listed(cards)`: whether one of its models does.
-import { view as explain } from "./explain.js";
-import { view as federated } from "./federated.js";
-import { view as forecast } from "./forecast.js";
-import { view as ingest } from "./ingest.js";
-import { view as models } from "./models.js";
-import { view as now } from "./now.js";
+// The table of views. Each module has mount(root, context) -> unmount(), and is loaded when the view is first shown.
+// `here(offers)`: whether a server of this kind has the view; `listed(cards)`: whether one of its models does.
+const host = ({ guest }) => !guest;
 
-export const views = [now, explain, forecast, federated, models, ingest];
+export const views = [
+  { id: "now", here: host, load: () => import("./now.js") },
+  { id: "explain", here: host, load: () => import("./explain.js") },
+  { id: "forecast", here: host, listed: (cards) => cards.some((card) => card.forecast), load: () => import("./forecast.js") },
+  { id: "federated", here: ({ guest }) => guest, load: () => import("./federated.js") },
+  { id: "models", here: host, load: () => import("./models.js") },
+  { id: "ingest", here: host, load: () => import("./ingest.js") },
+];

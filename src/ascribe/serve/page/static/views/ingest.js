@@ -1,4 +1,5 @@
 // Ingest and pipeline: how far readers are, what they turned away and why, and which runs are on their way.
+import { keepingOpen } from "../blocks.js";
 import { el } from "../dom.js";
 import { failure } from "../told.js";
 import { createReaders } from "./ingest/readers.js";
@@ -7,60 +8,54 @@ import { runs } from "./ingest/runs.js";
 
 const EVERY_MS = 4000;
 
-export const view = {
-  id: "ingest",
-  here: ({ guest }) => !guest,
-  title: (words) => words.t("ingest.title"),
+export function mount(root, context) {
+  const { words, api, stream } = context;
+  const told = el("div");
+  const readers = createReaders(context);
+  const bad = el("section.panel", { "aria-label": words.t("ingest.quarantine") });
+  const ran = el("section.panel", { "aria-label": words.t("ingest.runs") });
+  root.append(el("h1", {}, words.t("ingest.title")), told);
+  let closed = false;
+  let timer = 0;
+  let seen = "";
 
-  mount(root, context) {
-    const { words, api, stream } = context;
-    const told = el("div");
-    const readers = createReaders(context);
-    const bad = el("section.panel", { "aria-label": words.t("ingest.quarantine") });
-    const ran = el("section.panel", { "aria-label": words.t("ingest.runs") });
-    root.append(el("h1", {}, words.t("ingest.title")), told);
-    let closed = false;
-    let timer = 0;
-    let seen = "";
-
-    async function look() {
-      clearTimeout(timer);
-      try {
-        const [status, rows, records] = await Promise.all([api.get("/v1/status"), api.get("/v1/quarantine"), api.get("/v1/runs")]);
-        if (closed) return;
-        told.replaceChildren();
-        readers.draw(status.readers);
-        const now = JSON.stringify([rows, records]);
-        if (now !== seen) {
-          seen = now;
-          const open = new Set([...root.querySelectorAll("details[open]")].map((one) => one.dataset.key));
+  async function look() {
+    clearTimeout(timer);
+    try {
+      const [status, rows, records] = await Promise.all([api.get("/v1/status"), api.get("/v1/quarantine"), api.get("/v1/runs")]);
+      if (closed) return;
+      told.replaceChildren();
+      readers.draw(status.readers);
+      const now = JSON.stringify([rows, records]);
+      if (now !== seen) {
+        seen = now;
+        keepingOpen(root, () => {
           bad.replaceChildren(...quarantine(context, rows));
           ran.replaceChildren(...runs(context, records.runs));
-          for (const one of root.querySelectorAll("details[data-key]")) if (open.has(one.dataset.key)) one.open = true;
-        }
-      } catch (problem) {
-        if (!closed) told.replaceChildren(failure(words, problem));
+        });
       }
-      if (!closed) timer = setTimeout(look, document.hidden ? 5 * EVERY_MS : EVERY_MS);
+    } catch (problem) {
+      if (!closed) told.replaceChildren(failure(words, problem));
     }
+    if (!closed) timer = setTimeout(look, document.hidden ? 5 * EVERY_MS : EVERY_MS);
+  }
 
-    const off = stream.on("status", () => look());
-    api.get("/v1/caller").then(
-      (caller) => {
-        if (closed) return;
-        if (!caller.lake) {
-          told.replaceChildren(el("p.note", {}, words.t("ingest.no_lake")));
-          return;
-        }
-        root.append(readers.element, ran, bad);
-        look();
-      },
-      (problem) => !closed && told.replaceChildren(failure(words, problem)),
-    );
-    return () => {
-      closed = true;
-      clearTimeout(timer);
-      off();
-    };
-  },
-};
+  const off = stream.on("status", () => look());
+  api.get("/v1/caller").then(
+    (caller) => {
+      if (closed) return;
+      if (!caller.lake) {
+        told.replaceChildren(el("p.note", {}, words.t("ingest.no_lake")));
+        return;
+      }
+      root.append(readers.element, ran, bad);
+      look();
+    },
+    (problem) => !closed && told.replaceChildren(failure(words, problem)),
+  );
+  return () => {
+    closed = true;
+    clearTimeout(timer);
+    off();
+  };
+}

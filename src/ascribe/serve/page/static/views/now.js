@@ -9,103 +9,96 @@ import { createNodes } from "./now/nodes.js";
 const REPLAYED = "replay/"; // names that a replay gives to its nodes
 const WIDE_PX = 900; // from here on there is room to open a node without being asked
 
-export const view = {
-  id: "now",
-  here: ({ guest }) => !guest,
-  title: (words) => words.t("now.title"),
+export function mount(root, context) {
+  const { words, stream, offers, served } = context;
+  if (!offers.lake) {
+    root.append(el("h1", {}, words.t("now.title")), el("p.note", { role: "status" }, words.t("now.no_lake")));
+    return () => {};
+  }
+  const head = el("div.row.ends");
+  const told = el("div");
+  const replay = el("div");
+  const still = el("div", { role: "status" });
+  const beside = el("div.beside");
+  root.append(head, told, still, replay, beside);
 
-  mount(root, context) {
-    const { words, api, stream, offers } = context;
-    if (!offers.lake) {
-      root.append(el("h1", {}, words.t("now.title")), el("p.note", { role: "status" }, words.t("now.no_lake")));
-      return () => {};
-    }
-    const head = el("div.row.ends");
-    const told = el("div");
-    const replay = el("div");
-    const still = el("div", { role: "status" });
-    const beside = el("div.beside");
-    root.append(head, told, still, replay, beside);
+  const nodes = createNodes(context);
+  const list = createList(context, nodes, (node) => context.go(route("now", [node], query())));
+  beside.append(list.element);
+  const models = el("select", { "aria-label": words.t("now.model"), hidden: true, onchange: () => open(models.value) });
+  const follows = el("span.quiet");
+  head.append(el("h1", {}, words.t("now.title")), el("div.row", {}, follows, models));
 
-    const nodes = createNodes(context);
-    const list = createList(context, nodes, (node) => context.go(route("now", [node], query())));
-    beside.append(list.element);
-    const models = el("select", { "aria-label": words.t("now.model"), hidden: true, onchange: () => open(models.value) });
-    const served = el("span.quiet");
-    head.append(el("h1", {}, words.t("now.title")), el("div.row", {}, served, models));
+  let detail = null;
+  let wanted = context.route.rest[0] ?? null;
+  let alone = context.route.query.has("all");
 
-    let detail = null;
-    let wanted = context.route.rest[0] ?? null;
-    let alone = context.route.query.has("all");
+  const query = () => (nodes.model ? { model: nodes.model } : {});
 
-    const query = () => (nodes.model ? { model: nodes.model } : {});
+  function open(model) {
+    nodes.choose(model);
+    detail?.close();
+    detail = null;
+  }
 
-    function open(model) {
-      nodes.choose(model);
-      detail?.close();
-      detail = null;
-    }
+  function show() {
+    const replayed = [...nodes.all.keys()].some((name) => name.startsWith(REPLAYED));
+    replay.replaceChildren(...(replayed ? [el("p.note", {}, words.t("now.replay"))] : []));
+    follows.textContent = nodes.version
+      ? words.t("now.served", { count: nodes.all.size, model: nodes.name, version: nodes.version, tier: nodes.tier })
+        + (nodes.not_followed > 0 ? ` ${words.t("now.not_followed", { count: nodes.not_followed })}` : "")
+      : "";
+    told.replaceChildren(...(nodes.problem ? [failure(words, nodes.problem)] : []));
+    if (!nodes.problem && nodes.loaded && !nodes.all.size) told.replaceChildren(el("p.note", {}, words.t("now.none")));
+    const name = wanted ?? (alone ? null : (detail?.name ?? (innerWidth >= WIDE_PX ? list.first() : null)));
+    if (!name && detail) shut();
+    if (name && nodes.loaded && !nodes.problem) turn(name);
+  }
 
-    function show() {
-      const replayed = [...nodes.all.keys()].some((name) => name.startsWith(REPLAYED));
-      replay.replaceChildren(...(replayed ? [el("p.note", {}, words.t("now.replay"))] : []));
-      served.textContent = nodes.version
-        ? words.t("now.served", { count: nodes.all.size, model: nodes.name, version: nodes.version, tier: nodes.tier })
-          + (nodes.not_followed > 0 ? ` ${words.t("now.not_followed", { count: nodes.not_followed })}` : "")
-        : "";
-      told.replaceChildren(...(nodes.problem ? [failure(words, nodes.problem)] : []));
-      if (!nodes.problem && nodes.loaded && !nodes.all.size) told.replaceChildren(el("p.note", {}, words.t("now.none")));
-      const name = wanted ?? (alone ? null : (detail?.name ?? (innerWidth >= WIDE_PX ? list.first() : null)));
-      if (!name && detail) shut();
-      if (name && nodes.loaded && !nodes.problem) turn(name);
-    }
+  function shut() {
+    detail.close();
+    detail = null;
+    beside.classList.remove("opened");
+    list.mark(null);
+  }
 
-    function shut() {
-      detail.close();
-      detail = null;
-      beside.classList.remove("opened");
-      list.mark(null);
-    }
+  function turn(name) {
+    if (detail?.name === name) return;
+    detail?.close();
+    detail = nodes.all.has(name) ? createDetail(context, nodes, name) : missing(name);
+    beside.append(detail.element);
+    beside.classList.add("opened");
+    list.mark(name);
+    if (wanted && innerWidth < WIDE_PX) detail.element.scrollIntoView();
+  }
 
-    function turn(name) {
-      if (detail?.name === name) return;
-      detail?.close();
-      detail = nodes.all.has(name) ? createDetail(context, nodes, name) : missing(name);
-      beside.append(detail.element);
-      beside.classList.add("opened");
-      list.mark(name);
-      if (wanted && innerWidth < WIDE_PX) detail.element.scrollIntoView();
-    }
+  function missing(name) {
+    const element = el("p.note", { role: "status" }, words.t("now.unknown", { node: name }));
+    return { name: null, element, close: () => element.remove() };
+  }
 
-    function missing(name) {
-      const element = el("p.note", { role: "status" }, words.t("now.unknown", { node: name }));
-      return { name: null, element, close: () => element.remove() };
-    }
-
-    context.onRoute(({ rest, query: asked }) => {
-      wanted = rest[0] ?? null;
-      alone = asked.has("all");
-      show();
-    });
-    const off = nodes.onChange(show);
-    const heard = () => still.replaceChildren(...(stream.state === "none" ? [el("p.note.warn", {}, words.t("now.no_stream"))] : []));
-    const offStream = stream.onState(heard);
-    heard();
-    nodes.choose(context.route.query.get("model") ?? "");
-    api.get("/v1/models").then(
-      (answer) => {
-        models.replaceChildren(...answer.models.map((name) => el("option", { value: name }, name)));
-        models.value = nodes.name || answer.models[0];
-        models.hidden = answer.models.length < 2;
-      },
-      () => {}, // whatever is wrong is said of the nodes
-    );
-    return () => {
-      off();
-      offStream();
-      detail?.close();
-      list.close();
-      nodes.close();
-    };
-  },
-};
+  context.onRoute(({ rest, query: asked }) => {
+    wanted = rest[0] ?? null;
+    alone = asked.has("all");
+    show();
+  });
+  const off = nodes.onChange(show);
+  const heard = () => still.replaceChildren(...(stream.state === "none" ? [el("p.note.warn", {}, words.t("now.no_stream"))] : []));
+  const offStream = stream.onState(heard);
+  heard();
+  nodes.choose(context.route.query.get("model") ?? "");
+  function choices() {
+    models.replaceChildren(...served.cards.map(({ name }) => el("option", { value: name, selected: name === nodes.name }, name)));
+    models.hidden = served.cards.length < 2;
+  }
+  const offServed = served.onChange(choices);
+  choices();
+  return () => {
+    off();
+    offStream();
+    offServed();
+    detail?.close();
+    list.close();
+    nodes.close();
+  };
+}

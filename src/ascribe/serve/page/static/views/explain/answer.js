@@ -1,4 +1,7 @@
 // Asks for attributions in parts, so that a long file shows how far it is and can be stopped.
+import { el } from "../../dom.js";
+import { failure } from "../../told.js";
+
 const FIRST = 8; // rows of the first part
 const MOST = 512;
 const WISHED_MS = 1500; // of a part: progress is seen, and nothing is asked too often
@@ -31,6 +34,17 @@ export async function explain(api, asked, rows, tell, signal, headers = {}) {
   tell(rows.length, rows.length);
   if (!told) throw bad;
   return { told, rows: found, asked, sent: rows };
+}
+
+/** The service's own sentence about a row, asked for again; filled in once it has come. */
+export function spoken({ words, api }, answer, at, headers = {}) {
+  const said = el("p.sentence");
+  const all = { Accept: "text/plain", "Content-Type": "application/json", ...headers };
+  const body = JSON.stringify({ ...answer.asked, feature_vector: [answer.sent[at]] });
+  api.ask("/v1/attributions", { method: "POST", body, headers: all, query: { language: words.language } })
+    .then((got) => got.text())
+    .then((text) => (said.textContent = text.trim()), (problem) => said.replaceChildren(failure(words, problem)));
+  return said;
 }
 
 /** Whether a row holds numbers. */

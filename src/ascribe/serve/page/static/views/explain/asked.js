@@ -1,4 +1,5 @@
 // How to explain: model, output, space, method, and one of tier, latency or error. Only what the model lists is offered.
+import { field } from "../../blocks.js";
 import { el } from "../../dom.js";
 
 let made = 0;
@@ -25,7 +26,7 @@ export function createAsked(context, models, heading, changed, kept = {}) {
 
   function choice(name) {
     const select = el("select", { id: `${own}-${name}`, onchange: () => choose(name, select.value) });
-    const element = el("div.field", {}, el("label", { for: select.id }, words.t(`explain.${name}`)), select);
+    const element = field(words.t(`explain.${name}`), select);
     return {
       element,
       fill(options, hidden = false) {
@@ -41,9 +42,8 @@ export function createAsked(context, models, heading, changed, kept = {}) {
     const box = el("input", {
       id: `${own}-${name}`, type: "number", value: state[name], ...limits, oninput: () => choose(name, box.value),
     });
-    const label = el("label", { for: box.id }, words.t(`explain.${name}`));
-    const element = el("div.field", {}, label, box);
-    return { element, label, hide: (hidden) => (element.hidden = hidden) };
+    const element = field(words.t(`explain.${name}`), box);
+    return { element, label: element.firstChild };
   }
 
   function choose(name, value) {
@@ -75,8 +75,8 @@ export function createAsked(context, models, heading, changed, kept = {}) {
     fields.how.fill([...(tiered ? ["tier", "latency"] : []), "method", "target"].map((name) => [name, words.t(`explain.how_${name}`)]));
     fields.tier.fill(Object.entries(one.tiers).map(([name, tier]) => [name, tierText(name, tier, one.unit)]), state.how !== "tier");
     fields.method.element.hidden = state.how === "tier" || state.how === "latency";
-    fields.ms.hide(state.how !== "latency");
-    fields.error.hide(state.how !== "target");
+    fields.ms.element.hidden = state.how !== "latency";
+    fields.error.element.hidden = state.how !== "target";
     fields.error.label.textContent = words.t("explain.error", { unit: one.unit || "1" });
   }
 

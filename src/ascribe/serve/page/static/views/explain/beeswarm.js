@@ -1,7 +1,7 @@
 // Every row's share of each feature as a point, coloured by the feature's own value: low to high of these rows.
-import { axis, chart, plain, tip } from "../../charts.js";
+import { chart, tip } from "../../charts.js";
 import { clipped } from "../../dom.js";
-import { below, decimals, minus, mixed, names, plus, styled, valueText } from "./scale.js";
+import { below, decimals, minus, mixed, names, plus, side, styled, valueText } from "./scale.js";
 
 const ROW_PX = 34;
 const AROUND_PX = 50;
@@ -52,10 +52,7 @@ function option(words, shown, unit, unitOf, colours, width) {
   return {
     grid: { left, right: 18, top: 8, bottom: 40 },
     xAxis: below(colours, words.t("explain.share_axis", { unit }), width),
-    yAxis: axis(colours, {
-      type: "category", inverse: true, data: shown.map((_, at) => at), splitLine: { show: true, lineStyle: { color: colours.line } },
-      axisLabel: { color: colours.text, fontSize: 12, interval: 0, formatter: (at) => plain(clipped(shown[at].name, letters)) },
-    }),
+    yAxis: side(colours, shown.length, (at) => clipped(shown[at].name, letters), { splitLine: { show: true, lineStyle: { color: colours.line } } }),
     tooltip: tip(colours, ({ dataIndex }) => {
       const { at, share, value, row } = data[dataIndex];
       return [`${words.t("explain.row")} ${clipped(row, 40)}`, `${clipped(shown[at].name, 60)} ${valueText(words, value, unitOf(shown[at].name))}`,

@@ -1,4 +1,5 @@
 // The command lines that give the same answer again, for a shell of POSIX.
+import { el } from "../../dom.js";
 
 export const quoted = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${String(text).replaceAll("'", `'\\''`)}'`);
 
@@ -13,13 +14,28 @@ export function command(asked, file) {
   return ["ascribe explain", `"$REGISTRY"${quoted(`#${asked.model}`)}`, quoted(file), ...how, "-o answer.parquet"].join(" ");
 }
 
-/** `types`: of the file and of the answer. `token`: whether the service wants one. */
-export function curl(asked, file, types, token) {
-  const query = new URLSearchParams(Object.entries(asked)).toString();
+/** `path`: asked, with its query; `more`: headers and what is sent; `out`: the file of the answer; `token`: whether one is wanted. */
+export function curl(path, more, out, token) {
   return [
-    `curl -s ${quoted(`${location.origin}/v1/attributions?${query}`)}`,
+    `curl -s ${quoted(`${location.origin}${path}`)}`,
     ...(token ? [`-H "Authorization: Bearer $ASCRIBE_TOKEN"`] : []),
-    `-H 'Content-Type: ${types.sent}' -H 'Accept: ${types.wanted}'`,
-    `--data-binary ${quoted(`@${file}`)} -o answer.${types.ending}`,
+    ...more.slice(0, -1),
+    `${more.at(-1)} -o ${out}`,
   ].join(" \\\n  ");
+}
+
+/** The call that sends a file of rows and wants CSV. */
+export const curlRows = (asked, file, type, token, headers = []) =>
+  curl(`/v1/attributions?${new URLSearchParams(asked)}`, [
+    ...headers, `-H 'Content-Type: ${type}' -H 'Accept: text/csv'`, `--data-binary ${quoted(`@${file}`)}`,
+  ], "answer.csv", token);
+
+/** A command line with a button that copies it. */
+export function line({ words, announce }, text) {
+  const copied = el("button", { type: "button", onclick: async () => {
+    await navigator.clipboard?.writeText(text);
+    announce(words.t("explain.copied"));
+    copied.textContent = words.t("explain.copied");
+  } }, words.t("explain.copy"));
+  return el("div.command", {}, el("pre", { tabindex: "0" }, text), navigator.clipboard ? copied : null);
 }

@@ -1,48 +1,23 @@
 // Two answers for the same rows beside one another: shares of a row, their difference, and how far the orders agree.
-import { axis, chart, plain, tip } from "../../charts.js";
+import { chart, errorBar, tip } from "../../charts.js";
 import { clipped, el, named } from "../../dom.js";
+import { rankCorrelation } from "../../ranks.js";
 import { folded, table } from "../../table.js";
 import { answered } from "./answer.js";
-import { errorBar } from "../now/over_time.js";
-import { below, decimals, names, styled } from "./scale.js";
+import { below, decimals, names, side, styled } from "./scale.js";
 
 const ROW_PX = 30;
 const AROUND_PX = 50;
 const SHOWN = 12;
 
-/** Spearman's rank correlation of two lists, ties at their mean rank; null where one does not vary. */
-export function rankCorrelation(one, other) {
-  const [a, b] = [ranks(one), ranks(other)];
-  const mean = (a.length + 1) / 2;
-  let [top, left, right] = [0, 0, 0];
-  a.forEach((rank, k) => {
-    top += (rank - mean) * (b[k] - mean);
-    left += (rank - mean) ** 2;
-    right += (b[k] - mean) ** 2;
-  });
-  return left && right ? top / Math.sqrt(left * right) : null;
-}
-
-function ranks(values) {
-  const order = values.map((value, at) => [value, at]).sort((x, y) => x[0] - y[0]);
-  const found = new Array(values.length);
-  for (let from = 0; from < order.length; ) {
-    let to = from;
-    while (to < order.length && order[to][0] === order[from][0]) to += 1;
-    for (let k = from; k < to; k += 1) found[order[k][1]] = (from + to + 1) / 2;
-    from = to;
-  }
-  return found;
-}
-
 /** Players of both, those of the first in order. */
-export function shared(first, second) {
+function shared(first, second) {
   const held = new Set(second.told.features);
   return first.told.features.filter((name) => held.has(name));
 }
 
 /** Over all rows that both answered: {rows, rank: mean correlation of sizes, top: share of the three largest in common, most: largest difference}. */
-export function agreement(first, second) {
+function agreement(first, second) {
   const players = shared(first, second);
   const found = { rows: 0, rank: null, top: null, most: 0 };
   const rank = [];
@@ -102,7 +77,7 @@ export function comparison(context, first, second, at, called) {
     rows.map(({ name, a, b }) => [named(name, 48), text(a), text(b), a === null || b === null ? "–" : words.signed(b - a, digits)]),
   );
   const element = el("div.figure", {}, figures, legend, drawing.element, folded(words, made, words.t("explain.compared")));
-  return { element, chart: drawing, dispose: drawing.dispose };
+  return { element, drawing };
 }
 
 function option(words, rows, unit, called, digits, colours, width) {
@@ -112,11 +87,7 @@ function option(words, rows, unit, called, digits, colours, width) {
   return {
     grid: { left, right: 18, top: 8, bottom: 40 },
     xAxis: below(colours, words.t("explain.share_axis", { unit }), width, { min: -most, max: most }),
-    yAxis: axis(colours, {
-      type: "category", inverse: true, data: rows.map((_, at) => at), splitLine: { show: false },
-      axisLine: { show: true, onZero: true, lineStyle: { color: colours.quiet } },
-      axisLabel: { color: colours.text, fontSize: 12, interval: 0, formatter: (at) => plain(clipped(rows[at].name, letters)) },
-    }),
+    yAxis: side(colours, rows.length, (at) => clipped(rows[at].name, letters), { axisLine: { show: true, onZero: true, lineStyle: { color: colours.quiet } } }),
     tooltip: tip(colours, ({ dataIndex }) => {
       const { name, a, b } = rows[dataIndex];
       return [clipped(name, 60), `${clipped(called[0], 60)} ${words.signed(a, digits)} ${unit}`, `${clipped(called[1], 60)} ${words.signed(b, digits)} ${unit}`];

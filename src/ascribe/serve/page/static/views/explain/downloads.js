@@ -1,6 +1,9 @@
 // What can be taken along: pictures as they are drawn, tables as the service writes them.
+import { headed } from "../../blocks.js";
 import { el } from "../../dom.js";
 import { failure } from "../../told.js";
+
+const SHARPER = 2; // pixels of a PNG to one of the page
 
 export function save(blob, name) {
   const link = el("a", { href: URL.createObjectURL(blob), download: name });
@@ -11,7 +14,7 @@ export function save(blob, name) {
 }
 
 /** The drawing of a chart as a file of its own, with its ground. */
-export function svgOf(element, ground) {
+function svgOf(element, ground) {
   const drawn = element.querySelector("svg").cloneNode(true);
   const { width, height } = element.getBoundingClientRect();
   drawn.setAttribute("xmlns", "http://www.w3.org/2000/svg");
@@ -24,14 +27,14 @@ export function svgOf(element, ground) {
   return { text: new XMLSerializer().serializeToString(drawn), width, height };
 }
 
-export async function pngOf(element, ground, scale = 2) {
+async function pngOf(element, ground) {
   const { text, width, height } = svgOf(element, ground);
   const url = URL.createObjectURL(new Blob([text], { type: "image/svg+xml" }));
   try {
     const image = new Image();
     image.src = url;
     await image.decode();
-    const canvas = el("canvas", { width: Math.round(width * scale), height: Math.round(height * scale) });
+    const canvas = el("canvas", { width: Math.round(width * SHARPER), height: Math.round(height * SHARPER) });
     canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
     return await new Promise((done) => canvas.toBlob(done, "image/png"));
   } finally {
@@ -39,13 +42,20 @@ export async function pngOf(element, ground, scale = 2) {
   }
 }
 
+/** A button that saves what `make()` gives: the parts of a file of that type. */
+export const fileButton = (label, make, name, type) =>
+  el("button", { type: "button", onclick: () => save(new Blob([make()], { type }), name) }, label);
+
+/** The line above a drawing: its heading, and the buttons that save it. */
+export const pictureHead = (context, heading, drawing, name) => headed(heading, pictureButtons(context, drawing, name));
+
 /** Buttons PNG and SVG for a chart. */
-export function pictureButtons({ words, theme }, drawing, name) {
+function pictureButtons({ words, theme }, drawing, name) {
   const told = el("span");
   const button = (kind, make) =>
     el("button", { type: "button", onclick: async () => {
       try {
-        save(await make(), `${name()}.${kind}`);
+        save(await make(), `${name}.${kind}`);
         told.replaceChildren();
       } catch (error) {
         told.replaceChildren(failure(words, error));
@@ -53,8 +63,8 @@ export function pictureButtons({ words, theme }, drawing, name) {
     } }, kind.toUpperCase());
   return el(
     "div.row.saves", { role: "group", "aria-label": words.t("explain.save_picture") },
-    button("png", () => pngOf(drawing().element, theme.colours.ground)),
-    button("svg", async () => new Blob([svgOf(drawing().element, theme.colours.ground).text], { type: "image/svg+xml" })),
+    button("png", () => pngOf(drawing.element, theme.colours.ground)),
+    button("svg", async () => new Blob([svgOf(drawing.element, theme.colours.ground).text], { type: "image/svg+xml" })),
     told,
   );
 }

@@ -12,7 +12,7 @@ export function force(context, row, shares, unit, label, labelled) {
 }
 
 /** Raising ones end at the prediction, lowering ones begin there; the largest are next to it. */
-export function segments(row, shares) {
+function segments(row, shares) {
   const found = [];
   for (const raising of [true, false]) {
     let at = row.prediction;

@@ -1,7 +1,7 @@
 // Rows along the bottom, features up the side, shares as colours; above it the prediction of each row.
 import { axis, chart, plain, tip } from "../../charts.js";
 import { clipped } from "../../dom.js";
-import { between, decimals, names } from "./scale.js";
+import { between, decimals, names, side } from "./scale.js";
 
 const ROW_PX = 20;
 const LINE_PX = 70;
@@ -9,7 +9,7 @@ const AROUND_PX = 76;
 const SHOWN = 16;
 const MOST = 400; // rows that are drawn
 
-/** `rows`: [{name, prediction, shares}] in order; `pick(at)`: a row was clicked. */
+/** `all`: [{name, prediction, shares}] in order. */
 export function heatmap(context, players, all, unit, label) {
   const { words } = context;
   const shown = players.slice(0, SHOWN);
@@ -41,8 +41,7 @@ function option(words, shown, rows, most, unit, colours, width) {
       axis(colours, { ...sides, gridIndex: 1, splitLine: { show: false }, axisLabel: { show: false } }),
     ],
     yAxis: [
-      axis(colours, { type: "category", inverse: true, data: shown.map((_, at) => at), splitLine: { show: false },
-        axisLabel: { color: colours.text, fontSize: 12, interval: 0, formatter: (at) => plain(clipped(shown[at].name, letters)) } }),
+      side(colours, shown.length, (at) => clipped(shown[at].name, letters)),
       axis(colours, { type: "value", scale: true, gridIndex: 1, splitNumber: 2, name: words.t("explain.prediction_axis", { unit }),
         nameLocation: "end", nameGap: 4, nameTextStyle: { color: colours.quiet, fontSize: 11, align: "right", padding: [0, 4, 0, 0] } }),
     ],

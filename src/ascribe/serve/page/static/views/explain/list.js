@@ -6,9 +6,10 @@ import { decimals } from "./scale.js";
 
 const SHOWN = 200;
 
-/** `pick(at)`. -> {element, mark(at)} */
+/** `pick(at)`: a row is chosen. -> {element, nameOf(at), turn(at, detail)} */
 export function rowList(context, answer, pick) {
   const { words } = context;
+  const nameOf = (at) => answer.rows[at].id || words.t("explain.row_number", { number: at });
   const unit = answer.told.unit;
   const digits = decimals(answer.rows.map(({ prediction }) => prediction ?? 0));
   const measured = answer.rows.some((row) => Number.isFinite(row.measured_w));
@@ -21,7 +22,7 @@ export function rowList(context, answer, pick) {
   const made = table(
     words.t("explain.list_caption", counts(answer.rows)), columns,
     shown.map((row, at) => [
-      el("button.link", { type: "button", onclick: () => pick(at) }, named(nameOf(words, row, at), 40)),
+      el("button.link", { type: "button", onclick: () => pick(at) }, named(nameOf(at), 40)),
       words.number(row.prediction, digits),
       ...(measured ? [words.number(row.measured_w, digits), words.number(row.unexplained_w, digits)] : []),
       el("span", { class: row.status === "ok" ? "good" : answered(row) ? "warn" : "bad" }, statusText(words, row.status)),
@@ -35,13 +36,17 @@ export function rowList(context, answer, pick) {
   );
   return {
     element,
-    mark(at) {
+    nameOf,
+    /** Marks a row and begins its detail with its name. -> {row, name} */
+    turn(at, detail) {
       [...made.tBodies[0].rows].forEach((row, k) => (k === at ? row.setAttribute("aria-current", "true") : row.removeAttribute("aria-current")));
+      detail.replaceChildren(el("h2", {}, words.t("explain.one_row"), ": ", named(nameOf(at), 60)));
+      return { row: answer.rows[at], name: nameOf(at) };
     },
   };
 }
 
-export const nameOf = (words, row, at) => row.id || words.t("explain.row_number", { number: at });
+export const unanswered = (row) => el("p.note.bad", {}, row.reason || row.status);
 
 export function statusText(words, status) {
   const key = `explain.status_${status}`;

@@ -5,7 +5,7 @@ import { minus, plus } from "./scale.js";
 const SHOWN_PX = 360;
 
 /** Values of a row (channels, height, width) -> one a pixel, with the largest size. */
-export function perPixel(values, shape) {
+function perPixel(values, shape) {
   const [high, wide] = shape.slice(-2);
   const channels = values.length / (high * wide);
   const last = shape.length === 3 && shape[2] <= 4 && shape[0] > 4; // (height, width, channels)

@@ -1,6 +1,9 @@
 // Rows to be explained, from what people have: pasted JSON or CSV, or a file. Files are read by the service.
+import { csv } from "../../csv.js";
+import { valueText } from "./scale.js";
+
 export const TYPES = { csv: "text/csv", parquet: "application/vnd.apache.parquet", json: "application/json" };
-export const PICTURES = /^image\/(png|jpeg|webp|bmp|gif)$/;
+const PICTURES = /^image\/(png|jpeg|webp|bmp|gif)$/;
 
 /** A file's bytes and kind -> {rows: [{id, values, measured_w}], left_out}. Throws what is wrong, in words. */
 export async function readFile(api, words, file, limits) {
@@ -87,12 +90,8 @@ export function example(features) {
   return Object.fromEntries(features.map((f) => [f.name, f.categories?.length ? f.categories[0] : middle(f)]));
 }
 
-/** RFC 4180, so that a command line can take what was pasted. */
+/** As CSV, so that a command line can take what was pasted. */
 export function csvOf(rows, features) {
-  const cell = (value) => {
-    const text = value === null || value === undefined ? "" : String(value);
-    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-  };
   const names = features.map(({ name }) => name);
   const ids = rows.some((one) => one.id);
   const meter = rows.some((one) => typeof one.measured_w === "number");
@@ -100,15 +99,30 @@ export function csvOf(rows, features) {
   const lines = rows.map((one) => [
     ...(ids ? [one.id] : []), ...names.map((name, at) => valueOf(one, name, at)), ...(meter ? [one.measured_w] : []),
   ]);
-  return [head, ...lines].map((line) => line.map(cell).join(",")).join("\r\n") + "\r\n";
+  return csv([head, ...lines]);
 }
 
 /** A row's value of a feature, however it was given. */
-export function valueOf(row, name, at) {
+function valueOf(row, name, at) {
   const { values, names } = row;
   if (!Array.isArray(values)) return values?.[name];
   return values[names ? names.indexOf(name) : at];
 }
+
+/** What rows say of a model's features: {has(name), unit(name), value(row, name), text(row, name)}, "" of what is none. */
+export function readings(words, card) {
+  const found = new Map(card.features.map((feature, at) => [feature.name, { at, unit: feature.unit ?? "" }]));
+  const read = {
+    has: (name) => found.has(name),
+    unit: (name) => found.get(name)?.unit ?? "",
+    value: (row, name) => (read.has(name) ? valueOf(row, name, found.get(name).at) : undefined),
+    text: (row, name) => valueText(words, read.value(row, name), read.unit(name)),
+  };
+  return read;
+}
+
+/** The media type of a file of rows, by its name. */
+export const typeOf = (name) => (/\.parquet$/i.test(name) ? TYPES.parquet : TYPES.csv);
 
 export function bytes(count) {
   return count < 1 << 20 ? `${Math.ceil(count / 1024)} KiB` : `${(count / (1 << 20)).toFixed(1)} MiB`;

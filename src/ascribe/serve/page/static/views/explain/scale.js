@@ -1,5 +1,5 @@
 // What the pictures of shares have in common: decimals, signs and axes.
-import { axis } from "../../charts.js";
+import { axis, plain } from "../../charts.js";
 
 /** Colours that legends in HTML have too stand in views.css alone. */
 export const styled = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
@@ -27,10 +27,19 @@ export function below(colours, name, width, more = {}) {
   });
 }
 
-/** Room for names at the left of a picture, and how many letters fit. */
-export function names(width) {
-  const left = Math.min(230, Math.round(width * 0.36));
+/** Room for names at the left of a picture, at most so many pixels, and how many letters fit. */
+export function names(width, most = 230) {
+  const left = Math.min(most, Math.round(width * 0.36));
   return { left, letters: Math.floor((left - 12) / 6.7) };
+}
+
+/** Names up the side, the first at the top: `text(at)` of each. */
+export function side(colours, count, text, more = {}) {
+  return axis(colours, {
+    type: "category", inverse: true, data: Array.from({ length: count }, (_, at) => at), splitLine: { show: false },
+    axisLabel: { color: colours.text, fontSize: 12, interval: 0, formatter: (at) => plain(text(at)) },
+    ...more,
+  });
 }
 
 /** A value as a reader knows it: category texts as they are, numbers short, with their unit. */

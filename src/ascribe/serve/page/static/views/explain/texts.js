@@ -3,7 +3,7 @@ import { el } from "../../dom.js";
 import { decimals, minus, plus } from "./scale.js";
 
 /** Words and values; those of padding, the same word over and over at the end, together. */
-export function folded(texts, values) {
+function folded(texts, values) {
   let end = texts.length;
   while (end > 1 && texts[end - 2] === texts[end - 1]) end -= 1;
   const more = texts.length - end;

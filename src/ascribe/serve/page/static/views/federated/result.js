@@ -1,43 +1,39 @@
 // An answer of a guest, drawn: its rows, and of one of them its own columns beside each host.
+import { facts, panel } from "../../blocks.js";
 import { el, named } from "../../dom.js";
 import { folded, table } from "../../table.js";
-import { failure } from "../../told.js";
-import { answered, baseOf, sharesOf } from "../explain/answer.js";
-import { pictureButtons } from "../explain/downloads.js";
-import { nameOf, rowList } from "../explain/list.js";
-import { valueOf } from "../explain/rows.js";
-import { decimals, valueText } from "../explain/scale.js";
-import { stepsOf, waterfall } from "../explain/waterfall.js";
+import { answered, sharesOf, spoken } from "../explain/answer.js";
+import { pictureHead } from "../explain/downloads.js";
+import { fall } from "../explain/fall.js";
+import { rowList, unanswered } from "../explain/list.js";
+import { readings } from "../explain/rows.js";
+import { decimals } from "../explain/scale.js";
 import { boundsChart, boundsOf } from "./bounds.js";
 import { takeAlong } from "./take_along.js";
 
 /** `policy`: what was stated, "" for the server's own. */
 export function createResult(context, { answer, card, source, policy }) {
-  const { words, api } = context;
+  const { words } = context;
   const { told } = answer;
   const unit = told.unit || "1";
-  const place = Object.fromEntries(card.features.map((feature, at) => [feature.name, at]));
-  const units = Object.fromEntries(card.features.map((feature) => [feature.name, feature.unit ?? ""]));
-  const isHost = (name) => !(name in place); // a player that is none of this party's columns is a host, or a column of one
-  const hosts = told.features.filter(isHost);
-  let drawn = [];
-  let closed = false;
+  const read = readings(words, card);
+  const isHost = (name) => !read.has(name); // a player that is none of this party's columns is a host, or a column of one
+  const drawn = [];
   const detail = el("div.figure");
   const list = rowList(context, answer, show);
   const element = el(
     "div.results", {},
-    el("section.panel", { "aria-label": words.t("explain.answer") }, el("h2", {}, words.t("explain.answer")), facts(), ...warnings(), list.element),
+    panel(words.t("explain.answer"), summary(), ...warnings(), list.element),
     el("section.panel", { "aria-label": words.t("explain.one_row") }, detail),
     takeAlong(context, answer, source, policy),
   );
 
-  function facts() {
-    const parts = [
-      [words.t("explain.method"), told.method], [words.t("explain.game"), told.game],
-      [words.t("federated.hosts"), hosts.join(", ")], [words.t("federated.policy"), words.t(`federated.policy_${policy || "usual"}`)],
-      [words.t("explain.gap"), `${told.efficiency_gap.toExponential(1)} ${told.unit}`],
-    ];
-    return el("dl.facts", {}, ...parts.map(([key, text]) => el("div", {}, el("dt", {}, key), el("dd", {}, named(text, 80)))));
+  function summary() {
+    return facts(words, [
+      ["explain.method", told.method], ["explain.game", told.game],
+      ["federated.hosts", told.features.filter(isHost).join(", ")], ["federated.policy", words.t(`federated.policy_${policy || "usual"}`)],
+      ["explain.gap", `${told.efficiency_gap.toExponential(1)} ${told.unit}`],
+    ]);
   }
 
   function warnings() {
@@ -47,41 +43,37 @@ export function createResult(context, { answer, card, source, policy }) {
     return [...(bounded ? [said("rows_bounded", bounded)] : []), ...(open.length > bounded ? [said("rows_unanswered", open.length - bounded)] : [])];
   }
 
-  const labelled = (at) => (name) => {
-    const text = isHost(name) ? "" : valueText(words, valueOf(answer.sent[at], name, place[name]), units[name]);
-    return text ? `${name} = ${text}` : name;
-  };
+  function clear() {
+    drawn.splice(0).forEach((drawing) => drawing.dispose());
+  }
 
   function show(at) {
-    drawn.splice(0).forEach((drawing) => drawing.dispose());
-    list.mark(at);
-    const row = answer.rows[at];
-    const name = nameOf(words, row, at);
-    detail.replaceChildren(el("h2", {}, words.t("explain.one_row"), ": ", named(name, 60)));
+    clear();
+    const { row, name } = list.turn(at, detail);
     if (!answered(row)) {
-      detail.append(el("p.note.bad", {}, row.reason || row.status));
-      const bounds = boundsOf(row);
-      if (!bounds) return;
-      const digits = decimals([bounds.low, bounds.high]);
-      const said = words.t("federated.between", { low: words.number(bounds.low, digits), high: words.number(bounds.high, digits), unit });
-      const line = boundsChart(context, bounds, unit, said);
-      drawn.push(line);
-      detail.append(el("p.sentence", {}, said), line.element, el("p.quiet", {}, words.t("federated.bounds_how")));
+      detail.append(unanswered(row), ...between(boundsOf(row)));
       return;
     }
     if (row.status !== "ok") detail.append(el("p.note.warn", {}, row.reason || row.status));
     const shares = sharesOf(answer, row);
-    const one = { base: baseOf(answer, row), prediction: row.prediction };
-    const steps = stepsOf(words, answer, one, shares, labelled(at), (player) => (isHost(player) ? "host" : "share"));
-    const fall = waterfall(context, steps, unit, words.t("explain.waterfall_label", { row: name }));
-    drawn.push(fall);
-    const sentence = el("p.sentence");
+    const labelled = (player) => [player, read.text(answer.sent[at], player)].filter(Boolean).join(" = ");
+    const drop = fall(context, answer, row, shares, words.t("explain.waterfall_label", { row: name }), labelled, isHost);
+    drawn.push(drop);
     detail.append(
-      sentence, el("p", {}, together(shares)),
-      el("div.row.ends", {}, el("ul.legend", {}, key("raises"), key("lowers"), key("host")), pictureButtons(context, () => fall, () => "waterfall")),
-      fall.element, numbers(shares, at),
+      spoken(context, answer, at, policy ? { "X-Host-Policy": policy } : {}), el("p", {}, together(shares)),
+      pictureHead(context, el("ul.legend", {}, key("raises"), key("lowers"), key("host")), drop, "waterfall"),
+      drop.element, numbers(shares, at),
     );
-    speak(sentence, at);
+  }
+
+  /** Where a host did not answer: between what the margin lies. */
+  function between(bounds) {
+    if (!bounds) return [];
+    const digits = decimals([bounds.low, bounds.high]);
+    const said = words.t("federated.between", { low: words.number(bounds.low, digits), high: words.number(bounds.high, digits), unit });
+    const line = boundsChart(context, bounds, unit, said);
+    drawn.push(line);
+    return [el("p.sentence", {}, said), line.element, el("p.quiet", {}, words.t("federated.bounds_how"))];
   }
 
   /** What hosts account for beside this party, in one line. */
@@ -93,26 +85,13 @@ export function createResult(context, { answer, card, source, policy }) {
 
   const key = (kind) => el("li", {}, el(`span.swatch.${kind}`, { "aria-hidden": "true" }), words.t(`federated.key_${kind}`));
 
-  /** The service's own sentence: one more question to the hosts, of this row alone. */
-  async function speak(where, at) {
-    try {
-      const headers = { Accept: "text/plain", "Content-Type": "application/json", ...(policy ? { "X-Host-Policy": policy } : {}) };
-      const body = JSON.stringify({ ...answer.asked, feature_vector: [answer.sent[at]] });
-      const got = await api.ask("/v1/attributions", { method: "POST", body, headers, query: { language: words.language } });
-      if (!closed) where.textContent = (await got.text()).trim();
-    } catch (problem) {
-      if (!closed) where.replaceChildren(failure(words, problem));
-    }
-  }
-
   function numbers(shares, at) {
     const digits = decimals(shares.map(({ value }) => value));
     const made = table(
       words.t("explain.shares"),
       [{ label: words.t("federated.player") }, { label: words.t("federated.whose") }, { label: words.t("explain.value"), numeric: true }, { label: words.t("explain.share_axis", { unit }), numeric: true }],
       shares.map(({ name, value }) => [
-        named(name, 60), words.t(isHost(name) ? "federated.of_host" : "federated.own"),
-        isHost(name) ? "" : valueText(words, valueOf(answer.sent[at], name, place[name]), units[name]), words.signed(value, digits),
+        named(name, 60), words.t(isHost(name) ? "federated.of_host" : "federated.own"), read.text(answer.sent[at], name), words.signed(value, digits),
       ]),
       "shares",
     );
@@ -120,12 +99,5 @@ export function createResult(context, { answer, card, source, policy }) {
   }
 
   show(Math.max(0, answer.rows.findIndex(answered)));
-  return {
-    element,
-    close() {
-      closed = true;
-      drawn.forEach((drawing) => drawing.dispose());
-      drawn = [];
-    },
-  };
+  return { element, close: clear };
 }

@@ -21,7 +21,7 @@ export function byDay({ shares, stderr }) {
 export const sizes = ({ days, grid }) => days.map((_, d) => grid.reduce((sum, row) => sum + Math.abs(row[d]?.share ?? 0), 0));
 
 /** Mean over the queries, by key. */
-export function keyMeans({ query, key, weights }) {
+function keyMeans({ query, key, weights }) {
   return key.map((_, k) => query.reduce((sum, _, q) => sum + weights[q * key.length + k], 0) / query.length);
 }
 
@@ -39,18 +39,6 @@ export function attended(layer, { attends, context, step_s }, days) {
     }
   });
   return days.map((day) => found.get(day));
-}
-
-export function rankCorrelation(a, b) {
-  const [x, y] = [ranks(a), ranks(b)];
-  const middle = (a.length - 1) / 2;
-  const dot = (u, v) => u.reduce((sum, _, k) => sum + (u[k] - middle) * (v[k] - middle), 0);
-  const scale = Math.sqrt(dot(x, x) * dot(y, y));
-  return scale > 0 ? dot(x, y) / scale : NaN;
-}
-
-function ranks(values) {
-  return values.map((v) => values.filter((w) => w < v).length + (values.filter((w) => w === v).length - 1) / 2);
 }
 
 /** Where the largest stands. */

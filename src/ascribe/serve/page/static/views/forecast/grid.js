@@ -1,7 +1,7 @@
 // A map of cells: rows up the side, columns along the bottom, values as colours.
 import { axis, chart, plain, tip } from "../../charts.js";
 import { clipped } from "../../dom.js";
-import { names } from "../explain/scale.js";
+import { names, side } from "../explain/scale.js";
 
 /**
  * `rows`, `columns`: texts; `values[row][column]` (null: no cell); `shade(colours)` -> (value) -> colour;
@@ -13,13 +13,13 @@ export function grid(context, { rows, columns, values, shade, tell, below, label
     const { left, letters } = names(width);
     const paint = shade(colours);
     const cells = rows.flatMap((_, i) => columns.map((_, j) => [j, i, values[i][j]])).filter(([, , value]) => value !== null);
-    const text = (list, most) => (at) => plain(clipped(list[at], most));
     return {
       grid: { left, right: 18, top: 8, height: rows.length * rowPx },
       xAxis: axis(colours, { type: "category", data: columns.map((_, at) => at), splitLine: { show: false }, name: below, nameLocation: "middle", nameGap: 28,
-        axisLabel: { color: colours.quiet, fontSize: 11, hideOverlap: true, formatter: text(columns, 22) } }),
-      yAxis: axis(colours, { type: "category", inverse: true, data: rows.map((_, at) => at), splitLine: { show: false },
-        axisLabel: { color: colours.text, fontSize: 12, hideOverlap: true, ...(rowPx >= 16 ? { interval: 0 } : {}), formatter: text(rows, letters) } }),
+        axisLabel: { color: colours.quiet, fontSize: 11, hideOverlap: true, formatter: (at) => plain(clipped(columns[at], 22)) } }),
+      yAxis: side(colours, rows.length, (at) => clipped(rows[at], letters), rowPx >= 16 ? {} : {
+        axisLabel: { color: colours.text, fontSize: 12, hideOverlap: true, formatter: (at) => plain(clipped(rows[at], letters)) },
+      }),
       tooltip: tip(colours, ({ dataIndex }) => tell(cells[dataIndex][1], cells[dataIndex][0], cells[dataIndex][2]), { trigger: "item" }),
       series: [{
         type: "custom",

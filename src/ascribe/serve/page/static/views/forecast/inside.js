@@ -1,9 +1,11 @@
 // What the forecast looked at beside what it hangs on, and whether the two agree.
+import { panel, ramp } from "../../blocks.js";
 import { el, named } from "../../dom.js";
+import { rankCorrelation } from "../../ranks.js";
 import { folded, table } from "../../table.js";
-import { pictureButtons } from "../explain/downloads.js";
+import { pictureHead } from "../explain/downloads.js";
 import { between, decimals, mixed, styled } from "../explain/scale.js";
-import { attended, byDay, heaviest, rankCorrelation, sizes } from "./days.js";
+import { attended, byDay, heaviest, sizes } from "./days.js";
 import { grid } from "./grid.js";
 
 const FEWEST = 3; // days: a rank correlation of two is 1 or -1, whatever they are
@@ -20,11 +22,11 @@ export function inside(context, told, card, keep) {
   if (found && (found.status !== "ok" || !held)) parts.push(el("p.note.warn", {}, found.reason || found.status));
   if (held && layer) parts.push(agreement(words, held, attended(layer, card.forecast, held.days), found.output));
   const maps = el("div.maps", {}, ...told.attention.map((one) => attentionMap(context, one, told, keep)), held ? shareMap(context, held, found, keep) : null);
-  return el("section.panel", { "aria-label": words.t("forecast.inside") }, el("h2", {}, words.t("forecast.inside")), ...parts, maps);
+  return panel(words.t("forecast.inside"), ...parts, maps);
 }
 
 /** In words; `seen`: attention by day, null where nobody knows which days its keys are. */
-export function agreement(words, held, seen, output) {
+function agreement(words, held, seen, output) {
   const said = words.t("forecast.not_shares");
   if (!seen) return el("p", {}, words.t("forecast.no_days"), " ", said);
   const weight = sizes(held);
@@ -37,12 +39,12 @@ export function agreement(words, held, seen, output) {
   const where = words.t(most === main ? "forecast.same_day" : "forecast.other_day", values);
   if (held.days.length < FEWEST) return el(most === main ? "p.note" : "p.note.warn", {}, where, " ", said);
   const rho = rankCorrelation(seen, weight);
-  const how = !Number.isFinite(rho) ? "unranked" : rho >= LARGELY ? "agree" : rho >= IN_PART ? "agree_partly" : "disagree";
+  const how = rho === null ? "unranked" : rho >= LARGELY ? "agree" : rho >= IN_PART ? "agree_partly" : "disagree";
   const told = words.t(`forecast.${how}`, { ...values, rho: words.number(rho, 2) });
   return el(how === "agree" && most === main ? "p.note" : "p.note.warn", {}, told, " ", where, " ", said);
 }
 
-export const daysAgo = (words, k) => words.t(k === 1 ? "forecast.day_ago" : "forecast.days_ago", { count: k });
+const daysAgo = (words, k) => words.t(k === 1 ? "forecast.day_ago" : "forecast.days_ago", { count: k });
 
 function attentionMap(context, layer, told, keep) {
   const { words } = context;
@@ -61,8 +63,8 @@ function attentionMap(context, layer, told, keep) {
     [{ label: words.t("forecast.query") }, { label: words.t("forecast.key") }, { label: words.t("forecast.weight"), numeric: true }],
     rows.map(({ q, k, value }) => [named(q, 40), named(k, 40), percent(value)]), "weights");
   return el("figure.figure", {},
-    el("div.row.ends", {}, el("h3", {}, words.t("forecast.attention"), ": ", named(layer.layer, 40)), pictureButtons(context, () => drawn, () => "attention")),
-    el("p.ramp.quiet", {}, "0 ", el("span.colours.looked", { "aria-hidden": "true" }), ` ${percent(most)}`),
+    pictureHead(context, el("h3", {}, words.t("forecast.attention"), ": ", named(layer.layer, 40)), drawn, "attention"),
+    ramp("looked", "0", percent(most)),
     drawn.element, folded(words, made, words.t("forecast.attention")));
 }
 
@@ -89,8 +91,8 @@ function shareMap(context, held, found, keep) {
   const sum = found.additive && Number.isFinite(found.base_value)
     ? words.t("forecast.sum", { base: words.number(found.base_value, digits), prediction: words.number(found.prediction, digits), unit, output: found.output }) : "";
   return el("figure.figure", {},
-    el("div.row.ends", {}, el("h3", {}, words.t("forecast.shares_of", { output: found.output })), pictureButtons(context, () => drawn, () => "shares")),
-    el("p.ramp.quiet", {}, `−${words.number(most, digits)} ${unit} `, el("span.colours.heat", { "aria-hidden": "true" }), ` +${words.number(most, digits)} ${unit}`),
+    pictureHead(context, el("h3", {}, words.t("forecast.shares_of", { output: found.output })), drawn, "shares"),
+    ramp("heat", `−${words.number(most, digits)} ${unit}`, `+${words.number(most, digits)} ${unit}`),
     drawn.element, el("p.quiet", {}, sum, " ", words.t("forecast.how_shared", { method: found.method, game: found.game })),
     folded(words, made, words.t("forecast.shares")));
 }

@@ -1,7 +1,8 @@
 // An answer, drawn: which series, its curve, what the forecast looked at and hangs on, and what can be taken along.
+import { facts, headed } from "../../blocks.js";
 import { el, named } from "../../dom.js";
 import { folded, table } from "../../table.js";
-import { pictureButtons } from "../explain/downloads.js";
+import { pictureHead } from "../explain/downloads.js";
 import { decimals } from "../explain/scale.js";
 import { statusText } from "../explain/list.js";
 import { createClock } from "./clock.js";
@@ -20,7 +21,7 @@ export function createResult(context, last) {
   const choice = el("select", { "aria-label": words.t("forecast.series"), hidden: answer.forecasts.length < 2, onchange: () => show(Number(choice.value)) },
     answer.forecasts.map((one, at) => el("option", { value: String(at) }, named(called(one, at), 80).textContent)));
   const element = el("div.results", {},
-    el("div.row.ends", {}, el("h2", {}, words.t("forecast.answer")), choice), place, takeAlong(context, last));
+    headed(el("h2", {}, words.t("forecast.answer")), choice), place, takeAlong(context, last));
 
   const keep = (drawing) => {
     drawn.push(drawing);
@@ -46,25 +47,23 @@ export function createResult(context, last) {
     const doubt = told.status === "ok" ? null : el("p.note.warn", {}, told.reason || statusText(words, told.status));
     place.replaceChildren(...[
       el("section.panel", { "aria-label": words.t("forecast.curve") },
-        el("div.row.ends", {}, heading, pictureButtons(context, () => line, () => "forecast")),
-        doubt, facts(told),
+        pictureHead(context, heading, line, "forecast"),
+        doubt, summary(told, clock),
         el("p.quiet", {}, words.t("forecast.curve_how"), " ", told.lower.length ? words.t("forecast.band", { low, high }) : ""),
         line.element, numbers(told, clock)),
       inside(context, told, card, keep),
     ].filter(Boolean));
   }
 
-  function facts(told) {
+  function summary(told, clock) {
     const peak = told.forecast.indexOf(Math.max(...told.forecast));
-    const clock = createClock(words.language, answer.zone, told.epoch_s[0]);
     const digits = decimals(told.forecast);
-    const parts = [
-      [words.t("forecast.model"), `${answer.model} ${answer.version}`],
-      [words.t("forecast.peak"), `${words.number(told.forecast[peak], digits)} ${answer.unit}, ${clock.full(told.epoch_s[peak])}`],
-      [words.t("forecast.steps"), words.t("forecast.steps_of", { count: told.forecast.length, step: duration(words, answer.step_s) })],
-      [words.t("forecast.filled"), words.t("forecast.filled_of", { count: told.filled, all: card.forecast.context })],
-    ];
-    return el("dl.facts", {}, ...parts.map(([key, text]) => el("div", {}, el("dt", {}, key), el("dd", {}, named(text, 80)))));
+    return facts(words, [
+      ["forecast.model", `${answer.model} ${answer.version}`],
+      ["forecast.peak", `${words.number(told.forecast[peak], digits)} ${answer.unit}, ${clock.full(told.epoch_s[peak])}`],
+      ["forecast.steps", words.t("forecast.steps_of", { count: told.forecast.length, step: duration(words, answer.step_s) })],
+      ["forecast.filled", words.t("forecast.filled_of", { count: told.filled, all: card.forecast.context })],
+    ]);
   }
 
   function numbers(told, clock) {

@@ -1,62 +1,38 @@
 // Which series: one that the lake knows by name, or samples that are pasted, chosen or dropped.
+import { field, panel } from "../../blocks.js";
 import { el, named } from "../../dom.js";
-import { failure } from "../../told.js";
+import { createPaste } from "../explain/paste.js";
 import { pastOf, readSamples } from "./samples.js";
 
 const LARGEST = 16 << 20; // bytes of a file: what a service takes unless told otherwise
 
 /** `kept`: {text, file, name}; `card()`: of the model that is chosen. -> {element, series(), pasts(signal)} */
-export function createSource({ api, words, announce, offers }, kept, card) {
-  const told = el("div.notes", { role: "status" });
+export function createSource(context, kept, card) {
+  const { api, words, offers } = context;
   const names = el("select", { id: "series-name", onchange: () => {
     kept.name = names.value;
     draw();
   } });
-  const choice = el("div.field", { hidden: true }, el("label", { for: "series-name" }, words.t("forecast.series")), names);
-  const text = el("textarea", {
-    id: "samples-text", rows: "7", spellcheck: "false", value: kept.text, placeholder: words.t("forecast.paste_hint"),
-    oninput: () => {
-      kept.text = text.value;
-      kept.file = null;
-      chooser.value = "";
-      told.replaceChildren();
-    },
+  const choice = field(words.t("forecast.series"), names);
+  const { text, chooser, told, takeDrops } = createPaste(context, kept, {
+    id: "samples", hint: words.t("forecast.paste_hint"), accept: ".csv,.json,.txt", choose,
   });
-  const chooser = el("input", { type: "file", id: "samples-file", accept: ".csv,.json,.txt", onchange: () => chooser.files[0] && choose(chooser.files[0]) });
   const own = el(
-    "div.figure", {}, el("label", { for: "samples-text" }, words.t("forecast.paste")), text,
-    el("div.row", {}, el("label.choose", { for: "samples-file" }, words.t("forecast.choose")), chooser),
+    "div.figure", {}, el("label", { for: text.id }, words.t("forecast.paste")), text,
+    el("div.row", {}, el("label.choose", { for: chooser.id }, words.t("forecast.choose")), chooser),
   );
-  const element = el("section.panel.source", { "aria-label": words.t("forecast.series_title") },
-    el("h2", {}, words.t("forecast.series_title")), choice, own, told);
-
-  for (const name of ["dragenter", "dragover"])
-    element.addEventListener(name, (event) => {
-      event.preventDefault();
-      element.classList.add("dropping");
-    });
-  for (const name of ["dragleave", "drop"]) element.addEventListener(name, () => element.classList.remove("dropping"));
-  element.addEventListener("drop", (event) => {
-    event.preventDefault();
-    if (event.dataTransfer.files[0]) choose(event.dataTransfer.files[0]);
-  });
+  const element = panel(words.t("forecast.series_title"), choice, own, told);
+  element.classList.add("source");
+  choice.hidden = true;
+  takeDrops(element);
 
   async function choose(file) {
-    try {
-      if (file.size > LARGEST) throw new Error(words.t("forecast.file_large", { name: file.name }));
-      kept.file = { name: file.name, text: await file.text() };
-      kept.name = names.value = "";
-      kept.text = text.value = "";
-      draw();
-      const found = read();
-      const line = words.t("forecast.file_read", { name: file.name, series: found.length, count: found.reduce((sum, one) => sum + one.values.length, 0) });
-      told.replaceChildren(el("p", {}, line));
-      announce(line);
-    } catch (problem) {
-      kept.file = null;
-      chooser.value = "";
-      told.replaceChildren(failure(words, problem));
-    }
+    if (file.size > LARGEST) throw new Error(words.t("forecast.file_large", { name: file.name }));
+    kept.file = { name: file.name, text: await file.text() };
+    kept.name = names.value = "";
+    draw();
+    const found = read();
+    return words.t("forecast.file_read", { name: file.name, series: found.length, count: found.reduce((sum, one) => sum + one.values.length, 0) });
   }
 
   const read = () => readSamples(words, kept.file?.text ?? kept.text, card().forecast.exogenous);

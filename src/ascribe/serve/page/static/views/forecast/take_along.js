@@ -1,49 +1,31 @@
 // The curves and shares as files, and the command that asks for them again.
+import { panel } from "../../blocks.js";
+import { csv } from "../../csv.js";
 import { el } from "../../dom.js";
-import { quoted } from "../explain/commands.js";
-import { save } from "../explain/downloads.js";
+import { curl, line, quoted } from "../explain/commands.js";
+import { fileButton } from "../explain/downloads.js";
+import { TYPES } from "../explain/rows.js";
 
 const FILE = "forecast.json";
 
-export function takeAlong({ words, api, announce }, { asked, series, answer }) {
+export function takeAlong(context, { asked, series, answer }) {
+  const { words, api } = context;
   const request = { ...asked, series };
   const named = series.every((one) => !one.values); // then the request is short, and stands in the command
   const shares = answer.forecasts.some((one) => one.attribution);
-  const line = curl(request, named, Boolean(api.token));
-  const copied = el("button", { type: "button", onclick: async () => {
-    await navigator.clipboard?.writeText(line);
-    announce(words.t("explain.copied"));
-    copied.textContent = words.t("explain.copied");
-  } }, words.t("explain.copy"));
-  const file = (label, text, name, type) => el("button", { type: "button", onclick: () => save(new Blob([text()], { type }), name) }, label);
-  return el(
-    "section.panel", { "aria-label": words.t("explain.take") }, el("h2", {}, words.t("explain.take")),
+  const sent = named ? `-d ${quoted(JSON.stringify(request))}` : `--data-binary @${FILE}`;
+  return panel(
+    words.t("explain.take"),
     el("div.row", {},
-      file(words.t("forecast.take_curves"), () => curvesCsv(answer), "forecast.csv", "text/csv"),
-      shares ? file(words.t("forecast.take_shares"), () => sharesCsv(answer), "shares.csv", "text/csv") : null,
-      file(words.t("forecast.take_json"), () => JSON.stringify(answer), "answer.json", "application/json"),
-      named ? null : file(words.t("forecast.take_request"), () => JSON.stringify(request), FILE, "application/json")),
+      fileButton(words.t("forecast.take_curves"), () => curvesCsv(answer), "forecast.csv", TYPES.csv),
+      shares ? fileButton(words.t("forecast.take_shares"), () => sharesCsv(answer), "shares.csv", TYPES.csv) : null,
+      fileButton(words.t("forecast.take_json"), () => JSON.stringify(answer), "answer.json", TYPES.json),
+      named ? null : fileButton(words.t("forecast.take_request"), () => JSON.stringify(request), FILE, TYPES.json)),
     el("h3", {}, words.t("explain.again")),
     el("p.quiet", {}, words.t(named ? "forecast.again_named" : "forecast.again_file", { file: FILE, version: answer.version })),
-    el("div.command", {}, el("pre", { tabindex: "0" }, line), navigator.clipboard ? copied : null),
+    line(context, curl("/v1/forecasts", ["-H 'Content-Type: application/json'", sent], "answer.json", Boolean(api.token))),
   );
 }
-
-function curl(request, whole, token) {
-  return [
-    `curl -s ${quoted(`${location.origin}/v1/forecasts`)}`,
-    ...(token ? [`-H "Authorization: Bearer $ASCRIBE_TOKEN"`] : []),
-    "-H 'Content-Type: application/json'",
-    whole ? `-d ${quoted(JSON.stringify(request))}` : `--data-binary @${FILE}`,
-    "-o answer.json",
-  ].join(" \\\n  ");
-}
-
-/** RFC 4180. */
-const csv = (rows) => rows.map((row) => row.map((cell) => {
-  const text = cell === null || cell === undefined ? "" : String(cell);
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-}).join(",")).join("\r\n") + "\r\n";
 
 function curvesCsv({ forecasts }) {
   return csv([

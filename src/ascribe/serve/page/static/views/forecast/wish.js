@@ -1,4 +1,5 @@
 // What is asked of which model: the number of the forecast that is explained, and how.
+import { field } from "../../blocks.js";
 import { el } from "../../dom.js";
 
 const OUTPUTS = ["peak", "mean", "total", "step"];
@@ -10,12 +11,12 @@ export function createWish({ words }, cards, state) {
   const models = select("model", cards.map(({ name }) => [name, name]));
   const outputs = select("output", OUTPUTS.map((name) => [name, words.t(`forecast.output_${name}`)]));
   const step = el("input", { id: "forecast-step", type: "number", min: "1", value: state.step, oninput: () => (state.step = step.value) });
-  const steps = el("div.field", {}, el("label", { for: step.id }, ""), step);
+  const steps = field("", step);
   const told = el("p.quiet");
   const element = el(
-    "fieldset.asked", {}, el("legend", {}, words.t("forecast.how")), models.element, outputs.element, steps, told,
+    "fieldset.asked", {}, el("legend", {}, words.t("forecast.how")), models, outputs, steps, told,
   );
-  models.element.hidden = cards.length < 2;
+  models.hidden = cards.length < 2;
 
   function select(name, options) {
     const chosen = el("select", { id: `forecast-${name}`, onchange: () => {
@@ -23,7 +24,7 @@ export function createWish({ words }, cards, state) {
       fill();
     } }, options.map(([value, text]) => el("option", { value }, text)));
     chosen.value = state[name];
-    return { element: el("div.field", {}, el("label", { for: chosen.id }, words.t(`forecast.${name}`)), chosen) };
+    return field(words.t(`forecast.${name}`), chosen);
   }
 
   const card = () => cards.find(({ name }) => name === state.model);

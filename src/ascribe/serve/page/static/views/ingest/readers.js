@@ -1,4 +1,5 @@
 // Readers of the lake: rows so far, rows a second while this page looks, lag, and when they were last heard of.
+import { panel } from "../../blocks.js";
 import { el, named } from "../../dom.js";
 import { scrolled, table } from "../../table.js";
 
@@ -7,7 +8,7 @@ const QUIET_S = 60;
 export function createReaders(context) {
   const { words } = context;
   const place = el("div");
-  const element = el("section.panel", { "aria-label": words.t("ingest.readers") }, el("h2", {}, words.t("ingest.readers")), place);
+  const element = panel(words.t("ingest.readers"), place);
   const before = new Map(); // name -> {rows, at_us, rate}
 
   function rate(name, { rows, at_us }) {
@@ -43,7 +44,7 @@ export function createReaders(context) {
   return { element, draw };
 }
 
-export function ago(words, age_s) {
+function ago(words, age_s) {
   if (age_s < 90) return words.t("ingest.ago_s", { n: Math.round(age_s) });
   if (age_s < 5400) return words.t("ingest.ago_min", { n: Math.round(age_s / 60) });
   if (age_s < 129600) return words.t("ingest.ago_h", { n: Math.round(age_s / 3600) });

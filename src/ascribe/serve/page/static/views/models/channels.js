@@ -1,15 +1,15 @@
 // Channels: where each points, how it came there, and the way back for those who may take it.
+import { headed, panel, reasons } from "../../blocks.js";
 import { el, named } from "../../dom.js";
 import { scrolled, table } from "../../table.js";
 
 export function channels(context, held, caller, moves) {
   const { words } = context;
-  const element = el("section.panel", { "aria-label": words.t("models.channels") }, el("h2", {}, words.t("models.channels")), moves.told(held));
+  const element = panel(words.t("models.channels"), moves.told(held));
   if (!caller.admin) element.append(el("p.quiet", {}, words.t("models.no_admin", { name: caller.name })));
   for (const channel of held.channels) {
     element.append(
-      el(
-        "div.row.ends", {},
+      headed(
         el("h3", {}, named(channel.name), " → ", named(channel.version)),
         caller.admin && channel.served && channel.back_to
           ? el("button", { type: "button", onclick: () => moves.rollback(held.model, channel, caller) }, words.t("models.rollback"))
@@ -28,15 +28,9 @@ function history(words, channel) {
     words.t("models.history_of", { channel: channel.name }),
     [{ label: words.t("models.when") }, { label: words.t("models.move") }, { label: words.t("models.version") }, { label: words.t("models.by") }, { label: words.t("models.why") }],
     channel.history.map((move) => [
-      when(words, move.at), words.t(`models.move_${move.action}`), named(move.version), move.by ? named(move.by) : "–",
-      el("ul.reasons", {}, ...move.reasons.map((reason) => el("li", {}, reason))),
+      words.when(move.at), words.t(`models.move_${move.action}`), named(move.version), move.by ? named(move.by) : "–",
+      reasons(move.reasons),
     ]),
     "history",
   );
-}
-
-/** ISO 8601 as local time. */
-export function when(words, at) {
-  const ms = Date.parse(at);
-  return Number.isFinite(ms) ? words.moment(ms * 1000) : at;
 }

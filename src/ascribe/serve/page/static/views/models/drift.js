@@ -1,9 +1,9 @@
 // The last look at drift: the verdict, each column's shift, and the two histograms of the column that is looked at.
-import { axis, chart, plain, tip } from "../../charts.js";
+import { panel } from "../../blocks.js";
+import { axis, chart, tip } from "../../charts.js";
 import { clipped, el, named } from "../../dom.js";
 import { folded, table } from "../../table.js";
-import { below, decimals, minus, names, plus, styled, valueText } from "../explain/scale.js";
-import { when } from "./channels.js";
+import { below, decimals, minus, names, plus, side, styled, valueText } from "../explain/scale.js";
 
 const ROW_PX = 22;
 const AROUND_PX = 50;
@@ -14,7 +14,7 @@ const DRIFTED = 0.25;
 /** `drawn`: where drawings are left to be disposed of. */
 export function drift(context, { report }, drawn) {
   const { words } = context;
-  const element = el("section.panel", { "aria-label": words.t("models.drift") }, el("h2", {}, words.t("models.drift")));
+  const element = panel(words.t("models.drift"));
   if (!report) {
     element.append(el("p.quiet", {}, words.t("models.no_drift")));
     return element;
@@ -40,7 +40,7 @@ export function drift(context, { report }, drawn) {
   }
   if (columns.length) histogram();
   element.append(
-    el("p", {}, el("span", { class: kind }, words.t(`models.drift_${report.word}`)), ` ${when(words, report.at)}. `, ...report.reasons.flatMap((reason) => [reason, " "])),
+    el("p", {}, el("span", { class: kind }, words.t(`models.drift_${report.word}`)), ` ${words.when(report.at)}. `, ...report.reasons.flatMap((reason) => [reason, " "])),
     el("p.quiet", {}, words.t("models.drift_rows", { before: report.before, now: report.now, left: report.left_out })),
     el("h3", {}, words.t("models.psi")), bars.element,
     el("div.row", {}, el("label", { for: chosen.id }, words.t("models.column")), chosen),
@@ -66,8 +66,7 @@ function psi(words, columns, colours, width) {
   return {
     grid: { left, right: 30, top: 22, bottom: 36 },
     xAxis: below(colours, words.t("models.psi_axis"), width, { min: 0, max: Math.max(DRIFTED * 1.3, ...columns.map(({ psi: value }) => value * 1.05)) }),
-    yAxis: axis(colours, { type: "category", inverse: true, data: columns.map((_, at) => at), splitLine: { show: false },
-      axisLabel: { color: colours.text, fontSize: 12, interval: 0, formatter: (at) => plain(clipped(columns[at].name, letters)) } }),
+    yAxis: side(colours, columns.length, (at) => clipped(columns[at].name, letters)),
     tooltip: tip(colours, ({ dataIndex }) => [clipped(columns[dataIndex].name, 60), `PSI ${words.number(columns[dataIndex].psi, 3)}`], { trigger: "item" }),
     series: [{
       type: "bar", barWidth: 12,

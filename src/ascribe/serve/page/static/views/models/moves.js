@@ -1,11 +1,12 @@
 // Promotion and rollback: asked for in a dialog that says what happens, and told until it has happened.
+import { reasons } from "../../blocks.js";
 import { el, named } from "../../dom.js";
 import { told } from "../../told.js";
 
 /** `changed()` is called once something has moved. */
 export function createMoves(context, changed) {
   const { words, api, announce } = context;
-  let last = null; // {kind, text, reasons}
+  let last = null; // {bad, text, reasons}
   let dialog = null;
 
   function promote(model, channel, version, caller) {
@@ -20,13 +21,13 @@ export function createMoves(context, changed) {
     const values = { model, channel: channel.name, version: channel.back_to, current: channel.version, name: caller.name };
     confirm(words.t("models.rollback_title"), [words.t("models.rollback_what", values), words.t("models.rollback_then", values)], words.t("models.rollback"), async () => {
       const answer = await api.post(`/v1/admin/models/${encodeURIComponent(`${model}@${channel.name}`)}/rollback`, {});
-      last = { kind: "good", text: words.t("models.rolled_back", { channel: answer.channel, version: answer.version }), reasons: [] };
+      last = { bad: false, text: words.t("models.rolled_back", { channel: answer.channel, version: answer.version }), reasons: [] };
     });
   }
 
   function say(card) {
-    const kind = { promoted: "good", refused: "bad", failed: "bad" }[card.state] ?? "";
-    last = { kind, text: words.t(`models.state_${card.state}`, card), reasons: card.reasons, of: card };
+    const bad = card.state === "refused" || card.state === "failed";
+    last = { bad, text: words.t(`models.state_${card.state}`, card), reasons: card.reasons, of: card };
   }
 
   function confirm(title, texts, verb, act) {
@@ -69,12 +70,10 @@ export function createMoves(context, changed) {
       const others = held.promotions.filter((one) => one.state === "judging" && one !== mine);
       return el(
         "div.notes", { role: "status" },
-        last ? el("div.note", { class: `note ${last.kind === "bad" ? "bad" : ""}` }, el("p", {}, last.text), reasons(last.reasons)) : null,
+        last ? el(last.bad ? "div.note.bad" : "div.note", {}, el("p", {}, last.text), last.reasons.length ? reasons(last.reasons) : null) : null,
         ...others.map((one) => el("p.note", {}, words.t("models.state_judging", one), " ", named(one.by))),
       );
     },
     close: () => dialog?.close(),
   };
 }
-
-const reasons = (list) => (list.length ? el("ul.reasons", {}, ...list.map((reason) => el("li", {}, reason))) : null);

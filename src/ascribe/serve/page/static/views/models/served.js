@@ -1,18 +1,19 @@
 // What answers now: version, outputs, and each tier as it was measured on this server.
+import { facts } from "../../blocks.js";
 import { el, named } from "../../dom.js";
 import { scrolled, table } from "../../table.js";
 
 export function served(context, card) {
   const { words } = context;
-  const facts = [
+  const about = [
     ["models.version", card.version], ["models.channel", card.channel], ["models.output", card.outputs.map(({ name, unit }) => (unit ? `${name}, ${unit}` : name)).join("; ")],
     ["models.features", String(card.features.length)], ["models.methods", card.explainers.join(", ")],
     ["models.labels", Object.entries(card.labels).map(([name, text]) => `${name} = ${text}`).join(", ")],
-  ].filter(([, text]) => text);
+  ];
   return el(
     "section.panel", { "aria-label": words.t("models.now") },
     el("h2", {}, words.t("models.now"), ": ", named(card.name)),
-    el("dl.facts", {}, ...facts.map(([key, text]) => el("div", {}, el("dt", {}, words.t(key)), el("dd", {}, named(text, 200))))),
+    facts(words, about, 200),
     card.rollout && card.rollout.state !== "current"
       ? el("p.note.warn", {}, words.t(`models.rollout_${card.rollout.state}`, { wanted: card.rollout.wanted }), " ", card.rollout.reason) : null,
     tiers(words, card.tiers, card.unit, words.t("models.tiers_here")),

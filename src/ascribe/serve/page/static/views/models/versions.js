@@ -1,23 +1,22 @@
 // Every version with its verdicts, numbers and origin; quantised ones below what they were made from.
+import { facts, panel, reasons } from "../../blocks.js";
 import { el, named } from "../../dom.js";
 import { scrolled, table } from "../../table.js";
-import { when } from "./channels.js";
 import { tiers } from "./served.js";
 
 const LISTED = 12; // numbers of a list that are shown
 
 export function versions(context, held, caller, moves) {
   const { words } = context;
-  return el(
-    "section.panel", { "aria-label": words.t("models.versions") },
-    el("h2", {}, words.t("models.versions")),
+  return panel(
+    words.t("models.versions"),
     ...ordered(held.versions).map(({ version, below }) => one(context, held, version, below, caller, moves)),
     held.left_out ? el("p.quiet", {}, words.t("models.left_out", { count: held.left_out })) : null,
   );
 }
 
 /** Newest first; a variant stands below its origin where that is here. */
-export function ordered(all) {
+function ordered(all) {
   const here = new Set(all.map(({ version }) => version));
   const belongs = (one) => one.variant && here.has(one.variant.made_from);
   return all
@@ -45,7 +44,7 @@ function one(context, held, version, below, caller, moves) {
     element.append(el("p.note.bad", {}, version.problem));
     return element;
   }
-  element.append(facts(words, version), ...promotions(context, held, version, caller, moves), verdicts(words, version));
+  element.append(origin(words, version), ...promotions(context, held, version, caller, moves), verdicts(words, version));
   if (version.variant) element.append(variant(words, version.variant, version.unit));
   element.append(
     tiers(words, version.tiers, version.unit, version.machine ? words.t("models.tiers_there", { machine: version.machine }) : words.t("models.tiers_built")),
@@ -54,17 +53,16 @@ function one(context, held, version, below, caller, moves) {
   return element;
 }
 
-function facts(words, version) {
+function origin(words, version) {
   const from = version.lineage;
   const rows = Object.entries(from.rows).map(([part, count]) => `${part} ${count}`).join(", ");
   const source = Object.entries(from.source).map(([name, value]) => `${name} ${value}`).join(", ");
-  const all = [
-    ["models.created", when(words, version.created)], ["models.family", version.family],
+  return facts(words, [
+    ["models.created", words.when(version.created)], ["models.family", version.family],
     ["models.target", version.unit ? `${version.target}, ${version.unit}` : version.target], ["models.features", String(version.features)],
     ["models.size", `${words.number(version.bytes / 1024, 0)} KiB`], ["models.data", from.data], ["models.data_hash", from.data_sha256.slice(0, 16)],
     ["models.rows", rows], ["models.source", source], ["models.code", from.code_version], ["models.seed", String(from.seed)],
-  ].filter(([, text]) => text);
-  return el("dl.facts", {}, ...all.map(([key, text]) => el("div", {}, el("dt", {}, words.t(key)), el("dd", {}, named(text, 90)))));
+  ], 90);
 }
 
 /** Offered where it can be done: by an admin, to a channel that this server follows and that points elsewhere. */
@@ -82,9 +80,9 @@ function verdicts(words, version) {
   return el("div", {}, ...version.verdicts.map((verdict) =>
     el("div.verdict", {},
       el("p", {}, el("span", { class: verdict.accepted ? "good" : "bad" }, words.t(verdict.accepted ? "models.accepted" : "models.refused")), " ",
-        words.t(verdict.against ? "models.judged_against" : "models.judged_alone", { at: when(words, verdict.at), channel: verdict.channel, against: verdict.against }),
+        words.t(verdict.against ? "models.judged_against" : "models.judged_alone", { at: words.when(verdict.at), channel: verdict.channel, against: verdict.against }),
         verdict.forced ? ` ${words.t("models.forced_long")}` : ""),
-      el("ul.reasons", {}, ...verdict.reasons.map((reason) => el("li", {}, reason))))));
+      reasons(verdict.reasons))));
 }
 
 function variant(words, about, unit) {

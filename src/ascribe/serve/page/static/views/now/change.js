@@ -1,31 +1,36 @@
 // What changed between two moments, as the service says it: differences by group, then by feature.
-import { axis, chart, plain, tip } from "../../charts.js";
+import { chart, errorBar, tip } from "../../charts.js";
 import { clipped, el, named } from "../../dom.js";
-import { folded, table } from "../../table.js";
+import { folded, marked, table } from "../../table.js";
 import { failure } from "../../told.js";
+import { below, names, side } from "../explain/scale.js";
 import { colourOf } from "./colours.js";
 import { groupName } from "./nodes.js";
-import { errorBar, groupsOf } from "./over_time.js";
+import { groupsOf } from "./over_time.js";
 
 const ROW_PX = 24;
-const AROUND_PX = 46;
+const AROUND_PX = 50;
+const NAMES_PX = 170; // at most
+const RIGHT_PX = 66; // where the numbers stand
 const ASKED_MS = 3000;
 
 export function createChange(context, nodes, name, history, picked) {
   const { words, api } = context;
-  let answer = null;
-  let drawing = null;
-  let height = 0;
+  let rows = []; // of the last answer
   let asked = "";
   let askedAt = -Infinity;
   let closed = false;
   const title = el("h3");
   const said = el("p.sentence");
-  const place = el("div");
+  const drawing = chart(context, {
+    label: () => words.t("now.changed_label"),
+    height: () => rows.length * ROW_PX + AROUND_PX,
+    build: (colours, width) => bars(words, rows, history, colours, width),
+  });
   const numbers = el("div");
   const more = el("div");
   const problem = el("div");
-  const body = el("div.pair", {}, place, numbers);
+  const body = el("div.pair", { hidden: true }, drawing.element, numbers);
   const element = el("figure.figure", {}, el("figcaption", {}, title), problem, said, body, more);
 
   function draw() {
@@ -57,26 +62,14 @@ export function createChange(context, nodes, name, history, picked) {
   }
 
   function show(got) {
-    answer = got;
     problem.replaceChildren();
     body.hidden = !got;
     said.textContent = got?.sentence ?? (got ? "" : words.t("now.same_moment"));
     more.replaceChildren();
     if (!got) return;
-    const rows = groupRows(got);
+    rows = groupRows(got);
     numbers.replaceChildren(figures(words, rows, got, nodes.bound));
     more.append(folded(words, features(words, got), words.t("now.changed_features"), words.t("now.each")));
-    const wanted = rows.length * ROW_PX + AROUND_PX;
-    if (wanted !== height) {
-      drawing?.dispose();
-      height = wanted;
-      drawing = chart(context, {
-        label: () => words.t("now.changed_label"),
-        height,
-        build: (colours, width) => bars(words, groupRows(answer), history, colours, width),
-      });
-      place.replaceChildren(drawing.element);
-    }
     drawing.update();
   }
 
@@ -85,7 +78,7 @@ export function createChange(context, nodes, name, history, picked) {
     draw,
     close() {
       closed = true;
-      drawing?.dispose();
+      drawing.dispose();
     },
   };
 }
@@ -110,9 +103,7 @@ function figures(words, rows, answer, bound) {
     ],
     "sum",
   );
-  const names = [...(moved ? ["base"] : []), ...rows.map(({ group }) => group), "predicted"];
-  names.forEach((part, at) => (made.tBodies[0].rows[at].dataset.part = part));
-  return made;
+  return marked(made, [...(moved ? ["base"] : []), ...rows.map(({ group }) => group), "predicted"]);
 }
 
 function features(words, answer) {
@@ -135,19 +126,13 @@ function features(words, answer) {
 function bars(words, rows, history, colours, width) {
   const unit = history.unit;
   const order = groupsOf(history);
-  const left = Math.min(170, Math.round(width * 0.34));
-  const right = 66;
+  const { left, letters } = names(width, NAMES_PX);
   const most = Math.max(...rows.map(({ value, error }) => Math.abs(value) + (error ?? 0)), 1e-9) * 1.06;
   return {
-    grid: { left, right, top: 8, bottom: 36 },
-    xAxis: axis(colours, {
-      type: "value", min: -most, max: most, name: unit, nameLocation: "middle", nameGap: 22, splitNumber: width < 500 ? 4 : 6,
-      axisLabel: { color: colours.quiet, fontSize: 11, hideOverlap: true, showMinLabel: false, showMaxLabel: false },
-    }),
-    yAxis: axis(colours, {
-      type: "category", inverse: true, data: rows.map(({ group }) => plain(groupName(words, group))), splitLine: { show: false },
+    grid: { left, right: RIGHT_PX, top: 8, bottom: 40 },
+    xAxis: below(colours, unit, width, { min: -most, max: most, splitNumber: width < 500 ? 4 : 6 }),
+    yAxis: side(colours, rows.length, (at) => clipped(groupName(words, rows[at].group), letters), {
       axisLine: { show: true, onZero: true, lineStyle: { color: colours.quiet } },
-      axisLabel: { color: colours.text, fontSize: 12, interval: 0, formatter: (name) => clipped(name, Math.floor((left - 12) / 6.6)) },
     }),
     tooltip: tip(colours, ({ dataIndex }) => {
       const { group, value, error } = rows[dataIndex];
@@ -162,7 +147,7 @@ function bars(words, rows, history, colours, width) {
         const { group, value, error } = rows[at];
         const [x0, y] = api.coord([0, at]);
         const [x1] = api.coord([value, at]);
-        const edge = params.coordSys.x + params.coordSys.width + right - 4;
+        const edge = params.coordSys.x + params.coordSys.width + RIGHT_PX - 4;
         const children = [
           { type: "rect", shape: { x: Math.min(x0, x1), y: y - 8, width: Math.max(Math.abs(x1 - x0), 1), height: 16 },
             style: { fill: colourOf(colours, order.indexOf(group)) } },

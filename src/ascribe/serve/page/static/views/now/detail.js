@@ -1,4 +1,5 @@
 // One node, opened: its watts over time, a chosen moment taken apart, what changed since another one, and its energy.
+import { headed } from "../../blocks.js";
 import { el, named } from "../../dom.js";
 import { failure } from "../../told.js";
 import { createChange } from "./change.js";
@@ -27,7 +28,7 @@ export function createDetail(context, nodes, name) {
   const problem = el("div");
   const draw = paced(DRAWN_MS, drawn);
 
-  const history = createHistory(api, name, () => nodes.model, () => draw());
+  const history = createHistory(api, name, () => nodes.model, () => draw.now());
   const picked = createPicked(context, history, () => draw());
   const overTime = createOverTime(context, nodes, history, picked);
   const taken = createTaken(context, nodes, name, history, picked);
@@ -38,7 +39,7 @@ export function createDetail(context, nodes, name) {
     "section.detail", { "aria-labelledby": "node-title" },
     el(
       "div.panel", {},
-      el("div.row.ends", {}, title, el("div.row", {}, el("label", { for: "window" }, words.t("now.window")), minutes, el("a", { href: ALL }, words.t("now.close")))),
+      headed(title, el("div.row", {}, el("label", { for: "window" }, words.t("now.window")), minutes, el("a", { href: ALL }, words.t("now.close")))),
       figures, notes, problem, overTime.element,
     ),
     el("div.panel", {}, taken.element),

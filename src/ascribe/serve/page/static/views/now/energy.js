@@ -1,6 +1,7 @@
 // Energy of a window in kWh, by group; of this node, and of all of them where they are asked for.
+import { headed } from "../../blocks.js";
 import { el, named } from "../../dom.js";
-import { scrolled, table } from "../../table.js";
+import { marked, scrolled, table } from "../../table.js";
 import { failure, told } from "../../told.js";
 import { groupName } from "./nodes.js";
 
@@ -16,7 +17,7 @@ export function createEnergy({ words, api }, nodes, name, history) {
   const covered = el("p.quiet");
   const all = el("div");
   const button = el("button", { type: "button", onclick: everybody }, words.t("now.energy_all"));
-  const element = el("section.figure", {}, el("div.row.ends", {}, title, button), place, covered, all);
+  const element = el("section.figure", {}, headed(title, button), place, covered, all);
 
   const window = () => {
     const to = history.t_us.at(-1) ?? Date.now() * 1000;
@@ -67,8 +68,7 @@ export function createEnergy({ words, api }, nodes, name, history) {
       "sum energy",
     );
     const names = ["base", ...groups.map(([g]) => g), "predicted", "unexplained", "measured"];
-    names.forEach((part, at) => Object.assign(made.tBodies[0].rows[at].dataset, { part, kind: part }));
-    return made;
+    return marked(made, names);
   }
 
   /** All nodes: a row for each. */
@@ -76,7 +76,7 @@ export function createEnergy({ words, api }, nodes, name, history) {
     const groups = [...new Set(found.flatMap(([, got]) => Object.keys(got.groups ?? {})))];
     const heads = ["base", ...groups, "predicted", "unexplained", "measured"];
     const label = (head, at) => (at > 0 && at <= groups.length ? named(groupName(words, head), 28) : words.t(`now.${head}`));
-    const made = table(
+    return table(
       words.t("now.energy_unit_all", { count: found.length }),
       [{ label: words.t("now.columns.node") }, ...heads.map((head, at) => ({ label: label(head, at), numeric: true }))],
       found.map(([node, got]) => [
@@ -85,7 +85,6 @@ export function createEnergy({ words, api }, nodes, name, history) {
       ]),
       "energy all",
     );
-    return made;
   }
 
   /** A few at a time, so that the service has room for others. */

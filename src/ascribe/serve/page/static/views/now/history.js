@@ -2,7 +2,7 @@
 const MOST = 1500;
 const POINTS = 450; // of a window of 15 minutes: each moment of a meter that is read every 2 s
 
-/** history.t_us, .measured_w, .prediction_w, .groups[g], .stderr_w[g], .bases_w: arrays of one length. */
+/** history.t_us, .measured_w, .prediction_w, .groups[g], .stderr_w[g], .bases_w: arrays of one length. `tell()`: they were loaded. */
 export function createHistory(api, name, model, tell) {
   let asked = 0;
   const history = {
@@ -40,7 +40,6 @@ export function createHistory(api, name, model, tell) {
       const first = history.t_us.findIndex((t) => t >= one.timestamp_us - history.span_us);
       if (first > 0) cut(first);
       if (history.t_us.length > MOST) cut(history.t_us.length - MOST);
-      tell();
     },
     /** The moment at an index, as /v1/now writes one. */
     at(index) {

@@ -1,11 +1,13 @@
 // What is known of every node now: asked for once, then kept up by the stream.
+import { createHeard } from "../../heard.js";
+
 const SPARK = 60;
 
 /** nodes.all: Map of node -> its record as /v1/now has it; nodes.onChange(f), nodes.onMoment(f(record)) -> off. */
 export function createNodes({ api, stream }) {
   const all = new Map();
-  const heard = new Set();
-  const moments = new Set();
+  const heard = createHeard();
+  const moments = createHeard();
   let asked = 0;
 
   const nodes = {
@@ -19,15 +21,10 @@ export function createNodes({ api, stream }) {
       nodes.loaded = false;
       load();
     },
-    onChange: (call) => listen(heard, call),
-    onMoment: (call) => listen(moments, call),
+    onChange: heard.on,
+    onMoment: moments.on,
     close: () => offs.forEach((off) => off()),
   };
-
-  function listen(where, call) {
-    where.add(call);
-    return () => where.delete(call);
-  }
 
   async function load() {
     const own = ++asked;
@@ -47,7 +44,7 @@ export function createNodes({ api, stream }) {
       if (own !== asked) return;
       nodes.problem = problem;
     }
-    heard.forEach((tell) => tell());
+    heard.tell();
   }
 
   function moment(one) {
@@ -61,8 +58,8 @@ export function createNodes({ api, stream }) {
     }
     const record = { ...one, spark };
     all.set(one.node, record);
-    moments.forEach((tell) => tell(record));
-    if (!before) heard.forEach((tell) => tell());
+    moments.tell(record);
+    if (!before) heard.tell();
   }
 
   const offs = [

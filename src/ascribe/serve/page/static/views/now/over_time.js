@@ -3,7 +3,7 @@
 //   base + (bands above) - (bands below) = measured        bands: every group, and what is unexplained
 //
 // Bands are measured from the base and not from zero, so the axis need not begin there.
-import { axis, chart, tip } from "../../charts.js";
+import { axis, chart, errorBar, tip } from "../../charts.js";
 import { clipped, el } from "../../dom.js";
 import { folded, table } from "../../table.js";
 import { colourOf, key } from "./colours.js";
@@ -13,7 +13,6 @@ const GAP = 5; // times the usual distance of two moments: then nothing is drawn
 const LEAST_GAP_US = 30e6; // as the service bridges no more than this in energy
 const WHISKERS = 16; // of each band, at most
 const ROWS = 40; // of the table
-export const MARGIN = { left: 52, right: 16, top: 26, bottom: 26 };
 
 export function createOverTime(context, nodes, history, picked) {
   const { words, theme } = context;
@@ -99,7 +98,7 @@ function option(words, history, picked, colours, width) {
     }));
   const marks = [["A", picked.since], ["B", picked.at]].filter(([, at]) => at >= 0);
   return {
-    grid: { ...MARGIN },
+    grid: { left: 52, right: 16, top: 26, bottom: 26 },
     xAxis: axis(colours, {
       type: "time", min: "dataMin", max: "dataMax", splitLine: { show: false }, axisLine: { show: true, lineStyle: { color: colours.line } },
       splitNumber: width < 500 ? 3 : 8, axisLabel: { color: colours.quiet, fontSize: 11, hideOverlap: true },
@@ -154,19 +153,6 @@ function whiskers(history, bands, colours) {
   return {
     type: "custom", data, z: 4, silent: true, encode: { x: 0, y: [1, 2] }, tooltip: { show: false },
     renderItem: (_, api) => errorBar(api.coord([api.value(0), api.value(1)]), api.coord([api.value(0), api.value(2)]), colours.strong),
-  };
-}
-
-/** A line with two short ends, as an element of the chart library; upright or lying. */
-export function errorBar([x1, y1], [x2, y2], stroke) {
-  const upright = x1 === x2;
-  const [dx, dy] = upright ? [3, 0] : [0, 3];
-  const part = (a, b, c, d) => ({ type: "line", shape: { x1: a, y1: b, x2: c, y2: d }, style: { stroke, lineWidth: 1 } });
-  return {
-    type: "group",
-    children: [
-      part(x1, y1, x2, y2), part(x1 - dx, y1 - dy, x1 + dx, y1 + dy), part(x2 - dx, y2 - dy, x2 + dx, y2 + dy),
-    ],
   };
 }
 

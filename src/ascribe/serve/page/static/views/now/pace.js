@@ -1,4 +1,4 @@
-// Many calls become one: the first at once, then one for each `ms` in which there were any.
+// Many calls become one: the first at once, then one for each `ms` in which there were any; `now()` does not wait.
 export function paced(ms, call) {
   let timer = 0;
   let again = false;
@@ -11,6 +11,10 @@ export function paced(ms, call) {
     call();
   }
   const asked = () => (timer ? (again = true) : run());
+  asked.now = () => {
+    clearTimeout(timer);
+    if (timer >= 0) run();
+  };
   asked.stop = () => {
     clearTimeout(timer);
     again = false;
