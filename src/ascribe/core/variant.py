@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scipy.stats import rankdata
-
 from ascribe.core.arrays import Float, np
 
 __all__ = ["Drift", "PredictionError", "drift", "prediction_error"]
@@ -75,6 +73,8 @@ def _spearman(a: np.ndarray, b: np.ndarray) -> float:
     """Ties share their rank; 1 of two rows without order, 0 where one of them has none or is not a number."""
     if not np.isfinite(b).all():
         return 0.0
+    from scipy.stats import rankdata  # half a second to import: paid by who asks, not at every start
+
     first, second = rankdata(a), rankdata(b)
     flat = (float(np.ptp(first)) == 0, float(np.ptp(second)) == 0)
     if any(flat):
