@@ -57,7 +57,8 @@ def resolved(python: str, options: list[str], direct: list[str]) -> dict[str, An
         out = Path(folder) / "chosen.txt"
         line = [
             sys.executable, "-m", "uv", "pip", "compile", "-q", "--no-header", "--no-annotate", "--only-binary=:all:",
-            f"--python-version={python}.{PATCH}", f"--python-platform={PLATFORM}", *options, "pyproject.toml", "-o", out,
+            f"--python-version={python}.{PATCH}", f"--python-platform={PLATFORM}", f"--output-file={out}",
+            *options, "pyproject.toml",
         ]  # fmt: skip
         try:
             done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)

@@ -66,14 +66,12 @@ def is_permissive(licence: str) -> bool:
 
 def licence_of(package: Distribution) -> str:
     """An SPDX expression where the package gives one, or a word for one; else how it calls its licence, or ""."""
-    told = package.metadata
-    written = (told.get("License") or "").strip()
-    classified = [
-        line.rpartition(" :: ")[2] for line in told.get_all("Classifier", []) if line.startswith("License ::")
-    ]
-    known = [CLASSIFIED[word] for word in classified if word in CLASSIFIED]
-    if told.get("License-Expression"):
-        return str(told["License-Expression"])
+    told = package.metadata.json
+    written = str(told.get("license", "")).strip()
+    words = (line.rpartition(" :: ")[2] for line in told.get("classifier", []) if line.startswith("License ::"))
+    known = [CLASSIFIED[word] for word in words if word in CLASSIFIED]
+    if "license_expression" in told:
+        return str(told["license_expression"])
     if written in SPELT or is_spdx(written):
         return SPELT.get(written, written)
     return " OR ".join(known) or written.partition("\n")[0]
@@ -191,7 +189,9 @@ def main() -> None:
         print(f"{place}: {len(packages)} packages")
     for name, one in sorted(found.items()):
         if not is_permissive(licence := licence_of(one.package)):
-            print(f"not permissive: {name} ({licence or 'says no licence'}), by {', '.join(one.extras) or 'core'}")
+            print(
+                f"not permissive: {name} ({licence or 'says no licence'}), by {', '.join(sorted(one.extras)) or 'core'}"
+            )
     for extra, package in lacking.items():
         print(f"left out: extra {extra}, since {package} is not installed")
 
