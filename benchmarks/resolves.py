@@ -2,9 +2,9 @@
 
 python -m benchmarks.resolves           asks the package index through uv; some minutes; nothing is installed
 
-Twice: `newest`, as `pip install` would choose today, and `pinned`, at the versions of constraints.txt. Wheels only, for
-Linux on x86-64, so "resolves" means that no compiler is needed. A Python is asked for by its fifth patch: some packages
-refuse the first ones of a series. Exit code 1 if anything does not resolve.
+`newest`: as `pip install` would choose today. `pinned`: all of them at the versions of constraints.txt. Wheels only,
+for Linux on x86-64, so "resolves" means that no compiler is needed. A Python is asked for by its fifth patch: some
+packages refuse the first ones of a series. Exit code 1 if anything does not resolve.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ PLATFORM = "x86_64-manylinux_2_28"
 SERIES = re.compile(r"Programming Language :: Python :: (3\.\d+)")
 NAME = re.compile(r"[\w.-]+")
 TIMEOUT_S = 300
+THREADS = 4  # what is waited for is the index
 
 
 def pythons() -> list[str]:
@@ -72,12 +73,11 @@ def resolved(python: str, options: list[str], direct: list[str]) -> dict[str, An
 
 def main() -> None:
     asked = {
-        (how, python, name): (python, [*options, *more], direct)
-        for how, more in (("newest", []), ("pinned", ["-c", "constraints.txt"]))
+        ("newest", python, name): (python, options, direct)
         for python in pythons()
         for name, (options, direct) in wanted().items()
-    }
-    with ThreadPoolExecutor(2) as pool:
+    } | {("pinned", python, "all"): (python, ["--all-extras", "-c", "constraints.txt"], []) for python in pythons()}
+    with ThreadPoolExecutor(THREADS) as pool:
         answers = dict(zip(asked, pool.map(lambda one: resolved(*one), asked.values()), strict=True))
     result: dict[str, Any] = {}
     for (how, python, name), answer in answers.items():
