@@ -6,8 +6,8 @@ Installed twice at the versions of constraints.txt, with a cache of pip's own th
 has none of the packages, over the network to the index that pip is set to here, once again from that cache.
 MB (10^6 bytes) are of site-packages without pip and setuptools; `without_bytecode`: less what the interpreter writes
 beside it. Seconds are of new processes, `python -c pass` beside them; the first of each is apart, since files are cold.
-`load_before`: how many processes wanted to run before this one began; where it is above the cores, the clock says little
-and `processor_median` more.
+`load_before`: how many processes wanted to run before this began; above the number of cores the clock says little, and
+`processor_median` more.
 """
 
 from __future__ import annotations
