@@ -6,7 +6,7 @@ STAMP := .venv/.setup-stamp
 NODE_STAMP := tests/portability/node_modules/.setup-stamp
 AXE_STAMP := tests/page/node_modules/.setup-stamp
 
-.PHONY: setup demo test check docs bench bench-accuracy bench-latency bench-swaps bench-lake bench-serve bench-restarts bench-fuzz bench-faults soak proto clean
+.PHONY: setup demo test check docs dist sbom resolve bench bench-accuracy bench-latency bench-swaps bench-lake bench-serve bench-restarts bench-fuzz bench-faults bench-install soak proto clean
 
 setup: $(STAMP)
 
@@ -46,6 +46,16 @@ check: setup  ## format, lint, types, import walls, shapes, doctests
 docs: setup  ## the site, in runs/site; its generated pages are made anew
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
+dist: setup  ## dist/: the sdist, and the wheel made from it, by the hatchling of constraints.txt
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation
+
+sbom: setup  ## runs/sbom: bills of materials of core and of all extras, CycloneDX; what is not permissive is printed
+	$(BIN)/python deploy/sbom.py
+
+resolve: setup  ## asks the package index what every extra comes to on Python 3.11 to 3.14; some minutes
+	$(BIN)/python -m benchmarks.resolves
+
 bench: setup  ## accuracy against exact samplers, both servers' telemetry, gradients against Captum, trees beside xgboost, LightGBM, shap and woodelf; results in benchmarks/results
 	$(BIN)/python -m benchmarks.gaussian
 	$(BIN)/python -m benchmarks.power
@@ -79,6 +89,10 @@ bench-serve: setup  ## load on both doors, every tier, beside other servers; a m
 bench-fuzz: setup  ## 100,000 malformed inputs and Schemathesis against a server; a quarter of an hour (QUICK=--quick: less)
 	$(BIN)/python -m benchmarks.fuzz $(QUICK)
 
+bench-install: setup  ## core alone in a fresh environment: MB, seconds to install and to start; some minutes
+	test -d runs/demo/bundle || $(BIN)/ascribe demo --once --quick
+	$(BIN)/python -m benchmarks.install
+
 bench-faults: setup  ## 100 faults in core, one at a time: how many do its tests catch? hours (QUICK=--quick: ten)
 	$(BIN)/python -m benchmarks.faults.run $(QUICK)
 
@@ -93,4 +107,4 @@ proto: setup  ## the wire's Python from proto/
 	$(BIN)/python -m grpc_tools.protoc --proto_path=ascribe/train/wire=proto/fate/v1 --python_out=src --pyi_out=src ascribe/train/wire/fate.proto
 
 clean:
-	rm -rf .venv runs tests/portability/node_modules tests/page/node_modules tests/page/pictures .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf .venv runs dist tests/portability/node_modules tests/page/node_modules tests/page/pictures .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -73,6 +73,16 @@ def test_a_forecast_from_data_to_python(tmp_path):
     assert "calendar" in done.stdout
 
 
+def test_a_signed_bundle_is_served_others_are_refused_and_keys_change(trained, tmp_path):
+    """The page from top to bottom, in one shell."""
+    page = (ROOT / "docs" / "signing.md").read_text()
+    shutil.copytree(trained[0] / "good", tmp_path / "runs" / "demo" / "bundle")
+    serve, *others = SHELL.findall(page)
+    (code,) = BLOCK.findall(page)
+    (tmp_path / "opened.py").write_text(code)
+    _run("\n".join([serve, "python opened.py", *others]), tmp_path)
+
+
 def _run(script, tmp_path):
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     (tmp_path / "bin").mkdir()

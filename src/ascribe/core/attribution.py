@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from ascribe.core.arrays import Float, np
 from ascribe.core.layout import Layout
@@ -137,7 +137,7 @@ class Attribution:
         of freedom (normal where an explainer states its error without parts).
         """
         freedom = np.inf if self.deviations is None else self.deviations.freedom()
-        half = student.ppf(0.5 + level / 2, freedom) * self.stderr
+        half = stdtrit(freedom, 0.5 + level / 2) * self.stderr
         return self.values - half, self.values + half
 
 

@@ -17,7 +17,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from scipy.spatial.distance import cdist
-from scipy.stats import kstwo
 
 from ascribe.core.arrays import Float, evenly, np
 from ascribe.core.errors import InputError
@@ -82,6 +81,8 @@ def ks(X: np.ndarray, Y: np.ndarray) -> tuple[Float[np.ndarray, " n"], Float[np.
     >>> ks(np.array([[1.0], [2.0]]), np.array([[2.0], [3.0]]))[0].tolist()
     [0.5]
     """
+    from scipy.stats import kstwo  # half a second to import: paid by who asks, not at every start
+
     X, Y = _pair(X, Y)
     a, b = len(X), len(Y)
     both = np.concatenate([X, Y])
