@@ -1,56 +1,41 @@
-"""The part of docs/benchmarks.md on forecasts, and its figure."""
+"""Forecasts: measures of every forecaster, and error by hour of the horizon."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.power import ROOT
+from benchmarks.forecast import BLOCK
+from benchmarks.page.text import row, share, three
+from benchmarks.record import Raw
 
-__all__ = ["write"]
-
-BEGIN, END = "<!-- forecast:begin -->", "<!-- forecast:end -->"
-PAGE, PICTURE = ROOT / "docs" / "benchmarks.md", ROOT / "docs" / "images" / "forecast.svg"
 PLAIN = ("persistence", "yesterday", "last_week")
 TITLES = {"b5m": "B5M, one backbone", "bitbrains": "Bitbrains, 24 virtual machines"}
 INTRODUCTION = """## Forecasts
 
-[benchmarks/forecast.py](../benchmarks/forecast.py) (`python -m benchmarks.forecast`): five-minute steps, seven days in,
-one day out, an origin every six hours of the last quarter, all on the same targets. Everything is fitted on the first
-three quarters; statsforecast's models anew at each origin on the 28 days before it, on hourly means where the name says
-so (an hour's forecast stands for its twelve steps). MASE: 1 is the mean step of a day on the training part. The last
-column is the ratio of scaled errors, with a 95 % interval over blocks of two days. The band is nominally 90 %. Where
-values come near 0, MAPE says little.
+Five-minute steps, seven days in, one day out, an origin every six hours of the last quarter, all on the same
+targets. Everything is fitted on the first three quarters; statsforecast's models anew at each origin on the 28 days
+before it, on hourly means where the name says so (an hour's forecast stands for its twelve steps). MASE: 1 is the
+mean step of a day on the training part. The last column is the ratio of scaled errors, with a 95 % interval over
+blocks of two days. The band is nominally 90 %. Where values come near 0, MAPE says little.
 
 ![Error by step of the horizon](images/forecast.svg)
 """
 
 
-def write(cells: list[dict[str, Any]], block: int) -> None:
-    """Put the tables and the figure in place."""
+def text(raw: Raw) -> str:
+    cells = list(raw.cells("forecast").values())
     parts = [INTRODUCTION]
     for data, title in TITLES.items():
         held = sorted((c for c in cells if c["data"] == data), key=lambda c: c["mase"])
         if held:
-            parts.append(_table(title, held, block))
-    page = PAGE.read_text()
-    before, begin, rest = page.partition(BEGIN)
-    if not begin:
-        raise ValueError(f"{PAGE} needs the lines {BEGIN} and {END}")
-    PAGE.write_text(f"{before}{BEGIN}\n" + "\n".join(parts) + f"{END}{rest.partition(END)[2]}")
-    _draw(cells)
+            parts.append(_table(title, held))
+    return "\n".join(parts)
 
 
-def _row(*cells: object) -> str:
-    return "| " + " | ".join(str(c) for c in cells) + " |"
-
-
-def _share(value: float) -> str:
-    return f"{100 * value:,.0f} %" if value >= 10 else f"{100 * value:.3g} %"
-
-
-def _table(title: str, held: list[dict[str, Any]], block: int) -> str:
+def _table(title: str, held: list[dict[str, Any]]) -> str:
     from ascribe.core.forecast.paired import ratio
 
     first = held[0]
@@ -65,22 +50,22 @@ def _table(title: str, held: list[dict[str, Any]], block: int) -> str:
         + (f", {zeros:,} of them 0 and left out of MAPE" if zeros else "")
         + ".",
         "",
-        _row("forecaster", f"MAE, {first['unit']}", "MAPE", "MASE", *(["median MASE"] if many else []), "pinball",
-             "covered", "width", f"against {best['model'].replace('_', ' ')}"),
-        _row(*["---"] * (9 if many else 8)),
+        row("forecaster", f"MAE, {first['unit']}", "MAPE", "MASE", *(["median MASE"] if many else []), "pinball",
+             "covered", "width", "fit, s", f"against {best['model'].replace('_', ' ')}"),
+        row(*["---"] * (10 if many else 9)),
     ]  # fmt: skip
     for c in held:
-        r = ratio(np.array(c["by_moment"]), np.array(best["by_moment"]), block)
+        r = ratio(np.array(c["by_moment"]), np.array(best["by_moment"]), BLOCK)
         against = "" if c is best else f"{r.value:.2f} ({r.low:.2f} to {r.high:.2f})"
-        lines.append(_row(
-            c["model"].replace("_", " "), f"{c['mae']:.4g}", _share(c["mape"]), f"{c['mase']:.3f}",
+        lines.append(row(
+            c["model"].replace("_", " "), f"{c['mae']:.4g}", share(c["mape"]), f"{c['mase']:.3f}",
             *([f"{c['mase_median']:.3f}"] if many else []), f"{c['pinball']:.3g}", f"{100 * c['coverage']:.1f} %",
-            f"{c['width']:.4g}", against,
+            f"{c['width']:.4g}", three(c.get("fit_s")), against,
         ))  # fmt: skip
     return "\n".join([*lines, ""])
 
 
-def _draw(cells: list[dict[str, Any]]) -> None:
+def draw(raw: Raw, folder: Path) -> None:
     """MASE by hour of the horizon, a panel for each data set."""
     import matplotlib as mpl
 
@@ -89,6 +74,7 @@ def _draw(cells: list[dict[str, Any]]) -> None:
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
+    cells = list(raw.cells("forecast").values())
     shown = [data for data in TITLES if any(c["data"] == data for c in cells)]
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "ascribe"}):
         figure, axes = plt.subplots(1, len(shown), figsize=(5.2 * len(shown), 4.4), squeeze=False)
@@ -119,6 +105,5 @@ def _draw(cells: list[dict[str, Any]]) -> None:
             lines |= dict(zip(*reversed(axis.get_legend_handles_labels()), strict=True))
         figure.legend(lines.values(), lines.keys(), loc="lower center", ncol=5, fontsize=8, frameon=False)
         figure.tight_layout(rect=(0, 0.11, 1, 1))
-        PICTURE.parent.mkdir(exist_ok=True)
-        figure.savefig(PICTURE, metadata={"Date": None})
+        figure.savefig(folder / "forecast.svg", metadata={"Date": None})
         plt.close(figure)
