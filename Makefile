@@ -46,7 +46,7 @@ check: setup  ## format, lint, types, import walls, shapes, doctests
 docs: setup  ## the site, in runs/site; its generated pages are made anew
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
-bench: setup  ## every measurement but those that take hours, two hours and a half; then the pages. QUICK=--quick: reduced; ONLY="a b": these; REDO=--redo: also what is there
+bench: setup  ## every measurement but those that take hours, about four; then the pages. QUICK=--quick: reduced; ONLY="a b": these; REDO=--redo: also what is there
 	$(BIN)/python -m benchmarks $(QUICK) $(REDO) $(if $(ONLY),--only $(ONLY))
 
 soak: setup  ## every measurement; a day
