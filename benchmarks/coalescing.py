@@ -26,9 +26,9 @@ from ascribe.core.gradient import Gradient
 from ascribe.core.layout import Layout
 from ascribe.core.model import Model
 from ascribe.core.options import Path
-from ascribe.train.inside_graphs import gradient_graphs
-from ascribe.train.onnx_network import from_onnx
-from ascribe.train.torch_inside import torch_model
+from ascribe.train.adopted.torch_inside import torch_model
+from ascribe.train.graphs.inside_graphs import gradient_graphs
+from ascribe.train.graphs.onnx_network import from_onnx
 from benchmarks.gradients import RESNET
 from benchmarks.record import keep
 

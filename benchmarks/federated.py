@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 
 from ascribe.bundle.archive import open_directory
-from ascribe.bundle.federated import open_party
+from ascribe.bundle.federated.half import open_party
 from ascribe.core.federated.explaining import Explainer, with_cover
 from ascribe.core.federated.party import Party, answer, ask, local, merge
 from ascribe.core.federated.records import Ask, Reply

@@ -22,8 +22,8 @@ from captum.attr import IntegratedGradients
 from torch import Tensor, nn
 
 from ascribe.bundle.sessions import session
-from ascribe.train.gradients import integrated_gradients_graph
-from ascribe.train.onnx_network import from_onnx
+from ascribe.train.graphs.gradients import integrated_gradients_graph
+from ascribe.train.graphs.onnx_network import from_onnx
 from benchmarks.record import keep
 
 __all__ = ["NETWORKS", "RESNET", "AttentionBlock"]

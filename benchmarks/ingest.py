@@ -23,10 +23,10 @@ import numpy as np
 import polars as pl
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from ascribe.train.ingest import Ingested, ingest
+from ascribe.train.ingest.run import Ingested, ingest
+from ascribe.train.ingest.screen import screen
 from ascribe.train.lake.lake import Lake
 from ascribe.train.lake.rows import rows_of
-from ascribe.train.screen import screen
 from ascribe.train.sources.decoding import Decoder
 from ascribe.train.sources.kafka import KafkaOptions, KafkaSource
 from benchmarks.record import keep

@@ -30,16 +30,16 @@ from PIL import Image
 
 from ascribe.bundle import archive
 from ascribe.bundle.archive import open_directory
-from ascribe.bundle.gate_compare import Said
-from ascribe.bundle.gate_variant import judge_variant
+from ascribe.bundle.gate.compare import Said
+from ascribe.bundle.gate.variant import judge_variant
 from ascribe.bundle.networks import Graph
 from ascribe.bundle.runtime import example
 from ascribe.train.adapters.adopted import Asked, Picture
-from ascribe.train.adopt import AdoptOptions, adopt
-from ascribe.train.background import Background
+from ascribe.train.adopted.adopt import AdoptOptions, adopt
+from ascribe.train.adopted.background import Background
+from ascribe.train.adopted.vocabulary import lines
 from ascribe.train.pipeline import TrainOptions, train
 from ascribe.train.quantize import QuantizeOptions, quantize
-from ascribe.train.vocabulary import lines
 from benchmarks.record import keep
 
 __all__ = ["main"]

@@ -36,8 +36,8 @@ from ascribe.bundle.archive import entry, open_directory, write
 from ascribe.bundle.manifest import digest
 from ascribe.bundle.registry import Event, Registry
 from ascribe.bundle.runtime import load
-from ascribe.serve.memory import settle, trim
-from ascribe.serve.versions import fetch
+from ascribe.serve.observe.memory import settle, trim
+from ascribe.serve.versions.leases import fetch
 from ascribe.serve.wire import attribution_pb2 as pb
 from ascribe.serve.wire.attribution_pb2_grpc import AttributionServiceStub
 from ascribe.serve.work import warm

@@ -16,9 +16,9 @@ LONGEST = (  # two that need no training of others lead, so that no worker waits
     "test_adopted_doors.py",
     "portability/test_portability.py",
     "train/test_pipeline.py",
-    "train/test_ingest.py",
+    "train/ingest/test_ingest.py",
     "test_tiers_journey.py",
-    "serve/test_swaps.py",
+    "serve/versions/test_swaps.py",
     "train/adapters/test_onnx_files.py",
 )
 

@@ -12,7 +12,7 @@ import pyarrow.parquet
 import pytest
 
 import ascribe
-from ascribe.cli_options import METHODS
+from ascribe.cli.options import METHODS
 from ascribe.core.explainers import EXPLAINERS
 from ascribe.serve.app import running
 from ascribe.serve.settings import Settings

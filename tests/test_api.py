@@ -252,7 +252,7 @@ def counted(monkeypatch):
         choice = ValueChoice("stacked", (0.5,) * 4, "", {})
         return Surrogate(scores, lambda Z, S: np.full(len(Z), 7.0)), choice if hasattr(law, "cov") else None
 
-    monkeypatch.setattr("ascribe.train.value.fit_value", fit_value)
+    monkeypatch.setattr("ascribe.train.values.served.fit_value", fit_value)
     return fits
 
 

@@ -14,10 +14,10 @@ import typer
 import yaml
 
 from ascribe.cli import app
-from ascribe.serve import rest
+from ascribe.serve.access.auth import check_reach
 from ascribe.serve.app import running
-from ascribe.serve.auth import check_reach
-from ascribe.serve.observe import Log
+from ascribe.serve.observe.log import Log
+from ascribe.serve.rest import door as rest
 from ascribe.serve.settings import Settings
 from ascribe.train.settings import PrometheusSettings, TrainSettings
 from ascribe.train.sources.opening import Asked, open_source

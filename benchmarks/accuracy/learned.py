@@ -22,7 +22,7 @@ def completed(f: Any, law: Any, samples: int, seed: int = 0, control: bool = Tru
 
 def played(f: Any, law: Any, samples: int) -> tuple[dict[str, ConditionalGame], dict[str, Any]]:
     """By value function, over one fit of the surrogate; and what was chosen, with its reason."""
-    from ascribe.train.value import fit_value
+    from ascribe.train.values.served import fit_value
 
     surrogate, choice = fit_value(f, law)
     game = completed(f, law, samples)

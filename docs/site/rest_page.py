@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ascribe.serve.openapi import OPERATIONS
-from ascribe.serve.schemas import schemas
+from ascribe.serve.rest.openapi import OPERATIONS
+from ascribe.serve.rest.schemas import schemas
 
 __all__ = ["page"]
 

@@ -184,7 +184,7 @@ def _held(model: Asked, X: Any) -> tuple[Model, np.ndarray]:
 
 def _randomised(opened: OpenModel, model: Model, seed: int, layers: int) -> list[tuple[str, Model]]:
     try:
-        from ascribe.train.randomised import randomised
+        from ascribe.train.adopted.randomised import randomised
     except ModuleNotFoundError as exc:
         raise MissingExtra(
             f"layers are drawn anew with torch and onnx: pip install 'ascribe[train]' ({exc.name})"

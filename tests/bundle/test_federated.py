@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from ascribe.bundle.archive import entry, open_directory, pack, unpack, write
-from ascribe.bundle.federated import open_party, write_party
+from ascribe.bundle.federated.half import open_party, write_party
 from ascribe.bundle.runtime import load
 from ascribe.core.errors import BundleError, TamperedError
 from ascribe.core.federated import Party, Pipeline, Step, Table
@@ -182,7 +182,7 @@ def test_opening_a_half_loads_nothing_of_fate_or_of_training(tmp_path):
     write_party(tmp_path / "b", guest(), CREATED, "0")
     code = (
         "import sys\nfrom pathlib import Path\nfrom ascribe.bundle.archive import open_directory\n"
-        "from ascribe.bundle.federated import open_party\n"
+        "from ascribe.bundle.federated.half import open_party\n"
         f"print(open_party(open_directory(Path({str(tmp_path / 'b')!r}))).name)\n"
         "print(*sorted({m.partition('.')[0] for m in sys.modules}))"
     )

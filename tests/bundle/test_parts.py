@@ -13,7 +13,7 @@ import pytest
 import ascribe as package
 from ascribe.bundle import latency
 from ascribe.bundle.archive import Bundle, compose, entry, open_directory, pack, unpack, write
-from ascribe.bundle.gate import judge
+from ascribe.bundle.gate.verdict import judge
 from ascribe.bundle.latency import timed
 from ascribe.bundle.manifest import Manifest, Target, Tier
 from ascribe.bundle.registry import Registry

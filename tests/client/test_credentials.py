@@ -10,9 +10,9 @@ import pytest
 
 from ascribe.client import Client, Tls
 from ascribe.core.errors import NotFound, ServiceError
+from ascribe.serve.access.keys import line, new_key
 from ascribe.serve.app import Addresses, running
 from ascribe.serve.faults import ForbiddenError, UnknownCallerError
-from ascribe.serve.keys import line, new_key
 from ascribe.serve.settings import Settings
 from tests.serve import paper, tiny
 

@@ -85,7 +85,7 @@ def test_hidden_cells_change_no_bit(c, n, rank):
 @pytest.mark.parametrize(("c", "n", "rank"), [(1, 3, 1), (3, 5, 2), (4, 6, 6)])
 def test_it_is_the_mixture_that_torch_fits(c, n, rank):
     torch = pytest.importorskip("torch")
-    from ascribe.train.factor_mixture import FactorMixture as Trained
+    from ascribe.train.emshap.factor_mixture import FactorMixture as Trained
 
     ours, (z, S) = a_mixture(c, n, rank), asked(40, n)
     theirs = Trained(np.exp(ours.log_pi), ours.mu, ours.psi, ours.loading)

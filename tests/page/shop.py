@@ -15,16 +15,16 @@ import polars as pl
 import xgboost
 
 from ascribe.bundle.archive import open_directory
-from ascribe.bundle.gate import judge_and_promote
+from ascribe.bundle.gate.verdict import judge_and_promote
 from ascribe.bundle.registry import Registry
 from ascribe.core.features import Feature
 from ascribe.serve.app import running
 from ascribe.serve.settings import Settings
 from ascribe.train.adapters.adopted import Asked
-from ascribe.train.adopt import AdoptOptions, adopt
-from ascribe.train.background import Background
-from ascribe.train.definitions import FeatureSet
-from ascribe.train.ingest import ingest
+from ascribe.train.adopted.adopt import AdoptOptions, adopt
+from ascribe.train.adopted.background import Background
+from ascribe.train.ingest.definitions import FeatureSet
+from ascribe.train.ingest.run import ingest
 from ascribe.train.lake.lake import Lake
 from ascribe.train.runs.drift import drift, lake_rows, save
 from ascribe.train.runs.record import Run, StageRecord

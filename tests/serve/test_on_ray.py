@@ -24,9 +24,9 @@ import pytest
 import uvicorn
 
 from ascribe.core.errors import MissingExtra, ServiceError
+from ascribe.serve.access.keys import line, new_key
 from ascribe.serve.asgi import Application
 from ascribe.serve.faults import UnavailableError
-from ascribe.serve.keys import line, new_key
 from ascribe.serve.settings import Settings
 
 from . import tiny

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 import ascribe.serve.page
+from ascribe.serve.access.keys import line, new_key
 from ascribe.serve.app import running
-from ascribe.serve.keys import line, new_key
 from ascribe.serve.page.files import OFFERS, STATIC, Offers, files
 from ascribe.serve.settings import Settings
 

@@ -13,7 +13,7 @@ from ascribe.serve.wire import attribution_pb2 as pb
 
 from . import tiny
 from .asking import VECTOR, Doors, doors
-from .test_oip_rest import INFER
+from .oip.test_rest import INFER
 
 ROW = list(tiny.ROW.values())
 SLOW = {"estimator": "exact", "samples": 4096}

@@ -15,14 +15,15 @@ import pytest
 from ascribe.core.errors import CapabilityError, NotFound
 from ascribe.core.features import Feature
 from ascribe.core.model import Model
-from ascribe.serve import rest, rpc
 from ascribe.serve.faults import FAULTS, DeadlineError, InvalidRowsError, UnavailableError, problem_of
 from ascribe.serve.messages import AttributionAsked, EnergyAsked
-from ascribe.serve.observe import Log
+from ascribe.serve.observe.log import Log
+from ascribe.serve.rest import door as rest
 from ascribe.serve.rows import Row
+from ascribe.serve.rpc import door as rpc
 from ascribe.serve.service import Service
 from ascribe.serve.settings import Settings
-from ascribe.serve.versions import Lease, Versions
+from ascribe.serve.versions.leases import Lease, Versions
 from ascribe.serve.wire import attribution_pb2 as pb
 from ascribe.serve.wire.attribution_pb2_grpc import AttributionServiceStub
 

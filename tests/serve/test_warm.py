@@ -9,7 +9,7 @@ from ascribe.core.explainers import available
 from ascribe.core.features import Feature
 from ascribe.core.layout import Layout
 from ascribe.core.model import Model
-from ascribe.serve.versions import Lease
+from ascribe.serve.versions.leases import Lease
 from ascribe.serve.work import warm
 
 LAYOUTS = {

@@ -18,8 +18,8 @@ from ascribe.core.features import Feature
 from ascribe.core.scaling import fit_scores
 from tests.bundle.made import npz
 
-from .graphs import energy_graph, graph, predict_graph, proposal_graph, surrogate_graph
 from .programs import a_control, a_mixture, rows_of
+from .small_graphs import energy_graph, graph, predict_graph, proposal_graph, surrogate_graph
 
 N = 11
 

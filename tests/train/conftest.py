@@ -10,7 +10,7 @@ import torch
 
 from ascribe.bundle.runtime import emshap
 from ascribe.core.energy import EmShap
-from ascribe.train.conditional import _conditional_files
+from ascribe.train.emshap.conditional import _conditional_files
 from ascribe.train.families.emshap import EmShapFit, fit_emshap
 from ascribe.train.loop import Loop
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ascribe.core.features import Feature
 from ascribe.core.layout import Layout
 from ascribe.core.model import Model
-from ascribe.train.onnx_network import from_onnx
+from ascribe.train.graphs.onnx_network import from_onnx
 
 MODELS = Path(__file__).parents[2] / "examples" / "data" / "models"
 MEAN, SD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

@@ -22,7 +22,7 @@ from ascribe.train.compiled.law import AnyProposal, FixedMixture
 from ascribe.train.compiled.program import Program, written
 from ascribe.train.compiled.values import Drawn
 
-from .graphs import energy_graph, mixture_of, predict_graph, proposal_graph, surrogate_graph
+from .small_graphs import energy_graph, mixture_of, predict_graph, proposal_graph, surrogate_graph
 
 BASE = 49.0
 

@@ -12,7 +12,7 @@ from ascribe.bundle.archive import Bundle, entry, open_directory, write
 from ascribe.bundle.manifest import Manifest
 from tests.bundle import made
 
-from .graphs import graph
+from .small_graphs import graph
 
 PARTS = 8  # of each feature's line, as differences of ReLUs
 

@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from ascribe.bundle.archive import Bundle, entry, open_directory
-from ascribe.bundle.gate import judge
+from ascribe.bundle.gate.verdict import judge
 from ascribe.bundle.manifest import digest
 from ascribe.bundle.runtime import load
 from ascribe.core.errors import InputError, SchemaError

@@ -10,15 +10,15 @@ from onnx import numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from ascribe.bundle.archive import open_directory
-from ascribe.bundle.gate import judge
+from ascribe.bundle.gate.verdict import judge
 from ascribe.bundle.runtime import load
 from ascribe.bundle.sessions import session
 from ascribe.bundle.variants import compared
 from ascribe.core.errors import CapabilityError, InputError
 from ascribe.core.explainers import Options, explain
 from ascribe.core.layout import Layout
+from ascribe.train.adopted.insides import insides
 from ascribe.train.compile import Wanted, compile_bundle
-from ascribe.train.insides import insides
 from ascribe.train.quantize import PRECISIONS, QuantizeOptions, quantize
 from ascribe.train.quantize import aware as qat
 from ascribe.train.quantize.dynamic import dynamic
@@ -28,8 +28,8 @@ from ascribe.train.quantize.mixed import answers, error, mixed
 from ascribe.train.quantize.static import RANGES, ranges, static
 from tests.bundle import made
 
-from .graphs import graph
 from .rounding import perceptron, rounding, with_files
+from .small_graphs import graph
 
 X = made.rows(96, 7)
 every_precision = pytest.mark.parametrize("precision", PRECISIONS)
@@ -179,8 +179,8 @@ def test_mixed_keeps_the_layer_that_rounding_hurts():
 @pytest.fixture(scope="module")
 def fitted():
     """Our own network, fitted in a second, as a graph."""
-    from ascribe.train.export import to_onnx
     from ascribe.train.families.power_mlp import PowerMlp, PowerMlpOptions
+    from ascribe.train.graphs.export import to_onnx
 
     torch.manual_seed(0)
     rows = made.rows(600, 3)
@@ -325,11 +325,11 @@ def test_a_tier_that_cannot_be_made_again_is_told(tmp_path):
 
 def test_a_classifier_of_pictures_keeps_its_classes(tmp_path, monkeypatch):
     from ascribe.train.adapters.adopted import Asked
-    from ascribe.train.adopt import AdoptOptions, adopt
-    from ascribe.train.background import Background
-    from ascribe.train.picture import picture
+    from ascribe.train.adopted.adopt import AdoptOptions, adopt
+    from ascribe.train.adopted.background import Background
+    from ascribe.train.adopted.picture import picture
 
-    monkeypatch.setattr("ascribe.train.adopt.insides", lambda *_: ({}, ()))  # slopes have a test of their own
+    monkeypatch.setattr("ascribe.train.adopted.adopt.insides", lambda *_: ({}, ()))  # slopes have a test of their own
     rng = np.random.default_rng(0)
     W = [rng.standard_normal(shape) * scale for shape, scale in (((8, 3, 3, 3), 0.2), ((5, 8), 1.0))]
     held = graph(

@@ -10,11 +10,11 @@ from ascribe.client import calls
 from ascribe.client.calls import EnergyWishes, ExplainWishes, ForecastWishes, PredictWishes, StreamAnswer
 from ascribe.client.options import Tls, opened
 from ascribe.client.ways import CHUNKS, ENDED, TIMEOUT_S, TRIES, append, check_time, made, only, waiting
-from ascribe.serve.cards import ModelCard, NodeCard
-from ascribe.serve.forecast_messages import ForecastResponse
-from ascribe.serve.job_messages import JobCard
+from ascribe.serve.cards.repertoire import ExplainersCard
+from ascribe.serve.cards.served import ModelCard, NodeCard
+from ascribe.serve.forecasts.messages import ForecastResponse
+from ascribe.serve.jobs.messages import JobCard
 from ascribe.serve.messages import AttributionResponse, EnergyResponse, PredictionResponse
-from ascribe.serve.repertoire import ExplainersCard
 
 __all__ = ["Client"]
 

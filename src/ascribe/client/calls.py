@@ -10,11 +10,11 @@ from urllib.parse import quote
 from ascribe.client.rows import vectors
 from ascribe.client.samples import samples
 from ascribe.core.errors import AscribeError, InputError
-from ascribe.serve.cards import ModelCard, NodeCard
-from ascribe.serve.forecast_messages import ForecastResponse
-from ascribe.serve.job_messages import JobCard, LaterAttribution
+from ascribe.serve.cards.repertoire import ExplainersCard
+from ascribe.serve.cards.served import ModelCard, NodeCard
+from ascribe.serve.forecasts.messages import ForecastResponse
+from ascribe.serve.jobs.messages import JobCard, LaterAttribution
 from ascribe.serve.messages import AttributionResponse, EnergyResponse, MethodOptions, PredictionResponse
-from ascribe.serve.repertoire import ExplainersCard
 
 __all__ = ["Call", "EnergyWishes", "ExplainWishes", "ForecastWishes", "PredictWishes", "StreamAnswer"]
 

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from math import nan
 from typing import Any
 
-from ascribe.serve import forecast_messages, job_messages, messages
+from ascribe.serve import messages
+from ascribe.serve.forecasts import messages as forecast_messages
+from ascribe.serve.jobs import messages as job_messages
 from ascribe.serve.wire import attribution_pb2 as pb
 
 __all__ = ["filled", "struct_of"]

@@ -16,7 +16,7 @@ from ascribe.client.refusals import refusal, word_of_http
 from ascribe.client.tries import Tries
 from ascribe.core.errors import AscribeError, CapabilityError, MissingExtra, ServiceError
 from ascribe.serve.faults import DeadlineError, UnavailableError
-from ascribe.serve.job_messages import JobCard
+from ascribe.serve.jobs.messages import JobCard
 from ascribe.serve.stream import answered
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from ascribe.client.calls import Call
 from ascribe.client.options import Options
 from ascribe.core.errors import InputError, NotFound
 from ascribe.serve.faults import DeadlineError
-from ascribe.serve.job_messages import JobCard
+from ascribe.serve.jobs.messages import JobCard
 from ascribe.serve.messages import AttributionResponse, widest
 
 __all__ = ["CHUNKS", "ENDED", "TIMEOUT_S", "TRIES", "append", "awaiting", "check_time", "made", "only", "waiting"]

@@ -14,16 +14,18 @@ import grpc
 import uvicorn
 
 from ascribe.core.errors import ServiceError
-from ascribe.serve import memory, porch_grpc, porch_http, rpc, tls
+from ascribe.serve.access import porch_grpc, porch_http, tls
 from ascribe.serve.address import Address, bind, parse, probe
 from ascribe.serve.house import House
 from ascribe.serve.leaving import connection_age_ms, leave
-from ascribe.serve.observe import Log
-from ascribe.serve.readable import Readable
+from ascribe.serve.observe import memory
+from ascribe.serve.observe.log import Log
+from ascribe.serve.rpc import door as rpc
+from ascribe.serve.rpc.readable import Readable
 from ascribe.serve.settings import Settings, from_environment
 from ascribe.serve.standing import ByHandler, Standing
 from ascribe.serve.stopping import until_stopped
-from ascribe.serve.versions import Lease
+from ascribe.serve.versions.leases import Lease
 
 __all__ = ["Addresses", "run", "running", "serve", "stand"]
 

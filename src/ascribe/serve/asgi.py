@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ascribe.core.errors import ServiceError
-from ascribe.serve.auth import check_reach
+from ascribe.serve.access.auth import check_reach
 from ascribe.serve.faults import UnavailableError, problem_of
 from ascribe.serve.house import House
 from ascribe.serve.settings import Settings, from_environment

@@ -21,9 +21,9 @@ from typing import Any
 
 import numpy as np
 
-from ascribe.serve import tracing
 from ascribe.serve.faults import AbandonedError, DeadlineError, ShedError
-from ascribe.serve.meter import Meter, NoMeter
+from ascribe.serve.observe import tracing
+from ascribe.serve.observe.meter import Meter, NoMeter
 from ascribe.serve.pace import Pace
 from ascribe.serve.turns import Turns, rank
 

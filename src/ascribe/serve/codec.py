@@ -22,8 +22,8 @@ from ascribe.core.errors import InputError
 from ascribe.serve import inside
 from ascribe.serve import messages as wire
 from ascribe.serve.faults import TooLargeError
-from ascribe.serve.job_messages import ChunkBody
-from ascribe.serve.observe import stage
+from ascribe.serve.jobs.messages import ChunkBody
+from ascribe.serve.observe.log import stage
 from ascribe.serve.rows import Checked, Row, repeated
 from ascribe.serve.settings import Settings
 

@@ -12,27 +12,30 @@ import grpc
 from ascribe.bundle.registry import Registry
 from ascribe.bundle.sessions import cores
 from ascribe.core.errors import InputError
-from ascribe.serve import auth, oip_rpc, porch_http, rest, rpc
-from ascribe.serve.forecasting import Forecasting
-from ascribe.serve.lines import to_stdout
+from ascribe.serve.access import auth, porch_http
+from ascribe.serve.access.rates import Rates
+from ascribe.serve.cards.published import Published
+from ascribe.serve.cards.shelf import Shelf
+from ascribe.serve.forecasts.room import Forecasting
+from ascribe.serve.jobs.longer import longer
 from ascribe.serve.live import Sampled
-from ascribe.serve.longer import longer
 from ascribe.serve.now.opening import opened
-from ascribe.serve.observed import Observed
+from ascribe.serve.observe.lines import to_stdout
+from ascribe.serve.observe.watched import Observed
 from ascribe.serve.page.files import Offers, files
 from ascribe.serve.page.front import front
 from ascribe.serve.priority import give_way
-from ascribe.serve.promoting import Promoting
-from ascribe.serve.published import Published
-from ascribe.serve.rates import Rates
-from ascribe.serve.rollout import Rollout
+from ascribe.serve.rest import door as rest
+from ascribe.serve.rpc import door as rpc
+from ascribe.serve.rpc import oip as oip_rpc
 from ascribe.serve.service import Service
 from ascribe.serve.settings import Settings
-from ascribe.serve.shadow import Shadow
-from ascribe.serve.shelf import Shelf
 from ascribe.serve.standing import ByHandler
 from ascribe.serve.telemetry import Telemetry
-from ascribe.serve.versions import Lease, Slot, Versions, specs
+from ascribe.serve.versions.leases import Lease, Slot, Versions, specs
+from ascribe.serve.versions.promoting import Promoting
+from ascribe.serve.versions.rollout import Rollout
+from ascribe.serve.versions.shadow import Shadow
 
 __all__ = ["House"]
 

@@ -14,8 +14,8 @@ import asyncio
 
 import uvicorn
 
-from ascribe.serve import rpc
 from ascribe.serve.house import House
+from ascribe.serve.rpc import door as rpc
 from ascribe.serve.settings import Settings
 from ascribe.serve.standing import Standing
 

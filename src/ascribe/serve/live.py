@@ -20,9 +20,9 @@ from ascribe.bundle.state import State
 from ascribe.core.errors import AscribeError
 from ascribe.core.features import Feature
 from ascribe.serve.messages import AttributionResponse
-from ascribe.serve.observe import Log
+from ascribe.serve.observe.log import Log
 from ascribe.serve.rows import Row, check
-from ascribe.serve.versions import Lease, now
+from ascribe.serve.versions.leases import Lease, now
 
 __all__ = ["Sampled"]
 

@@ -15,12 +15,15 @@ from ascribe.core.explainers import Options, usual
 from ascribe.core.model import Model
 from ascribe.core.tiers import within
 from ascribe.serve import codec, kinds, work
-from ascribe.serve.auth import require
+from ascribe.serve.access.auth import require
+from ascribe.serve.access.callers import ANYBODY, Caller
+from ascribe.serve.access.limits import narrow
+from ascribe.serve.access.rates import Rates
 from ascribe.serve.batcher import Answered, Batcher, Kind
-from ascribe.serve.callers import ANYBODY, Caller
-from ascribe.serve.cards import ModelCard, NodeCard, RolloutAnswer
+from ascribe.serve.cards.repertoire import ExplainersCard
+from ascribe.serve.cards.served import ModelCard, NodeCard, RolloutAnswer
+from ascribe.serve.cards.told import explainers_of, model_card
 from ascribe.serve.faults import AbandonedError, DeadlineError, UnavailableError
-from ascribe.serve.limits import narrow
 from ascribe.serve.live import Sampled
 from ascribe.serve.messages import (
     AttributionAsked,
@@ -30,18 +33,15 @@ from ascribe.serve.messages import (
     PredictionAsked,
     PredictionResponse,
 )
-from ascribe.serve.meter import Calls, Meter
-from ascribe.serve.moving import moved
-from ascribe.serve.observe import noted
-from ascribe.serve.rates import Rates
-from ascribe.serve.repertoire import ExplainersCard
-from ascribe.serve.rollout import Rollout
+from ascribe.serve.observe.log import noted
+from ascribe.serve.observe.meter import Calls, Meter
 from ascribe.serve.rows import Checked, Row
 from ascribe.serve.settings import Settings
-from ascribe.serve.shadow import Shadow
 from ascribe.serve.telemetry import Telemetry
-from ascribe.serve.told import explainers_of, model_card
-from ascribe.serve.versions import LOADING, Lease, Versions
+from ascribe.serve.versions.leases import LOADING, Lease, Versions
+from ascribe.serve.versions.moving import moved
+from ascribe.serve.versions.rollout import Rollout
+from ascribe.serve.versions.shadow import Shadow
 from ascribe.serve.weight import Weight
 from ascribe.serve.work import Step
 

@@ -20,7 +20,7 @@ import grpc
 
 from ascribe.core.errors import ServiceError
 from ascribe.serve.address import Address
-from ascribe.serve.observe import Log
+from ascribe.serve.observe.log import Log
 
 __all__ = ["ByHandler", "Standing"]
 

@@ -7,8 +7,8 @@ import signal
 from collections.abc import Awaitable, Callable
 from contextlib import closing
 
-from ascribe.serve import memory
-from ascribe.serve.lines import Lines
+from ascribe.serve.observe import memory
+from ascribe.serve.observe.lines import Lines
 
 __all__ = ["until_stopped"]
 

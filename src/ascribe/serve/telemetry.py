@@ -9,7 +9,7 @@ from typing import Any
 from ascribe.bundle.state import State, beside
 from ascribe.core.errors import NotFound
 from ascribe.core.words import quoted
-from ascribe.serve.cards import NodeCard, SeriesCard
+from ascribe.serve.cards.served import NodeCard, SeriesCard
 from ascribe.serve.rows import Row
 
 __all__ = ["Telemetry"]

@@ -32,7 +32,7 @@ from ascribe.serve.messages import (
 from ascribe.serve.pictures import Limits, check_prepared, narrow_enough
 from ascribe.serve.rows import Checked, Row, check
 from ascribe.serve.settings import Settings
-from ascribe.serve.versions import Lease
+from ascribe.serve.versions.leases import Lease
 from ascribe.serve.weight import weight
 
 __all__ = [

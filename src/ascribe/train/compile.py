@@ -39,7 +39,7 @@ from ascribe.train.compiled.law import AnyProposal, FixedMixture, Law
 from ascribe.train.compiled.program import Program, one_pass, written
 from ascribe.train.compiled.sharing import inlined, shared
 from ascribe.train.compiled.values import Drawn
-from ascribe.train.reading import fit_reading
+from ascribe.train.values.reading import fit_reading
 
 __all__ = ["Wanted", "compile_bundle", "standalone", "told", "with_tiers"]
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from ascribe.bundle.federated_replies import Replies
+from ascribe.bundle.federated.replies import Replies
 from ascribe.bundle.tables import read_table
 from ascribe.core.errors import InputError
 from ascribe.core.federated.party import Party, answer, ask

@@ -25,12 +25,10 @@ from ascribe.core.control import fit_control
 from ascribe.core.errors import InputError
 from ascribe.core.features import Feature
 from ascribe.core.judge import block_mean, power_error
-from ascribe.train.answering import NOTHING, answering_part
 from ascribe.train.clean import Cleaned, clean
 from ascribe.train.compile import Wanted, compile_bundle
-from ascribe.train.conditional import conditional_part, npz, open_part
 from ascribe.train.dataset import Dataset, split
-from ascribe.train.distil import DistilOptions
+from ascribe.train.emshap.conditional import conditional_part, npz, open_part
 from ascribe.train.families import ADDITIVE_FAMILIES, POWER_FAMILIES
 from ascribe.train.families.amortized import AmortizedOptions
 from ascribe.train.families.emshap import EmShapOptions
@@ -39,6 +37,8 @@ from ascribe.train.fitted import FittedPower
 from ascribe.train.parts import Keep, Part, once
 from ascribe.train.settings import computing
 from ascribe.train.units import describe, read_units
+from ascribe.train.values.answering import NOTHING, answering_part
+from ascribe.train.values.distil import DistilOptions
 from ascribe.train.watch import Watcher
 
 __all__ = ["Report", "TrainOptions", "prepare", "train"]

@@ -14,7 +14,7 @@ import grpc
 import numpy as np
 
 from ascribe.bundle.archive import Bundle, open_directory
-from ascribe.bundle.federated import write_party
+from ascribe.bundle.federated.half import write_party
 from ascribe.core.federated.party import Party
 from ascribe.core.federated.table import Table
 from ascribe.serve.app import Addresses

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from ascribe.bundle.archive import open_directory
-from ascribe.bundle.federated import open_party
-from ascribe.bundle.federated_replies import merged, read_replies
-from ascribe.bundle.gate import judge
+from ascribe.bundle.federated.half import open_party
+from ascribe.bundle.federated.replies import merged, read_replies
+from ascribe.bundle.gate.verdict import judge
 from ascribe.cli import app
 from ascribe.core.errors import InputError
 from tests.train.adapters.fate import real

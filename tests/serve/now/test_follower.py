@@ -21,10 +21,10 @@ from ascribe.serve.now.hub import Hub
 from ascribe.serve.now.series import Series, arranged, group_errors, newest_of
 from ascribe.serve.now.shown import node_now
 from ascribe.serve.now.track import Track
-from ascribe.serve.observe import Log
+from ascribe.serve.observe.log import Log
 from ascribe.serve.settings import Settings
 from ascribe.serve.telemetry import Telemetry
-from ascribe.serve.versions import Lease, Versions, fetch
+from ascribe.serve.versions.leases import Lease, Versions, fetch
 
 from .. import tiny
 

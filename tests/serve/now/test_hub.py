@@ -10,9 +10,9 @@ import httpx
 import pytest
 
 from ascribe.bundle.state import State, beside
+from ascribe.serve.access.keys import line, new_key
 from ascribe.serve.app import running
 from ascribe.serve.faults import ShedError, UnavailableError
-from ascribe.serve.keys import line, new_key
 from ascribe.serve.now import hub as hubs
 from ascribe.serve.now import stream
 from ascribe.serve.now.hub import Hub

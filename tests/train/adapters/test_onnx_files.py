@@ -12,7 +12,7 @@ from PIL import Image
 import ascribe
 from ascribe.core.errors import AscribeError, InputError
 from ascribe.train.adapters.adopted import Picture
-from ascribe.train.vocabulary import words
+from ascribe.train.adopted.vocabulary import words
 from tests.train.adapters.adopting import DATA, MODELS, NUMBERS, adopted, background, houses, near
 
 IMAGES = DATA / "images"
@@ -63,7 +63,7 @@ def test_a_picture_that_cannot_be_read_is_said(mobile, tmp_path):
 
 
 def test_resnet_gives_probabilities_where_it_is_told_how(tmp_path, monkeypatch):
-    monkeypatch.setattr("ascribe.train.adopt.insides", lambda *given: ({}, ()))  # a minute of tracing, tested elsewhere
+    monkeypatch.setattr("ascribe.train.adopted.adopt.insides", lambda *given: ({}, ()))  # a minute; tested elsewhere
     mean, deviation = np.array([0.485, 0.456, 0.406]) * 255, np.array([0.229, 0.224, 0.225]) * 255
     seen = Picture(mean=tuple(mean), scale=tuple(1 / deviation))
     file = MODELS / "resnet20_cifar10.onnx"
@@ -99,7 +99,7 @@ def test_sentences_are_numbered_as_the_vocabulary_says(tmp_path):
 
 
 def test_a_file_for_one_row_answers_many(tmp_path, monkeypatch):
-    monkeypatch.setattr("ascribe.train.adopt.insides", lambda *given: ({}, ()))
+    monkeypatch.setattr("ascribe.train.adopted.adopt.insides", lambda *given: ({}, ()))
     opened = adopted(MODELS / "mnist-cnn.onnx", IMAGES, tmp_path / "b", link="softmax")
     pixels = np.random.default_rng(0).integers(0, 256, (5, 28, 28, 1))
     wanted = [

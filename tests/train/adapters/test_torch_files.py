@@ -48,7 +48,7 @@ def test_an_exported_program(saved, tmp_path):
 
 @pytest.mark.parametrize("name", ["state.pt", "parallel.th"])
 def test_a_state_dict_and_its_factory(name, saved, tmp_path, monkeypatch):
-    monkeypatch.setattr("ascribe.train.adopt.insides", lambda *given: ({}, ()))
+    monkeypatch.setattr("ascribe.train.adopted.adopt.insides", lambda *given: ({}, ()))
     place, rows, frame, wanted = saved
     opened = adopted(place / name, rows, tmp_path / "b", target=PRICE, module=f"{MADE}:mlp")
     assert near(opened.predict(frame), wanted)

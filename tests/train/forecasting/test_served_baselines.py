@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from ascribe.core.forecast import origins, rows, window_of
-from ascribe.train.export import to_onnx
 from ascribe.train.families.ridge_lags import RidgeOptions, fit_ridge_lags
+from ascribe.train.graphs.export import to_onnx
 from tests.train.forecasting.series import DAY, weekly
 
 

@@ -8,7 +8,7 @@ from itertools import islice
 
 import numpy as np
 
-from ascribe.train.ingest import ingest
+from ascribe.train.ingest.run import ingest
 from ascribe.train.lake.lake import Lake
 from ascribe.train.sources.opening import Asked, open_source
 from tests.train.sources.fleet import START_S

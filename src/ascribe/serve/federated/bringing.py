@@ -23,8 +23,8 @@ from ascribe.serve.federated.held import GuestLease, lease_of
 from ascribe.serve.federated.link import Unanswered
 from ascribe.serve.federated.opening import open_guest, prepared
 from ascribe.serve.federated.settings import PartySettings
-from ascribe.serve.observe import Log
-from ascribe.serve.versions import Lease, Slot
+from ascribe.serve.observe.log import Log
+from ascribe.serve.versions.leases import Lease, Slot
 
 __all__ = ["Bringing"]
 

@@ -23,15 +23,15 @@ from ascribe.core.federated.party import Party
 from ascribe.core.federated.table import Table
 from ascribe.core.trees.walk import linked
 from ascribe.serve import codec
-from ascribe.serve.auth import require
-from ascribe.serve.callers import Caller
+from ascribe.serve.access.auth import require
+from ascribe.serve.access.callers import Caller
 from ascribe.serve.faults import Problem, problem_of
 from ascribe.serve.federated.fate_packet import row_id
 from ascribe.serve.federated.guest_room import GuestRoom
 from ascribe.serve.federated.held import GuestLease
 from ascribe.serve.federated.partial import checked
 from ascribe.serve.federated.scored import Asked, Scored
-from ascribe.serve.observe import Entry
+from ascribe.serve.observe.log import Entry
 
 __all__ = ["CODES", "FateRoom"]
 

@@ -11,13 +11,13 @@ from grpc.aio import ServicerContext as Context
 from ascribe.core.federated.codes import SYSTEM
 from ascribe.core.federated.records import Ask
 from ascribe.serve import codec
-from ascribe.serve.callers import current
+from ascribe.serve.access.callers import current
+from ascribe.serve.access.limits import check_depth
 from ascribe.serve.faults import problem_of
 from ascribe.serve.federated.fate import CODES
 from ascribe.serve.federated.fate_packet import body_of, read_question
 from ascribe.serve.federated.host_room import HostRoom
-from ascribe.serve.limits import check_depth
-from ascribe.serve.observe import Log
+from ascribe.serve.observe.log import Log
 from ascribe.serve.standing import ByHandler
 from ascribe.serve.wire import fate_proxy_pb2 as pb
 from ascribe.serve.wire import fate_proxy_pb2_grpc

@@ -8,12 +8,12 @@ from fastapi import FastAPI, Request, Response
 from starlette.requests import ClientDisconnect
 
 from ascribe.serve import codec
-from ascribe.serve.callers import current
+from ascribe.serve.access.callers import current
+from ascribe.serve.access.limits import check_depth, read_body
 from ascribe.serve.faults import AbandonedError, problem_of
 from ascribe.serve.federated.fate import FateRoom
-from ascribe.serve.limits import check_depth, read_body
-from ascribe.serve.observe import Log
-from ascribe.serve.refused import problem_answer
+from ascribe.serve.observe.log import Log
+from ascribe.serve.rest.refused import problem_answer
 from ascribe.serve.settings import Settings
 
 __all__ = ["add"]

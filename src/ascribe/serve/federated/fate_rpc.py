@@ -8,11 +8,11 @@ from typing import Any
 from grpc.aio import ServicerContext as Context
 
 from ascribe.serve import codec
-from ascribe.serve.callers import current
+from ascribe.serve.access.callers import current
+from ascribe.serve.access.limits import check_depth
 from ascribe.serve.faults import problem_of
 from ascribe.serve.federated.fate import FateRoom
-from ascribe.serve.limits import check_depth
-from ascribe.serve.observe import Log
+from ascribe.serve.observe.log import Log
 from ascribe.serve.settings import Settings
 from ascribe.serve.standing import ByHandler
 from ascribe.serve.wire import fate_inference_pb2 as pb

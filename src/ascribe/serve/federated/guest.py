@@ -15,7 +15,7 @@ from ascribe.bundle.archive import Bundle
 from ascribe.bundle.manifest import digest
 from ascribe.bundle.registry import Registry
 from ascribe.core.errors import InputError
-from ascribe.serve import auth, oip_rpc, porch_http, rest, rpc
+from ascribe.serve.access import auth, porch_http
 from ascribe.serve.address import parse
 from ascribe.serve.app import Addresses, stand
 from ascribe.serve.federated import fate_rest, fate_rpc
@@ -28,15 +28,18 @@ from ascribe.serve.federated.partial import checked
 from ascribe.serve.federated.publishing import Publishing
 from ascribe.serve.federated.settings import PartySettings
 from ascribe.serve.federated.stated import Reading, read_policy
-from ascribe.serve.lines import to_stdout
-from ascribe.serve.longer import longer
-from ascribe.serve.observed import Observed
+from ascribe.serve.jobs.longer import longer
+from ascribe.serve.observe.lines import to_stdout
+from ascribe.serve.observe.watched import Observed
 from ascribe.serve.page.files import Offers, files
 from ascribe.serve.page.front import front
-from ascribe.serve.rollout import Rollout
+from ascribe.serve.rest import door as rest
+from ascribe.serve.rpc import door as rpc
+from ascribe.serve.rpc import oip as oip_rpc
 from ascribe.serve.settings import Settings
 from ascribe.serve.standing import ByHandler
-from ascribe.serve.versions import Lease, Versions, specs
+from ascribe.serve.versions.leases import Lease, Versions, specs
+from ascribe.serve.versions.rollout import Rollout
 
 __all__ = ["GuestHouse", "serve"]
 

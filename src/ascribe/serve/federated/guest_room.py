@@ -17,16 +17,19 @@ from ascribe.core.federated.codes import OK
 from ascribe.core.federated.table import Table
 from ascribe.core.words import listed, quoted
 from ascribe.serve import codec, work
-from ascribe.serve.auth import require
-from ascribe.serve.callers import ANYBODY, Caller
-from ascribe.serve.cards import ModelCard, OutputCard, RolloutAnswer
+from ascribe.serve.access.auth import require
+from ascribe.serve.access.callers import ANYBODY, Caller
+from ascribe.serve.access.limits import narrow
+from ascribe.serve.access.rates import Rates
+from ascribe.serve.cards.repertoire import ExplainersCard, RepertoireCard
+from ascribe.serve.cards.served import ModelCard, OutputCard, RolloutAnswer
+from ascribe.serve.cards.told import rollout_card
 from ascribe.serve.faults import DeadlineError, InvalidRowsError, ShedError, UnavailableError
 from ascribe.serve.federated.held import GuestLease
 from ascribe.serve.federated.publishing import Publishing
 from ascribe.serve.federated.rows import Sorted, sort_out
 from ascribe.serve.federated.scored import Asked, Scored
 from ascribe.serve.federated.stated import stated
-from ascribe.serve.limits import narrow
 from ascribe.serve.messages import (
     Attribution,
     AttributionAsked,
@@ -35,16 +38,13 @@ from ascribe.serve.messages import (
     PredictionAsked,
     PredictionResponse,
 )
-from ascribe.serve.meter import Meter, NoMeter
-from ascribe.serve.moving import moved
-from ascribe.serve.observe import noted
-from ascribe.serve.rates import Rates
-from ascribe.serve.repertoire import ExplainersCard, RepertoireCard
-from ascribe.serve.rollout import Rollout
+from ascribe.serve.observe.log import noted
+from ascribe.serve.observe.meter import Meter, NoMeter
 from ascribe.serve.rows import Checked, Row
 from ascribe.serve.settings import Settings
-from ascribe.serve.told import rollout_card
-from ascribe.serve.versions import Versions
+from ascribe.serve.versions.leases import Versions
+from ascribe.serve.versions.moving import moved
+from ascribe.serve.versions.rollout import Rollout
 
 __all__ = ["METHOD", "GuestRoom"]
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ascribe.bundle.federated import open_party
+from ascribe.bundle.federated.half import open_party
 from ascribe.bundle.registry import Event, Registry
 from ascribe.core.errors import InputError, NotFound
 from ascribe.core.features import Feature
@@ -18,7 +18,7 @@ from ascribe.core.federated.fate_names import fate_name
 from ascribe.core.federated.party import Party
 from ascribe.core.model import Model
 from ascribe.serve.federated.features import Features
-from ascribe.serve.versions import Lease, Slot, Versions
+from ascribe.serve.versions.leases import Lease, Slot, Versions
 
 __all__ = ["Bringing", "HalfLease", "Halves", "consenting", "half_of"]
 

@@ -20,7 +20,7 @@ from ascribe.serve.federated.link import HostLink
 from ascribe.serve.federated.opening import NO_COVER, Guest
 from ascribe.serve.federated.scored import Scorer
 from ascribe.serve.federated.settings import PartySettings
-from ascribe.serve.versions import Lease
+from ascribe.serve.versions.leases import Lease
 
 __all__ = ["GuestLease", "lease_of"]
 

@@ -11,7 +11,7 @@ import grpc
 from ascribe.bundle.registry import Registry
 from ascribe.core.errors import InputError, ServiceError
 from ascribe.core.federated.party import Party
-from ascribe.serve import auth, porch_grpc, tls
+from ascribe.serve.access import auth, porch_grpc, tls
 from ascribe.serve.address import Address, parse, probe
 from ascribe.serve.federated import fate_host
 from ascribe.serve.federated.features import Features
@@ -20,13 +20,13 @@ from ascribe.serve.federated.host_door import Door, Health, attach
 from ascribe.serve.federated.host_room import HostRoom
 from ascribe.serve.federated.settings import PartySettings
 from ascribe.serve.leaving import connection_age_ms
-from ascribe.serve.lines import to_stdout
-from ascribe.serve.observed import Observed
-from ascribe.serve.readable import Readable
-from ascribe.serve.rollout import Rollout
+from ascribe.serve.observe.lines import to_stdout
+from ascribe.serve.observe.watched import Observed
+from ascribe.serve.rpc.readable import Readable
 from ascribe.serve.settings import Settings
 from ascribe.serve.standing import ByHandler, Standing
-from ascribe.serve.versions import Versions, specs
+from ascribe.serve.versions.leases import Versions, specs
+from ascribe.serve.versions.rollout import Rollout
 
 __all__ = ["follow", "serve"]
 

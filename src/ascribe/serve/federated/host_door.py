@@ -11,12 +11,12 @@ from grpc.aio import ServicerContext as Context
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from ascribe.serve import codec
-from ascribe.serve.callers import current
+from ascribe.serve.access.callers import current
 from ascribe.serve.faults import DeadlineError, problem_of
 from ascribe.serve.federated import wire
 from ascribe.serve.federated.host_room import HostRoom
-from ascribe.serve.observe import Entry, Log
-from ascribe.serve.rpc import refuse
+from ascribe.serve.observe.log import Entry, Log
+from ascribe.serve.rpc.door import refuse
 from ascribe.serve.standing import ByHandler
 from ascribe.serve.wire import party_pb2 as pb
 from ascribe.serve.wire import party_pb2_grpc

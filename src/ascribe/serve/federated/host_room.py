@@ -16,14 +16,14 @@ from ascribe.core.federated.explaining import column_of_splits
 from ascribe.core.federated.party import Party, answer
 from ascribe.core.federated.publishing import Ledger, Policy
 from ascribe.core.federated.records import Ask, Linear, Part, Reply, Routes
-from ascribe.serve.auth import require
-from ascribe.serve.callers import Caller
+from ascribe.serve.access.auth import require
+from ascribe.serve.access.callers import Caller
+from ascribe.serve.access.rates import Rates
 from ascribe.serve.faults import DeadlineError, ForbiddenError, ShedError, UnavailableError
 from ascribe.serve.federated.halves import HalfLease, Halves
 from ascribe.serve.federated.settings import PartySettings
-from ascribe.serve.meter import Meter, NoMeter
-from ascribe.serve.observe import Log
-from ascribe.serve.rates import Rates
+from ascribe.serve.observe.log import Log
+from ascribe.serve.observe.meter import Meter, NoMeter
 from ascribe.serve.settings import Settings
 
 __all__ = ["HostRoom"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ascribe.bundle.federated_replies import Replies
+from ascribe.bundle.federated.replies import Replies
 from ascribe.core.errors import InputError
 from ascribe.core.federated.party import ask
 from ascribe.core.federated.records import Linear, Part, Reply, Routes

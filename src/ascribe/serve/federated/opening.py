@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ascribe.bundle.archive import Bundle
-from ascribe.bundle.federated import open_party
+from ascribe.bundle.federated.half import open_party
 from ascribe.core.errors import InputError, NotFound
 from ascribe.core.federated.components.boosted_trees import BoostedTrees
 from ascribe.core.federated.explaining import Explainer, with_cover

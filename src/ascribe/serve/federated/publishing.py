@@ -13,7 +13,7 @@ from ascribe.core.errors import InputError
 from ascribe.core.federated.explaining import score_of
 from ascribe.core.federated.party import Party
 from ascribe.core.federated.publishing import Ledger, Policy, few_alike, published, withheld
-from ascribe.serve.callers import Caller
+from ascribe.serve.access.callers import Caller
 from ascribe.serve.faults import ForbiddenError
 from ascribe.serve.federated.scored import Scored
 from ascribe.serve.federated.settings import PartySettings

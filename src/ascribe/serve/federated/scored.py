@@ -30,7 +30,7 @@ from ascribe.serve.federated.exchange import Failure, exchanged, met, unasked
 from ascribe.serve.federated.link import HostLink
 from ascribe.serve.federated.settings import PartySettings
 from ascribe.serve.federated.wire import ID_LIMIT
-from ascribe.serve.observe import staged
+from ascribe.serve.observe.log import staged
 
 __all__ = ["Asked", "Scored", "Scorer"]
 

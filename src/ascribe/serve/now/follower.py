@@ -19,11 +19,11 @@ from ascribe.serve.now.hub import Hub
 from ascribe.serve.now.messages import NodeNow
 from ascribe.serve.now.series import Series, arranged, newest_of
 from ascribe.serve.now.shown import node_now
-from ascribe.serve.observe import Log
+from ascribe.serve.observe.log import Log
 from ascribe.serve.priority import give_way
 from ascribe.serve.settings import Settings
 from ascribe.serve.telemetry import Telemetry
-from ascribe.serve.versions import Lease, Versions
+from ascribe.serve.versions.leases import Lease, Versions
 
 __all__ = ["Follower"]
 

@@ -10,10 +10,10 @@ from ascribe.serve.now.follower import Follower
 from ascribe.serve.now.groups import read_groups
 from ascribe.serve.now.hub import Hub
 from ascribe.serve.now.room import NowRoom
-from ascribe.serve.observe import Log
+from ascribe.serve.observe.log import Log
 from ascribe.serve.settings import Settings
 from ascribe.serve.telemetry import Telemetry
-from ascribe.serve.versions import Versions
+from ascribe.serve.versions.leases import Versions
 
 __all__ = ["opened"]
 

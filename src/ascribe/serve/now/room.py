@@ -12,8 +12,8 @@ from ascribe.core.attribution import Attribution, Info
 from ascribe.core.errors import CapabilityError, InputError, NotFound
 from ascribe.core.sentences import LANGUAGES, say
 from ascribe.core.words import listed, quoted
-from ascribe.serve.auth import require
-from ascribe.serve.callers import ANYBODY, Caller
+from ascribe.serve.access.auth import require
+from ascribe.serve.access.callers import ANYBODY, Caller
 from ascribe.serve.faults import UnavailableError
 from ascribe.serve.now import past
 from ascribe.serve.now.change import change_of
@@ -35,7 +35,7 @@ from ascribe.serve.now.shown import (
 )
 from ascribe.serve.now.track import GAP_US, Track, shares_of
 from ascribe.serve.now.when import clock_times
-from ascribe.serve.versions import Versions
+from ascribe.serve.versions.leases import Versions
 
 __all__ = ["NowRoom"]
 

@@ -12,8 +12,8 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+from ascribe.serve.observe.traced_doors import Asgi
 from ascribe.serve.page.files import HOME, UNDER, File
-from ascribe.serve.traced_doors import Asgi
 
 __all__ = ["POLICY", "belongs", "front"]
 

@@ -19,7 +19,7 @@ from ascribe.core.errors import BundleError, CapabilityError, InputError
 from ascribe.train.adapters.adopted import Adopted, Asked
 from ascribe.train.adapters.onnx_inputs import Entry, entry
 from ascribe.train.adapters.onnx_outputs import Outputs, exposed, named
-from ascribe.train.flat_rows import fed, flat_graph
+from ascribe.train.graphs.flat_rows import fed, flat_graph
 
 __all__ = ["of_model", "read"]
 

@@ -16,7 +16,7 @@ from ascribe.core.features import Feature
 from ascribe.core.layout import Layout
 from ascribe.train.adapters.adopted import Asked
 from ascribe.train.adapters.of_trees import columns_of
-from ascribe.train.flat_rows import NUMPY, Feed
+from ascribe.train.graphs.flat_rows import NUMPY, Feed
 
 __all__ = ["Entry", "entry"]
 

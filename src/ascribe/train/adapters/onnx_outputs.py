@@ -12,7 +12,7 @@ from scipy.special import expit, softmax
 
 from ascribe.core.errors import InputError
 from ascribe.train.adapters.adopted import Asked, named_labels
-from ascribe.train.flat_rows import Taken
+from ascribe.train.graphs.flat_rows import Taken
 
 __all__ = ["Outputs", "exposed", "named"]
 

@@ -26,7 +26,7 @@ from ascribe.core.trees import Trees, margin, predict
 from ascribe.train.adapters.adopted import Adopted, Asked
 from ascribe.train.adapters.of_trees import of_trees
 from ascribe.train.adapters.onnx import of_model
-from ascribe.train.parity import same
+from ascribe.train.graphs.parity import same
 
 __all__ = ["read"]
 

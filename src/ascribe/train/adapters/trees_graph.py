@@ -14,7 +14,7 @@ import numpy as np
 from onnx import NodeProto, TensorProto, helper
 
 from ascribe.core.trees import Trees
-from ascribe.train.export import OPSET, finish
+from ascribe.train.graphs.export import OPSET, finish
 
 __all__ = ["binary", "trees_graph"]
 

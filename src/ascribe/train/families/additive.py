@@ -18,8 +18,8 @@ import xgboost
 from ascribe.core.errors import BundleError
 from ascribe.core.terms import Terms
 from ascribe.train.dataset import Dataset, Part
-from ascribe.train.export_trees import booster_to_onnx
 from ascribe.train.fitted import FittedPower
+from ascribe.train.graphs.trees import booster_to_onnx
 from ascribe.train.loop import Progress
 
 __all__ = ["AdditiveOptions", "fit_additive", "terms_of_stumps"]

@@ -28,9 +28,9 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812 - torch's own abbreviation
 
 from ascribe.core.scaling import REACH, Scores
+from ascribe.train.emshap.masking import observed_masks
+from ascribe.train.emshap.residual import Averaged, Ramps, Residual
 from ascribe.train.loop import History, Loop, Progress, train
-from ascribe.train.masking import observed_masks
-from ascribe.train.residual import Averaged, Ramps, Residual
 from ascribe.train.rows import made_rows
 
 __all__ = ["AmortizedFit", "AmortizedNetwork", "AmortizedOptions", "Label", "fit_amortized"]

@@ -18,10 +18,10 @@ import numpy as np
 import torch
 
 from ascribe.core.scaling import Scores
-from ascribe.train.emshap_networks import Proposal, Tilt
+from ascribe.train.emshap.mixture_choice import chosen, splits_of
+from ascribe.train.emshap.networks import Proposal, Tilt
+from ascribe.train.emshap.scored_rows import ScoredRows, paired
 from ascribe.train.loop import History, Loop, Progress, train
-from ascribe.train.mixture_choice import chosen, splits_of
-from ascribe.train.scored_rows import ScoredRows, paired
 
 __all__ = ["EmShapFit", "EmShapOptions", "fit_emshap"]
 

@@ -16,8 +16,8 @@ import torch
 from torch import nn
 
 from ascribe.train.dataset import Dataset
-from ascribe.train.export import to_onnx
 from ascribe.train.fitted import FittedPower
+from ascribe.train.graphs.export import to_onnx
 from ascribe.train.loop import Loop, Progress, train
 
 __all__ = ["PowerMlpOptions", "fit_power_mlp"]

@@ -8,8 +8,8 @@ import numpy as np
 import xgboost
 
 from ascribe.train.dataset import Dataset
-from ascribe.train.export_trees import booster_to_onnx
 from ascribe.train.fitted import FittedPower
+from ascribe.train.graphs.trees import booster_to_onnx
 from ascribe.train.loop import Progress
 
 __all__ = ["PowerXgboostOptions", "fit_power_xgboost"]

@@ -18,9 +18,9 @@ from torch import nn
 
 from ascribe.core.arrays import Predict
 from ascribe.core.scaling import Scores, fit_scores
+from ascribe.train.emshap.masking import observed_masks
+from ascribe.train.emshap.residual import Averaged, Ramps, Residual
 from ascribe.train.loop import History, Loop, Progress, train
-from ascribe.train.masking import observed_masks
-from ascribe.train.residual import Averaged, Ramps, Residual
 
 __all__ = ["SurrogateFit", "SurrogateNetwork", "SurrogateOptions", "fit_surrogate", "held_error"]
 

@@ -29,13 +29,13 @@ from ascribe.core.durations import in_words
 from ascribe.core.errors import InputError
 from ascribe.core.forecast import Series, Window
 from ascribe.core.forecast.outputs import names
-from ascribe.train.conditional import npz
-from ascribe.train.export import to_onnx
+from ascribe.train.emshap.conditional import npz
 from ascribe.train.forecasting.answer import ANSWER, answer
 from ascribe.train.forecasting.fitted import FittedForecast
 from ascribe.train.forecasting.front import Front
 from ascribe.train.forecasting.network import Forecaster
-from ascribe.train.inside_graphs import gradient_graphs
+from ascribe.train.graphs.export import to_onnx
+from ascribe.train.graphs.inside_graphs import gradient_graphs
 
 __all__ = ["Written", "write_forecast"]
 

@@ -19,9 +19,9 @@ from ascribe.bundle.sessions import session
 from ascribe.core.errors import BundleError
 from ascribe.train.adapters.lightgbm_trees import lightgbm_trees
 from ascribe.train.adapters.trees_graph import trees_graph
-from ascribe.train.export import check_parity, finish, to_onnx
 from ascribe.train.forecasting.answer import ANSWER
 from ascribe.train.forecasting.lagged import Answered, Lagged
+from ascribe.train.graphs.export import check_parity, finish, to_onnx
 
 __all__ = ["tree_graph"]
 

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from ascribe.train.vectors import DeadLetter, Places, Vectors
+from ascribe.train.ingest.vectors import DeadLetter, Places, Vectors
 
 __all__ = [
     "DAY", "DEAD_SCHEMA", "EMPTY", "QUARANTINE_SCHEMA", "ROW_SCHEMA", "SHARD", "Placed", "dead_of", "joined",

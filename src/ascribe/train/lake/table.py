@@ -18,7 +18,7 @@ from deltalake import (
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from ascribe.core.errors import InputError, LakeError
-from ascribe.train.vectors import Places
+from ascribe.train.ingest.vectors import Places
 
 __all__ = ["Table"]
 

@@ -18,8 +18,8 @@ import numpy as np
 
 from ascribe.bundle import archive
 from ascribe.bundle.archive import Bundle
-from ascribe.bundle.gate_compare import Said
-from ascribe.bundle.gate_variant import MAX_ERROR, told
+from ascribe.bundle.gate.compare import Said
+from ascribe.bundle.gate.variant import MAX_ERROR, told
 from ascribe.bundle.holdout import holdout
 from ascribe.bundle.manifest import Manifest, Tier, digest
 from ascribe.bundle.networks import Graph
@@ -27,10 +27,10 @@ from ascribe.bundle.runtime import example, load
 from ascribe.bundle.variants import QUANTISED, Compared, compared
 from ascribe.core.errors import AscribeError, CapabilityError, InputError
 from ascribe.core.model import Model
-from ascribe.train.adopted_rows import scored
+from ascribe.train.adopted.insides import insides
+from ascribe.train.adopted.rows import scored
 from ascribe.train.compile import Wanted, compile_bundle
-from ascribe.train.export import finish
-from ascribe.train.insides import insides
+from ascribe.train.graphs.export import finish
 from ascribe.train.quantize.layers import layers, prepared
 from ascribe.train.quantize.precisions import PRECISIONS, Asked, Made
 from ascribe.train.quantize.rows import calibration

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ascribe.bundle.archive import open_directory
-from ascribe.bundle.gate import judge
+from ascribe.bundle.gate.verdict import judge
 from ascribe.bundle.latency import timed
 from ascribe.bundle.records import Event, Judged
 from ascribe.bundle.registry import Registry

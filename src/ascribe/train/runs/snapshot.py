@@ -15,8 +15,8 @@ import pyarrow.parquet
 from ascribe.core.errors import InputError, LakeError, SchemaError
 from ascribe.core.features import Feature
 from ascribe.core.words import listed
-from ascribe.train.definitions import POWER, FeatureSet
-from ascribe.train.vectors import RESERVED
+from ascribe.train.ingest.definitions import POWER, FeatureSet
+from ascribe.train.ingest.vectors import RESERVED
 
 if TYPE_CHECKING:
     from ascribe.train.lake.lake import Lake

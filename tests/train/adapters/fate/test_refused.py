@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from ascribe.bundle.archive import open_directory
-from ascribe.bundle.federated import open_party
+from ascribe.bundle.federated.half import open_party
 from ascribe.cli import app
 from ascribe.core.errors import InputError
 from ascribe.core.federated import Table

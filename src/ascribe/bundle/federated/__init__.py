@@ -1,0 +1,1 @@
+"""A party's half of a model as a bundle."""

@@ -1,0 +1,66 @@
+"""How to explain, as a command line said it: options of one method are refused by the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ascribe.cli.rows import given
+
+__all__ = ["How"]
+
+
+@dataclass(frozen=True)
+class How:
+    """`method`: None where none was named. `baseline`: a name, or a file whose first row, picture or sentence it is."""
+
+    groups: Path | None
+    method: str | None
+    budget: int | None
+    samples: int
+    seed: int
+    value: str
+    target_stderr: float | None
+    tier: str | None
+    max_latency_ms: float | None
+    baseline: str | None
+    segments: int | None
+    steps: int | None
+    rule: str | None
+    draws: int | None
+    noise: float | None
+    window: int | None
+    stride: int | None
+    layer: str
+
+    def ask(self, model: Any, rows: Any, step: Callable[[], None]) -> Any:
+        """The opened model's answer. Raises InputError for an option that the method does not know, and as `explain`:
+        it says what there is.
+        """
+        from ascribe.bundle.tables import read_groups
+        from ascribe.core.explainers import refuse_unused, usual
+        from ascribe.core.options import Path as Way
+
+        method = self.method or usual(model.model)
+        refuse_unused(method, self._own())
+        way = Way()
+        return model.explain(
+            rows, method, self.budget, self.samples, self.seed, value=self.value, step=step, tier=self.tier,
+            groups=read_groups(self.groups) if self.groups else None, target_stderr=self.target_stderr,
+            max_latency_ms=self.max_latency_ms, baseline=self._baseline(model), segments=self.segments,
+            steps=self.steps, rule=self.rule or way.rule, window=self.window, stride=self.stride, layer=self.layer,
+            draws=way.draws if self.draws is None else self.draws,
+            noise=way.noise if self.noise is None else self.noise,
+        )  # fmt: skip
+
+    def _own(self) -> list[str]:
+        """Options that one method or another takes, as far as they were given."""
+        names = ("baseline", "segments", "steps", "rule", "draws", "noise", "window", "stride", "layer")
+        return [name for name in names if getattr(self, name) not in (None, "")]
+
+    def _baseline(self, model: Any) -> Any:
+        if self.baseline is None or not Path(self.baseline).exists():
+            return self.baseline
+        return given(model.model.layout.kind, Path(self.baseline)).take([0]).rows

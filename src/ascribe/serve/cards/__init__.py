@@ -1,0 +1,1 @@
+"""What a server says of itself: its models, their past, the offline side."""

@@ -1,0 +1,1 @@
+"""The room of forecasts: samples in, curves out."""

@@ -1,0 +1,1 @@
+"""What a server tells whoever watches it: log lines, metrics, traces, pages."""

@@ -1,0 +1,1 @@
+"""The HTTP door and what stands behind its routes: it translates, decides nothing, and knows no gRPC."""

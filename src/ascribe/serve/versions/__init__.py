@@ -1,0 +1,1 @@
+"""What is served: versions under lease, the channels that they follow, candidates beside them."""

@@ -1,0 +1,1 @@
+"""Somebody's model made a bundle."""

@@ -1,0 +1,1 @@
+"""EmSHAP and the laws beside it: how hidden features are distributed, given those that are seen."""

@@ -1,0 +1,1 @@
+"""Telemetry into the lake, each row once."""

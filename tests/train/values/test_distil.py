@@ -1,0 +1,117 @@
+"""A surrogate taught by a value function, and the labels that it is taught by."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from ascribe.core.energy import EmShap
+from ascribe.core.games import ConditionalGame
+from ascribe.core.mixture import Mixture
+from ascribe.core.scaling import Scores, fit_scores
+from ascribe.core.stack import ValueChoice
+from ascribe.train.families.surrogate import SurrogateFit, SurrogateOptions, fit_surrogate
+from ascribe.train.loop import Loop
+from ascribe.train.values.distil import DistilOptions, distil
+from ascribe.train.values.labels import by_row, pair_label, surrogate_label
+from ascribe.train.values.surrogate import export_surrogate, open_surrogate
+
+torch.set_num_threads(1)
+
+N = 4
+WEIGHT = np.array([3.0, -2.0, 1.0, 0.5])
+
+
+def linear(X: np.ndarray) -> np.ndarray:
+    return X @ WEIGHT
+
+
+def truth(X: np.ndarray, S: np.ndarray) -> np.ndarray:
+    """v of independent standard normal features."""
+    return (X * S) @ WEIGHT
+
+
+def law(scores: Scores, X: np.ndarray) -> EmShap:
+    """Hidden features independent and standard normal in scores, whatever is observed."""
+
+    def proposal(Z: np.ndarray, S: np.ndarray) -> Mixture:
+        one = np.zeros((len(Z), 1, N), np.float32)
+        return Mixture(one[..., 0], one, one + 1, one[..., None])
+
+    return EmShap(scores, proposal, None, 1, X)
+
+
+@pytest.fixture(scope="module")
+def fitted() -> tuple[np.ndarray, SurrogateFit]:
+    X = np.random.default_rng(0).standard_normal((600, N))
+    small = SurrogateOptions(width=32, blocks=1, loop=Loop(epochs=2, batch=512, lr=3e-3, patience=2))
+    return X, fit_surrogate(linear, X, 0, held=np.arange(100), options=small)
+
+
+SMALL = DistilOptions(each=16, decay=0.98, loop=Loop(epochs=6, batch=256, lr=3e-3, patience=6))
+
+
+def test_a_taught_surrogate_is_nearer_to_its_teacher(fitted):
+    X, fit = fitted
+    seen: list[np.ndarray] = []
+
+    def label(rows: np.ndarray, S: np.ndarray) -> np.ndarray:
+        seen.append(rows)
+        assert (S.sum(axis=1) % N).all()
+        return truth(rows, S)
+
+    taught, again = (distil(fit, label, linear, X, options=SMALL) for _ in range(2))
+    rng = np.random.default_rng(5)
+    new, S = rng.standard_normal((500, N)), rng.random((500, 3, N)) < 0.5
+    wanted = truth(np.repeat(new, 3, axis=0), S.reshape(-1, N)).reshape(500, 3)
+    before, after = (
+        ((surrogate_label(open_surrogate(export_surrogate(f), f))(new, S) - wanted) ** 2).mean() for f in (fit, taught)
+    )
+    assert after < before / 3
+    assert taught.history.best < fit.history.best
+    assert export_surrogate(taught) == export_surrogate(again)
+    assert not {tuple(r) for r in X[:100]} & {tuple(r) for rows in seen for r in rows}
+
+
+def test_a_bad_teacher_changes_nothing(fitted):
+    X, fit = fitted
+    assert distil(fit, lambda rows, S: np.full(len(rows), 9.0), linear, X, options=SMALL) is fit
+
+
+def test_time_that_is_up_ends_the_labels(fitted):
+    X, fit = fitted
+    calls: list[int] = []
+
+    def label(rows: np.ndarray, S: np.ndarray) -> np.ndarray:
+        calls.append(len(rows))
+        return truth(rows, S)
+
+    distil(fit, label, linear, X, max_seconds=1e-6, options=SMALL)
+    assert len(calls) == 1
+
+
+def test_labels_are_the_stack_of_each_pair(fitted):
+    X, fit = fitted
+    surrogate = open_surrogate(export_surrogate(fit), fit)
+    scores = fit_scores(X)
+    conditional = law(scores, X)
+    share = (0.0, 0.2, 0.5, 0.8, 1.0)
+    choice = ValueChoice("stacked", share, "", {})
+    label = by_row(pair_label(choice, surrogate, linear, conditional, None))
+    rows, S = X[:70], np.random.default_rng(1).random((70, 3, N)) < 0.5
+    S[:, 0] = [True, False, True, True]
+    found = np.mean([label(rows, S) for _ in range(60)], axis=0)
+    exact = ConditionalGame(linear, conditional, 4000, 1, 0.0, surrogate, "stacked", np.array(share))
+    wanted = np.array([exact.values(x, s).v for x, s in zip(rows, S, strict=True)])
+    assert found == pytest.approx(wanted, abs=0.8)
+    assert np.sqrt(((found - wanted) ** 2).mean()) < 0.25
+    assert label(rows, S)[0, 0] != label(rows, S)[0, 0]  # fresh noise
+
+
+def test_rows_of_their_own_for_each_coalition_answer_as_one_row_does(fitted):
+    X, fit = fitted
+    surrogate = open_surrogate(export_surrogate(fit), fit)
+    game = ConditionalGame(linear, law(fit_scores(X), X), 16, 1, 0.0, surrogate, "stacked", np.full(N + 1, 0.5))
+    S = np.random.default_rng(2).random((12, N)) < 0.5
+    assert game.values(np.repeat(X[:1], 12, axis=0), S).v.tobytes() == game.values(X[0], S).v.tobytes()
