@@ -46,6 +46,7 @@ SECTIONS = (
     Section("accuracy", "benchmarks.accuracy", ("accuracy",), "accuracy", 480, cells=True),
     Section("latency", "benchmarks.latency", ("latency",), "latency", 40, cells=True),
     Section("forecast", "benchmarks.forecast", ("forecast",), "forecasts", 60, cells=True),
+    Section("attended", "benchmarks.attended", ("attended",), "attended", 5, "forecast.md"),
     Section("trees", "benchmarks.trees", ("trees",), "trees", 8),
     Section("power", "benchmarks.power", ("power_xeon_e5_2650", "power_opteron6140"), "power", 8),
     Section("ingest", "benchmarks.ingest", ("ingest",), "ingest", 3),
