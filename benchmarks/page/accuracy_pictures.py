@@ -33,12 +33,9 @@ def shown(folder: Path) -> Iterator[tuple[str, str, Any, Callable[[Any, Any], An
 
 def draw(folder: Path, images: Path) -> None:
     """accuracy-NAME.svg of each."""
-    import matplotlib
-
-    matplotlib.use("svg")
     import matplotlib.pyplot as plt
 
-    style: Any = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "svg.hashsalt": "ascribe",
+    style: Any = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False,
              "axes.grid": True, "grid.color": "#eeeeee", "axes.axisbelow": True}  # fmt: skip
     with plt.rc_context(style):
         for name, _, numbers, drawing in shown(folder):

@@ -68,42 +68,39 @@ def _table(title: str, held: list[dict[str, Any]]) -> str:
 def draw(raw: Raw, folder: Path) -> None:
     """MASE by hour of the horizon, a panel for each data set."""
     import matplotlib as mpl
+    from matplotlib import pyplot as plt
 
     from ascribe.report.forecast_table import LINES, line_of
 
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
     cells = list(raw.cells("forecast").values())
     shown = [data for data in TITLES if any(c["data"] == data for c in cells)]
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "ascribe"}):
-        figure, axes = plt.subplots(1, len(shown), figsize=(5.2 * len(shown), 4.4), squeeze=False)
-        names = sorted({c["model"] for c in cells}, key=lambda n: list(LINES).index(n) if n in LINES else 99)
-        for axis, data in zip(axes[0], shown, strict=True):
-            for k, name in enumerate(names):
-                held = [c for c in cells if c["data"] == data and c["model"] == name]
-                if not held:
-                    continue
-                by = np.array([np.nan if v is None else v for v in held[0]["by_step"]["mase"]])
-                fold = max(1, 3600 // held[0]["step_s"])
-                hours = by[: len(by) // fold * fold].reshape(-1, fold).mean(axis=1)
-                axis.plot(np.arange(1, len(hours) + 1), hours, label=name.replace("_", " "), **line_of(name, k))
-            axis.set_title(TITLES[data], fontsize=10, loc="left")
-            axis.set_xlabel("hour of the horizon", fontsize=9)
-            axis.set_ylabel("MASE, logarithmic", fontsize=9)
-            axis.set_yscale("log")
-            axis.yaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 1.5, 2, 3, 5)))
-            axis.yaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda v, _: f"{v:g}"))
-            axis.yaxis.set_minor_formatter(mpl.ticker.NullFormatter())
-            axis.tick_params(labelsize=8, which="both")
-            axis.set_xlim(1, len(hours))
-            axis.set_xticks([1, 6, 12, 18, 24])
-            axis.grid(alpha=0.25, which="both")
-            axis.spines[["top", "right"]].set_visible(False)
-        lines: dict[str, Any] = {}
-        for axis in axes[0]:
-            lines |= dict(zip(*reversed(axis.get_legend_handles_labels()), strict=True))
-        figure.legend(lines.values(), lines.keys(), loc="lower center", ncol=5, fontsize=8, frameon=False)
-        figure.tight_layout(rect=(0, 0.11, 1, 1))
-        figure.savefig(folder / "forecast.svg", metadata={"Date": None})
-        plt.close(figure)
+    figure, axes = plt.subplots(1, len(shown), figsize=(5.2 * len(shown), 4.4), squeeze=False)
+    names = sorted({c["model"] for c in cells}, key=lambda n: list(LINES).index(n) if n in LINES else 99)
+    for axis, data in zip(axes[0], shown, strict=True):
+        for k, name in enumerate(names):
+            held = [c for c in cells if c["data"] == data and c["model"] == name]
+            if not held:
+                continue
+            by = np.array([np.nan if v is None else v for v in held[0]["by_step"]["mase"]])
+            fold = max(1, 3600 // held[0]["step_s"])
+            hours = by[: len(by) // fold * fold].reshape(-1, fold).mean(axis=1)
+            axis.plot(np.arange(1, len(hours) + 1), hours, label=name.replace("_", " "), **line_of(name, k))
+        axis.set_title(TITLES[data], fontsize=10, loc="left")
+        axis.set_xlabel("hour of the horizon", fontsize=9)
+        axis.set_ylabel("MASE, logarithmic", fontsize=9)
+        axis.set_yscale("log")
+        axis.yaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 1.5, 2, 3, 5)))
+        axis.yaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda v, _: f"{v:g}"))
+        axis.yaxis.set_minor_formatter(mpl.ticker.NullFormatter())
+        axis.tick_params(labelsize=8, which="both")
+        axis.set_xlim(1, len(hours))
+        axis.set_xticks([1, 6, 12, 18, 24])
+        axis.grid(alpha=0.25, which="both")
+        axis.spines[["top", "right"]].set_visible(False)
+    lines: dict[str, Any] = {}
+    for axis in axes[0]:
+        lines |= dict(zip(*reversed(axis.get_legend_handles_labels()), strict=True))
+    figure.legend(lines.values(), lines.keys(), loc="lower center", ncol=5, fontsize=8, frameon=False)
+    figure.tight_layout(rect=(0, 0.11, 1, 1))
+    figure.savefig(folder / "forecast.svg", metadata={"Date": None})
+    plt.close(figure)

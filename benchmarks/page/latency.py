@@ -125,9 +125,6 @@ def _readings(read: list[dict[str, Any]]) -> str:
 
 def draw(raw: Raw, folder: Path) -> None:
     """Bars of one row by bundle, logarithmic: the bare model, tiers, completions, peers."""
-    import matplotlib
-
-    matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
     held = [c for c in _held(raw) if c["threads"] == 1]
@@ -152,6 +149,5 @@ def draw(raw: Raw, folder: Path) -> None:
         axis.margins(x=0.25)
         axis.spines[["top", "right"]].set_visible(False)
     figure.tight_layout()
-    with matplotlib.rc_context({"svg.hashsalt": "ascribe"}):
-        figure.savefig(folder / "latency.svg", metadata={"Date": None})
+    figure.savefig(folder / "latency.svg", metadata={"Date": None})
     plt.close(figure)

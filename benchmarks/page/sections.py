@@ -81,9 +81,16 @@ def part(section: Section, raw: Raw) -> str:
 
 
 def pictures(section: Section, raw: Raw, folder: Path) -> None:
-    """The section's figures into `folder`, where it has any."""
+    """The section's figures into `folder`, where it has any: the same bytes, whatever was drawn before."""
     draw = getattr(_writer(section), "draw", None) if section.page else None
-    if draw and any(raw.files(section.raw)):
+    if draw is None or not any(raw.files(section.raw)):
+        return
+    import matplotlib
+
+    matplotlib.use("svg")
+    import matplotlib.style
+
+    with matplotlib.style.context(["default", {"svg.hashsalt": "ascribe", "svg.fonttype": "none"}]):
         draw(raw, folder)
 
 
