@@ -49,7 +49,7 @@ docs: setup  ## the site, in runs/site; its generated pages are made anew
 bench: setup  ## every measurement but those that take hours, about four; then the pages. QUICK=--quick: reduced; ONLY="a b": these; REDO=--redo: also what is there
 	$(BIN)/python -m benchmarks $(QUICK) $(REDO) $(if $(ONLY),--only $(ONLY))
 
-soak: setup  ## every measurement; a day
+soak: setup  ## every measurement; ten hours
 	$(BIN)/python -m benchmarks --soak $(QUICK) $(REDO)
 
 bench-list: setup  ## names of all measurements, with commands and minutes

@@ -219,6 +219,7 @@ def main() -> None:
     ask.add_argument("--every", type=float, default=15.0, help="seconds between two vectors of a node")
     ask.add_argument("--features", type=int, default=32)
     ask.add_argument("--rows-per-s", type=float, default=Costs.rows_per_s, help="of one reader")
+    ask.add_argument("--quick", action="store_true", help="nothing is reduced: results apart")
     said = ask.parse_args()
     scale = said.features / 32
     costs = replace(Costs(), rows_per_s=said.rows_per_s, row_bytes=90 * scale, message_bytes=1000 * scale)
@@ -227,7 +228,7 @@ def main() -> None:
             print(f"{name:20s} {value:,.4g}" if isinstance(value, float) else f"{name:20s} {value:,}")
         return
     plans = [plan(fleet) for fleet in FLEETS]
-    print(keep("sizing", {"costs": asdict(Costs()), "plans": [asdict(p) for p in plans]}))
+    print(keep("sizing", {"costs": asdict(Costs()), "plans": [asdict(p) for p in plans]}, said.quick))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import pytest
 from ascribe.serve.federated.settings import PartySettings
 from ascribe.serve.settings import Settings
 from ascribe.train.settings import PrometheusSettings
+from benchmarks.__main__ import main
 from benchmarks.page.claims import Claim, cited, claims, given, spaced
 from benchmarks.page.marks import ROOT, between, pages
 from benchmarks.page.sections import SECTIONS, part
@@ -78,6 +79,20 @@ def test_every_benchmark_and_every_result_has_a_section():
     kept = {place.relative_to(RESULTS).parts[0].removesuffix(".json") for place in RESULTS.rglob("*.json")}
     assert kept <= {name for section in SECTIONS for name in section.raw}
     assert len({section.name for section in SECTIONS}) == len(SECTIONS)
+
+
+def test_every_benchmark_takes_the_flags_that_make_bench_hands_on(capsys):
+    for section in SECTIONS:
+        place = BENCHMARKS.joinpath(*section.module.split(".")[1:])
+        text = (place / "__main__.py" if place.is_dir() else place.with_suffix(".py")).read_text()
+        assert "--quick" in text, section.module
+        assert ("--redo" in text) == section.cells, section.module
+    assert main(["--list"]) == 0
+    listed = capsys.readouterr().out
+    assert "benchmarks.gaussian" in listed
+    assert "benchmarks.accuracy" not in listed  # hours
+    assert main(["--soak", "--list"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == len(SECTIONS)
 
 
 def _runs(place: Path) -> bool:
