@@ -77,7 +77,7 @@ def part(section: Section, raw: Raw) -> str:
         return f"{section.name.capitalize()}: not measured yet (`{section.command}`).\n"
     links = ", ".join(f"[{Path(name).name}](../benchmarks/results/{_path(raw, name)})" for name in section.raw)
     text = filled(_writer(section).text(raw))
-    return f"{text}\n`{section.command}` measured this; raw: {links}. {_when(raw, files)}\n"
+    return f"{text}\nBy `{section.command}`; raw: {links}. {_when(raw, files)}\n"
 
 
 def pictures(section: Section, raw: Raw, folder: Path) -> None:
