@@ -90,8 +90,8 @@ LIBRARY: dict[str, tuple[str, int]] = {
 
 
 def _families() -> dict[str, Callable[..., Any]]:
-    from ascribe.train.families import FORECAST_FAMILIES
     from ascribe.train.families.traffic_seq2seq import fit_traffic_seq2seq
+    from ascribe.train.forecasting.families import FORECAST_FAMILIES
 
     return {**FORECAST_FAMILIES, "traffic_seq2seq": fit_traffic_seq2seq}
 

@@ -24,7 +24,7 @@ from ascribe.core.estimators import make_plan
 from ascribe.core.explainers import Options, explain
 from ascribe.core.features import Feature
 from ascribe.core.model import Model
-from ascribe.train.emshap.conditional import fit_conditional
+from ascribe.train.values.conditional import fit_conditional
 from benchmarks.record import keep
 
 __all__ = ["C", "base_value", "f", "mae", "sample", "truth"]

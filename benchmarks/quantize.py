@@ -35,8 +35,8 @@ from ascribe.bundle.gate.variant import judge_variant
 from ascribe.bundle.networks import Graph
 from ascribe.bundle.runtime import example
 from ascribe.train.adapters.adopted import Asked, Picture
+from ascribe.train.adapters.background import Background
 from ascribe.train.adopted.adopt import AdoptOptions, adopt
-from ascribe.train.adopted.background import Background
 from ascribe.train.adopted.vocabulary import lines
 from ascribe.train.pipeline import TrainOptions, train
 from ascribe.train.quantize import QuantizeOptions, quantize

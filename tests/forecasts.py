@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ascribe.bundle import archive, manifest
 from ascribe.core.forecast import Series, origins, rows, window_of
 from ascribe.core.forecast.outputs import names
-from ascribe.train.emshap.conditional import npz
+from ascribe.train.npz import npz
 from ascribe.train.graphs.export import to_onnx
 from ascribe.train.graphs.inside_graphs import gradient_graphs
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -44,10 +45,15 @@ def typed(*words: object, cwd: Path | None = None) -> subprocess.CompletedProces
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
     ):
+        before = {sig: signal.getsignal(sig) for sig in (signal.SIGINT, signal.SIGTERM)}
         try:
             cli.main()
         except SystemExit as stopped:
             code = stopped.code if isinstance(stopped.code, int) else int(stopped.code is not None)
+        finally:
+            for sig, handler in before.items():
+                if signal.getsignal(sig) is not handler:
+                    signal.signal(sig, handler)
     return subprocess.CompletedProcess(line, code, *(held.buffer.getvalue().decode() for held in (out, err)))
 
 

@@ -137,9 +137,9 @@ def fit_conditional(X: Any, method: str = "emshap", seed: int = 0, max_seconds: 
     if not np.isfinite(rows).all():
         raise InputError("training rows hold missing values: clean them first (`ascribe train` does)")
     if method == "emshap":
-        return training("conditional").fit_conditional(rows, seed, max_seconds)
+        return training("values.conditional").fit_conditional(rows, seed, max_seconds)
     if method == "surrogate":
-        fit = training("value").fit_value
+        fit = training("values.served").fit_value
         return Regression(rows, lambda predict: fit(predict, Independent(rows), seed, max_seconds)[0])
     if method in LAWS:
         return LAWS[method](rows)

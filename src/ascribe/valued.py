@@ -33,7 +33,7 @@ def valued(model: Model, options: Options) -> Model:
     while len(functions) > FUNCTIONS_KEPT:
         functions.pop(next(iter(functions)))
     if options.value in ("surrogate", "stacked") and "value" not in kept:
-        kept["value"] = training("value").fit_value(predict, law, options.seed)
+        kept["value"] = training("values.served").fit_value(predict, law, options.seed)
     if options.value != "surrogate" and "control" not in kept:
         kept["control"] = fit_control(predict, law)
     model = replace(model, control=kept.get("control"))

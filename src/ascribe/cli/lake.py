@@ -67,7 +67,7 @@ def ingest(
 ) -> None:
     """Read telemetry into the lake, each row once, until stopped or until the source ends."""
     with extra("train", NEEDS):
-        from ascribe.train.ingest.definitions import read_definitions
+        from ascribe.train.definitions import read_definitions
         from ascribe.train.ingest.run import ingest as run
         from ascribe.train.lake.lake import Lake as Opened
         from ascribe.train.sources.files import Columns

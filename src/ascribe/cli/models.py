@@ -66,8 +66,8 @@ def import_model(
     """Import a model: one bundle that predicts as its library does and can be explained and served without it."""
     with extra("train", "onnx, and the library of the model"):
         from ascribe.train.adapters.adopted import Asked
+        from ascribe.train.adapters.background import Background
         from ascribe.train.adopted.adopt import AdoptOptions, adopt
-        from ascribe.train.adopted.background import Background
         from ascribe.train.adopted.picture import picture
         from ascribe.train.adopted.vocabulary import lines, words
     if link not in ("", "softmax", "logistic"):

@@ -23,7 +23,7 @@ from ascribe.demo.asking import BUDGET, SAMPLES, ask_grpc, ask_http, show, show_
 from ascribe.demo.serving import PLAYED, moving, replayed, service
 from ascribe.demo.told import say
 from ascribe.report import plots
-from ascribe.train.ingest.definitions import POWER, read_definitions
+from ascribe.train.definitions import POWER, read_definitions
 from ascribe.train.ingest.run import ingest
 from ascribe.train.lake.lake import Lake
 from ascribe.train.pipeline import Report

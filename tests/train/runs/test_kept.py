@@ -8,17 +8,10 @@ import pytest
 
 from ascribe.train.parts import Part, once
 from ascribe.train.runs.kept import kept_in
-from ascribe.train.watch import Watcher
+
+from ..notes import Notes
 
 NUMBERS = {"family": "trees", "mse": 0.1 + 0.2, "share": [1e-300, math.pi], "nothing": None}
-
-
-class Notes(Watcher):
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.lines.append(text)
 
 
 def test_a_part_is_made_once_and_found_as_it_was(tmp_path):

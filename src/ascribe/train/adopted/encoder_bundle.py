@@ -16,11 +16,11 @@ from ascribe.bundle import archive, manifest
 from ascribe.bundle.archive import Bundle
 from ascribe.core.arrays import evenly
 from ascribe.core.features import Feature
-from ascribe.train.emshap.conditional import npz
 from ascribe.train.families.transformer import TableTransformer
 from ascribe.train.graphs.export import to_onnx
 from ascribe.train.graphs.gradient_trace import plain_attention
 from ascribe.train.graphs.inside_graphs import attention_graph, gradient_graphs
+from ascribe.train.npz import npz
 
 __all__ = ["write_encoder"]
 

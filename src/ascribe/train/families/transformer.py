@@ -66,7 +66,8 @@ class TableTransformer(nn.Module):
         place = (x.unsqueeze(2) >= self.edges).sum(2) + self.first
         words = self.tokens(place)
         row = torch.cat([self.start + 0 * words[:, :1], words], 1)
-        return self.head(self.encoder(row)[:, 0])
+        margin: Tensor = self.head(self.encoder(row)[:, 0])
+        return margin
 
 
 def fit_transformer(

@@ -14,7 +14,7 @@ import numpy as np
 from ascribe.bundle.state import State
 from ascribe.train.ingest.bad_rows import BadRows
 from ascribe.train.ingest.trail import Left
-from ascribe.train.ingest.vectors import Vectors
+from ascribe.train.vectors import Vectors
 
 if TYPE_CHECKING:
     from ascribe.train.ingest.run import Ingested

@@ -11,20 +11,21 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ascribe.train.ingest.definitions import FeatureSet
+from ascribe.train.definitions import FeatureSet
 from ascribe.train.ingest.latest import Latest
 from ascribe.train.ingest.recent import Recent
 from ascribe.train.ingest.screen import screen
-from ascribe.train.ingest.vectors import Batch, Vectors
 from ascribe.train.lake.lake import Lake
-from ascribe.train.lake.rows import EMPTY, dead_of, joined, quarantine_of, rows_of
+from ascribe.train.lake.rows import EMPTY, by_kind, dead_of, joined, quarantine_of, rows_of
 from ascribe.train.sources.source import Source
+from ascribe.train.vectors import Batch, Vectors
 
 __all__ = ["Ingested", "ingest"]
 
@@ -157,15 +158,14 @@ class _Writer:
             joined(rows) if rows else EMPTY, joined(quarantine) if quarantine else None, dead, batch.ends
         )
         self._source.kept(batch.ends)
-        for kind, turned_away in (*(("row", held) for held in quarantine), ("message", dead)):
-            if turned_away is not None:
-                self._latest.bad.see(turned_away.rows, kind)
+        turned_away = [(held, "row") for held in quarantine] + ([(dead, "message")] if dead else [])
+        for held, kind in turned_away:
+            self._latest.bad.see(held.rows, kind)
+        reasons = (reason for held, _ in turned_away for reason in held.rows["reason"].to_pylist())
+        total.reasons = dict(Counter(total.reasons) + by_kind(reasons))
         total.batches += 1
-        total.quarantined += sum(q.rows.num_rows for q in quarantine)
+        total.quarantined += sum(held.rows.num_rows for held in quarantine)
         total.dead += len(batch.dead)
-        for reason in (*(r for q in quarantine for r in q.rows["reason"].to_pylist()), *(d.reason for d in batch.dead)):
-            kind = reason.split(" (")[0]
-            total.reasons[kind] = total.reasons.get(kind, 0) + 1
         total.lag = self._source.lag()
         self._latest.now_and_then(total)
         self._told(total)

@@ -52,22 +52,23 @@ def choose_value(
 def fit_taught(
     predict: Predict, conditional: EmShap, X: np.ndarray, held: np.ndarray, unit: str, seed: int, device: str,
     watch: Watcher, max_seconds: float | None = None, control: Control | None = None,
-) -> tuple[SurrogateFit, Surrogate, ValueChoice]:  # fmt: skip
-    """A surrogate, taught by the value function that was chosen with it where that is not the surrogate alone, and
-    the choice with the one that results: on rows `held`, which neither it nor `conditional` was fitted on.
+) -> tuple[SurrogateFit, bytes, Surrogate, ValueChoice]:  # fmt: skip
+    """A surrogate, taught by the value function that was chosen with it where that is not the surrogate alone, its
+    graph, and the choice with the one that results: on rows `held`, which neither it nor `conditional` was fitted on.
     """
 
-    def chosen(fit: SurrogateFit) -> tuple[Surrogate, ValueChoice]:
-        surrogate = open_surrogate(export_surrogate(fit), fit)
-        return surrogate, choose_value(predict, conditional, surrogate, X[held], unit, seed, control)
+    def chosen(fit: SurrogateFit) -> tuple[bytes, Surrogate, ValueChoice]:
+        graph = export_surrogate(fit)
+        surrogate = open_surrogate(graph, fit)
+        return graph, surrogate, choose_value(predict, conditional, surrogate, X[held], unit, seed, control)
 
     first = fit_surrogate(predict, X, seed, device, watch.progress("surrogate"), max_seconds, conditional.scores, held)
-    surrogate, choice = chosen(first)
+    graph, surrogate, choice = chosen(first)
     if choice.value == "surrogate":
-        return first, surrogate, choice
+        return first, graph, surrogate, choice
     label = pair_label(choice, surrogate, predict, conditional, control, seed)
     taught = distil(first, label, predict, X, seed, device, watch.progress("surrogate, taught"), max_seconds)
-    return (taught, *chosen(taught))
+    return taught, *chosen(taught)
 
 
 def fit_value(

@@ -20,11 +20,12 @@ from ascribe.core.scaling import Scores
 from ascribe.train.families.emshap import EmShapFit, fit_emshap
 from ascribe.train.graphs.export import to_onnx
 from ascribe.train.loop import Progress
+from ascribe.train.npz import npz
 from ascribe.train.parts import Part
 from ascribe.train.settings import computing
 from ascribe.train.watch import Watcher
 
-__all__ = ["conditional_part", "export_conditional", "fit_conditional", "npz", "open_fit", "open_part"]
+__all__ = ["conditional_files", "conditional_part", "fit_conditional", "open_fit", "open_part"]
 
 BACKGROUND_ROWS = 256  # of the marginal game; evenly through the training part
 GATE_ROWS, GATE_COALITIONS, GATE_SAMPLES = 256, 24, 32
@@ -41,27 +42,26 @@ def conditional_part(
     """
     with computing() as device:
         fit = fit_emshap(X, seed, device, watch.progress("EmSHAP"), max_seconds=limit, held=late)
-    files, law, chosen = export_conditional(fit, X, predict, watch)
-    facts = {"chosen": chosen, "weighting": law.weighting, "rank": law.rank, "components": fit.proposal.c}
-    return Part(files, facts | {"held": fit.held.tolist()})
+    watch.note("exporting to ONNX and checking parity")
+    files = conditional_files(fit)
+    keeps, chosen = _judged(fit, files, X, predict)
+    watch.note(chosen["reason"])
+    weighting, rank, held = "energy" if keeps else "proposal", fit.proposal.rank, fit.held.tolist()
+    facts = {"chosen": chosen, "weighting": weighting, "rank": rank, "components": fit.proposal.c, "held": held}
+    return Part(files, facts)
 
 
 def open_part(part: Part, X: np.ndarray) -> EmShap:
     """The law of a part, over the background that it takes of the training rows."""
     with np.load(io.BytesIO(part.files["scores.npz"]), allow_pickle=False) as held:
         scores = Scores(held["table"])
-    graphs, background = (part.files["proposal.onnx"], part.files["energy.onnx"]), X[evenly(len(X), BACKGROUND_ROWS)]
-    return emshap(*graphs, scores, part.facts["rank"], background, part.facts["weighting"], "EmSHAP")
-
-
-def export_conditional(
-    fit: EmShapFit, X: np.ndarray, predict: Predict, watch: Watcher
-) -> tuple[dict[str, bytes], EmShap, dict[str, Any]]:
-    """Graphs and tables of the conditional, and which weighting serves."""
-    watch.note("exporting to ONNX and checking parity")
-    files = _conditional_files(fit)
     background = X[evenly(len(X), BACKGROUND_ROWS)]
-    plain = _open(files, fit, background, "proposal")
+    return _open(part.files, scores, part.facts["rank"], background, part.facts["weighting"])
+
+
+def _judged(fit: EmShapFit, files: Mapping[str, bytes], X: np.ndarray, predict: Predict) -> tuple[bool, dict[str, Any]]:
+    """Whether the energy weighs completions, and the numbers that decided."""
+    plain = _open(files, fit.scores, fit.proposal.rank, X[evenly(len(X), BACKGROUND_ROWS)], "proposal")
     weighted = replace(plain, weighting="energy")
     rows = X[fit.held][evenly(len(fit.held), GATE_ROWS)]
     errors = [mse_v(predict, c, rows, GATE_COALITIONS, GATE_SAMPLES).rows for c in (plain, weighted)]
@@ -74,8 +74,7 @@ def export_conditional(
         f"gain {gain.mean():.2g} +- {margin:.2g}; first percentile of ess/s {low_ess:.2f}: "
         + ("the energy weighs completions" if keeps else "completions come from the proposal alone")
     )
-    watch.note(reason)
-    chosen = {
+    return keeps, {
         "mse_v_proposal": float(errors[0].mean()),
         "mse_v_energy": float(errors[1].mean()),
         "low_ess": low_ess,
@@ -86,7 +85,6 @@ def export_conditional(
         "seconds": fit.proposal_history.seconds + fit.tilt_history.seconds,
         "reason": reason,
     }
-    return files, weighted if keeps else plain, chosen
 
 
 def _low_ess(conditional: EmShap, rows: np.ndarray) -> float:
@@ -97,7 +95,8 @@ def _low_ess(conditional: EmShap, rows: np.ndarray) -> float:
     return float(np.quantile(weigh(log_weight)[1] / GATE_SAMPLES, 0.01))
 
 
-def _conditional_files(fit: EmShapFit) -> dict[str, bytes]:
+def conditional_files(fit: EmShapFit) -> dict[str, bytes]:
+    """Graphs and tables of the conditional, by file."""
     n = fit.proposal.n
     generator = torch.Generator().manual_seed(0)
     example = {
@@ -114,13 +113,11 @@ def _conditional_files(fit: EmShapFit) -> dict[str, bytes]:
 
 def open_fit(fit: EmShapFit, background: np.ndarray, weighting: str) -> EmShap:
     """A fit through the graphs that a bundle ships."""
-    return _open(_conditional_files(fit), fit, background, weighting)
+    return _open(conditional_files(fit), fit.scores, fit.proposal.rank, background, weighting)
 
 
-def _open(files: Mapping[str, bytes], fit: EmShapFit, background: np.ndarray, weighting: str) -> EmShap:
-    return emshap(
-        files["proposal.onnx"], files["energy.onnx"], fit.scores, fit.proposal.rank, background, weighting, "EmSHAP"
-    )
+def _open(files: Mapping[str, bytes], scores: Scores, rank: int, background: np.ndarray, weighting: str) -> EmShap:
+    return emshap(files["proposal.onnx"], files["energy.onnx"], scores, rank, background, weighting, "EmSHAP")
 
 
 def fit_conditional(
@@ -136,10 +133,3 @@ def fit_conditional(
     gain, error = fit.gain
     law = open_fit(fit, X, "energy" if gain > 2 * error else "proposal")
     return replace(law, held=tuple(fit.held.tolist()))
-
-
-def npz(**arrays: np.ndarray) -> bytes:
-    """Arrays as bytes, without pickles."""
-    out = io.BytesIO()
-    np.savez(out, **arrays)  # type: ignore[arg-type]
-    return out.getvalue()

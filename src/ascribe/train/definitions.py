@@ -22,9 +22,10 @@ from ascribe.core.errors import InputError
 from ascribe.core.features import Feature
 from ascribe.train.units import describe, read_units
 
-__all__ = ["POWER", "TRANSFORMS", "FeatureSet", "read_definitions"]
+__all__ = ["POWER", "TRANSFORMS", "WATTS", "FeatureSet", "read_definitions"]
 
 POWER = "power_w"
+WATTS = Feature(POWER, "W", 0.0)  # where no definition names it
 TRANSFORMS = {"nano": 1e-9, "micro": 1e-6, "milli": 1e-3, "kilo": 1e3, "mega": 1e6, "percent": 1e2, "fraction": 1e-2}
 """What arrives is multiplied by it: a feature in uW whose unit is W has `micro`, a ratio in percent `percent`."""
 
