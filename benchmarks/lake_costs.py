@@ -19,10 +19,10 @@ import polars as pl
 
 from ascribe.train.ingest.latest import Latest
 from ascribe.train.ingest.run import Ingested
-from ascribe.train.ingest.vectors import Places, Vectors
 from ascribe.train.lake.lake import Lake
 from ascribe.train.lake.rows import rows_of
 from ascribe.train.lake.upkeep import compact, described
+from ascribe.train.vectors import Places, Vectors
 from benchmarks.ingest import messages
 from benchmarks.record import keep
 
