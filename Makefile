@@ -6,7 +6,7 @@ STAMP := .venv/.setup-stamp
 NODE_STAMP := tests/portability/node_modules/.setup-stamp
 AXE_STAMP := tests/page/node_modules/.setup-stamp
 
-.PHONY: setup demo test check docs dist sbom resolve bench bench-accuracy bench-latency bench-swaps bench-lake bench-serve bench-restarts bench-fuzz bench-faults bench-install soak proto clean
+.PHONY: setup demo test check docs dist sbom resolve bench bench-list bench-page soak proto clean
 
 setup: $(STAMP)
 
@@ -56,47 +56,17 @@ sbom: setup  ## runs/sbom: bills of materials of core and of all extras, Cyclone
 resolve: setup  ## asks the package index what every extra comes to on Python 3.11 to 3.14; some minutes
 	$(BIN)/python -m benchmarks.resolves
 
-bench: setup  ## accuracy against exact samplers, both servers' telemetry, gradients against Captum, trees beside xgboost, LightGBM, shap and woodelf; results in benchmarks/results
-	$(BIN)/python -m benchmarks.gaussian
-	$(BIN)/python -m benchmarks.power
-	$(BIN)/python -m benchmarks.gradients
-	$(BIN)/python -m benchmarks.trees $(QUICK)
-	test -d runs/demo/bundle || $(BIN)/ascribe demo --once --quick
-	$(BIN)/python -m benchmarks.start
+bench: setup  ## every measurement but those that take hours, about four; then the pages. QUICK=--quick: reduced; ONLY="a b": these; REDO=--redo: also what is there
+	$(BIN)/python -m benchmarks $(QUICK) $(REDO) $(if $(ONLY),--only $(ONLY))
 
-bench-accuracy: setup  ## every conditional where the truth is known and on real tables; hours, resumed where it stopped (QUICK=--quick: less)
-	$(BIN)/python -m benchmarks.accuracy $(QUICK); failed=$$?; $(BIN)/python -m benchmarks.accuracy.figures $(QUICK); exit $$failed
+soak: setup  ## every measurement; ten hours
+	$(BIN)/python -m benchmarks --soak $(QUICK) $(REDO)
 
-bench-latency: setup  ## every tier beside the bare model and peers, one run each; a quarter of an hour, after four trainings at first
-	$(BIN)/python -m benchmarks.latency $(QUICK)
+bench-list: setup  ## names of all measurements, with commands and minutes
+	$(BIN)/python -m benchmarks --soak --list
 
-bench-swaps: setup  ## 500 promotions under load: failed requests, memory by swap; some minutes (QUICK=--quick: 40)
-	$(BIN)/python -m benchmarks.swaps $(QUICK)
-
-bench-lake: setup  ## rows a second into the lake; exactly once through faults and 20 kills; sizing; some minutes (QUICK=--quick: less)
-	$(BIN)/python -m benchmarks.ingest $(QUICK)
-	$(BIN)/python -m benchmarks.exactly_once $(QUICK)
-	$(BIN)/python -m benchmarks.sizing
-
-bench-restarts: setup  ## 20 rolling restarts of two replicas behind a proxy, twice the capacity for two minutes; a quarter of an hour (QUICK=--quick: less)
-	$(BIN)/python -m benchmarks.restarts $(QUICK)
-	$(BIN)/python -m benchmarks.overload $(QUICK)
-
-bench-serve: setup  ## load on both doors, every tier, beside other servers; a million rows through random batches; half an hour (QUICK=--quick: less)
-	$(BIN)/python -m benchmarks.serve $(QUICK)
-	$(BIN)/python -m benchmarks.batching $(QUICK)
-
-bench-fuzz: setup  ## 100,000 malformed inputs and Schemathesis against a server; a quarter of an hour (QUICK=--quick: less)
-	$(BIN)/python -m benchmarks.fuzz $(QUICK)
-
-bench-install: setup  ## core alone in a fresh environment: MB, seconds to install and to start; some minutes
-	test -d runs/demo/bundle || $(BIN)/ascribe demo --once --quick
-	$(BIN)/python -m benchmarks.install
-
-bench-faults: setup  ## 100 faults in core, one at a time: how many do its tests catch? hours (QUICK=--quick: ten)
-	$(BIN)/python -m benchmarks.faults.run $(QUICK)
-
-soak: bench bench-accuracy bench-latency bench-swaps bench-lake bench-serve bench-restarts bench-fuzz  ## what is measured at full size only
+bench-page: setup  ## what pages say of measurements, from the raw results
+	$(BIN)/python -m benchmarks.page
 
 proto: setup  ## the wire's Python from proto/
 	$(BIN)/python -m grpc_tools.protoc --proto_path=ascribe/serve/wire=proto/attribution/v1 --python_out=src --pyi_out=src --grpc_python_out=src ascribe/serve/wire/attribution.proto

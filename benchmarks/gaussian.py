@@ -120,7 +120,7 @@ def main() -> None:
     }
     for name, value in numbers.items():
         print(f"{name:32s} {value}")
-    print(keep("gaussian_quick" if quick else "gaussian", numbers))
+    print(keep("gaussian", numbers, quick))
 
 
 if __name__ == "__main__":

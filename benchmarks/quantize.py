@@ -162,7 +162,7 @@ def main() -> None:
                     told["broken"] = broken(origin, out, place / f"{name}-broken")
                     print(f"{name:<26} broken: {told['broken']['refused'][0]}")
                 _said(name, way, report.compared, report.against)
-            place_of = keep("quantize_quick" if given.quick else "quantize", results)  # what is there, if it is stopped
+            place_of = keep("quantize", results, given.quick)  # what is there, if it is stopped
     print(place_of)
 
 

@@ -252,7 +252,7 @@ def main() -> None:
     chosen = parser.parse_args()
     numbers = soak(3 if chosen.quick else chosen.restarts)
     print(json.dumps(numbers, indent=2))
-    print(keep("restarts_quick" if chosen.quick else "restarts", numbers))
+    print(keep("restarts", numbers, chosen.quick))
 
 
 if __name__ == "__main__":

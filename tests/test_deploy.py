@@ -13,10 +13,8 @@ from types import SimpleNamespace
 from urllib.request import urlopen
 
 import pytest
-import typer
 import yaml
 
-from ascribe.cli import app
 from ascribe.serve.access.auth import check_reach
 from ascribe.serve.app import running
 from ascribe.serve.observe.log import Log
@@ -24,6 +22,7 @@ from ascribe.serve.rest.door import http_door
 from ascribe.serve.settings import Settings
 from ascribe.train.settings import PrometheusSettings, TrainSettings
 from ascribe.train.sources.opening import Asked, open_source
+from tests.lines import NO_SUCH, fields, parsed
 from tests.serve.tiny import NAME, publish
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -31,11 +30,8 @@ DEPLOY = ROOT / "deploy"
 KUBERNETES = DEPLOY / "kubernetes"
 FILES = sorted(p for p in KUBERNETES.rglob("*.yaml") if p.name != "kustomization.yaml")
 WORKFLOW = yaml.safe_load((DEPLOY / "forge" / "pipeline.yml").read_text())
-SETTINGS = (Settings, TrainSettings, PrometheusSettings)
 STORE = re.compile(r"AWS_[A-Z_]+")
 MARGIN_S = 5
-NO_SUCH = typer.BadParameter.__mro__[1]
-"""What a command line that cannot be parsed raises; typer has an own copy of click."""
 
 
 @cache
@@ -68,24 +64,6 @@ def command_line(name: str) -> list[str]:
     """Arguments as the container gets them, with `$(NAME)` filled in."""
     known = environment(name)
     return [re.sub(r"\$\((\w+)\)", lambda m: known[m[1]], arg) for arg in container(name)["args"]]
-
-
-def parsed(args: list[str]) -> None:
-    """Parses as the command itself does, and runs nothing. Raises `NO_SUCH`."""
-    command, context = typer.main.get_command(app), None
-    path = ["ascribe"]
-    while hasattr(command, "commands"):
-        context = command.make_context(path[-1], [], parent=context, resilient_parsing=True)
-        child = command.get_command(context, args[0])
-        if child is None:
-            raise NO_SUCH(f"no command {' '.join([*path, args[0]])}")
-        command, args = child, args[1:]
-        path.append(str(child.name))
-    command.make_context(path[-1], args, parent=context)
-
-
-def fields() -> set[str]:
-    return {f"{s.model_config['env_prefix']}{name}".upper() for s in SETTINGS for name in s.model_fields}
 
 
 WORKLOADS = [

@@ -21,10 +21,11 @@ import time
 from pathlib import Path
 
 from benchmarks.faults.sites import Site, faulty, sites
+from benchmarks.record import RESULTS
 
 ROOT = Path(__file__).resolve().parents[2]
 CORE = ROOT / "src" / "ascribe" / "core"
-OUT = ROOT / "benchmarks" / "results" / "faults"
+OUT = RESULTS / "faults"
 FIRST_S, ALL_S = 300, 1500
 
 

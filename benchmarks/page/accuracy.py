@@ -1,45 +1,28 @@
-"""The accuracy part of docs/benchmarks.md: what the cells say, as tables."""
+"""Accuracy of the conditionals, cell by cell, as tables."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from benchmarks.accuracy import ablation, servers
 from benchmarks.accuracy.gathered import Known, calibrated, estimated, known, name_of, summed, table_errors
 from benchmarks.accuracy.published import PUBLISHED
+from benchmarks.page import accuracy_pictures
+from benchmarks.page.text import three
+from benchmarks.record import Raw
 
-__all__ = ["replaced", "written"]
-
-BEGIN, END = "<!-- accuracy:begin -->", "<!-- accuracy:end -->"
 INTRODUCTION = """## Against rivals
 
-[benchmarks/accuracy](../benchmarks/accuracy) (`make bench-accuracy`): the conditionals side by side, where
-the truth is known and on real tables. One file per cell in [results/accuracy](../benchmarks/results/accuracy).
+The conditionals side by side, where the truth is known and on real tables. One file per cell.
 """
-CAPTIONS = {
-    "accuracy-truth.svg": "Error over that of the exact sampler, 5,000 training rows",
-    "accuracy-recipes.svg": "Error over that of the exact sampler, published recipes, 2,000 training rows",
-    "accuracy-tables.svg": "MSE_v over the least, real tables",
-    "accuracy-calibration.svg": "Coverage and stated error",
-    "accuracy-estimators.svg": "Error of the estimators against their budget",
-}
 
 
-def replaced(page: str, part: str) -> str:
-    """The page with the part between the markers replaced. Raises ValueError without markers."""
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"the page needs the lines {BEGIN} and {END}")
-    return f"{before}{BEGIN}\n{part}{END}{after}"
-
-
-def written(folder: Path, pictures: Iterable[str]) -> str:
-    """Markdown of everything in `folder`."""
+def text(raw: Raw) -> str:
+    """Markdown of everything that is there."""
+    folder = raw.root / "accuracy"
     parts = [INTRODUCTION]
-    parts += [f"![{CAPTIONS.get(name, name)}](images/{name})\n" for name in pictures]
+    parts += [f"![{caption}](images/accuracy-{name}.svg)\n" for name, caption, *_ in accuracy_pictures.shown(folder)]
     for title, group in (("Where the truth is known", "truth"), ("Published recipes", "recipes")):
         held = known(folder, group)
         if held:
@@ -67,7 +50,7 @@ def _known(title: str, held: Known) -> str:
     lines = [
         [name_of(m)]
         + [f"{one[f'ratio_{r}']:.2f} ({one[f'worst_ratio_{r}']:.1f})" if f"ratio_{r}" in one else "" for r in numbers]
-        + [_number(one.get(key)) for key in ("rank", "coverage", "fit_s", "row_s")]
+        + [three(one.get(key)) for key in ("rank", "coverage", "fit_s", "row_s")]
         for m, one in ((m, total[m]) for m in ["exact", *methods] if m in total)
     ]
     explain = (
@@ -78,8 +61,8 @@ def _known(title: str, held: Known) -> str:
     )
     short = [m for m in methods if m not in ("shap_permutation", "shap_sampling")]
     by_world = [
-        [f"{name_of(world)}, {label}", _number(next(iter(value.values()))["mean_abs_phi"])]
-        + [_number(value["exact"]["mae"])]
+        [f"{name_of(world)}, {label}", three(next(iter(value.values()))["mean_abs_phi"])]
+        + [three(value["exact"]["mae"])]
         + [f"{value[m]['mae'] / value['exact']['mae']:.2f}" if m in value else "" for m in short]
         for (world, rows, label), value in held.items()
         if rows == most and "exact" in value
@@ -95,7 +78,7 @@ def _recipes(held: Known, methods: list[str]) -> str:
     for (world, _, _), value in held.items():
         told = PUBLISHED.get(world, {})
         marks = {m: f" ({told[m]:.3g})" if m in told else "" for m in methods}
-        lines.append([name_of(world), *(_number(value[m]["mae"]) + marks[m] if m in value else "" for m in methods)])
+        lines.append([name_of(world), *(three(value[m]["mae"]) + marks[m] if m in value else "" for m in methods)])
     explain = (
         "Mean absolute error here and (in brackets) as published by Aas, Jullum and Løland 2021, by their recipe: "
         "2,000 training rows, 1,024 completions here and 1,000 there, one seed here and up to ten there.\n"
@@ -114,7 +97,7 @@ def _tables(held: dict[str, dict[str, dict[str, Any]]]) -> str:
     for table, value in held.items():
         least = min(v["mse_v"] for v in value.values())
         n = next(iter(value.values()))["n"]
-        cells = [f"{table} ({n})", _number(least)]
+        cells = [f"{table} ({n})", three(least)]
         for m in methods:
             one = value.get(m)
             cells.append("" if one is None else f"{one['ratio']:.2f}" + f" ± {one['half']:.2f}" * (one["ratio"] > 1))
@@ -125,8 +108,8 @@ def _tables(held: dict[str, dict[str, dict[str, Any]]]) -> str:
 def _calibration(held: dict[str, dict[str, Any]]) -> str:
     head = ["fit, spent", "coverage", "least row", "RMS error", "RMS stated", "ratio"]
     lines = [
-        [label, f"{v['coverage']:.3f}", f"{min(v['coverage_rows']):.3f}", _number(v["rms_error"]),
-         _number(v["rms_stderr"]), f"{v['ratio']:.2f}"]
+        [label, f"{v['coverage']:.3f}", f"{min(v['coverage_rows']):.3f}", three(v["rms_error"]),
+         three(v["rms_stderr"]), f"{v['ratio']:.2f}"]
         for label, v in held.items()
     ]  # fmt: skip
     explain = "95 % intervals about the same fit's value at all coalitions and 16,384 completions.\n"
@@ -156,7 +139,7 @@ def _estimators(held: dict[str, dict[str, list[tuple[int, dict[str, Any]]]]]) ->
         found = {
             (g, b, name): a[key] for g, lines in games.items() for name, v in lines.items() for b, a in v if key in a
         }
-        lines = [[name.replace("_", " "), *(_number(found.get((g, b, name))) for g, b in columns)] for name in names]
+        lines = [[name.replace("_", " "), *(three(found.get((g, b, name))) for g, b in columns)] for name in names]
         head = ["estimator", *(f"{g.split()[-1] if b else g}" + f", {b:,}" * bool(b) for g, b in columns)]
         parts.append(f"{title}\n\n{_table(head, lines)}")
     return "\n".join(parts)
@@ -167,11 +150,11 @@ def _table(head: list[str], lines: list[list[str]]) -> str:
     return "".join("| " + " | ".join(row) + " |\n" for row in rows)
 
 
-def _number(x: float | None) -> str:
-    return "" if x is None else f"{x:.3g}"
-
-
 def _order(methods: set[str]) -> list[str]:
     first = ["independent", "gaussian", "copula", "empirical", "combined", "combined_copula", "forest", "boosting",
              "emshap", "emshap_plain", "surrogate", "stacked", "auto"]  # fmt: skip
     return [m for m in first if m in methods] + sorted(methods - set(first))
+
+
+def draw(raw: Raw, folder: Path) -> None:
+    accuracy_pictures.draw(raw.root / "accuracy", folder)

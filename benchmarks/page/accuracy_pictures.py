@@ -1,22 +1,13 @@
-"""Pictures and tables of the accuracy cells:  python -m benchmarks.accuracy.figures [--quick]
-
-docs/images/accuracy-*.svg, and the part of docs/benchmarks.md between `<!-- accuracy:begin -->` and
-`<!-- accuracy:end -->`. Draws what is there: cells that are missing or failed leave a gap.
-"""
+"""Pictures of the accuracy cells. Draws what is there: cells that are missing or failed leave a gap."""
 
 from __future__ import annotations
 
-import argparse
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks.accuracy.cells import RESULTS
 from benchmarks.accuracy.gathered import Known, calibrated, estimated, known, name_of, table_errors
-from benchmarks.accuracy.pages import replaced, written
 
-__all__ = ["draw"]
-
-ROOT = Path(__file__).parents[2]
 INK = {
     "exact": "#444444", "independent": "#b5b5b5", "gaussian": "#8fb8de", "copula": "#4c86c6", "empirical": "#e3b778",
     "combined": "#c98a2b", "combined_copula": "#8a5a10", "emshap": "#c0392b", "emshap_plain": "#c0392b",
@@ -26,34 +17,40 @@ INK = {
 MARK = {"emshap": "D", "auto": "*", "exact": "|", "surrogate": "v", "stacked": "P", "forest": "^", "boosting": "s"}
 
 
-def draw(folder: Path = RESULTS, images: Path = ROOT / "docs" / "images", page: Path | None = None) -> list[Path]:
-    """The pictures that the cells in `folder` allow; `page` (None: docs/benchmarks.md) gets the tables."""
-    import matplotlib
+def shown(folder: Path) -> Iterator[tuple[str, str, Any, Callable[[Any, Any], Any]]]:
+    """Name, caption, numbers and drawing of each picture that the cells in `folder` allow."""
+    for name, caption, numbers, drawing in (
+        ("truth", "Error over that of the exact sampler, 5,000 training rows", known(folder, "truth"), _truth),
+        ("recipes", "Error over that of the exact sampler, published recipes, 2,000 training rows",
+         known(folder, "recipes"), _recipes),
+        ("tables", "MSE_v over the least, real tables", table_errors(folder), _tables),
+        ("calibration", "Coverage and stated error", calibrated(folder), _calibration),
+        ("estimators", "Error of the estimators against their budget", estimated(folder), _estimators),
+    ):  # fmt: skip
+        if numbers:
+            yield name, caption, numbers, drawing
 
-    matplotlib.use("svg")
+
+def draw(folder: Path, images: Path) -> None:
+    """accuracy-NAME.svg of each."""
     import matplotlib.pyplot as plt
 
-    style: Any = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "svg.hashsalt": "ascribe",
+    style: Any = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False,
              "axes.grid": True, "grid.color": "#eeeeee", "axes.axisbelow": True}  # fmt: skip
-    images.mkdir(parents=True, exist_ok=True)
-    found: list[Path] = []
     with plt.rc_context(style):
-        for name, make in (
-            ("truth", lambda: _ratios(plt, known(folder, "truth"), 5000)),
-            ("recipes", lambda: _ratios(plt, known(folder, "recipes"), 2000)),
-            ("tables", lambda: _tables(plt, table_errors(folder))),
-            ("calibration", lambda: _calibration(plt, calibrated(folder))),
-            ("estimators", lambda: _estimators(plt, estimated(folder))),
-        ):
-            figure = make()
+        for name, _, numbers, drawing in shown(folder):
+            figure = drawing(plt, numbers)
             if figure is not None:
-                place = images / f"accuracy-{name}.svg"
-                figure.savefig(place, metadata={"Date": None}, bbox_inches="tight")
+                figure.savefig(images / f"accuracy-{name}.svg", metadata={"Date": None}, bbox_inches="tight")
                 plt.close(figure)
-                found.append(place)
-    page = page or ROOT / "docs" / "benchmarks.md"
-    page.write_text(replaced(page.read_text(), written(folder, [place.name for place in found])))
-    return found
+
+
+def _truth(plt: Any, held: Known) -> Any:
+    return _ratios(plt, held, 5000)
+
+
+def _recipes(plt: Any, held: Known) -> Any:
+    return _ratios(plt, held, 2000)
 
 
 def _ratios(plt: Any, held: Known, rows: int) -> Any:
@@ -169,22 +166,3 @@ def _in_order(methods: set[str]) -> list[str]:
 
 def _peers() -> set[str]:
     return {"shap_permutation", "shap_sampling"}  # the same game as shap_kernel: in the tables only
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy.figures")
-    parser.add_argument("--quick", action="store_true", help="of the quick results, drawn into runs/accuracy")
-    if parser.parse_args().quick:
-        out = ROOT / "runs" / "accuracy"
-        out.mkdir(parents=True, exist_ok=True)
-        page = out / "quick.md"
-        page.write_text("<!-- accuracy:begin -->\n<!-- accuracy:end -->\n")
-        found = draw(RESULTS / "quick", out, page)
-    else:
-        found = draw()
-    for place in found:
-        print(place)
-
-
-if __name__ == "__main__":
-    main()

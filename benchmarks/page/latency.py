@@ -1,4 +1,4 @@
-"""The latency part of docs/benchmarks.md, and its figure."""
+"""Latency of every tier beside the bare model and peers."""
 
 from __future__ import annotations
 
@@ -7,64 +7,52 @@ from typing import Any
 
 from ascribe.core.tiers import TIERS
 from benchmarks.latency.reading import BUDGETS
-from benchmarks.power import ROOT
+from benchmarks.page.text import row, three
+from benchmarks.record import Raw
 
-__all__ = ["write"]
-
-BEGIN, END = "<!-- latency:begin -->", "<!-- latency:end -->"
-PAGE, PICTURE = ROOT / "docs" / "benchmarks.md", ROOT / "docs" / "images" / "latency.svg"
 INTRODUCTION = """## Latency
 
-[benchmarks/latency](../benchmarks/latency) (`make bench-latency`): telemetry of one server, 8, 12 and 32 counters; a
-64-32 network or boosted trees as f; everything of a row in one process, medians of five. One file per cell in
-[results/latency](../benchmarks/results/latency).
+Telemetry of one server, 8, 12 and 32 counters; a 64-32 network or boosted trees as f; everything of a row in one
+process, medians of five. One file per cell.
 
 ![Milliseconds of one row, one thread](images/latency.svg)
 """
 
 
-def write(cells: list[dict[str, Any]]) -> None:
-    """Put the tables and the figure in place."""
-    held = [c for c in cells if "threads" in c]
-    for c in held:
-        c["tiers"] = {tier: c["tiers"][tier] for tier in TIERS if tier in c["tiers"]}
+def text(raw: Raw) -> str:
+    cells = list(raw.cells("latency").values())
+    held = _held(raw)
     doors = [c for c in cells if "door" in c]
     read = [c for c in cells if "reading" in c]
     parts = [INTRODUCTION, _tiers(held), _completions(held), _peers(held), *([_door(doors)] if doors else [])]
     parts += [_readings(read)] if read else []
-    page = PAGE.read_text()
-    before, begin, rest = page.partition(BEGIN)
-    after = rest.partition(END)[2]
-    if not begin:
-        raise ValueError(f"{PAGE} needs the lines {BEGIN} and {END}")
-    PAGE.write_text(f"{before}{BEGIN}\n" + "\n".join(parts) + f"{END}{after}")
-    _draw([c for c in held if c["threads"] == 1], PICTURE)
+    return "\n".join(parts)
 
 
-def _row(*cells: object) -> str:
-    return "| " + " | ".join(str(c) for c in cells) + " |"
-
-
-def _three(value: float | None) -> str:
-    return "" if value is None else f"{value:.3g}"
+def _held(raw: Raw) -> list[dict[str, Any]]:
+    """Bundles by threads, their tiers in order."""
+    held = [c for c in raw.cells("latency").values() if "threads" in c]
+    for c in held:
+        c["tiers"] = {tier: c["tiers"][tier] for tier in TIERS if tier in c["tiers"]}
+    return held
 
 
 def _tiers(held: list[dict[str, Any]]) -> str:
     lines = [
         "Milliseconds of a call; standard error in W. Two threads share out the rows of a batch.",
         "",
-        _row("bundle", "threads", "tier", "1 row", "16 rows", "256 rows", "256 rows: cheaper per row by", "s.e."),
-        _row(*["---"] * 8),
+        row("bundle", "threads", "tier", "1 row", "16 rows", "256 rows", "256 rows: cheaper per row by", "s.e."),
+        row(*["---"] * 8),
     ]
     for c in held:
         bare = c["predict_ms"]
-        lines.append(_row(c["bundle"], c["threads"], "predict alone", *(_three(bare[b]) for b in ("1", "16", "256")),
+        lines.append(row(c["bundle"], c["threads"], "predict alone", *(three(bare[b]) for b in ("1", "16", "256")),
                           f"{256 * bare['1'] / bare['256']:.1f} x", ""))  # fmt: skip
         for tier, t in c["tiers"].items():
             ms = t["ms"]
             gain = f"{256 * ms['1'] / ms['256']:.1f} x" if "256" in ms else ""
-            lines.append(_row(c["bundle"], c["threads"], tier, *(_three(ms.get(b)) for b in ("1", "16", "256")), gain,
-                              _three(t["stderr"])))  # fmt: skip
+            lines.append(row(c["bundle"], c["threads"], tier, *(three(ms.get(b)) for b in ("1", "16", "256")), gain,
+                              three(t["stderr"])))  # fmt: skip
     lines += ["", "What the graphs hold:", ""]
     lines += [f"- {c['bundle']}, {tier}: {t['what']}" for c in held if c["threads"] == 1
               for tier, t in c["tiers"].items() if "what" in t]  # fmt: skip
@@ -78,10 +66,10 @@ def _completions(held: list[dict[str, Any]]) -> str:
         "",
         "`floor`: predict, proposal and energy of the bundle on the same shapes, each in one call.",
         "",
-        _row(
+        row(
             "bundle", "threads", "energy", "law", "1 row, ms", "floor, ms", "over floor", "KernelSHAP's default / this"
         ),
-        _row(*["---"] * 8),
+        row(*["---"] * 8),
     ]
     for c in held:
         default = next((x["peers_ms"].get("shap kernel, default") for x in held if x["bundle"] == c["bundle"]
@@ -89,8 +77,8 @@ def _completions(held: list[dict[str, Any]]) -> str:
         for weighting, t in c["completions"].items():
             law = "mixture" if "(mixture)" in t["what"] else "proposal"
             against = f"{default / t['ms']['1']:.2g} x" if default and c["threads"] == 1 else ""
-            lines.append(_row(c["bundle"], c["threads"], "on" if weighting == "energy" else "off", law,
-                              _three(t["ms"]["1"]), _three(sum(t["floor"]["parts_ms"].values())),
+            lines.append(row(c["bundle"], c["threads"], "on" if weighting == "energy" else "off", law,
+                              three(t["ms"]["1"]), three(sum(t["floor"]["parts_ms"].values())),
                               f"{t['floor']['ratio']:.2f}", against))  # fmt: skip
     return "\n".join([*lines, ""])
 
@@ -100,22 +88,22 @@ def _peers(held: list[dict[str, Any]]) -> str:
     if not with_peers:
         return ""
     names = list(dict.fromkeys(name for c in with_peers for name in c["peers_ms"]))
-    lines = ["### Peers, one row, one thread, ms", "", _row("explainer", *(c["bundle"] for c in with_peers)),
-             _row(*["---"] * (1 + len(with_peers)))]  # fmt: skip
+    lines = ["### Peers, one row, one thread, ms", "", row("explainer", *(c["bundle"] for c in with_peers)),
+             row(*["---"] * (1 + len(with_peers)))]  # fmt: skip
     for tier in ("fast", "balanced"):
-        own = (_three(c["tiers"].get(tier, {}).get("ms", {}).get("1")) for c in with_peers)
-        lines += [_row(f"**{tier}**", *own)]
-    lines += [_row(name, *(_three(c["peers_ms"].get(name)) for c in with_peers)) for name in names]
+        own = (three(c["tiers"].get(tier, {}).get("ms", {}).get("1")) for c in with_peers)
+        lines += [row(f"**{tier}**", *own)]
+    lines += [row(name, *(three(c["peers_ms"].get(name)) for c in with_peers)) for name in names]
     return "\n".join([*lines, "", "`equal`: 4,096 evaluations of the model, as 256 x 16 completions are.", ""])
 
 
 def _door(doors: list[dict[str, Any]]) -> str:
-    lines = ["### Through gRPC, ms a call", "", _row("bundle", "tier", "1 row", "16 rows", "256 rows", "per row by"),
-             _row(*["---"] * 6)]  # fmt: skip
+    lines = ["### Through gRPC, ms a call", "", row("bundle", "tier", "1 row", "16 rows", "256 rows", "per row by"),
+             row(*["---"] * 6)]  # fmt: skip
     for c in doors:
         for tier, t in c["tiers"].items():
             ms = t["ms"]
-            lines.append(_row(c["bundle"], tier, *(_three(ms[b]) for b in ("1", "16", "256")),
+            lines.append(row(c["bundle"], tier, *(three(ms[b]) for b in ("1", "16", "256")),
                               f"{256 * ms['1'] / ms['256']:.1f} x"))  # fmt: skip
     return "\n".join([*lines, ""])
 
@@ -125,23 +113,21 @@ def _readings(read: list[dict[str, Any]]) -> str:
         "Root mean square error in W of the coalitions alone, 32 counters, the surrogate's game, 12 later rows; "
         "what `learnt` errs and states on 40."
     )
-    head = [_row("bundle", "reading", *(f"{m:,}" for m in BUDGETS)), _row(*["---"] * (2 + len(BUDGETS)))]
+    head = [row("bundle", "reading", *(f"{m:,}" for m in BUDGETS)), row(*["---"] * (2 + len(BUDGETS)))]
     lines = ["### Readings of sampled coalitions", "", told, "", *head]
     for c in read:
-        lines += [_row(c["bundle"], name, *map(_three, errors)) for name, errors in c["rmse"].items()]
-        lines.append(_row(c["bundle"], "learnt, 40 rows", *map(_three, c["true"])))
-        lines.append(_row(c["bundle"], "stated", *map(_three, c["stated"])))
-        lines.append(_row(c["bundle"], "95 % intervals cover", *(f"{100 * share:.1f} %" for share in c["coverage"])))
+        lines += [row(c["bundle"], name, *map(three, errors)) for name, errors in c["rmse"].items()]
+        lines.append(row(c["bundle"], "learnt, 40 rows", *map(three, c["true"])))
+        lines.append(row(c["bundle"], "stated", *map(three, c["stated"])))
+        lines.append(row(c["bundle"], "95 % intervals cover", *(f"{100 * share:.1f} %" for share in c["coverage"])))
     return "\n".join([*lines, ""])
 
 
-def _draw(held: list[dict[str, Any]], place: Path) -> None:
+def draw(raw: Raw, folder: Path) -> None:
     """Bars of one row by bundle, logarithmic: the bare model, tiers, completions, peers."""
-    import matplotlib
-
-    matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
+    held = [c for c in _held(raw) if c["threads"] == 1]
     colours = {"model": "#8a8f98", "ascribe": "#1f6fb2", "peer": "#d0812b"}
     figure, axes = plt.subplots(
         1, max(len(held), 1), figsize=(3.6 * max(len(held), 1), 5.2), sharex=True, squeeze=False
@@ -163,6 +149,5 @@ def _draw(held: list[dict[str, Any]], place: Path) -> None:
         axis.margins(x=0.25)
         axis.spines[["top", "right"]].set_visible(False)
     figure.tight_layout()
-    place.parent.mkdir(exist_ok=True)
-    figure.savefig(place, metadata={"Date": None})
+    figure.savefig(folder / "latency.svg", metadata={"Date": None})
     plt.close(figure)

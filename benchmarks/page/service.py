@@ -1,27 +1,24 @@
-"""The service's part of docs/benchmarks.md, from the files of the cells."""
+"""The service: rates, and what a call costs beside other servers."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from ascribe.core.tiers import TIERS
-from benchmarks.power import ROOT
+from benchmarks.page.text import row, three
+from benchmarks.record import Raw
 
-__all__ = ["section", "write"]
-
-BEGIN, END = "<!-- serve:begin -->", "<!-- serve:end -->"
-PAGE = ROOT / "docs" / "benchmarks.md"
 FLOOR = "ascribe_http_predict"
 INTRODUCTION = """## The service
 
-[benchmarks/serve](../benchmarks/serve) (`make bench-serve`): boosted trees on a server's 32 counters, the generator on
-the same two cores. Open loop: calls leave at a constant rate whether or not earlier ones are answered. One file per
-cell in [results/serve](../benchmarks/results/serve).
+Boosted trees on a server's 32 counters, the generator on the same cores. Open loop: calls leave at a constant rate
+whether or not earlier ones are answered. One file per cell.
 """
 
 
-def section(found: dict[str, dict[str, Any]]) -> str:
+def text(raw: Raw) -> str:
     """Tables of the cells that are there, by their names."""
+    found = raw.cells("serve")
     parts = [INTRODUCTION]
     if "rates" in found:
         parts.append(_rates(found["rates"]))
@@ -45,35 +42,22 @@ standard errors. `x`: over `fast` by JSON.
 HEAD = ("rows a call", "server", "door", "", "calls a core, 1/s", "x", "p50 ms", "p99 ms", "at")
 
 
-def write(found: dict[str, dict[str, Any]], page: bool) -> None:
-    """In its place on the page, or on the terminal."""
-    text = section(found)
-    if not page:
-        print(text)
-        return
-    before, begin, rest = PAGE.read_text().partition(BEGIN)
-    after = rest.partition(END)[2]
-    if not begin:
-        raise ValueError(f"{PAGE} needs the lines {BEGIN} and {END}")
-    PAGE.write_text(f"{before}{BEGIN}\n{text}{END}{after}")
-
-
 def _rates(held: dict[str, Any]) -> str:
-    lines = [_row("one row a call", "rate", "p50 ms", "p99 ms", "in process, ms", "p99 over in process", "failed"),
-             _row(*["---"] * 7)]  # fmt: skip
+    lines = [row("one row a call", "rate", "p50 ms", "p99 ms", "in process, ms", "p99 over in process", "failed"),
+             row(*["---"] * 7)]  # fmt: skip
     bare: dict[str, float] = {}
     for name, told in held["rates"].items():
         verb = name.partition(",")[0].rpartition(" ")[2]
         alone = bare.setdefault(verb, told.get("in_process_ms") or 0.0)
         over = f"{told['p99_ms'] / alone:.0f} x" if alone and told["p99_ms"] else ""
-        lines.append(_row(name, f"{told['rate']:g}/s", _three(told["p50_ms"]), _three(told["p99_ms"]), _three(alone),
+        lines.append(row(name, f"{told['rate']:g}/s", three(told["p50_ms"]), three(told["p99_ms"]), three(alone),
                           over, told["failed"]))  # fmt: skip
     return "\n".join([*lines, "", f"{held['explained_meanwhile']} `accurate` rows were explained meanwhile.", ""])
 
 
 def _per_core(cells: list[dict[str, Any]], floor: dict[str, Any] | None, title: str, text: str) -> str:
     """A line for each server, door and number of rows, and how it stands to `floor` at equal rows."""
-    lines = [title, text, _row(*HEAD), _row(*["---"] * len(HEAD))]
+    lines = [title, text, row(*HEAD), row(*["---"] * len(HEAD))]
     order = {verb: k for k, verb in enumerate(("predict", *TIERS))}
     batches = sorted({int(rows) for held in cells for rows in held["rows"]})
     for rows in map(str, batches):
@@ -82,11 +66,11 @@ def _per_core(cells: list[dict[str, Any]], floor: dict[str, Any] | None, title: 
             if rows not in held["rows"]:
                 continue
             loop, calls = held["rows"][rows]["open"], _calls(held, rows)
-            lines.append(_row(
+            lines.append(row(
                 rows, f"**{held['who']}**" if held["who"] == "ascribe" else f"{held['who']} {held.get('version', '')}",
                 "JSON" if held["door"] in ("http", "rows") else held["door"],
-                held["verb"].removeprefix("explain_"), _three(calls), f"{calls / base:.2f}" if calls and base else "",
-                _three(loop["p50_ms"]), _three(loop["p99_ms"]), f"{loop['rate']:g}/s",
+                held["verb"].removeprefix("explain_"), three(calls), f"{calls / base:.2f}" if calls and base else "",
+                three(loop["p50_ms"]), three(loop["p99_ms"]), f"{loop['rate']:g}/s",
             ))  # fmt: skip
     return "\n".join([*lines, ""])
 
@@ -95,11 +79,3 @@ def _calls(held: dict[str, Any] | None, rows: str) -> float | None:
     """Calls a second of one core."""
     cpu_ms = held["rows"].get(rows, {}).get("closed", {}).get("cpu_ms") if held else None
     return 1000 / cpu_ms if cpu_ms else None
-
-
-def _row(*cells: object) -> str:
-    return "| " + " | ".join(str(c) for c in cells) + " |"
-
-
-def _three(value: float | None) -> str:
-    return "" if value is None else f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"

@@ -1,4 +1,4 @@
-"""The tables and the figure of docs/sizing.md."""
+"""What fleets need, and a figure."""
 
 from __future__ import annotations
 
@@ -9,28 +9,16 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.record import Raw
 from benchmarks.sizing import Costs, Fleet, Plan, caught_up_s, files_of, plan, shards_of, taken
 
-__all__ = ["PAGE", "tables", "write"]
-
-ROOT = Path(__file__).resolve().parent.parent
-PAGE, PICTURE = ROOT / "docs" / "sizing.md", ROOT / "docs" / "images" / "sizing.svg"
-BEGIN, END = "<!-- sizing:begin -->", "<!-- sizing:end -->"
 EVERY_S = (1.0, 15.0, 60.0)
 COLOURS = ("#1b6ca8", "#d1603d", "#4f8a4b", "#7a5195")
 
 
-def write(plans: Sequence[Plan]) -> None:
-    """Put the tables between their marks, and draw. Raises ValueError where the page has no marks."""
-    before, begin, rest = PAGE.read_text().partition(BEGIN)
-    if not begin:
-        raise ValueError(f"{PAGE} needs the lines {BEGIN} and {END}")
-    PAGE.write_text(f"{before}{BEGIN}\n{tables(plans)}{END}{rest.partition(END)[2]}")
-    draw(PICTURE)
-
-
-def tables(plans: Sequence[Plan]) -> str:
-    """Four tables, a fleet a row."""
+def text(raw: Raw) -> str:
+    """Three tables, a fleet a row."""
+    plans = [Plan(**held) for held in raw("sizing")["plans"]]
     return "\n".join(
         [
             _table(
@@ -97,14 +85,10 @@ def _time(seconds: float) -> str:
     return "< 1 s" if seconds < 1 else f"{seconds:.0f} s"
 
 
-def draw(picture: Path) -> None:
+def draw(raw: Raw, folder: Path) -> None:
     """Four pictures over the number of nodes: readers, time after an outage, files a day, bytes a day."""
-    import matplotlib
-
-    matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    plt.rcParams |= {"svg.hashsalt": "sizing", "svg.fonttype": "none"}
     nodes = np.unique(np.logspace(1, 5, 33).round().astype(int))
     figure, ((readers, outage), (files, size)) = plt.subplots(2, 2, figsize=(10, 7), constrained_layout=True)
     for every, colour in zip(EVERY_S, COLOURS, strict=False):
@@ -112,7 +96,7 @@ def draw(picture: Path) -> None:
         readers.plot(nodes, [p.readers for p in plans], color=colour, label=f"every {every:g} s, a directory")
         readers.plot(nodes, [p.readers_remote for p in plans], "--", color=colour, label="object store")
         size.plot(nodes, [p.lake_bytes_per_day / 1e9 for p in plans], color=colour, label=f"every {every:g} s")
-    costs, fleet = Costs(), Fleet(100_000, 1.0)
+    costs, fleet = Costs(**raw("sizing")["costs"]), Fleet(100_000, 1.0)
     counts = np.arange(1, 9)
     for hours, colour in zip((0.25, 1.0, 4.0), COLOURS, strict=False):
         later = [caught_up_s(fleet.rows_per_s, _taken(fleet, costs, int(c)), hours * 3600) for c in counts]
@@ -131,7 +115,7 @@ def draw(picture: Path) -> None:
     _dress(outage, "After an outage: 100,000 nodes, every second", "readers", "minutes until nothing is left", "linear")
     _dress(files, "Files a day, a vector every 15 s", "nodes", "files")
     _dress(size, f"Lake, {costs.row_bytes:g} bytes a row", "nodes", "GB a day")
-    figure.savefig(picture, metadata={"Date": None} if picture.suffix == ".svg" else None)
+    figure.savefig(folder / "sizing.svg", metadata={"Date": None})
     plt.close(figure)
 
 
