@@ -13,7 +13,9 @@ from ascribe.serve.faults import DeadlineError
 from ascribe.serve.jobs.messages import JobCard
 from ascribe.serve.messages import AttributionResponse, widest
 
-__all__ = ["CHUNKS", "ENDED", "TIMEOUT_S", "TRIES", "append", "check_time", "made", "only"]
+__all__ = [
+    "CHUNKS", "ENDED", "TIMEOUT_S", "TRIES", "AwaitedWay", "Chunk", "Way", "append", "check_time", "made", "only",
+]  # fmt: skip
 
 TIMEOUT_S, TRIES = 60.0, 4
 ENDED = ("done", "failed", "cancelled")
