@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ascribe.client.options import Options
-from ascribe.client.ways import Way
+from ascribe.client.ways import AwaitedWay, Way
 
 __all__ = ["awaiting", "waiting"]
 
