@@ -8,8 +8,9 @@ from typing import Any, Self, Unpack
 
 from ascribe.client import calls
 from ascribe.client.calls import EnergyWishes, ExplainWishes, ForecastWishes, PredictWishes, StreamAnswer
+from ascribe.client.opening import waiting
 from ascribe.client.options import Tls, opened
-from ascribe.client.ways import CHUNKS, ENDED, TIMEOUT_S, TRIES, append, check_time, made, only, waiting
+from ascribe.client.ways import CHUNKS, ENDED, TIMEOUT_S, TRIES, append, check_time, made, only
 from ascribe.serve.cards.repertoire import ExplainersCard
 from ascribe.serve.cards.served import ModelCard, NodeCard
 from ascribe.serve.forecasts.messages import ForecastResponse

@@ -8,13 +8,14 @@ from typing import Any, Protocol, TypeVar
 
 from ascribe.client import calls
 from ascribe.client.calls import Call, StreamAnswer
-from ascribe.client.options import Options
 from ascribe.core.errors import InputError, NotFound
 from ascribe.serve.faults import DeadlineError
 from ascribe.serve.jobs.messages import JobCard
 from ascribe.serve.messages import AttributionResponse, widest
 
-__all__ = ["CHUNKS", "ENDED", "TIMEOUT_S", "TRIES", "append", "awaiting", "check_time", "made", "only", "waiting"]
+__all__ = [
+    "CHUNKS", "ENDED", "TIMEOUT_S", "TRIES", "AwaitedWay", "Chunk", "Way", "append", "check_time", "made", "only",
+]  # fmt: skip
 
 TIMEOUT_S, TRIES = 60.0, 4
 ENDED = ("done", "failed", "cancelled")
@@ -38,28 +39,6 @@ class AwaitedWay(Protocol):
     async def ask(self, call: Call[T]) -> T: ...
     def stream(self, calls: AsyncIterator[Chunk], most: int) -> AsyncIterator[StreamAnswer]: ...
     async def close(self) -> None: ...
-
-
-def waiting(options: Options) -> Way:
-    """The way of a client that waits: REST or gRPC by the address. Raises MissingExtra, InputError."""
-    if options.scheme.startswith("http"):
-        from ascribe.client.rest import Rest
-
-        return Rest(options)
-    from ascribe.client.rpc import Rpc
-
-    return Rpc(options)
-
-
-def awaiting(options: Options) -> AwaitedWay:
-    """As `waiting`, of a client that is awaited."""
-    if options.scheme.startswith("http"):
-        from ascribe.client.rest import AsyncRest
-
-        return AsyncRest(options)
-    from ascribe.client.rpc import AsyncRpc
-
-    return AsyncRpc(options)
 
 
 def made(X: Any, wishes: Mapping[str, Any]) -> Callable[[], Call[AttributionResponse]]:

@@ -75,8 +75,8 @@ class ScoredRows:
             drawn = draw_q(proposal(z, observed), s, dice)
         full = torch.where(observed[:, None], z[:, None], drawn).reshape(-1, self.n)
         wide = observed[:, None].expand(-1, s, -1).reshape(-1, self.n)
-        t: torch.Tensor = tilt(z, observed)
-        return t + torch.logsumexp(-tilt(full, wide).view(len(index), s), 1) - math.log(s)
+        own: torch.Tensor = tilt(z, observed)
+        return own + torch.logsumexp(-tilt(full, wide).view(len(index), s), 1) - math.log(s)
 
 
 def paired(difference: np.ndarray) -> tuple[float, float]:

@@ -148,8 +148,8 @@ class _Writer:
         turned_away = [(held, "row") for held in quarantine] + ([(dead, "message")] if dead else [])
         for held, kind in turned_away:
             self._latest.bad.see(held.rows, kind)
-        reasons = (reason for held, _ in turned_away for reason in held.rows["reason"].to_pylist())
-        total.reasons = dict(Counter(total.reasons) + by_kind(reasons))
+        why = (reason for held, _ in turned_away for reason in held.rows["reason"].to_pylist())
+        total.reasons = dict(Counter(total.reasons) + by_kind(why))
         total.batches += 1
         total.quarantined += sum(held.rows.num_rows for held in quarantine)
         total.dead += len(batch.dead)

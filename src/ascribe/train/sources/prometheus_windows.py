@@ -19,8 +19,6 @@ __all__ = ["Key", "Read", "starts", "values_of"]
 Key = tuple[str, tuple[str, ...], tuple[str, ...]]
 """Whose number it is: the node, the values of the labels in the name, those of the parts."""
 
-Labels = tuple[tuple[str, str], ...]
-
 Read = dict[Key, np.ndarray]
 """`(w,)` for each: one number a window."""
 
