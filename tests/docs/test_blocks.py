@@ -17,7 +17,7 @@ import yaml
 import ascribe
 from ascribe.serve.access.keys import Keys
 from ascribe.serve.rest.openapi import OPERATIONS
-from ascribe.train.ingest.definitions import read_definitions
+from ascribe.train.definitions import read_definitions
 from ascribe.train.sources.decoding import Decoder
 from ascribe.train.units import read_units
 from tests.docs.blocks import PAGES, ROOT, Block, blocks, lines
