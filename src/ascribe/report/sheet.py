@@ -63,7 +63,7 @@ def draw(panels: Sequence[Panel], words: Words, scale: Scale) -> Figure:
     legend = _legend(ink, words.legend, inner)
     foot = lines_of(ink, " · ".join(filter(None, (words.foot, remark))), SMALL, SOFT, "normal", inner)
     top = MARGIN + height_of(head) + 0.18
-    start = top + max(map(_height, caps)) + 0.06
+    start = top + max(map(height_of, caps)) + 0.06
     body = ROW * (max(len(p.entries) for p in panels) + 0.3)
     below = start + body + BELOW_AXES
     last = below + len(legend) * SUB * LEADING + 0.1
