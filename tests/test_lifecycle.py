@@ -68,20 +68,9 @@ class House:
             sent += 1
             producer.produce("raw_metrics", json.dumps(row), key=row["node"])
         assert producer.flush(30) == 0
-        source = f"kafka://{self.brokers.bootstrap}/raw_metrics"
-        definitions = str(self.folder / "features.toml")
-        said = ascribe(
-            "ingest",
-            "--source",
-            source,
-            "--lake",
-            self.lake,
-            "--features",
-            definitions,
-            "--until-idle",
-            "1",
-            by=self.by,
-        )
+        source, definitions = f"kafka://{self.brokers.bootstrap}/raw_metrics", str(self.folder / "features.toml")
+        places = ("--source", source, "--lake", self.lake, "--features", definitions)
+        said = ascribe("ingest", *places, "--until-idle", "1", by=self.by)
         assert f"\n{sent} rows, 0 in quarantine" in said, said
 
     def pipeline(self, *more: str, code: int = 0) -> str:
