@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from confluent_kafka import Producer
 from ascribe.bundle.registry import Registry
 from ascribe.bundle.state import State, beside
 from ascribe.train.lake.lake import Lake
+from tests.journey import ascribe as process
 from tests.journey import typed
 from tests.kafka_cluster import Cluster, cluster
 
@@ -43,8 +44,8 @@ def telemetry(count: int, seed: int, noise: float = 1.0, shift: float = 0.0) -> 
         }  # fmt: skip
 
 
-def ascribe(*arguments: str, code: int = 0) -> str:
-    done = typed(*arguments)
+def ascribe(*arguments: str, code: int = 0, by: Callable[..., subprocess.CompletedProcess[str]] = typed) -> str:
+    done = by(*arguments)
     assert done.returncode == code, done.stderr
     return done.stdout + done.stderr
 
@@ -55,6 +56,7 @@ class House:
     def __init__(self, folder: Path, brokers: Cluster) -> None:
         self.lake, self.registry = str(folder / "lake"), str(folder / "registry")
         self.brokers, self.folder = brokers, folder
+        self.by = typed  # how commands are run
         (folder / "features.toml").write_text(DEFINITIONS)
         brokers.topic("raw_metrics", 2)
 
@@ -66,16 +68,14 @@ class House:
             sent += 1
             producer.produce("raw_metrics", json.dumps(row), key=row["node"])
         assert producer.flush(30) == 0
-        source = f"kafka://{self.brokers.bootstrap}/raw_metrics"
-        definitions = str(self.folder / "features.toml")
-        said = ascribe(
-            "ingest", "--source", source, "--lake", self.lake, "--features", definitions, "--until-idle", "1"
-        )
+        source, definitions = f"kafka://{self.brokers.bootstrap}/raw_metrics", str(self.folder / "features.toml")
+        places = ("--source", source, "--lake", self.lake, "--features", definitions)
+        said = ascribe("ingest", *places, "--until-idle", "1", by=self.by)
         assert f"\n{sent} rows, 0 in quarantine" in said, said
 
     def pipeline(self, *more: str, code: int = 0) -> str:
         places = ("--lake", self.lake, "--registry", self.registry, "--name", NAME)
-        return ascribe("pipeline", *more[:1], *places, *more[1:], code=code)
+        return ascribe("pipeline", *more[:1], *places, *more[1:], code=code, by=self.by)
 
     def current(self) -> str:
         return Registry(self.registry).channel(NAME).current.version
@@ -134,6 +134,7 @@ def test_from_a_topic_to_a_model_that_is_replaced_under_load(house):
     old = house.current()
     with served(house) as url:
         load = Load(url)
+        house.by = process  # this one asks the server meanwhile
         load.start()
         try:
             house.send(telemetry(1500, 2, noise=1.0))
@@ -146,6 +147,7 @@ def test_from_a_topic_to_a_model_that_is_replaced_under_load(house):
                 time.sleep(0.1)
             time.sleep(1)
         finally:
+            house.by = typed
             load.stopped.set()
             load.join()
         assert load.failures == []

@@ -66,7 +66,7 @@ def test_the_sums_on_the_page_are_those_of_the_service_to_the_last_digit(at, tab
     def kept(answer: Any) -> None:
         for what in ("moment", "change", "energy"):
             if f"/{what}?" in answer.url:
-                asked[what] = answer.json()
+                asked[what] = answer  # read later: two that are read at once may change places
 
     page.on("response", kept)
     page.goto(f"{at}/#/now/{urllib.parse.quote(NODE, safe='')}")
@@ -77,7 +77,7 @@ def test_the_sums_on_the_page_are_those_of_the_service_to_the_last_digit(at, tab
         page.wait_for_timeout(100)
     assert [column(page, at, 1) for at in range(3)] == sums(asked)
 
-    one, shown = asked["moment"], column(page, 0, 1)
+    one, shown = asked["moment"].json(), column(page, 0, 1)
     assert sum(float(shown[p]) for p in ("base", *one["groups"])) == pytest.approx(float(shown["predicted"]), abs=0.03)
     errors = column(page, 0, 2)
     assert {g: errors[g].removeprefix("± ") for g in one["groups"]} == {
@@ -90,7 +90,7 @@ def test_the_sums_on_the_page_are_those_of_the_service_to_the_last_digit(at, tab
 
 def sums(asked: dict[str, Any]) -> list[dict[str, str]]:
     """The three sums of the page, as the service's answers have them."""
-    one, change, kwh = (asked[what] for what in ("moment", "change", "energy"))
+    one, change, kwh = (asked[what].json() for what in ("moment", "change", "energy"))
     whole = {"base": one["base_w"], **one["groups"], "predicted": one["prediction_w"],
              "unexplained": one["unexplained_w"], "measured": one["measured_w"]}  # fmt: skip
     changed = {**change["groups"], "predicted": change["prediction_change_w"]}
