@@ -2,9 +2,10 @@
 
 python -m benchmarks.faults.run [--faults 100] [--seed 0] [--quick] [--again]
 
-The tree is copied, so that it may be worked on meanwhile, and its tests must pass there without a fault. Then each
-fault in turn meets the tests that are named like its file or import it, and those that none of these catches meet all
-others of tests/core and tests/laws. A test that takes a minute has caught it: the slowest takes seconds.
+The tree is copied, so that it may be worked on meanwhile. Its tests run there once without a fault: they must pass,
+and they note which of them enter the functions that are to be faulty. Then each fault in turn meets the tests that
+enter its function (all of tests/core and tests/laws where it is outside of functions), first of all those that are
+named like its file or import it, until one fails. A test that takes a minute has caught it: the slowest takes seconds.
 
 One record for each fault in benchmarks/results/faults. It holds for the source that it names: where the file has
 changed it is made again. `caught_at_first` is what the first run said and stays; --again tries those that were not
@@ -24,6 +25,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks.faults.entered import NOTES, in_function, marked, read
 from benchmarks.faults.sites import Site, drawn, faulty, short
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,25 +53,28 @@ def main() -> None:
 
 
 def _try(chosen: list[Site], place: Path) -> None:
-    """All of them with the tests near by, then those that are left with the others."""
     for part in PARTS:
         if (ROOT / part).is_dir():
             shutil.copytree(ROOT / part, place / part, ignore=LAID_ASIDE)
         else:
             shutil.copy(ROOT / part, place / part)
     tests = sorted(p for name in ("core", "laws") for p in (place / "tests" / name).rglob("test_*.py"))
-    if failed := _fails(tests, place):
+    own = {site.file: (place / CORE / site.file).read_text() for site in chosen}
+    notes = place / "notes"
+    notes.touch()
+    os.environ[NOTES] = str(notes)
+    told = {file: marked(text, [site for site in chosen if site.file == file]) for file, text in own.items()}
+    if failed := _fails(tests, place, told):
         raise SystemExit(f"the tests fail without a fault: {failed}")
-    left = []
+    entering = read(notes)
     for site in chosen:
+        files = entering.get(site.name, set())
+        every = "" in files or not in_function(own[site.file], site)
         near = [test for test in tests if _near(test, site)]
-        if by := near and _with(site, near, place):
-            _keep(site, by)
-        else:
-            left.append((site, [test for test in tests if test not in near]))
-            print(f"           {site}: not by the tests near by", flush=True)
-    for site, others in left:
-        _keep(site, _with(site, others, place))
+        there = [test for test in tests if every or str(test.relative_to(place)) in files]
+        there = [test for test in there if test in near] + [test for test in there if test not in near]
+        there += [test for test in near if test not in there]  # what it came to may be kept for others
+        _keep(site, _fails(there, place, {site.file: faulty(own[site.file], site)}))
 
 
 def _near(test: Path, site: Site) -> bool:
@@ -80,18 +85,13 @@ def _near(test: Path, site: Site) -> bool:
     return stem.rpartition(".")[2] in test.stem or bool(re.search(imported, test.read_text()))
 
 
-def _with(site: Site, tests: list[Path], place: Path) -> str:
-    target = place / CORE / site.file
-    own = target.read_text()
-    target.write_text(faulty(own, site))
-    try:
-        return _fails(tests, place)
-    finally:
-        target.write_text(own)
-
-
-def _fails(tests: list[Path], place: Path) -> str:
-    """What failed first; empty: nothing did."""
+def _fails(tests: list[Path], place: Path, texts: dict[str, str]) -> str:
+    """What failed first with these files of core; empty: nothing did."""
+    if not tests:
+        return ""
+    own = {file: (place / CORE / file).read_text() for file in texts}
+    for file, text in texts.items():
+        (place / CORE / file).write_text(text)
     threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     ours = {"PYTHONPATH": f"{place / 'src'}{os.pathsep}{place}", "PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "300"}
     command = [sys.executable, "-m", "pytest", "-x", "-q", "--tb=no", "-p", "no:cacheprovider", "-n", "0",
@@ -102,6 +102,9 @@ def _fails(tests: list[Path], place: Path) -> str:
         )
     except subprocess.TimeoutExpired:
         return "the clock"
+    finally:
+        for file, text in own.items():
+            (place / CORE / file).write_text(text)
     if done.returncode in (0, 5):
         return ""
     lines = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]

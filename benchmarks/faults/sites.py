@@ -19,7 +19,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Site", "drawn", "faulty", "short", "sites"]
+__all__ = ["Site", "drawn", "faulty", "short", "sites", "within"]
 
 COMPARED = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
@@ -92,9 +92,21 @@ def sites(path: Path, root: Path) -> list[Site]:
 def faulty(source: str, site: Site) -> str:
     """The source with that one place changed; comments and layout are lost, which no test sees."""
     tree = ast.parse(source)
-    node = next(node for number, node in enumerate(ast.walk(tree)) if number == site.number)
-    _change(node)
+    _change(_at(tree, site))
     return ast.unparse(ast.fix_missing_locations(tree))
+
+
+def within(tree: ast.Module, site: Site) -> ast.FunctionDef | None:
+    """The innermost function whose body holds the site; None: it is run when the file is imported."""
+    node, found = _at(tree, site), None
+    for function in ast.walk(tree):  # the inner ones come later
+        if isinstance(function, ast.FunctionDef):
+            found = function if any(node is one for part in function.body for one in ast.walk(part)) else found
+    return found
+
+
+def _at(tree: ast.Module, site: Site) -> ast.AST:
+    return next(node for number, node in enumerate(ast.walk(tree)) if number == site.number)
 
 
 def _passed(tree: ast.Module) -> set[int]:

@@ -95,6 +95,7 @@ def test_the_words_of_a_text_are_counted():
     assert EXPLAINERS["kernel_shap"].spends(model, Options(), x) == 2**6 * BACKGROUND
     assert EXPLAINERS["kernel_shap"].spends(model, Options(), None) == 2**9 * BACKGROUND
     assert EXPLAINERS["kernel_shap"].spends(model, Options(baseline="padding"), x) == 2**6
+    assert EXPLAINERS["kernel_shap"].spends(model, Options(baseline="padding"), 0 * x) == 2**0
 
 
 def test_where_a_method_can_be_asked_depends_on_what_it_spends():
