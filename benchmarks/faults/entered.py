@@ -44,7 +44,7 @@ def entered(name: str) -> None:
 def read(notes: Path) -> dict[str, set[str]]:
     """The test files of each site."""
     found: dict[str, set[str]] = defaultdict(set)
-    for line in notes.read_text().splitlines():
+    for line in notes.read_text().splitlines() if notes.exists() else ():
         name, _, file = line.partition(" ")
         found[name].add(file)
     return found
