@@ -90,6 +90,14 @@ def test_no_row_asks_more_often_than_is_said(kind, words):
             assert counted.rows >= said / 4, (method, counted.rows, said)  # it is no idle bound
 
 
+def test_an_error_that_nothing_reaches_is_tried_for_as_long_as_is_said():
+    model, counted, x = made("table")
+    options = Options(target_stderr=1e-12)
+    answer, said = explain(model, x, "lime", options), EXPLAINERS["lime"].spends(model, options, x)
+    assert answer.status.tolist() == ["above_target"]
+    assert answer.info.budget == said < counted.rows < 2 * said
+
+
 def test_the_words_of_a_text_are_counted():
     model, _, x = made("text")
     assert EXPLAINERS["kernel_shap"].spends(model, Options(), x) == 2**6 * BACKGROUND
