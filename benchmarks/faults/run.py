@@ -5,8 +5,8 @@ python -m benchmarks.faults.run [--faults 100] [--seed 0] [--quick] [--again] [-
 The tree is copied, so that it may be worked on meanwhile. Its tests run there once without a fault: they must pass,
 and they note which of them enter the functions that are to be faulty. Then each fault in turn meets the tests that
 enter its function (all of tests/core and tests/laws where it is outside of functions), first of all those that are
-named like its file or import it, until one fails. What takes 300 s of a core is caught, too: all tests together
-take 90.
+named like its file or import it, then those that enter few others, until one fails. What takes 300 s of a core is
+caught, too: all tests together take 90.
 
 One record for each fault in benchmarks/results/faults. It holds for the source that it names: where the file has
 changed it is made again. `caught_at_first` is what the first run said and stays; --again tries those that were not
@@ -23,12 +23,13 @@ import re
 import shutil
 import sys
 import tempfile
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
 from resource import RLIMIT_CPU, setrlimit
-from signal import SIGXCPU
+from signal import SIGKILL, SIGTERM, SIGXCPU
 
 import pytest
 
@@ -69,7 +70,7 @@ def _try(chosen: list[Site], folder: Path, jobs: int) -> None:
         import_module(library)
     places = [_copied(folder / str(job)) for job in range(jobs)]
     tests = sorted(str(p.relative_to(ROOT)) for part in TESTS for p in (ROOT / part).rglob("test_*.py"))
-    near = {site.name: [test for test in tests if _near(places[0] / test, site)] for site in chosen}
+    rank = {site.name: {test: _rank(places[0] / test, site) for test in tests} for site in chosen}
     own = {site.file: (places[0] / CORE / site.file).read_text() for site in chosen}
     told = {file: marked(text, [site for site in chosen if site.file == file]) for file, text in own.items()}
     with ThreadPoolExecutor(jobs) as pool:
@@ -77,13 +78,15 @@ def _try(chosen: list[Site], folder: Path, jobs: int) -> None:
             if failed:
                 raise SystemExit(f"the tests fail without a fault: {failed}")
         entering = read(folder / "notes")
+        wide = Counter(file for files in entering.values() for file in files)
 
         def one(job: int) -> None:
             for site in chosen[job::jobs]:
-                files, first = entering.get(site.name, set()), near[site.name]
+                files, near = entering.get(site.name, set()), rank[site.name]
                 every = "" in files or not in_function(own[site.file], site)
-                there = sorted([t for t in tests if every or t in files], key=lambda t: t not in first)
-                there += [t for t in first if t not in there]  # what it came to may be kept for others
+                # near ones always: what an earlier call came to may have been kept for them
+                there = [test for test in tests if every or test in files or near[test] < 3]
+                there.sort(key=lambda test, near=near: (near[test], wide[test]))
                 _keep(site, _fails(there, places[job], {site.file: faulty(own[site.file], site)}))
 
         list(pool.map(one, range(jobs)))
@@ -99,12 +102,16 @@ def _copied(place: Path) -> Path:
     return place
 
 
-def _near(test: Path, site: Site) -> bool:
-    """Named like the file, or importing it, its package, or all of core (for the examples in docstrings)."""
+def _rank(test: Path, site: Site) -> int:
+    """0: named like the file; 1: imports it; 2: imports its package; 3: neither."""
     stem = site.file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-    package = "|" + re.escape(stem.rpartition(".")[0]) if "." in stem else ""
-    imported = rf"\bascribe\.core(\.({re.escape(stem)}{package}))?(?![.\w])"
-    return stem.rpartition(".")[2] in test.stem or bool(re.search(imported, test.read_text()))
+    if stem.rpartition(".")[2] in test.stem:
+        return 0
+    text = test.read_text()
+    for rank, name in ((1, stem), (2, stem.rpartition(".")[0])):
+        if name and re.search(rf"\bascribe\.core\.{re.escape(name)}(?![.\w])", text):
+            return rank
+    return 3
 
 
 def _fails(tests: list[str], place: Path, texts: dict[str, str]) -> str:
@@ -122,6 +129,8 @@ def _fails(tests: list[str], place: Path, texts: dict[str, str]) -> str:
         (place / CORE / file).write_text(text)
     if child.exitcode in (0, 5):
         return ""
+    if child.exitcode in (-SIGTERM, -SIGKILL):
+        raise SystemExit("the tests were ended from outside: start again, what is recorded stays")
     if child.exitcode == -SIGXCPU:
         return f"the clock: {CPU_S} s"
     lines = [line for line in said.read_text().splitlines() if line.startswith(("FAILED", "ERROR"))]
