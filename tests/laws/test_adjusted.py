@@ -268,6 +268,17 @@ def test_auto_takes_what_predicts():
     assert np.linalg.norm(found.phi(values) - truth) < 0.7 * np.linalg.norm(plan.solve(values) - truth)
 
 
+@pytest.mark.parametrize(("game", "p", "budget"), [(rough, 9, 150), (smooth, 10, 200)])
+def test_what_auto_takes_depends_on_no_sign_and_no_unit(game, p, budget):
+    plan = fresh("auto", p, budget, 1)
+    values = on(game(p, 2), plan.S)
+    one = read(plan, values)
+    for factor in (-1.0, 1e-3, -1e3):
+        other = read(plan, factor * values)
+        assert other.estimator == one.estimator
+        assert other.phi(factor * values) == pytest.approx(factor * one.phi(values), rel=1e-3, abs=1e-5 * abs(factor))
+
+
 @pytest.mark.parametrize("name", ["auto", "odd", "unanimity", "trees"])
 @pytest.mark.parametrize(("game", "budget"), [(smooth, 120), (rough, 150)])
 def test_errors_are_as_large_as_said(name, game, budget):
