@@ -11,7 +11,7 @@ caught, too: all tests together take 90.
 One record for each fault in benchmarks/results/faults. It holds for the source that it names: where the file has
 changed it is made again. `caught_at_first` is what the first run said and stays; --again tries those that were not
 caught, after new tests. Where a reader of a record finds that its fault changes nothing that a caller can see, he
-writes the reason in as `equivalent`; such a fault counts as not caught all the same.
+writes the reason in as `equivalent`; such a fault counts as not caught all the same, and is not tried again.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def main() -> None:
     told = asked.parse_args()
     chosen = drawn(10 if told.quick else told.faults, told.seed, ROOT / CORE)
     OUT.mkdir(parents=True, exist_ok=True)
-    left = [site for site in chosen if not _holds(_record(site), site) or (told.again and not _record(site)["caught"])]
+    left = [site for site in chosen if not _holds(_record(site), site) or (told.again and _missed(_record(site)))]
     if left:
         with tempfile.TemporaryDirectory() as folder:
             _try(left, Path(folder), told.jobs)
@@ -85,9 +85,11 @@ def _try(chosen: list[Site], folder: Path, jobs: int) -> None:
                 files, near = entering.get(site.name, set()), rank[site.name]
                 every = "" in files or not in_function(own[site.file], site)
                 # near ones always: what an earlier call came to may have been kept for them
-                there = [test for test in tests if every or test in files or near[test] < 3]
-                there.sort(key=lambda test, near=near: (near[test], wide[test]))
-                _keep(site, _fails(there, places[job], {site.file: faulty(own[site.file], site)}))
+                there = [(near[t], wide[t], t) for t in tests if every or t in files or near[t] < 3]
+                _keep(
+                    site,
+                    _fails([t for _, _, t in sorted(there)], places[job], {site.file: faulty(own[site.file], site)}),
+                )
 
         list(pool.map(one, range(jobs)))
 
@@ -162,10 +164,15 @@ def _holds(record: dict[str, object], site: Site) -> bool:
     return record.get("source") == short((ROOT / CORE / site.file).read_text())
 
 
+def _missed(record: dict[str, object]) -> bool:
+    return not record["caught"] and "equivalent" not in record
+
+
 def _keep(site: Site, by: str) -> None:
     before = _record(site)
     record = {
-        "file": site.file, "line": site.line, "kind": site.kind, "was": site.was, "is": site.becomes,
+        "file": site.file, "line": site.line, "column": site.column, "kind": site.kind,
+        "was": site.was, "is": site.becomes,
         "source": short((ROOT / CORE / site.file).read_text()), "caught": bool(by), "by": by,
         "caught_at_first": before.get("caught_at_first", bool(by)),
     }  # fmt: skip

@@ -39,6 +39,7 @@ class Site:
 
     file: str
     line: int
+    column: int
     number: int
     kind: str
     was: str
@@ -51,7 +52,7 @@ class Site:
         return f"{Path(self.file).stem}_{short(f'{self.file} {self.kind} {self.was} {self.nth}')}"
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line} {self.kind}: {self.was} -> {self.becomes}"
+        return f"{self.file}:{self.line}:{self.column} {self.kind}: {self.was} -> {self.becomes}"
 
 
 def drawn(count: int, seed: int, root: Path) -> list[Site]:
@@ -79,13 +80,12 @@ def sites(path: Path, root: Path) -> list[Site]:
     seen: Counter[tuple[str, str]] = Counter()
     for number, node in enumerate(ast.walk(tree)):
         if id(node) not in passed and (kind := _kind(node)):
-            line = getattr(node, "lineno", 0) or node.value.lineno  # type: ignore[attr-defined]
             was, changed = ast.unparse(node), deepcopy(node)
             _change(changed)
             seen[kind, was] += 1
-            found.append(
-                Site(str(path.relative_to(root)), line, number, kind, was, ast.unparse(changed), seen[kind, was])
-            )
+            line, column = node.lineno, node.col_offset + 1  # type: ignore[attr-defined]
+            place = (str(path.relative_to(root)), line, column, number)
+            found.append(Site(*place, kind, was, ast.unparse(changed), seen[kind, was]))
     return found
 
 

@@ -304,6 +304,8 @@ def test_too_many_coalitions_for_a_fit_are_read_by_the_plan(monkeypatch):
     plan = make_plan("auto", 12, 128, 0)
     v = np.random.default_rng(0).standard_normal(len(plan.S))
     assert read(plan, v).estimator != "kernel"
-    monkeypatch.setattr(adjusted, "MOST", 127)
+    monkeypatch.setattr(adjusted, "MOST", len(plan.S))
+    assert read(plan, v).estimator != "kernel"
+    monkeypatch.setattr(adjusted, "MOST", len(plan.S) - 1)
     assert read(plan, v).estimator == "kernel"
     assert np.array_equal(read(plan, v).W, plan.W)

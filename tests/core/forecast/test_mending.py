@@ -181,6 +181,7 @@ def test_dead_constant_and_shifted_series_are_told():
     done = mended(values)
     found = remarks([f"s{j}" for j in range(5)], 0, STEP, done.values, done.observed)
     assert [(m.series, m.kind) for m in found] == [("s1", "constant"), ("s2", "dead"), ("s3", "dead"), ("s4", "shift")]
+    assert all(m.count == (m.to_s - m.from_s) / STEP + 1 for m in found if m.kind != "shift")
     assert found[1].from_s == 24 * 20 * STEP and abs(found[3].from_s - 24 * 20 * STEP) <= 86400
 
 
