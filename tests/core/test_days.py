@@ -216,6 +216,8 @@ def test_attention_that_misleads_is_told_so():
         assert all(h.removal[-1] == pytest.approx(whole) for h in found.held)
         told = found.to_json()
         assert told["days"] == ["3 days ago", "2 days ago", "1 day ago"] and told["methods"]["random"]["rank"] is None
+        assert len(told["methods"]["attention"]["weight"]) == 3
+        assert sum(told["methods"]["attention"]["weight"]) == pytest.approx(1)
     with pytest.raises(CapabilityError, match="shows no attention to the days of a window"):
         attention_check(linear(), X)
 

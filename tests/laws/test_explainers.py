@@ -439,6 +439,7 @@ def test_trees_play_the_marginal_game_that_the_kernel_plays():
     assert trees.base_value == pytest.approx(kernel.base_value, abs=1e-12)
     assert trees.stderr.tolist() == [[0.0] * 4] * 4
     assert trees.info.samples == len(BACKGROUND)
+    assert explain(model, X, "tree_shap", FEW).info.samples == 0  # no row stands for an absent feature
     assert np.abs(trees.values - explain(model, X, "tree_shap", FEW).values).max() > 0.1  # another game
 
 

@@ -262,6 +262,13 @@ def test_layers_and_heads_by_name():
         explain(table(layers=image().layers), X, "grad_cam")
 
 
+def test_a_column_of_no_known_range_is_named():
+    features = tuple(replace(f, seen_low=-np.inf, seen_high=np.inf) if f.name in NAMES[1:3] else f
+                     for f in table().features)  # fmt: skip
+    with pytest.raises(InputError, match=f"needs the range of {NAMES[1]}"):
+        explain(table(features=features, background=None), X, "smooth_grad")
+
+
 def test_names_of_columns_and_layout_are_kept():
     assert explain(table(), X, "saliency").features == NAMES
     seen = explain(image(), IMAGES, "saliency")
