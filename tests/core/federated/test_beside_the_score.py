@@ -9,12 +9,13 @@ import pytest
 
 from ascribe.core.errors import InputError
 from ascribe.core.federated.counterfactuals import own_changes
-from ascribe.core.federated.cover import counted, from_weights
+from ascribe.core.federated.cover import counted
 from ascribe.core.federated.free import interval, steps
 from ascribe.core.federated.publishing import few_alike
 from ascribe.core.federated.structure import Structure
 
 from .forest import COLUMNS, a_forest, some_rows
+from .given_away import from_weights
 
 SEEDS = range(6)
 GUEST = COLUMNS["guest:1"]
