@@ -126,7 +126,7 @@ def test_weights_of_other_trees_and_without_splits_are_refused():
         np.append(held.start, held.start[-1]),
         held.start + (np.arange(len(held.start)) > 0),
     ):
-        with pytest.raises(InputError, match="root"):
+        with pytest.raises(InputError, match="start must rise"):
             Structure(held.parties, start, held.owner, held.left, held.right)
     for base in (np.array([np.inf]), np.array([0.0, np.nan])):
         with pytest.raises(InputError, match="not finite"):
