@@ -6,7 +6,7 @@ STAMP := .venv/.setup-stamp
 NODE_STAMP := tests/portability/node_modules/.setup-stamp
 AXE_STAMP := tests/page/node_modules/.setup-stamp
 
-.PHONY: setup demo test check docs dist sbom resolve bench bench-list bench-page soak proto clean
+.PHONY: setup demo test check docs dist sbom bench bench-list bench-page soak proto clean
 
 setup: $(STAMP)
 
@@ -52,9 +52,6 @@ dist: setup  ## dist/: the sdist, and the wheel made from it, by the hatchling o
 
 sbom: setup  ## runs/sbom: bills of materials of core and of all extras, CycloneDX; what is not permissive is printed
 	$(BIN)/python deploy/sbom.py
-
-resolve: setup  ## asks the package index what every extra comes to on Python 3.11 to 3.14; some minutes
-	$(BIN)/python -m benchmarks.resolves
 
 bench: setup  ## every measurement but those that take hours, about four; then the pages. QUICK=--quick: reduced; ONLY="a b": these; REDO=--redo: also what is there
 	$(BIN)/python -m benchmarks $(QUICK) $(REDO) $(if $(ONLY),--only $(ONLY))

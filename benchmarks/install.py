@@ -1,6 +1,6 @@
 """What a core install weighs and how fast it starts: a fresh virtual environment, the wheel, no extra.
 
-python -m benchmarks.install [BUNDLE]           default: runs/demo/bundle (made by `make demo`); some minutes
+python -m benchmarks.install [BUNDLE] [--quick]     default: runs/demo/bundle, made by a quick demo if it is not there
 
 Installed twice at the versions of constraints.txt, with a cache of pip's own that is empty at first: once as whoever
 has none of the packages, over the network to the index that pip is set to here, once again from that cache.
@@ -64,10 +64,10 @@ def ran(line: list[Any], **environment: str) -> tuple[float, str]:
     return seconds, done.stdout
 
 
-def started(line: list[Any]) -> dict[str, float]:
+def started(line: list[Any], times: int) -> dict[str, float]:
     """Seconds of starting a program: the first, the least and the median of those after it, and of processor time."""
     taken, busy = [], []
-    for _ in range(TIMES + 1):
+    for _ in range(times + 1):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         taken.append(ran(line, OPENBLAS_NUM_THREADS="1")[0])
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -84,7 +84,11 @@ def install(place: Path, wheel: Path, cache: Path) -> float:
 
 
 def main() -> None:
-    bundle = Path(sys.argv[1] if len(sys.argv) > 1 else "runs/demo/bundle").resolve()
+    quick = "--quick" in sys.argv[1:]  # installed once, each start tried twice
+    times = 1 if quick else TIMES
+    bundle = Path(next((word for word in sys.argv[1:] if word != "--quick"), "runs/demo/bundle")).resolve()
+    if not bundle.exists():
+        subprocess.run([sys.executable, "-m", "ascribe", "demo", "--once", "--quick"], check=True)
     row = json.loads((bundle / "manifest.json").read_text())["example"]["x"]
     load = os.getloadavg()[0]
     os.environ.pop("PYTHONPATH", None)  # what is measured is what was installed
@@ -93,14 +97,16 @@ def main() -> None:
         ran([sys.executable, "-m", "build", "--no-isolation", "--wheel", "--outdir", work / "dist", ROOT])
         (wheel,) = (work / "dist").glob("*.whl")
         seconds = {"from_network": install(work / "first", wheel, work / "cache")}
-        seconds["from_cache"] = install(work / "second", wheel, work / "cache")
-        bin_ = work / "second" / "bin"
+        bin_ = work / "first" / "bin"
+        if not quick:
+            seconds["from_cache"] = install(work / "second", wheel, work / "cache")
+            bin_ = work / "second" / "bin"
         packages = json.loads(ran([bin_ / "python", "-c", WEIGHED])[1])
         kept = {name: told for name, told in packages.items() if name not in OWN}
         starts = {}
         for name, (program, *args) in STARTS.items():
             line = [bin_ / program, *args, *([bundle, row] if name.startswith("open") else [])]
-            starts[name] = started(line)
+            starts[name] = started(line, times)
             print(name, starts[name])
         weight = sorted(kept.items(), key=lambda item: -item[1][1])
         numbers = {
@@ -114,7 +120,7 @@ def main() -> None:
             "start_s": starts,
         }
     print(json.dumps({key: value for key, value in numbers.items() if key != "start_s"}, indent=1))
-    print(keep("install", numbers))
+    print(keep("install", numbers, quick))
 
 
 if __name__ == "__main__":

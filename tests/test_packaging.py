@@ -88,7 +88,7 @@ def test_pythons_are_those_that_are_asked_for():
 
 
 def test_every_extra_was_resolved_for_every_python_since_it_last_changed():
-    """What is kept in benchmarks/results fits pyproject.toml of now; else `make resolve`."""
+    """What is kept in benchmarks/results fits pyproject.toml of now; else `python -m benchmarks.resolves`."""
     wanted = {"core": PROJECT["dependencies"], **EXTRAS}
     assert set(RESOLVED["newest"]) == set(RESOLVED["pinned"]) == set(pythons())
     assert all(set(answers) == {"all"} and "fails" not in answers["all"] for answers in RESOLVED["pinned"].values())

@@ -65,6 +65,8 @@ SECTIONS = (
     Section("gradients", "benchmarks.gradients", ("gradients",), "gradients", 2, "gradients.md"),
     Section("coalescing", "benchmarks.coalescing", ("coalescing",), "coalescing", 1, "gradients.md"),
     Section("quantize", "benchmarks.quantize", ("quantize",), "quantize", 20, "quantize.md"),
+    Section("install", "benchmarks.install", ("install",), "install", 4, "packaging.md"),
+    Section("resolves", "benchmarks.resolves", ("resolves",), "resolves", 3, "packaging.md"),
     Section("cited", "benchmarks.cited", ("cited",), "", 2, ""),
     Section("faults", "benchmarks.faults.run", ("faults",), "faults", 240),
 )
