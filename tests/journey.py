@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -35,7 +36,7 @@ def typed(*words: object, cwd: Path | None = None) -> subprocess.CompletedProces
     """
     from ascribe import cli  # not before a plugin of the tests has hooked into its imports
 
-    line = ["ascribe", *map(str, words)]
+    line, ends = ["ascribe", *map(str, words)], signal.getsignal(signal.SIGTERM)
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
     with (
         mock.patch.object(sys, "argv", line),
@@ -48,6 +49,8 @@ def typed(*words: object, cwd: Path | None = None) -> subprocess.CompletedProces
             cli.main()
         except SystemExit as stopped:
             code = stopped.code if isinstance(stopped.code, int) else int(stopped.code is not None)
+        finally:
+            signal.signal(signal.SIGTERM, ends)  # as it was: `pipeline` has an end of its own
     return subprocess.CompletedProcess(line, code, *(held.buffer.getvalue().decode() for held in (out, err)))
 
 
