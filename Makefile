@@ -6,7 +6,7 @@ STAMP := .venv/.setup-stamp
 NODE_STAMP := tests/portability/node_modules/.setup-stamp
 AXE_STAMP := tests/page/node_modules/.setup-stamp
 
-.PHONY: setup demo test check docs bench bench-accuracy bench-latency bench-swaps bench-lake bench-serve bench-restarts bench-fuzz bench-faults soak proto clean
+.PHONY: setup demo test check docs dist sbom bench bench-list bench-page soak proto clean
 
 setup: $(STAMP)
 
@@ -46,43 +46,24 @@ check: setup  ## format, lint, types, import walls, shapes, doctests
 docs: setup  ## the site, in runs/site; its generated pages are made anew
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
-bench: setup  ## accuracy against exact samplers, both servers' telemetry, gradients against Captum, trees beside xgboost, LightGBM, shap and woodelf; results in benchmarks/results
-	$(BIN)/python -m benchmarks.gaussian
-	$(BIN)/python -m benchmarks.power
-	$(BIN)/python -m benchmarks.gradients
-	$(BIN)/python -m benchmarks.trees $(QUICK)
-	test -d runs/demo/bundle || $(BIN)/ascribe demo --once --quick
-	$(BIN)/python -m benchmarks.start
+dist: setup  ## dist/: the sdist, and the wheel made from it, by the hatchling of constraints.txt
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation
 
-bench-accuracy: setup  ## every conditional where the truth is known and on real tables; hours, resumed where it stopped (QUICK=--quick: less)
-	$(BIN)/python -m benchmarks.accuracy $(QUICK); failed=$$?; $(BIN)/python -m benchmarks.accuracy.figures $(QUICK); exit $$failed
+sbom: setup  ## runs/sbom: bills of materials of core and of all extras, CycloneDX; what is not permissive is printed
+	$(BIN)/python deploy/sbom.py
 
-bench-latency: setup  ## every tier beside the bare model and peers, one run each; a quarter of an hour, after four trainings at first
-	$(BIN)/python -m benchmarks.latency $(QUICK)
+bench: setup  ## every measurement but those that take hours, about four; then the pages. QUICK=--quick: reduced; ONLY="a b": these; REDO=--redo: also what is there
+	$(BIN)/python -m benchmarks $(QUICK) $(REDO) $(if $(ONLY),--only $(ONLY))
 
-bench-swaps: setup  ## 500 promotions under load: failed requests, memory by swap; some minutes (QUICK=--quick: 40)
-	$(BIN)/python -m benchmarks.swaps $(QUICK)
+soak: setup  ## every measurement; ten hours
+	$(BIN)/python -m benchmarks --soak $(QUICK) $(REDO)
 
-bench-lake: setup  ## rows a second into the lake; exactly once through faults and 20 kills; sizing; some minutes (QUICK=--quick: less)
-	$(BIN)/python -m benchmarks.ingest $(QUICK)
-	$(BIN)/python -m benchmarks.exactly_once $(QUICK)
-	$(BIN)/python -m benchmarks.sizing
+bench-list: setup  ## names of all measurements, with commands and minutes
+	$(BIN)/python -m benchmarks --soak --list
 
-bench-restarts: setup  ## 20 rolling restarts of two replicas behind a proxy, twice the capacity for two minutes; a quarter of an hour (QUICK=--quick: less)
-	$(BIN)/python -m benchmarks.restarts $(QUICK)
-	$(BIN)/python -m benchmarks.overload $(QUICK)
-
-bench-serve: setup  ## load on both doors, every tier, beside other servers; a million rows through random batches; half an hour (QUICK=--quick: less)
-	$(BIN)/python -m benchmarks.serve $(QUICK)
-	$(BIN)/python -m benchmarks.batching $(QUICK)
-
-bench-fuzz: setup  ## 100,000 malformed inputs and Schemathesis against a server; a quarter of an hour (QUICK=--quick: less)
-	$(BIN)/python -m benchmarks.fuzz $(QUICK)
-
-bench-faults: setup  ## 100 faults in core, one at a time: how many do its tests catch? hours (QUICK=--quick: ten)
-	$(BIN)/python -m benchmarks.faults.run $(QUICK)
-
-soak: bench bench-accuracy bench-latency bench-swaps bench-lake bench-serve bench-restarts bench-fuzz  ## what is measured at full size only
+bench-page: setup  ## what pages say of measurements, from the raw results
+	$(BIN)/python -m benchmarks.page
 
 proto: setup  ## the wire's Python from proto/
 	$(BIN)/python -m grpc_tools.protoc --proto_path=ascribe/serve/wire=proto/attribution/v1 --python_out=src --pyi_out=src --grpc_python_out=src ascribe/serve/wire/attribution.proto
@@ -93,4 +74,4 @@ proto: setup  ## the wire's Python from proto/
 	$(BIN)/python -m grpc_tools.protoc --proto_path=ascribe/train/wire=proto/fate/v1 --python_out=src --pyi_out=src ascribe/train/wire/fate.proto
 
 clean:
-	rm -rf .venv runs tests/portability/node_modules tests/page/node_modules tests/page/pictures .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf .venv runs dist tests/portability/node_modules tests/page/node_modules tests/page/pictures .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

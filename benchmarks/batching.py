@@ -22,7 +22,7 @@ import numpy as np
 
 from ascribe.bundle.archive import open_directory
 from ascribe.bundle.runtime import load
-from ascribe.core.explainers import Options
+from ascribe.core.options import Options
 from ascribe.serve import kinds
 from ascribe.serve.batcher import Batcher
 from ascribe.train.compile import Wanted, compile_bundle
@@ -87,7 +87,7 @@ def main() -> None:
     asked = parser.parse_args()
     held = soak(50_000 if asked.quick else asked.rows)
     print(held)
-    keep("batching_quick" if asked.quick else "batching", held)
+    keep("batching", held, asked.quick)
     sys.exit(bool(held["crossed"] or held["different"]))
 
 

@@ -5,12 +5,13 @@ of three; the ratio is what one request costs alone over what it costs among six
 ONNX graph of a bundle. Where a device does several rows for the price of one the ratio is large: a GPU, or a small
 network whose calls cost more than its products. Processor time of a large network grows with its rows.
 
-    python -m benchmarks.coalescing
+    python -m benchmarks.coalescing [--quick]     without ResNet-20
 """
 
 from __future__ import annotations
 
 import statistics
+import sys
 import time
 from dataclasses import replace
 
@@ -19,12 +20,12 @@ import torch
 from torch import Tensor, nn
 
 from ascribe.bundle.networks import Graph
-from ascribe.core.explainers import Options, explain
+from ascribe.core.explainers import explain
 from ascribe.core.features import Feature
 from ascribe.core.gradient import Gradient
 from ascribe.core.layout import Layout
 from ascribe.core.model import Model
-from ascribe.core.options import Path
+from ascribe.core.options import Options, Path
 from ascribe.train.adopted.torch_inside import torch_model
 from ascribe.train.graphs.inside_graphs import gradient_graphs
 from ascribe.train.graphs.onnx_network import from_onnx
@@ -104,8 +105,9 @@ def compare(model: Model, rows: np.ndarray, method: str) -> dict[str, float]:
 
 def main() -> None:
     torch.set_num_threads(1)
+    quick = "--quick" in sys.argv[1:]
     results = {}
-    for name in ("perceptron_32", "convolution_12x12", "resnet20"):
+    for name in ("perceptron_32", "convolution_12x12", "resnet20")[: 2 if quick else 3]:
         network, model = made(name)
         rng = np.random.default_rng(0)
         n = len(model.names)
@@ -116,7 +118,7 @@ def main() -> None:
             for method in METHODS:
                 found = results[f"{name}_{backend}_{method}"] = compare(held, rows, method)
                 print(f"{name:<18} {backend:<6} {method:<21}" + "  ".join(f"{k} {v:.3g}" for k, v in found.items()))
-        place = keep("coalescing", {"together": TOGETHER, "steps": STEPS, "requests": results})
+        place = keep("coalescing", {"together": TOGETHER, "steps": STEPS, "requests": results}, quick)
     print(place)
 
 

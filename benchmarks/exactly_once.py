@@ -228,7 +228,7 @@ def main() -> None:
         found = run(trial, Path(folder))
     numbers = {**vars(found), "exact": found.exact}
     print({name: number for name, number in numbers.items() if name != "events"})
-    keep("exactly_once_quick" if asked.quick else "exactly_once", numbers)
+    keep("exactly_once", numbers, asked.quick)
     sys.exit(not found.exact)
 
 

@@ -65,7 +65,7 @@ def main() -> None:
                 found = asyncio.run(_measured(guest, host, _ready(server), quick))
             finally:
                 server.terminate()
-    print(f"-> {keep('federated', found)}")
+    print(f"-> {keep('federated', found, quick)}")
 
 
 async def _measured(guest: Party, host: Party, at: str, quick: bool) -> dict[str, Any]:

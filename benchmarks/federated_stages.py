@@ -5,12 +5,13 @@ percentile over repeated requests of 1, 10, 50 and 300 rows, one thread. `host`:
 `merge`: the guest's; `explain`: exact Shapley values, each host one player. `json` and `packed`: a host's answer in
 bytes, as FATE-Serving writes it and as bits.
 
-    OMP_NUM_THREADS=1 python -m benchmarks.federated_stages
+    OMP_NUM_THREADS=1 python -m benchmarks.federated_stages [--quick]
 """
 
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -53,6 +54,7 @@ def spent(call: Callable[[], Any], times: list[float]) -> Any:
 
 
 def main() -> None:
+    quick = "--quick" in sys.argv[1:]
     names, X, y = table()
     parties = halves(names, X[:10_000], y[:10_000])
     guest, explainer = parties["guest"], Explainer(parties["guest"])
@@ -65,7 +67,7 @@ def main() -> None:
 
     for size, requests in SIZES.items():
         times: dict[str, list[float]] = {stage: [] for stage in ("host", "local", "merge", "explain")}
-        for _ in range(requests):
+        for _ in range(requests // 10 if quick else requests):
             rows = X[rng.integers(0, len(X), size)]
             asked, replies, slow = ask(guest, range(size)), {}, []
             for name in PARTIES[1:]:
@@ -86,7 +88,7 @@ def main() -> None:
         print(f"{size:4d} rows  " + "  ".join(f"{s} {p50:.2f}/{p95:.2f} ms" for s, (p50, p95) in stages.items())
               + f"  json {len(text)} B, packed {pack(routes.bits).size} B")  # fmt: skip
     shape = guest.pipeline.last[1].structure
-    keep("federated_stages", {"tables_ms": round(made[0], 1), "nodes": len(shape.owner), "requests": results})
+    keep("federated_stages", {"tables_ms": round(made[0], 1), "nodes": len(shape.owner), "requests": results}, quick)
 
 
 if __name__ == "__main__":

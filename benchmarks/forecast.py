@@ -1,4 +1,4 @@
-"""Forecasts of traffic: python -m benchmarks.forecast [--quick] [--only PREFIX] [--redo] [--page]
+"""Forecasts of traffic: python -m benchmarks.forecast [--quick] [--only PREFIX] [--redo]
 
     b5m        traffic of a backbone every 5 minutes: seven days in, one day out, an origin every six hours of the last
                quarter
@@ -7,15 +7,13 @@
 Every forecaster of the house, fitted on the first three quarters, and statsforecast's MSTL (with AutoETS and AutoTheta
 for what the seasons leave) and AutoTheta, fitted anew at each origin on the 28 days before it. These meet hourly means
 and each hour's forecast stands for its twelve steps: at five minutes one fit takes many seconds. One JSON for each cell
-in benchmarks/results/forecast, kept: a run that stops goes on where it was. The part of docs/benchmarks.md between
-`<!-- forecast:begin -->` and its end, and a figure.
-`--quick`: six weeks of b5m and of four machines, results apart; `--page`: only write the page.
+in benchmarks/results/forecast, kept: a run that stops goes on where it was.
+`--quick`: six weeks of b5m and of four machines, results apart.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import time
@@ -27,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.record import RESULTS, keep
+from benchmarks.record import keep, place_of
 
 DATA = Path(__file__).parents[1] / "examples" / "data"
 CONTEXT, HORIZON, EVERY, BLOCK = "7d", "1d", "6h", 8
@@ -92,8 +90,8 @@ LIBRARY: dict[str, tuple[str, int]] = {
 
 
 def _families() -> dict[str, Callable[..., Any]]:
-    from ascribe.train.families import FORECAST_FAMILIES
     from ascribe.train.families.traffic_seq2seq import fit_traffic_seq2seq
+    from ascribe.train.forecasting.families import FORECAST_FAMILIES
 
     return {**FORECAST_FAMILIES, "traffic_seq2seq": fit_traffic_seq2seq}
 
@@ -151,21 +149,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="six weeks, four machines; results apart")
     parser.add_argument("--only", default="", metavar="PREFIX", help="cells whose name begins so")
     parser.add_argument("--redo", action="store_true", help="also what is there")
-    parser.add_argument("--page", action="store_true", help="only write the page")
     asked = parser.parse_args(arguments)
-    folder = "forecast_quick" if asked.quick else "forecast"
-    (RESULTS / folder).mkdir(parents=True, exist_ok=True)
-    for name, run in {} if asked.page else cells(asked.quick).items():
-        place = RESULTS / folder / f"{name}.json"
-        if not name.startswith(asked.only) or (place.exists() and not asked.redo):
+    for name, run in cells(asked.quick).items():
+        there = place_of(f"forecast/{name}", asked.quick).exists()
+        if not name.startswith(asked.only) or (there and not asked.redo):
             continue
         found = run()
         print(f"{name}: MAE {found['mae']:.4g}, MASE {found['mase']:.3f}", file=sys.stderr, flush=True)
-        keep(f"{folder}/{name}", found)
-    if not asked.quick:
-        from benchmarks.forecast_page import write
-
-        write([json.loads(place.read_text()) for place in sorted((RESULTS / folder).glob("*.json"))], BLOCK)
+        keep(f"forecast/{name}", found, asked.quick)
     return 0
 
 

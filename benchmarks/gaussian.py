@@ -21,10 +21,11 @@ import numpy as np
 from ascribe.core.conditional import Conditional, Gaussian, Independent
 from ascribe.core.control import fit_control
 from ascribe.core.estimators import make_plan
-from ascribe.core.explainers import Options, explain
+from ascribe.core.explainers import explain
 from ascribe.core.features import Feature
 from ascribe.core.model import Model
-from ascribe.train.emshap.conditional import fit_conditional
+from ascribe.core.options import Options
+from ascribe.train.values.conditional import fit_conditional
 from benchmarks.record import keep
 
 __all__ = ["C", "base_value", "f", "mae", "sample", "truth"]
@@ -119,7 +120,7 @@ def main() -> None:
     }
     for name, value in numbers.items():
         print(f"{name:32s} {value}")
-    print(keep("gaussian_quick" if quick else "gaussian", numbers))
+    print(keep("gaussian", numbers, quick))
 
 
 if __name__ == "__main__":

@@ -158,7 +158,7 @@ def main() -> None:
     print(f"bare {medians['bare']:,.0f} rows/s, lake {medians['lake']:,.0f} rows/s, ratio {ratio:.2f}")
     print("  ".join(f"{name} {us:.2f} us" for name, us in parts.items()))
     numbers = {"rows": count, "rows_per_s": medians, "ratio": ratio, "rounds": found, "us_per_row": parts}
-    keep("ingest_quick" if asked.quick else "ingest", numbers)
+    keep("ingest", numbers, asked.quick)
 
 
 if __name__ == "__main__":

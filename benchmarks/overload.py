@@ -174,7 +174,7 @@ def main() -> None:
         numbers = asyncio.run(part(at["grpc"], asked.quick, asked.seconds))
     shown = numbers | {"isolation": {word: held for word, held in numbers["isolation"].items() if word != "blocks"}}
     print(json.dumps(shown, indent=2))
-    print(keep("overload_quick" if asked.quick else "overload", numbers))
+    print(keep("overload", numbers, asked.quick))
 
 
 if __name__ == "__main__":

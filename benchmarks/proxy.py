@@ -17,7 +17,7 @@ from typing import Self
 
 __all__ = ["DOORS", "Proxy", "Replica"]
 
-LOOK_S, PATIENCE_S, SILENCES, PIECE = 0.1, 2.0, 5, 1 << 16
+LOOK_S, PATIENCE_S, SILENCES, PIECE = 0.1, 10.0, 5, 1 << 16
 DOORS = ("http", "grpc")
 Accept = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 QUESTION = b"GET /v2/health/ready HTTP/1.1\r\nHost: proxy\r\nConnection: close\r\n\r\n"

@@ -35,8 +35,8 @@ from ascribe.bundle.gate.variant import judge_variant
 from ascribe.bundle.networks import Graph
 from ascribe.bundle.runtime import example
 from ascribe.train.adapters.adopted import Asked, Picture
+from ascribe.train.adapters.background import Background
 from ascribe.train.adopted.adopt import AdoptOptions, adopt
-from ascribe.train.adopted.background import Background
 from ascribe.train.adopted.vocabulary import lines
 from ascribe.train.pipeline import TrainOptions, train
 from ascribe.train.quantize import QuantizeOptions, quantize
@@ -162,7 +162,7 @@ def main() -> None:
                     told["broken"] = broken(origin, out, place / f"{name}-broken")
                     print(f"{name:<26} broken: {told['broken']['refused'][0]}")
                 _said(name, way, report.compared, report.against)
-            place_of = keep("quantize_quick" if given.quick else "quantize", results)  # what is there, if it is stopped
+            place_of = keep("quantize", results, given.quick)  # what is there, if it is stopped
     print(place_of)
 
 

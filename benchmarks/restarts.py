@@ -44,7 +44,7 @@ __all__ = ["soak"]
 NAME, AT = "m", "2026-11-01T00:00:00Z"
 ROW = made.rows(1, 3)[0]
 RATE, DRAIN_S, MOST_OPEN = 100.0, 4.0, 500
-SETTLED_S, PATIENCE_S, START_S, END_S = 0.3, 20.0, 60.0, 40.0
+SETTLED_S, PATIENCE_S, START_S, END_S = 0.3, 20.0, 120.0, 80.0
 
 
 @dataclass
@@ -252,7 +252,7 @@ def main() -> None:
     chosen = parser.parse_args()
     numbers = soak(3 if chosen.quick else chosen.restarts)
     print(json.dumps(numbers, indent=2))
-    print(keep("restarts_quick" if chosen.quick else "restarts", numbers))
+    print(keep("restarts", numbers, chosen.quick))
 
 
 if __name__ == "__main__":

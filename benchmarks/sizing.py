@@ -213,12 +213,13 @@ FLEETS = tuple(Fleet(n) for n in (10, 100, 1_000, 10_000, 100_000))
 
 
 def main() -> None:
-    """The page, or one fleet of the reader's own."""
+    """The fleets of docs/sizing.md, or one of the reader's own."""
     ask = argparse.ArgumentParser(description="How much of everything a fleet needs.")
     ask.add_argument("--nodes", type=int)
     ask.add_argument("--every", type=float, default=15.0, help="seconds between two vectors of a node")
     ask.add_argument("--features", type=int, default=32)
     ask.add_argument("--rows-per-s", type=float, default=Costs.rows_per_s, help="of one reader")
+    ask.add_argument("--quick", action="store_true", help="nothing is reduced: results apart")
     said = ask.parse_args()
     scale = said.features / 32
     costs = replace(Costs(), rows_per_s=said.rows_per_s, row_bytes=90 * scale, message_bytes=1000 * scale)
@@ -226,11 +227,8 @@ def main() -> None:
         for name, value in asdict(plan(Fleet(said.nodes, said.every), costs)).items():
             print(f"{name:20s} {value:,.4g}" if isinstance(value, float) else f"{name:20s} {value:,}")
         return
-    from benchmarks.sizing_page import write
-
     plans = [plan(fleet) for fleet in FLEETS]
-    keep("sizing", {"costs": asdict(Costs()), "plans": [asdict(p) for p in plans]})
-    write(plans)
+    print(keep("sizing", {"costs": asdict(Costs()), "plans": [asdict(p) for p in plans]}, said.quick))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Seconds from starting `ascribe serve` to its ready line, median of five, and the import alone.
+"""Seconds from starting `ascribe serve` to its ready line: the first time, and the median of five more.
 
-python -m benchmarks.start [BUNDLE]         default: runs/demo/bundle (made by `make demo`)
+python -m benchmarks.start [BUNDLE] [--quick]         default: runs/demo/bundle, made by a quick demo if it is not there
 """
 
 from __future__ import annotations
@@ -18,13 +18,16 @@ from benchmarks.record import keep
 
 
 def main() -> None:
-    bundle = Path(sys.argv[1] if len(sys.argv) > 1 else "runs/demo/bundle")
+    quick = "--quick" in sys.argv[1:]
+    bundle = Path(next((word for word in sys.argv[1:] if word != "--quick"), "runs/demo/bundle"))
+    if not bundle.exists():
+        subprocess.run([sys.executable, "-m", "ascribe", "demo", "--once", "--quick"], check=True)
     with tempfile.TemporaryDirectory() as registry:
         store = Registry(registry)
         store.promote("m", store.publish("m", open_directory(bundle)), "2026-01-01T00:00:00Z")
         command = [sys.executable, "-m", "ascribe", "serve", "--registry", registry, "--model", "m"]
         seconds = []
-        for _ in range(6):
+        for _ in range(3 if quick else 6):
             begin = time.perf_counter()
             server = subprocess.Popen(
                 [*command, "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0"], stdout=subprocess.PIPE, text=True
@@ -38,7 +41,7 @@ def main() -> None:
             server.wait()
     numbers = {"ready_s": seconds[1:], "ready_median_s": statistics.median(seconds[1:]), "first_cold_s": seconds[0]}
     print(numbers)
-    print(keep("start", numbers))
+    print(keep("start", numbers, quick))
 
 
 if __name__ == "__main__":

@@ -34,7 +34,8 @@ from onnx import TensorProto, helper
 
 from ascribe.bundle.archive import entry, open_directory, write
 from ascribe.bundle.manifest import digest
-from ascribe.bundle.registry import Event, Registry
+from ascribe.bundle.records import Event
+from ascribe.bundle.registry import Registry
 from ascribe.bundle.runtime import load
 from ascribe.serve.observe.memory import settle, trim
 from ascribe.serve.versions.leases import fetch
@@ -42,7 +43,7 @@ from ascribe.serve.wire import attribution_pb2 as pb
 from ascribe.serve.wire.attribution_pb2_grpc import AttributionServiceStub
 from ascribe.serve.work import warm
 from ascribe.train.compile import Wanted, compile_bundle
-from benchmarks.record import RESULTS, keep
+from benchmarks.record import keep
 from tests.bundle import made
 
 __all__ = ["soak"]
@@ -264,14 +265,13 @@ def main() -> None:
     chosen = parser.parse_args()
     swaps = 40 if chosen.quick else chosen.swaps
     numbers = soak(swaps)
-    (RESULTS / "swaps").mkdir(parents=True, exist_ok=True)
     print(
         f"{swaps} swaps, {sum(numbers['requests'].values())} requests: {numbers['failed_requests']} failed, "
         f"{numbers['mixed_answers']} mixed; RSS {numbers['slope_bytes_per_swap']:+.0f} bytes a swap over the last "
         f"{numbers['slope_swaps']}, offset {numbers['offset_of_model']:.2f} models of "
         f"{numbers['model_bytes'] / 1e6:.1f} MB ({numbers['archive_bytes'] / 1e6:.1f} MB as an archive)"
     )
-    print(keep(f"swaps/{'quick' if chosen.quick else 'full'}", numbers))
+    print(keep("swaps", numbers, chosen.quick))
 
 
 if __name__ == "__main__":

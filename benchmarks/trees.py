@@ -170,9 +170,10 @@ def main() -> None:
             print(f"{library}, {name}", flush=True)
             results[f"{library}_{name}"] = compare(library, name, size)
     results["growth_s"] = growth(size)
+    versions = {library.__name__: library.__version__ for library in (xgboost, lightgbm, shap)}
     if not WOODELF.exists():
         print("woodelf is not there: see the first lines of this file")
-    print(keep("trees_quick" if quick else "trees", {"size": size, **results}))
+    print(keep("trees", {"size": size, "versions": versions, **results}, quick))
 
 
 if __name__ == "__main__":

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from ascribe.bundle import archive, manifest
 from ascribe.core.forecast import Series, origins, rows, window_of
 from ascribe.core.forecast.outputs import names
-from ascribe.train.emshap.conditional import npz
 from ascribe.train.graphs.export import to_onnx
 from ascribe.train.graphs.inside_graphs import gradient_graphs
+from ascribe.train.npz import npz
 
 CONTEXT, HORIZON, STEP_S = 48, 12, 3600
 START_S = 1_767_225_600  # Thursday 1 January 2026, midnight

@@ -36,7 +36,7 @@ def typed(*words: object, cwd: Path | None = None) -> subprocess.CompletedProces
     """
     from ascribe import cli  # not before a plugin of the tests has hooked into its imports
 
-    line, ends = ["ascribe", *map(str, words)], signal.getsignal(signal.SIGTERM)
+    line = ["ascribe", *map(str, words)]
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
     with (
         mock.patch.object(sys, "argv", line),
@@ -45,12 +45,15 @@ def typed(*words: object, cwd: Path | None = None) -> subprocess.CompletedProces
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
     ):
+        before = {sig: signal.getsignal(sig) for sig in (signal.SIGINT, signal.SIGTERM)}
         try:
             cli.main()
         except SystemExit as stopped:
             code = stopped.code if isinstance(stopped.code, int) else int(stopped.code is not None)
         finally:
-            signal.signal(signal.SIGTERM, ends)  # as it was: `pipeline` has an end of its own
+            for sig, handler in before.items():
+                if signal.getsignal(sig) is not handler:
+                    signal.signal(sig, handler)
     return subprocess.CompletedProcess(line, code, *(held.buffer.getvalue().decode() for held in (out, err)))
 
 

@@ -79,7 +79,7 @@ def test_the_family_that_serves_is_not_behind_plain_boosting(name, tmp_path):
     """Time-ordered within workload, first 70 % trains; R2 on the rest, against plain boosting on the same rows."""
     data = ROOT / "examples" / "data" / f"{name}.parquet"
     options = TrainOptions(data, TARGET, tmp_path, tuple(FEATURES), "seq", ("source", "workload"), UNITS)
-    _, cleaned, _ = prepare(options, Watcher())
+    cleaned, _ = prepare(options, Watcher())
     rows = split(cleaned.rows, FEATURES, TARGET, "seq", ("source", "workload"))
     power, report = _fit_power(rows, options, "cpu", Watcher())
     both = rows.training

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import doctest
+import inspect
+import re
 import subprocess
 import sys
+import tomllib
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,12 +22,13 @@ from ascribe.core.errors import BudgetError, CapabilityError, InputError, Schema
 from ascribe.core.scaling import REACH, Scores
 from ascribe.core.stack import ValueChoice
 from ascribe.core.surrogate import Surrogate
-from tests.journey import FEATURES
+from tests.journey import FEATURES, ROOT
 
 SURFACE = [
     "AscribeError", "AsyncClient", "Attribution", "Client", "OpenModel", "compare", "contrast", "explain",
     "fit_conditional", "importance", "mse_v", "open", "partial_dependence", "probe", "say", "to_frame", "to_shap",
 ]  # fmt: skip
+WIRE = {"ascribe.serve.wire.*", "ascribe.train.wire.*"}
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +52,48 @@ def test_the_surface_is_short_and_imported_late():
         _ = ascribe.magic
     code = "import sys, ascribe; print([m for m in ('numpy', 'torch', 'onnxruntime') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
+
+
+def test_the_menu_is_the_surface(capsys):
+    """What `print(ascribe.__doc__)` shows has every name, and no other."""
+    print(ascribe.__doc__)
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("    ")]
+    listed = [re.split(r"\s{2,}", line.strip())[0] for line in lines]
+    shown = {name for entry in listed for name in re.findall(r"\w+", re.sub(r"\(.*?\)", "", entry))}
+    assert shown | {"OpenModel"} == set(ascribe.__all__)
+    assert "-> OpenModel" in lines[0]
+    assert set(dir(ascribe)) == {*ascribe.__all__, "__version__"}
+
+
+@pytest.mark.parametrize("name", SURFACE)
+def test_every_public_name_has_an_example_that_runs(name):
+    """`make check` runs it; an example of which every line is skipped is none."""
+    examples = doctest.DocTestParser().get_examples(inspect.getdoc(getattr(ascribe, name)) or "")
+    assert [one for one in examples if doctest.SKIP not in one.options]
+
+
+def parts(name):
+    """A public name with its public methods and properties."""
+    held = getattr(ascribe, name)
+    own = {k: v for k, v in vars(held).items() if not k.startswith("_")} if inspect.isclass(held) else {}
+    calls = {f"{name}.{k}": getattr(v, "fget", v) for k, v in own.items() if callable(getattr(v, "fget", v))}
+    return calls if inspect.isclass(held) else {name: held}
+
+
+@pytest.mark.parametrize("name", SURFACE)
+def test_every_public_name_is_told_and_typed(name):
+    for what, call in parts(name).items():
+        assert inspect.getdoc(call), what
+        typed = inspect.get_annotations(call)
+        wanted = {p for p in inspect.signature(call).parameters if p != "self"} | {"return"}
+        assert wanted <= set(typed), what
+
+
+def test_types_are_for_whoever_imports():
+    assert (Path(ascribe.__file__).parent / "py.typed").is_file()
+    told = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mypy"]
+    assert told["strict"]
+    assert not any(one.get("ignore_errors") for one in told["overrides"] if not set(one["module"]) <= WIRE)
 
 
 def test_rows_come_in_as_arrays_frames_or_arrow(model, rows):

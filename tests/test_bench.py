@@ -72,7 +72,8 @@ def test_parts_share_the_cells_between_them(capsys):
 
 def test_pictures_and_tables_from_a_few_cells(tmp_path):
     pytest.importorskip("matplotlib")
-    from benchmarks.accuracy import figures
+    from benchmarks.page import accuracy
+    from benchmarks.record import Raw
 
     def numbers(mae):
         return {"mae": mae, "mae_rows": [mae] * 3, "mean_abs_phi": 1.0, "rms_error": mae, "rank": 0.9, "coverage": 0.9,
@@ -86,18 +87,13 @@ def test_pictures_and_tables_from_a_few_cells(tmp_path):
             "samples": 64,
             "functions": {"gam": {method: numbers(mae)}},
         }
-        cells.run([("truth", f"w_1000_{method}", lambda answer=answer: answer)], tmp_path)
+        cells.run([("truth", f"w_1000_{method}", lambda answer=answer: answer)], tmp_path / "accuracy")
     for method, mse in (("gaussian", [2.0, 3, 4]), ("copula", [1.0, 2, 3])):
         answer = {"table": "t", "n": 3, "rows": 9, "methods": {method: {"mse_v": mse, "fit_s": 0.0, "row_s": 0.1}}}
-        cells.run([("tables", f"t_{method}", lambda answer=answer: answer)], tmp_path)
-    page = tmp_path / "page.md"
-    page.write_text("before\n<!-- accuracy:begin -->\nold\n<!-- accuracy:end -->\nafter\n")
-    drawn = figures.draw(tmp_path, tmp_path / "images", page)
-    assert {p.name for p in drawn} >= {"accuracy-truth.svg", "accuracy-tables.svg"}
-    text = page.read_text()
-    assert text.startswith("before\n<!-- accuracy:begin -->\n")
-    assert text.endswith("<!-- accuracy:end -->\nafter\n")
-    assert "old" not in text
+        cells.run([("tables", f"t_{method}", lambda answer=answer: answer)], tmp_path / "accuracy")
+    accuracy.draw(Raw(tmp_path), tmp_path)
+    assert {p.name for p in tmp_path.glob("*.svg")} >= {"accuracy-truth.svg", "accuracy-tables.svg"}
+    text = accuracy.text(Raw(tmp_path))
     assert "2.0" in text  # the ratio to the exact sampler
-    figures.draw(tmp_path, tmp_path / "images", page)
-    assert page.read_text() == text  # drawn again, the same
+    assert "images/accuracy-truth.svg" in text
+    assert "accuracy-calibration" not in text

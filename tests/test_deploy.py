@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
+import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.request import urlopen
 
 import pytest
-import typer
 import yaml
 
-from ascribe.cli import app
 from ascribe.serve.access.auth import check_reach
 from ascribe.serve.app import running
 from ascribe.serve.observe.log import Log
-from ascribe.serve.rest import door as rest
+from ascribe.serve.rest.door import http_door
 from ascribe.serve.settings import Settings
 from ascribe.train.settings import PrometheusSettings, TrainSettings
 from ascribe.train.sources.opening import Asked, open_source
+from tests.lines import NO_SUCH, fields, parsed
 from tests.serve.tiny import NAME, publish
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,11 +30,8 @@ DEPLOY = ROOT / "deploy"
 KUBERNETES = DEPLOY / "kubernetes"
 FILES = sorted(p for p in KUBERNETES.rglob("*.yaml") if p.name != "kustomization.yaml")
 WORKFLOW = yaml.safe_load((DEPLOY / "forge" / "pipeline.yml").read_text())
-SETTINGS = (Settings, TrainSettings, PrometheusSettings)
 STORE = re.compile(r"AWS_[A-Z_]+")
 MARGIN_S = 5
-NO_SUCH = typer.BadParameter.__mro__[1]
-"""What a command line that cannot be parsed raises; typer has an own copy of click."""
 
 
 @cache
@@ -65,24 +64,6 @@ def command_line(name: str) -> list[str]:
     """Arguments as the container gets them, with `$(NAME)` filled in."""
     known = environment(name)
     return [re.sub(r"\$\((\w+)\)", lambda m: known[m[1]], arg) for arg in container(name)["args"]]
-
-
-def parsed(args: list[str]) -> None:
-    """Parses as the command itself does, and runs nothing. Raises `NO_SUCH`."""
-    command, context = typer.main.get_command(app), None
-    path = ["ascribe"]
-    while hasattr(command, "commands"):
-        context = command.make_context(path[-1], [], parent=context, resilient_parsing=True)
-        child = command.get_command(context, args[0])
-        if child is None:
-            raise NO_SUCH(f"no command {' '.join([*path, args[0]])}")
-        command, args = child, args[1:]
-        path.append(str(child.name))
-    command.make_context(path[-1], args, parent=context)
-
-
-def fields() -> set[str]:
-    return {f"{s.model_config['env_prefix']}{name}".upper() for s in SETTINGS for name in s.model_fields}
 
 
 WORKLOADS = [
@@ -168,7 +149,7 @@ def test_probes_ask_routes_that_exist_at_ports_that_are_listened_on(name):
     one, line = container(name), " ".join(command_line(name))
     ports = {port["name"]: port["containerPort"] for port in one.get("ports", [])}
     assert all(f":{port}" in line for port in ports.values())
-    routes = {route.path for route in rest.door(SimpleNamespace(), Settings(), Log(print)).routes}  # type: ignore
+    routes = {route.path for route in http_door(SimpleNamespace(), Settings(), Log(print)).routes}  # type: ignore
     for kind, probe in one.items():
         if kind.endswith("Probe"):
             path = probe["httpGet"]["path"]
@@ -195,6 +176,11 @@ def test_a_server_with_these_settings_answers_its_probes(tmp_path, monkeypatch):
         for kind in ("startupProbe", "readinessProbe", "livenessProbe"):
             with urlopen(at.http + container("ascribe-serve")[kind]["httpGet"]["path"], timeout=30) as reply:
                 assert reply.status == 200
+        asked = re.findall(r"^  CMD (\[.*\])$", (DEPLOY / "Dockerfile").read_text(), re.M)
+        for address, code in ((at.http, 0), ("http://127.0.0.1:1", 1)):
+            python, *line = json.loads(asked[0].replace("http://127.0.0.1:8080", address))
+            assert python == "python"
+            assert subprocess.run([sys.executable, *line], capture_output=True, check=False).returncode == code
 
 
 def test_metrics_are_scraped_where_they_are():
@@ -276,15 +262,47 @@ def test_nothing_runs_as_root_or_writes_outside_its_volumes(name):
 def test_what_serves_has_the_image_without_torch_and_everything_else_the_other():
     stages = re.findall(r"^FROM \S+ AS (\S+)\n(.*?)(?=^FROM|\Z)", (DEPLOY / "Dockerfile").read_text(), re.M | re.S)
     text = dict(stages)
-    installed = {name: re.findall(r"'?\.(\[[\w,]+\])?'?$", body, re.M) for name, body in text.items()}
+    installed = {
+        name: re.findall(r'pip install .*-c constraints\.txt .*/dist/\*\.whl\)?(\[[\w,]+\])?"?$', body, re.M)
+        for name, body in text.items()
+    }
     assert installed["serve-build"] == [""]
-    assert "train" in installed["offline-build"][0]
+    assert installed["offline-build"] == ["[train,report]"]
     for target in ("serve", "offline"):
         assert f"--from={target}-build /opt/ascribe" in text[target]
     assert "USER 10001" in text["bare"]
     assert 'ENTRYPOINT ["ascribe"]' in text["bare"]
     for name in WORKLOADS:
         assert container(name)["image"] == ("ascribe-serve" if name == "ascribe-serve" else "ascribe-offline")
+
+
+def test_the_images_keep_the_rules_for_images():
+    hadolint = Path(sys.executable).with_name("hadolint")
+    if not hadolint.exists():
+        pytest.skip("hadolint is not installed")
+    done = subprocess.run([hadolint, DEPLOY / "Dockerfile"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    bad = subprocess.run([hadolint, "-"], input="FROM python\nRUN cd /\n", capture_output=True, text=True, check=False)
+    assert bad.returncode == 1
+    assert {"DL3003", "DL3006"} <= set(re.findall(r"DL\d+", bad.stdout))
+
+
+def test_every_stage_is_of_one_named_base_and_what_runs_has_no_tree_and_no_root():
+    text = (DEPLOY / "Dockerfile").read_text()
+    base = re.findall(r"^ARG BASE=(\S+)$", text, re.M)
+    assert len(base) == 1
+    assert re.fullmatch(r"python:3\.\d+-slim-\w+", base[0])
+    stages = {
+        name: (of, body) for of, name, body in re.findall(r"^FROM (\S+) AS (\S+)\n(.*?)(?=^FROM|\Z)", text, re.M | re.S)
+    }
+    assert {of for of, _ in stages.values()} - set(stages) == {"${BASE}"}
+    for target in ("serve", "offline"):
+        of, body = stages[target]
+        assert of == "bare"
+        assert "RUN" not in body
+        assert re.findall(r"^COPY (.*)$", body, re.M) == [f"--from={target}-build /opt/ascribe /opt/ascribe"]
+        assert "USER" not in body
+        assert body.count("HEALTHCHECK") == 1
 
 
 def test_the_images_copy_what_exists_and_what_is_not_ignored():
@@ -298,7 +316,7 @@ def test_the_images_copy_what_exists_and_what_is_not_ignored():
 def test_every_file_is_in_its_kustomization_and_its_images_are_the_containers():
     for place in (KUBERNETES, KUBERNETES / "prometheus"):
         listed = yaml.safe_load((place / "kustomization.yaml").read_text())
-        files = {resource for resource in listed["resources"] if resource != ".."}
+        files = set(listed["resources"])
         assert files == {path.name for path in FILES if path.parent == place}
     images = {image["name"] for image in yaml.safe_load((KUBERNETES / "kustomization.yaml").read_text())["images"]}
     assert images == {container(name)["image"] for name in WORKLOADS}

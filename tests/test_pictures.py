@@ -9,10 +9,10 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 
-from ascribe.core.explainers import Options, explain
+from ascribe.core.explainers import explain
 from ascribe.core.layout import Layout
 from ascribe.core.model import Model
-from ascribe.core.options import Patch
+from ascribe.core.options import Options, Patch
 
 DATA = Path(__file__).parents[1] / "examples" / "data"
 PLACES = {"left": (0, 0), "right below": (64, 64)}

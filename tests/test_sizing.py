@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from benchmarks.record import RESULTS
 from benchmarks.sizing import FLEETS, Costs, Fleet, caught_up_s, files_of, plan, simulated_files, taken, touched
-from benchmarks.sizing_page import BEGIN, END, PAGE, tables
 
 GROWING = (
     "rows_per_s", "topic_bytes", "partitions", "readers", "lake_bytes_per_day", "lake_bytes", "blobs_per_s",
@@ -109,10 +108,8 @@ def test_more_readers_are_never_slower_after_an_outage(one, more):
     assert many <= few
 
 
-def test_the_page_and_the_result_say_what_is_computed():
+def test_the_result_says_what_is_computed():
     plans = [plan(fleet) for fleet in FLEETS]
-    shown = PAGE.read_text().partition(BEGIN)[2].partition(END)[0]
-    assert shown.strip() == tables(plans).strip()
     kept = json.loads((RESULTS / "sizing.json").read_text())
     assert kept["plans"] == json.loads(json.dumps([asdict(p) for p in plans]))
     assert kept["costs"] == asdict(Costs())

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,11 @@ HEAVY = {
     "onnxruntime", "onnx", "torch", "xgboost", "pyarrow", "polars", "pandas", "obstore", "msgspec", "fastapi",
     "pydantic", "uvicorn", "grpc", "google", "rich", "typer", "shap", "sklearn", "matplotlib", "deltalake",
 }  # fmt: skip
+
+
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))
 
 
 def name_of(path: Path) -> str:
@@ -86,6 +93,36 @@ def test_imports_keep_to_the_contracts():
     assert "0 broken" in done.stdout
 
 
+def imports_of(path: Path, modules: set[str]) -> set[str]:
+    """Modules of ours that a file imports wherever it does so, with the packages that are run on the way; not those
+    that it lies in.
+    """
+    own = module_of(path)
+    found: set[str] = set()
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name if name in modules else node.module for name in names}
+    inside = found & modules
+    packages = {name.rsplit(".", k)[0] for name in inside for k in range(1, name.count(".") + 1)}
+    return inside - {own} | {name for name in packages if not f"{own}.".startswith(f"{name}.")}
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(SRC.parent).with_suffix("").parts).removesuffix(".__init__")
+
+
+def test_no_import_leads_back():
+    """Not at the head of a file, not for types, not within a function."""
+    modules = {module_of(path) for path in SRC.rglob("*.py")}
+    graph = {module_of(path): imports_of(path, modules) for path in SOURCES}
+    assert "ascribe.core.errors" in graph["ascribe.api"]
+    assert "ascribe.cli" in graph["ascribe.__main__"]
+    assert len(list(TopologicalSorter(graph).static_order())) >= len(SOURCES)  # a CycleError names the modules
+
+
 def test_nothing_points_out_of_the_tree():
     outside = b"../" + b"shared"
     files = files_of_the_tree()
@@ -142,7 +179,7 @@ def test_the_search_for_the_environment_finds_it(code, wanted):
 
 
 def test_the_environment_is_read_in_settings_only():
-    readers = [path for path in SOURCES if reads_environment(ast.parse(path.read_text("utf-8")))]
+    readers = [path for path in SOURCES if reads_environment(tree_of(path))]
     assert [name_of(path) for path in readers if path.name != "settings.py"] == []
 
 
@@ -152,7 +189,7 @@ def test_the_core_has_no_global_random_state_and_no_clock():
     for path in SOURCES:
         if SRC / "core" not in path.parents:
             continue
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        for node in ast.walk(tree_of(path)):
             if isinstance(node, ast.Attribute) and ast.unparse(node.value) in ("np.random", "numpy.random"):
                 if node.attr not in ("Generator", "default_rng", "SeedSequence"):
                     offences.append(f"{name_of(path)}:{node.lineno} {ast.unparse(node)}")
@@ -170,10 +207,6 @@ def test_one_explainer_does_not_import_another():
     for path in folder.glob("*.py"):
         if path.stem == "__init__":
             continue
-        imported = {
-            node.module or ""
-            for node in ast.walk(ast.parse(path.read_text("utf-8")))
-            if isinstance(node, ast.ImportFrom)
-        }
+        imported = {node.module or "" for node in ast.walk(tree_of(path)) if isinstance(node, ast.ImportFrom)}
         assert not {f"ascribe.core.explainers.{name}" for name in names} & imported, path.name
         assert "ascribe.core.explainers" not in imported, path.name

@@ -2,7 +2,7 @@
                                                        [--skip TEXT]
 
 `--only truth/gaussian8` chooses cells by the beginning of group/name; `--part i/k` takes every k-th cell, so that k
-processes share the work. Results: benchmarks/results/accuracy/<group>/<cell>.json (`--quick`: results/accuracy/quick).
+processes share the work. Results: benchmarks/results/accuracy/<group>/<cell>.json (`--quick`: apart).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     from benchmarks.accuracy.cells import RESULTS, Cell, all_cells, run
+    from benchmarks.record import QUICK
 
     parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy", description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="fewer worlds and rows; results apart")
@@ -49,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
             if word not in ("kept", "done"):
                 console.print(f"{cell[0]}/{cell[1]}: {word}", markup=False)
 
-        failed = run(cells, RESULTS / "quick" if asked.quick else RESULTS, asked.redo, step)
+        failed = run(cells, QUICK / "accuracy" if asked.quick else RESULTS, asked.redo, step)
     console.print(f"{len(cells)} cells, {failed} with an error")
     return 1 if failed else 0
 

@@ -47,11 +47,11 @@ def one(name: str, label: str) -> dict[str, Any]:
     import torch
 
     from ascribe.core.judge import mse_v
-    from ascribe.train.emshap.conditional import open_fit
     from ascribe.train.emshap.densities import log_q
     from ascribe.train.emshap.masking import observed_masks
     from ascribe.train.families.emshap import EmShapOptions, fit_emshap
     from ascribe.train.settings import computing
+    from ascribe.train.values.conditional import open_fit
     from benchmarks.accuracy.data import table
     from benchmarks.accuracy.tables import explained
 

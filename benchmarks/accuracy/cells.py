@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -16,9 +15,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from benchmarks.record import RESULTS as KEPT
+from benchmarks.record import machine
+
 __all__ = ["RESULTS", "Cell", "all_cells", "answers", "is_done", "run"]
 
-RESULTS = Path(__file__).parents[1] / "results" / "accuracy"
+RESULTS = KEPT / "accuracy"
 Cell = tuple[str, str, Callable[[], dict[str, Any]]]
 
 
@@ -68,12 +70,11 @@ def run(
             failed += 1
             word = f"{type(exc).__name__}: {exc}"
             answer = {"failed": word, "traceback": traceback.format_exc()}
-        machine = {"cores": len(os.sched_getaffinity(0)), "python": platform.python_version()}
         whole = {
             "group": cell[0],
             "cell": cell[1],
             "seconds": time.perf_counter() - begin,
-            "machine": machine,
+            "machine": machine(),
             **answer,
         }
         _write(place, whole)

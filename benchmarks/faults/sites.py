@@ -13,10 +13,13 @@ small that they only guard a division, and what is inside an error's message.
 from __future__ import annotations
 
 import ast
+import hashlib
+from collections import Counter
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Site", "faulty", "sites"]
+__all__ = ["Site", "drawn", "faulty", "short", "sites", "within"]
 
 COMPARED = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
@@ -25,38 +28,85 @@ COUNTED = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.M
 TWINS = {"minimum": "maximum", "sum": "mean", "argmin": "argmax", "any": "all", "floor": "ceil", "min": "max"}
 TWINS |= {b: a for a, b in TWINS.items()}
 GUARD = 1e-4
+DIGITS = 10
+EACH = 10
 CHUNKS = ("AT_ONCE", "CELLS", "CHUNK", "ROWS", "MOST", "ROUNDS", "STEPS")
 
 
 @dataclass(frozen=True)
 class Site:
-    """`number`: of the node in the order of `ast.walk`."""
+    """`number`: of the node in the order of `ast.walk`; `nth`: among the equal ones of its file."""
 
     file: str
     line: int
+    column: int
     number: int
     kind: str
     was: str
+    becomes: str
+    nth: int
+
+    @property
+    def name(self) -> str:
+        """The same wherever the lines of the file move: games_1f0c8a2b73de."""
+        return f"{Path(self.file).stem}_{short(f'{self.file} {self.kind} {self.was} {self.nth}')}"
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column} {self.kind}: {self.was} -> {self.becomes}"
+
+
+def drawn(count: int, seed: int, root: Path) -> list[Site]:
+    """A function of the tree and the seed, of which an edit elsewhere moves little.
+
+    The sites of a file stand in an order of their own, and the j-th of n comes at (j + u) / (n + EACH), u in 0 ... 1 by
+    the file. The first `count` over all files are taken: large files have more of them, and none has many.
+    """
+    ranked: list[tuple[float, str, Site]] = []
+    for path in root.rglob("*.py"):
+        held = sorted(sites(path, root), key=lambda site: short(f"{seed} {site.name}"))
+        start = int(short(f"{seed} {path.relative_to(root)}"), 16) / 16**DIGITS
+        ranked += [((j + start) / (len(held) + EACH), site.name, site) for j, site in enumerate(held)]
+    return [site for _, _, site in sorted(ranked, key=lambda one: one[:2])[:count]]
+
+
+def short(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
 
 
 def sites(path: Path, root: Path) -> list[Site]:
-    """In the order of the file."""
     tree = ast.parse(path.read_text())
     passed = _passed(tree)
-    found = []
+    found: list[Site] = []
+    seen: Counter[tuple[str, str]] = Counter()
     for number, node in enumerate(ast.walk(tree)):
         if id(node) not in passed and (kind := _kind(node)):
-            line = getattr(node, "lineno", 0) or node.value.lineno  # type: ignore[attr-defined]
-            found.append(Site(str(path.relative_to(root)), line, number, kind, ast.unparse(node)[:80]))
+            was, changed = ast.unparse(node), deepcopy(node)
+            _change(changed)
+            seen[kind, was] += 1
+            line, column = node.lineno, node.col_offset + 1  # type: ignore[attr-defined]
+            place = (str(path.relative_to(root)), line, column, number)
+            found.append(Site(*place, kind, was, ast.unparse(changed), seen[kind, was]))
     return found
 
 
 def faulty(source: str, site: Site) -> str:
     """The source with that one place changed; comments and layout are lost, which no test sees."""
     tree = ast.parse(source)
-    node = next(node for number, node in enumerate(ast.walk(tree)) if number == site.number)
-    _change(node)
+    _change(_at(tree, site))
     return ast.unparse(ast.fix_missing_locations(tree))
+
+
+def within(tree: ast.Module, site: Site) -> ast.FunctionDef | None:
+    """The innermost function whose body holds the site; None: it is run when the file is imported."""
+    node, found = _at(tree, site), None
+    for function in ast.walk(tree):  # the inner ones come later
+        if isinstance(function, ast.FunctionDef):
+            found = function if any(node is one for part in function.body for one in ast.walk(part)) else found
+    return found
+
+
+def _at(tree: ast.Module, site: Site) -> ast.AST:
+    return next(node for number, node in enumerate(ast.walk(tree)) if number == site.number)
 
 
 def _passed(tree: ast.Module) -> set[int]:
@@ -113,9 +163,9 @@ def _kind(node: ast.AST) -> str:
 
 def _change(node: ast.AST) -> None:
     if isinstance(node, ast.Compare):
-        node.ops[0] = COMPARED[type(node.ops[0])]()  # type: ignore[index]
+        node.ops[0] = COMPARED[type(node.ops[0])]()
     elif isinstance(node, ast.BinOp):
-        node.op = COUNTED[type(node.op)]()  # type: ignore[index]
+        node.op = COUNTED[type(node.op)]()
     elif isinstance(node, ast.UnaryOp):
         node.op = ast.UAdd() if isinstance(node.op, ast.USub) else node.op
         if isinstance(node.op, ast.Not):

@@ -46,7 +46,7 @@ def main() -> int:
         f"{numbers['rss_end_bytes'] / 1e6:.0f} MB, {numbers['rss_slope_bytes_per_input']:+.1f} +- "
         f"{numbers['rss_slope_stderr_bytes_per_input']:.1f} bytes an input; {numbers['seconds']:.0f} s"
     )
-    print(keep("fuzz_quick" if asked.quick else "fuzz", numbers))
+    print(keep("fuzz", numbers, asked.quick))
     return 1 if numbers["failed"] else 0
 
 

@@ -1,15 +1,13 @@
-"""python -m benchmarks.serve [--seconds 10] [--quick] [--only PREFIX] [--redo] [--page]
+"""python -m benchmarks.serve [--seconds 10] [--quick] [--only PREFIX] [--redo]
 
-Open and closed loops on a server of its own process and on its peers, one JSON each in benchmarks/results/serve; the
-part of docs/benchmarks.md between `<!-- serve:begin -->` and `<!-- serve:end -->`. A cell that is there is kept; a peer
-that does not install is told and left out. The generator shares the machine. `--quick`: two seconds each, results
-apart.
+Open and closed loops on a server of its own process and on its peers, one JSON each in benchmarks/results/serve. A cell
+that is there is kept; a peer that does not install is told and left out. The generator shares the machine. `--quick`:
+two seconds each, results apart.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Callable
@@ -22,33 +20,28 @@ def main(arguments: list[str] | None = None) -> int:
         os.environ.setdefault(name, "1")
     from rich.console import Console
 
-    from benchmarks.record import RESULTS, keep
+    from benchmarks.record import keep, place_of
     from benchmarks.serve.cells import cells, measured, rates
-    from benchmarks.serve.page import write
 
     parser = argparse.ArgumentParser(prog="python -m benchmarks.serve", description=__doc__.partition("\n")[0])
     parser.add_argument("--seconds", type=float, default=10.0, help="of each loop")
     parser.add_argument("--quick", action="store_true", help="two seconds each; results apart")
     parser.add_argument("--only", default="", metavar="PREFIX", help="cells whose name begins so")
     parser.add_argument("--redo", action="store_true", help="also what is there")
-    parser.add_argument("--page", action="store_true", help="write the page from what is there, and measure nothing")
     asked = parser.parse_args(arguments)
-    folder, seconds = ("serve_quick", 2.0) if asked.quick else ("serve", asked.seconds)
-    (RESULTS / folder).mkdir(parents=True, exist_ok=True)
+    seconds = 2.0 if asked.quick else asked.seconds
     wanted: dict[str, Callable[[], dict[str, Any]]] = {"rates": partial(rates, seconds)}
     wanted |= {cell.name: partial(measured, cell, seconds) for cell in cells()}
     console = Console(stderr=True)
-    for name, run in {} if asked.page else wanted.items():
-        place = RESULTS / folder / f"{name}.json"
-        if not name.startswith(asked.only) or (place.exists() and not asked.redo):
+    for name, run in wanted.items():
+        there = place_of(f"serve/{name}", asked.quick).exists()
+        if not name.startswith(asked.only) or (there and not asked.redo):
             continue
         with console.status(name):
             try:
-                console.print(str(keep(f"{folder}/{name}", run())))
+                console.print(str(keep(f"serve/{name}", run(), asked.quick)))
             except RuntimeError as exc:
                 console.print(f"{name} is left out: {exc}", style="yellow")
-    places = {name: RESULTS / folder / f"{name}.json" for name in wanted}
-    write({name: json.loads(place.read_text()) for name, place in places.items() if place.exists()}, not asked.quick)
     return 0
 
 

@@ -18,7 +18,7 @@ import grpc
 from ascribe.bench import milliseconds
 from ascribe.bundle.runtime import load
 from ascribe.core import tiers
-from ascribe.core.explainers import Options
+from ascribe.core.options import Options
 from ascribe.serve import kinds
 from benchmarks.load import FAILED, closed_loop, open_loop, settled
 from benchmarks.peers.installed import PEERS, version

@@ -12,6 +12,8 @@
     Client(url), AsyncClient     a running server, by REST or gRPC                  (REST: extra client)
     say(a, row, language)        a row, or all of them, in words: "en" or "zh"
     to_frame(a), to_shap(a)      an attribution as a frame, or as a shap.Explanation
+    Attribution                  the answer: values, base value, prediction, errors, a status of each row
+    AscribeError                 the root of all that is raised: one line that says what to do
 
 Each name is imported when it is first used.
 """

@@ -16,22 +16,21 @@ from ascribe.core.conditional import Conditional, Gaussian, Independent
 from ascribe.core.contrast import contrast
 from ascribe.core.copula import GaussianCopula
 from ascribe.core.empirical import Empirical
-from ascribe.core.errors import InputError
-from ascribe.core.explainers import Options
+from ascribe.core.errors import InputError, extra
 from ascribe.core.explainers import explain as _explain
 from ascribe.core.features import Feature
 from ascribe.core.judge import MseV
 from ascribe.core.judge import mse_v as _mse_v
 from ascribe.core.model import Model
+from ascribe.core.options import Options
 from ascribe.core.regression import Regression
 from ascribe.core.sentences import say
-from ascribe.frames import checked, columns, matrix, named, to_frame, to_shap
+from ascribe.frames import checked, matrix, named, to_frame, to_shap
 from ascribe.opened import Groups, OpenModel, frozen, timed
-from ascribe.valued import training, valued
+from ascribe.valued import valued
 
 __all__ = [
-    "OpenModel", "columns", "contrast", "explain", "fit_conditional", "mse_v", "open", "open_bundle", "say",
-    "to_frame", "to_shap",
+    "OpenModel", "contrast", "explain", "fit_conditional", "mse_v", "open", "say", "to_frame", "to_shap",
 ]  # fmt: skip
 
 
@@ -40,14 +39,19 @@ def open(path_or_uri: str | Path, verify_key: str | Path | None = None) -> OpenM
 
     Every file is verified against its sha256 before it is parsed, and with `verify_key`, a public key's file, what a
     registry holds against its signature. Raises NotFound, BundleError, TamperedError.
+
+    >>> open("runs/demo/bundle").explain(rows, tier="fast").values  # doctest: +SKIP
+    >>> open("runs/nowhere")
+    Traceback (most recent call last):
+    ascribe.core.errors.NotFound: there is no bundle at runs/nowhere: `ascribe train ... --out runs/nowhere` writes one
     """
     from ascribe.bundle.runtime import load
 
-    bundle = open_bundle(str(path_or_uri), None if verify_key is None else Path(verify_key))
+    bundle = _bundle_at(str(path_or_uri), None if verify_key is None else Path(verify_key))
     return OpenModel(load(bundle), bundle)
 
 
-def open_bundle(place: str, verify_key: Path | None = None) -> Bundle:
+def _bundle_at(place: str, verify_key: Path | None = None) -> Bundle:
     """The bundle at a directory or registry entry; nothing is parsed but its manifest."""
     registry, sign, spec = place.partition("#")
     if sign:
@@ -71,7 +75,9 @@ def explain(
     groups: Groups | None = None,
     step: Callable[[], None] | None = None,
 ) -> Attribution:
-    """Shapley values of any function `predict (rows, n) -> (rows,)`.
+    """Shapley values of any function `predict (rows, n) -> (rows,)`, in its unit:
+
+        phi_i = sum over S without i of |S|! (n - |S| - 1)! / n! (v(S + i) - v(S)),      sum of phi = f(x) - v(empty)
 
     With `conditional` (from `fit_conditional`): of the conditional game, v(empty) being the mean of f over
     `background` or else over the conditional's training rows. With `background` alone: of the marginal game.
@@ -79,7 +85,10 @@ def explain(
     `value`: v(S) from "completions", a "surrogate" network fitted to `predict` (at the first call; half a minute), or
     both "stacked" by held-out rows; "auto" takes what was judged best for this function if a surrogate has been fitted
     for it, and completions otherwise. `target_stderr`, in the unit of `predict`: spend until every standard error is
-    below it, at most `budget` coalitions.
+    below it, at most `budget` coalitions. Shapley 1953; Lundberg and Lee 2017; Aas, Jullum and Loland 2021.
+
+    Raises InputError for rows, columns or options that do not fit, BudgetError, MissingExtra for a surrogate without
+    torch. A bad row is a status, not an error.
 
     >>> import numpy as np
     >>> rows = np.random.default_rng(0).standard_normal((200, 3))
@@ -118,7 +127,13 @@ def mse_v(
         MSE_v = mean over rows and random proper S of (f(x) - v(S))^2        in the unit of `predict`, squared
 
     A number with `.rows` (one value a row) and `.stderr`. Its level means nothing: compare laws on the same rows and
-    seed, paired by `.rows`. Frye et al. 2021.
+    seed, paired by `.rows`. Raises InputError for rows of another width, or not finite. Frye et al. 2021.
+
+    >>> rows = np.random.default_rng(0).standard_normal((200, 2)) @ np.array([[1.0, 0.9], [0.0, 0.4]])
+    >>> laws = [fit_conditional(rows[:100], name) for name in ("gaussian", "independent")]
+    >>> near, far = (mse_v(lambda X: X[:, 0], law, rows[100:]) for law in laws)
+    >>> near < far, near.rows.shape
+    (True, (100,))
     """
     rows = matrix(X_test)[0]
     if rows.shape[1] != conditional.background.shape[1] or not np.isfinite(rows).all():
@@ -132,15 +147,27 @@ def fit_conditional(X: Any, method: str = "emshap", seed: int = 0, max_seconds: 
     `emshap` and `surrogate` (extra: train), `gaussian`, `copula`, `empirical`, or `independent` (ignores what is
     observed). A `surrogate` is a regression of the function that is explained: it is fitted when one is first asked.
     `max_seconds` bounds the fit of `emshap` or the surrogate; the result then depends on the machine's speed.
+
+    Raises InputError for an unknown method, too few rows or values that are missing, MissingExtra without torch. Lu et
+    al., arXiv 2404.01078 (emshap); Frye et al. 2021 (surrogate); Aas, Jullum and Loland 2021 (the others).
+
+    >>> rows = np.random.default_rng(0).standard_normal((500, 2)) @ np.array([[1.0, 0.9], [0.0, 0.4]])  # x1 follows x0
+    >>> law = fit_conditional(rows, method="gaussian")
+    >>> a = explain(lambda X: X[:, 0], [[1.0, 1.0]], conditional=law)
+    >>> (a.values > 0.3).tolist()  # x1 is not used, and gets credit for what it tells
+    [[True, True]]
     """
     rows = matrix(X)[0]
     if not np.isfinite(rows).all():
         raise InputError("training rows hold missing values: clean them first (`ascribe train` does)")
     if method == "emshap":
-        return training("conditional").fit_conditional(rows, seed, max_seconds)
+        with extra("train", "torch"):
+            from ascribe.train.values.conditional import fit_conditional as fit_emshap
+        return fit_emshap(rows, seed, max_seconds)
     if method == "surrogate":
-        fit = training("value").fit_value
-        return Regression(rows, lambda predict: fit(predict, Independent(rows), seed, max_seconds)[0])
+        with extra("train", "torch"):
+            from ascribe.train.values.served import fit_value
+        return Regression(rows, lambda predict: fit_value(predict, Independent(rows), seed, max_seconds)[0])
     if method in LAWS:
         return LAWS[method](rows)
     raise InputError(f"unknown method '{method}': use emshap, surrogate, {', '.join(LAWS)}")

@@ -25,7 +25,15 @@ def columns(a: Attribution) -> dict[str, Any]:
 
 
 def to_frame(a: Attribution, library: str = "polars") -> Any:
-    """A polars or pandas frame, or an Arrow table (`library="arrow"`): one row per explained row, see `columns`."""
+    """A polars or pandas frame, or an Arrow table (`library="arrow"`): one row per explained row, see `columns`.
+
+    Raises InputError for another library, MissingExtra where it is not installed.
+
+    >>> from ascribe.api import explain
+    >>> a = explain(lambda X: X[:, 0] + 2 * X[:, 1], [[1.0, 1.0]], background=np.zeros((1, 2)))
+    >>> to_frame(a, "arrow").select(["prediction", "base_value", "x0", "x1"]).to_pylist()
+    [{'prediction': 3.0, 'base_value': 0.0, 'x0': 1.0, 'x1': 2.0}]
+    """
     if library == "arrow":
         import pyarrow
 
@@ -41,7 +49,12 @@ def to_frame(a: Attribution, library: str = "polars") -> Any:
 
 
 def to_shap(a: Attribution) -> Any:
-    """A `shap.Explanation`, for shap's own plots. Data is left out where groups were the players."""
+    """A `shap.Explanation`, for shap's own plots. Data is left out where groups were the players. Raises MissingExtra.
+
+    >>> from ascribe.api import explain
+    >>> to_shap(explain(lambda X: X[:, 0] + 2 * X[:, 1], [[1.0, 1.0]], background=np.zeros((1, 2)))).values.tolist()
+    [[1.0, 2.0]]
+    """
     try:
         import shap
     except ImportError as exc:
@@ -58,6 +71,7 @@ def to_shap(a: Attribution) -> Any:
 
 
 def named(X: Any) -> bool:
+    """Whether columns have names: a frame, or Arrow."""
     return hasattr(X, "column_names") or (hasattr(X, "columns") and not isinstance(X, np.ndarray))
 
 
@@ -70,18 +84,15 @@ def matrix(
     Raises SchemaError for a missing or non-numeric column, InputError for another shape. Missing values become NaN.
     """
     if named(X):
-        if hasattr(X, "column_names"):  # Arrow
-            have, column = [str(c) for c in X.column_names], lambda name: X[name].to_numpy(zero_copy_only=False)
-            column = column if not hasattr(X, "to_batches") else lambda name: X[name].to_numpy()
-        else:
-            at = {str(c): c for c in X.columns}  # pandas' labels may be numbers
-            have, column = list(at), lambda name: X[at[name]].to_numpy()
+        at = {str(c): c for c in (X.column_names if hasattr(X, "column_names") else X.columns)}  # labels may be numbers
+        how = {"zero_copy_only": False} if hasattr(X, "column_names") and not hasattr(X, "to_batches") else {}
+        have = list(at)
         names = tuple(wanted or have)
         if missing := [name for name in names if name not in have]:
             raise SchemaError(f"there is no column {listed(missing)}; the rows have {listed(have)}")
         known, held = {f.name: f for f in features}, []
         for name in names:
-            cells = np.asarray(column(name))
+            cells = np.asarray(X[at[name]].to_numpy(**how))
             try:
                 held.append(numbered(known[name], cells) if name in known else cells.astype(float))
             except (TypeError, ValueError) as exc:

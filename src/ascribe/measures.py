@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ascribe.core.errors import InputError, MissingExtra
+from ascribe.core.errors import InputError, extra
 from ascribe.core.explainers import available
 from ascribe.core.faithfulness import Comparison
 from ascribe.core.faithfulness import compare as _compare
@@ -46,7 +46,8 @@ def importance(
 
     `permutation`: how much worse the model gets when a feature is shuffled, `repeats` times. `sage`: Shapley values of
     the loss, over the model's conditional or else its background (of a function: X itself), until their noise is below
-    `tolerance` of their span. `mean_abs`: mean |value| by `explainer` (by itself, the first on offer).
+    `tolerance` of their span. `mean_abs`: mean |value| by `explainer` (by itself, the first on offer). In the loss's
+    unit, or the output's; formulas: `core.importance`. Breiman 2001; Covert et al. 2020. Raises InputError.
 
     `y`: what was measured (None: the predictions, so that importance is of what the model uses). `loss`: squared,
     absolute or log (by itself: log where a probability is explained, else squared).
@@ -82,7 +83,17 @@ def importance(
 
 
 def partial_dependence(model: Asked, X: Any, features: str | Sequence[str], points: int = 20) -> Dependence:
-    """Mean prediction over a grid of one feature, or of two, and every row's own curve."""
+    """Mean prediction over a grid of one feature, or of two, in the output's unit, and every row's own curve:
+
+        curves_i(z) = f(x_i with the feature at z),      mean(z) = mean_i curves_i(z)
+
+    Raises SchemaError for an unknown feature, InputError for another number of them. Friedman 2001.
+
+    >>> rows = np.array([[0.0, 1.0], [1.0, 3.0], [2.0, 5.0]])
+    >>> found = partial_dependence(lambda X: X[:, 0] ** 2 + X[:, 1], rows, "x0")
+    >>> found.grids[0].tolist(), found.mean.tolist(), found.curves.shape
+    ([0.0, 1.0, 2.0], [3.0, 4.0, 7.0], (3, 3))
+    """
     held, rows = _held(model, X)
     return dependence(held.settled(rows), rows, [features] if isinstance(features, str) else features, points=points)
 
@@ -104,7 +115,15 @@ def compare(
     """Every method that the model offers, or `methods`, judged on the rows X: seconds a row, insertion and deletion,
     infidelity, max-sensitivity, and how alike they rank. `near=0` leaves sensitivity out, which asks each method for
     that many rows more. `layers`: of a network's bundle, so many times more of its layers are drawn anew from the
-    output down, and the values compared with those of the model itself (needs the extra `train`).
+    output down, and the values compared with those of the model itself (needs the extra `train`). Areas are in the
+    output's unit; formulas and sources: `core.faithfulness`.
+
+    Raises InputError where no row can be answered, and as `explain` for a method that is named.
+
+    >>> rows = np.random.default_rng(0).standard_normal((50, 3))
+    >>> told = compare(lambda X: X[:, 0] + 2 * X[:, 1], rows[:3], ["kernel_shap", "occlusion"], near=0)
+    >>> [j.method for j in told.judged], told.agreement.round(3).shape
+    (['kernel_shap', 'occlusion', 'random'], (2, 2))
     """
     held, rows = _held(model, X)
     others: Sequence[tuple[str, Model]] = ()
@@ -136,7 +155,14 @@ def probe(
 ) -> Probes:
     """What a small change of each row can do: to the prediction, by `attacks` of growing size (`epsilons`, in the range
     of each feature), where the model has a gradient; to the values of `methods` (by itself, the first on offer), within
-    `epsilon` and while the prediction moves less than `delta` of its unit.
+    `epsilon` and while the prediction moves less than `delta` of its unit. Goodfellow et al. 2015 (fgsm), Madry et al.
+    2018 (pgd), Ghorbani et al. 2019 (stability).
+
+    Raises InputError for sizes that do not grow, labels of no class, or no row that can be answered.
+
+    >>> told = probe(lambda X: X[:, 0] + 2 * X[:, 1], np.eye(2), methods=["occlusion"])
+    >>> told.refused, bool((told.stable[0].moved < 0.1).all())
+    (('no attack: this model offers no gradient, or its rows are words',), True)
     """
     held, rows = _held(model, X)
     classifier = held.scores is not None and len(held.outputs) > 1
@@ -183,12 +209,8 @@ def _held(model: Asked, X: Any) -> tuple[Model, np.ndarray]:
 
 
 def _randomised(opened: OpenModel, model: Model, seed: int, layers: int) -> list[tuple[str, Model]]:
-    try:
+    with extra("train", "torch and onnx"):
         from ascribe.train.adopted.randomised import randomised
-    except ModuleNotFoundError as exc:
-        raise MissingExtra(
-            f"layers are drawn anew with torch and onnx: pip install 'ascribe[train]' ({exc.name})"
-        ) from exc
     return list(randomised(opened.bundle, model, seed, layers))
 
 

@@ -30,6 +30,15 @@ Groups = Mapping[str, Sequence[str]]
 class OpenModel:
     """A bundle, opened. Rows may be an array (in the order of `features`), a polars or pandas frame, or Arrow; named
     columns are taken by name, others ignored.
+
+    >>> background = np.random.default_rng(0).standard_normal((100, 2))
+    >>> known = Model((Feature("load"), Feature("fan")), lambda X: 50 + 10 * X[:, 0], background, unit="W")
+    >>> opened = OpenModel(known, None)  # `ascribe.open` makes it of a bundle
+    >>> opened.features, opened.predict([[1.0, 0.0]]).tolist()
+    (('load', 'fan'), [60.0])
+    >>> a = opened.explain([[1.0, 0.0]], method="kernel_shap")
+    >>> abs(a.values.sum() - (60 - a.base_value)) < 1e-9, a.info.unit
+    (np.True_, 'W')
     """
 
     model: Model
@@ -79,6 +88,7 @@ class OpenModel:
 
     @property
     def unit(self) -> str:
+        """Of predictions and attributions, such as W."""
         return self.model.unit
 
     @property
@@ -88,6 +98,7 @@ class OpenModel:
 
     @property
     def version(self) -> str:
+        """Of the bundle: when it was made, and the first digits of its hash."""
         return self.model.version
 
     def rows(self, X: Any) -> np.ndarray:
@@ -101,7 +112,8 @@ class OpenModel:
 
     def predict(self, X: Any) -> np.ndarray:
         """Predictions (rows,) in `unit`, of a class its number in `space`; NaN for a row that cannot be answered."""
-        return self._asked(X, lambda rows: self.model.predict(rows))  # type: ignore[misc]
+        assert self.model.predict is not None
+        return self._asked(X, self.model.predict)
 
     def scores(self, X: Any) -> np.ndarray:
         """All outputs (rows, k) of a classifier, in `space`. Raises CapabilityError for a model of one output."""
@@ -194,14 +206,17 @@ class OpenModel:
         rows, coalitions = matrix(X, self.features)[0], np.atleast_2d(np.asarray(S, dtype=bool))
         if coalitions.shape[1] != len(self.features):
             raise InputError(f"coalitions must be (m, {len(self.features)}), got {coalitions.shape}")
-        return ask(rows, coalitions)
+        found: Energy = ask(rows, coalitions)
+        return found
 
 
 def timed(ask: Callable[[], Attribution]) -> Attribution:
+    """The answer, with the milliseconds that it took."""
     begin = time.perf_counter()
     a = ask()
     return replace(a, info=replace(a.info, timings={"explain": (time.perf_counter() - begin) * 1e3}))
 
 
 def frozen(groups: Groups | None) -> dict[str, tuple[str, ...]] | None:
+    """Groups that nobody changes any more."""
     return None if groups is None else {name: tuple(members) for name, members in groups.items()}

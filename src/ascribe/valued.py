@@ -10,12 +10,12 @@ import numpy as np
 
 from ascribe.core.conditional import Conditional
 from ascribe.core.control import fit_control
-from ascribe.core.errors import MissingExtra
-from ascribe.core.explainers import Options
+from ascribe.core.errors import extra
 from ascribe.core.model import Model
+from ascribe.core.options import Options
 from ascribe.core.regression import Regression
 
-__all__ = ["training", "valued"]
+__all__ = ["valued"]
 
 FUNCTIONS_KEPT = 4  # whose control variate and surrogate a law remembers
 
@@ -33,7 +33,9 @@ def valued(model: Model, options: Options) -> Model:
     while len(functions) > FUNCTIONS_KEPT:
         functions.pop(next(iter(functions)))
     if options.value in ("surrogate", "stacked") and "value" not in kept:
-        kept["value"] = training("value").fit_value(predict, law, options.seed)
+        with extra("train", "torch"):
+            from ascribe.train.values.served import fit_value
+        kept["value"] = fit_value(predict, law, options.seed)
     if options.value != "surrogate" and "control" not in kept:
         kept["control"] = fit_control(predict, law)
     model = replace(model, control=kept.get("control"))
@@ -43,13 +45,3 @@ def valued(model: Model, options: Options) -> Model:
     if choice is None:
         return replace(model, surrogate=surrogate)
     return replace(model, surrogate=surrogate, value=choice.value, share=np.array(choice.share))
-
-
-def training(part: str) -> Any:
-    """A module of the offline wing. Raises MissingExtra without its libraries."""
-    from importlib import import_module
-
-    try:
-        return import_module(f"ascribe.train.{part}")
-    except ImportError as exc:
-        raise MissingExtra(f"fitting emshap or a surrogate needs torch: pip install 'ascribe[train]' ({exc})") from exc

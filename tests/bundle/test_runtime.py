@@ -16,7 +16,8 @@ from ascribe.bundle.manifest import Conditional, Manifest
 from ascribe.bundle.runtime import graph_predict, load
 from ascribe.bundle.sessions import session
 from ascribe.core.errors import AscribeError, BundleError, TamperedError
-from ascribe.core.explainers import Options, available, explain
+from ascribe.core.explainers import available, explain
+from ascribe.core.options import Options
 
 from .made import BIAS, CENTRE, FEATURES, WEIGHTS, World, made, npz, parts, predict_graph, rows
 

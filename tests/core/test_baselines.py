@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ascribe.core.baselines import BASELINES, baseline_rows, own_baseline
+from ascribe.core.baselines import KINDS, baseline_rows, own_baseline
 from ascribe.core.errors import CapabilityError, InputError
 from ascribe.core.features import Feature
 
@@ -18,7 +18,7 @@ def test_by_name():
     assert (baseline_rows(image(), IMAGES, "grey") == 127.5).all()
     assert (baseline_rows(image(), IMAGES, "black") == 0).all()
     assert (baseline_rows(text(), TEXTS, "padding") == 0).all()
-    assert set(BASELINES) == {"zero", "mean", "black", "grey", "blur", "padding", "calendar"}
+    assert set(KINDS) == {"zero", "mean", "black", "grey", "blur", "padding", "calendar"}
 
 
 def test_by_itself():

@@ -7,9 +7,10 @@ import pytest
 
 from ascribe.core.compiled import ROWS, Compiled, in_blocks
 from ascribe.core.errors import CapabilityError, InputError
-from ascribe.core.explainers import Options, explain
+from ascribe.core.explainers import explain
 from ascribe.core.features import Feature
 from ascribe.core.model import Model
+from ascribe.core.options import Options
 
 FEATURES = (Feature("a", low=-9.0, high=9.0, seen_low=-2.0, seen_high=2.0), Feature("b", low=-9.0, high=9.0))
 X = np.array([[0.5, 1.0], [-1.0, 0.25], [1.5, -3.0]])

@@ -11,9 +11,10 @@ from ascribe.core.attribution import Attribution
 from ascribe.core.conditional import Gaussian
 from ascribe.core.contrast import contrast
 from ascribe.core.errors import InputError
-from ascribe.core.explainers import Options, explain
+from ascribe.core.explainers import explain
 from ascribe.core.features import Feature
 from ascribe.core.model import Model
+from ascribe.core.options import Options
 
 from .worlds import Quadratic, conditional_truth, equicorrelated
 

@@ -11,12 +11,13 @@ from ascribe.core.coalitions import all_coalitions
 from ascribe.core.conditional import Gaussian
 from ascribe.core.control import Control, fit_control
 from ascribe.core.energy import EmShap
-from ascribe.core.explainers import Options, explain
+from ascribe.core.explainers import explain
 from ascribe.core.features import Feature
 from ascribe.core.games import ConditionalGame
 from ascribe.core.mixture import Mixture
 from ascribe.core.model import Model
 from ascribe.core.noise import plain_points
+from ascribe.core.options import Options
 from ascribe.core.scaling import REACH, Scores
 
 N, RANK = 4, 2

@@ -12,7 +12,7 @@ from ascribe.core.attention import matrices, over_steps
 from ascribe.core.attribution import Attribution
 from ascribe.core.days import by_player, days_of, grid_of, named, owners
 from ascribe.core.errors import CapabilityError, InputError, NotFound
-from ascribe.core.explainers import Options, available, explain
+from ascribe.core.explainers import available, explain
 from ascribe.core.faithfulness.attended import attention_check
 from ascribe.core.forecast.outputs import names, of_steps, unit_of
 from ascribe.core.gradient import Gradient
@@ -20,6 +20,7 @@ from ascribe.core.inside import Attention, Parts
 from ascribe.core.layout import Layout
 from ascribe.core.matched import CLOCK, matched, usual_baseline
 from ascribe.core.model import Model
+from ascribe.core.options import Options
 from ascribe.core.sentences import say
 from ascribe.core.spending import players
 
@@ -215,6 +216,8 @@ def test_attention_that_misleads_is_told_so():
         assert all(h.removal[-1] == pytest.approx(whole) for h in found.held)
         told = found.to_json()
         assert told["days"] == ["3 days ago", "2 days ago", "1 day ago"] and told["methods"]["random"]["rank"] is None
+        assert len(told["methods"]["attention"]["weight"]) == 3
+        assert sum(told["methods"]["attention"]["weight"]) == pytest.approx(1)
     with pytest.raises(CapabilityError, match="shows no attention to the days of a window"):
         attention_check(linear(), X)
 

@@ -160,7 +160,14 @@ def test_units_do_not_matter_to_energy():
 
 @pytest.mark.parametrize(
     ("X", "Y"),
-    [(normal(3), normal(3, n=2)), (normal(0), normal(3)), (normal(3)[:, 0], normal(3)), (np.array([[math.nan]]),) * 2],
+    [
+        (normal(3), normal(3, n=2)),
+        (normal(0), normal(3)),
+        (normal(3)[:, 0], normal(3)),
+        (np.array([[math.nan]]),) * 2,
+        (np.array([[0.0], [math.nan]]), normal(3)),
+        (normal(3), np.array([[math.inf], [0.0]])),
+    ],
 )
 def test_what_cannot_be_compared_is_refused(X, Y):
     for ask in (psi, ks, energy_distance):

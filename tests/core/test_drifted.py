@@ -35,6 +35,15 @@ def test_a_shift_is_measured_on_both_samples():
         assert sum(s.shares_now) == pytest.approx(1)
 
 
+def test_a_column_is_compared_whatever_stands_beside_it():
+    X, Y = (np.random.default_rng(k).standard_normal((200, 3)) * [1, 50, 0.1] + [0, 900, 7] for k in (0, 1))
+    together = shifts(["a", "b", "c"], [""] * 3, X, Y, np.array([0.5, 0.3, 0.2]))
+    for j, one in enumerate(together):
+        alone = shifts([one.name], [""], X[:, [j]], Y[:, [j]], np.array([one.weight]))
+        assert alone == (one,)
+        assert min(X[:, j].min(), Y[:, j].min()) <= one.edges[0] < one.edges[-1] <= max(X[:, j].max(), Y[:, j].max())
+
+
 def test_a_constant_column_can_be_drawn():
     (s,) = shifts(["a"], [""], np.ones((5, 1)), np.ones((5, 1)), np.ones(1))
     assert s.psi == 0

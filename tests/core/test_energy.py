@@ -9,12 +9,13 @@ from scipy.stats import multivariate_normal
 from ascribe.core.coalitions import all_coalitions
 from ascribe.core.energy import EmShap
 from ascribe.core.errors import CapabilityError
-from ascribe.core.explainers import Options, explain
+from ascribe.core.explainers import explain
 from ascribe.core.features import Feature
 from ascribe.core.games import ConditionalGame
 from ascribe.core.mixture import Mixture
 from ascribe.core.model import Model
 from ascribe.core.noise import plain_points, sobol_points
+from ascribe.core.options import Options
 from ascribe.core.scaling import REACH, Scores
 
 N, RANK, RHO = 4, 2, 0.6

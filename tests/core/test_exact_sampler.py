@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from ascribe.core.conditional import Gaussian, Independent
-from ascribe.core.explainers import Options, explain
+from ascribe.core.explainers import explain
 from ascribe.core.features import Feature
 from ascribe.core.model import Model
+from ascribe.core.options import Options
 
 from .worlds import Quadratic, conditional_truth, equicorrelated, marginal_truth, random_covariance
 

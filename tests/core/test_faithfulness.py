@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from ascribe.core.errors import CapabilityError, InputError
-from ascribe.core.explainers import EXPLAINERS, Options, available, explain
+from ascribe.core.explainers import EXPLAINERS, available, explain
 from ascribe.core.faithfulness import compare, curves, infidelity, max_sensitivity, order_of, randomisation
 from ascribe.core.faithfulness.agreement import agreement, rank_correlation
 from ascribe.core.faithfulness.compare import RANDOM, Mean
@@ -20,6 +20,7 @@ from ascribe.core.faithfulness.units import unit_values, units_of
 from ascribe.core.features import Feature
 from ascribe.core.layout import Layout
 from ascribe.core.model import Model
+from ascribe.core.options import Options
 from ascribe.core.players import Segments
 
 RNG = np.random.default_rng(0)
@@ -170,8 +171,9 @@ def test_units_of_images_and_texts():
 
 
 def test_rank_correlation_is_scipys():
-    for seed in range(5):
-        a, b = np.random.default_rng(seed).integers(0, 6, (2, 12)).astype(float)
+    """Also of two units, and of one that is not like the others."""
+    drawn = [np.random.default_rng(seed).integers(0, 6, (2, 12)).astype(float) for seed in range(5)]
+    for a, b in (*drawn, np.array([[1.0, 2], [5, 3]]), np.array([[1.0, 2, 1], [0, 3, 3]])):
         assert rank_correlation(a, b) == pytest.approx(spearmanr(a, b).statistic)
     assert np.isnan(rank_correlation(np.ones(3), np.arange(3.0)))
     up = [np.arange(4.0), None]

@@ -9,12 +9,14 @@ import pytest
 
 from ascribe.core.conditional import Gaussian
 from ascribe.core.errors import CapabilityError, InputError, SchemaError
-from ascribe.core.explainers import Options, explain
+from ascribe.core.explainers import explain
 from ascribe.core.explainers.conditional_shap import conditional_game
 from ascribe.core.features import Feature
 from ascribe.core.games import MarginalGame
 from ascribe.core.importance import LOSSES, dependence, interactions, mean_abs, permutation_importance, sage
+from ascribe.core.importance.losses import loss_of
 from ascribe.core.model import Model
+from ascribe.core.options import Options
 from tests.laws.brute import by_orders
 
 NAMES = ("a", "b", "c", "d")
@@ -148,6 +150,20 @@ def test_sage_is_shapley_of_the_loss_by_definition():
     few = sage(CURVED, X, y, passes=6, tolerance=0.0, options=Options(seed=3))
     assert few.noise == pytest.approx(told.noise * np.sqrt(150 / 6), rel=0.6)
     assert (few.stderr >= few.noise * 0.5).all()
+
+
+def test_losses_are_scikit_learns():
+    metrics = pytest.importorskip("sklearn.metrics")
+    rng = np.random.default_rng(0)
+    y, f = rng.integers(0, 2, 50).astype(float), rng.random(50)
+    for name, theirs in (
+        ("squared", metrics.mean_squared_error), ("absolute", metrics.mean_absolute_error), ("log", metrics.log_loss)
+    ):  # fmt: skip
+        assert loss_of(name, y, f)(y, f).mean() == pytest.approx(theirs(y, f), rel=1e-12)
+    assert loss_of("log", y, f)(1.0, np.array([0.0]))[0] == pytest.approx(-np.log(1e-15))
+    for wrong_y, wrong_f in ((-y, f), (2 * y, f), (y, f - 1), (y, f + 1)):
+        with pytest.raises(InputError, match="of probabilities"):
+            loss_of("log", wrong_y, wrong_f)
 
 
 def test_sage_of_a_linear_gaussian_world():

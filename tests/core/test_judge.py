@@ -9,7 +9,7 @@ import pytest
 
 from ascribe.core.conditional import Gaussian, Independent
 from ascribe.core.games import ConditionalGame
-from ascribe.core.judge import MseV, game_error, mse_v, power_error, random_coalitions
+from ascribe.core.judge import ClassError, MseV, class_error, game_error, mse_v, power_error, random_coalitions
 from ascribe.core.regression import Regression
 from ascribe.core.scaling import REACH, Scores
 from ascribe.core.surrogate import Surrogate
@@ -35,6 +35,19 @@ def test_power_error_at_the_edges():
     constant = power_error(np.zeros(3), np.ones(3))
     assert np.isnan(constant.r2)
     assert np.isnan(constant.mape)
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+def test_class_error_is_that_of_scikit_learn(classes):
+    metrics = pytest.importorskip("sklearn.metrics")
+    rng = np.random.default_rng(classes)
+    scores, y = rng.dirichlet(np.ones(classes), 100), rng.integers(0, classes, 100)
+    found = class_error(y.astype(float), scores, True)
+    assert found.accuracy == metrics.accuracy_score(y, scores.argmax(axis=1))
+    assert found.log_loss == pytest.approx(metrics.log_loss(y, scores, labels=range(classes)), rel=1e-12)
+    assert class_error(y.astype(float), 9 * scores, False) == ClassError(found.accuracy, None)
+    certain = class_error(np.array([0.0]), np.array([[0.0, 1.0]]), True)  # and wrong: far off, not infinitely
+    assert 30 < certain.log_loss < 40
 
 
 def test_random_coalitions_are_proper_and_even_over_sizes():

@@ -7,11 +7,12 @@ import pytest
 
 from ascribe.core.contrast import contrast
 from ascribe.core.errors import BudgetError
-from ascribe.core.explainers import Options, explain
+from ascribe.core.explainers import explain
 from ascribe.core.features import Feature
 from ascribe.core.layout import Layout
 from ascribe.core.model import Model
-from ascribe.core.perturbations import CELLS, Table
+from ascribe.core.options import Options
+from ascribe.core.perturbations import CELLS, Table, near
 
 RNG = np.random.default_rng(1)
 BACKGROUND = np.column_stack(
@@ -148,6 +149,13 @@ def test_the_model_is_asked_a_part_at_a_time():
         )
     assert max(asked) <= CELLS
     assert sum(asked) > 2000 * 64 * 64
+
+
+def test_nearness_is_a_normal_law():
+    """What is apart in two directions is as near as both say: k(sqrt(a^2 + b^2)) = k(a) k(b), and k(width) = e^-1/2."""
+    a, b = np.random.default_rng(0).random((2, 20))
+    assert near(np.hypot(a, b), 0.3) == pytest.approx(near(a, 0.3) * near(b, 0.3), rel=1e-12)
+    assert near(np.array([0.0, 0.3]), 0.3) == pytest.approx([1, np.exp(-0.5)])
 
 
 def test_captum_agrees_on_segments():

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from ascribe.core.errors import InputError
-from ascribe.core.explainers import Options, explain
+from ascribe.core.explainers import explain
 from ascribe.core.features import Feature
 from ascribe.core.layout import Layout
 from ascribe.core.model import Model
-from ascribe.core.options import Patch
+from ascribe.core.options import Options, Patch
 
 FEATURES = (Feature("a"), Feature("b"), Feature("c", categories=("x", "y")))
 BACKGROUND = np.array([[1.0, 2, 0], [3, 4, 1], [5, 9, 1]])

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.stats import kstest
 
 from ascribe.core.errors import CapabilityError, InputError
 from ascribe.core.explainers import EXPLAINERS, explain
@@ -74,6 +75,16 @@ def test_rows_stay_in_the_ball_and_between_the_ends(norm):
         assert (np.abs(Z[:, 0]) <= 0.1).all()
         assert (Z[:, 3] == inside[:, 3]).all()
     assert ball.length(inside, ball.drawn(inside, np.random.default_rng(2))).max() > 0.1
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_random_rows_are_uniform_in_the_ball(norm):
+    """In k dimensions the share of the volume within a row's length, (length / epsilon)^k, is uniform on 0 ... 1."""
+    centre = np.zeros((2000, 4))
+    ball = ball_of(linear(), centre, norm, 0.2)
+    Z = ball.drawn(centre, np.random.default_rng(0))
+    assert kstest((ball.length(centre, Z) / 0.2) ** 3, "uniform").pvalue > 0.01
+    assert np.abs(Z.mean(axis=0)).max() < 0.4 * 4 / np.sqrt(2000)  # to all sides alike
 
 
 def test_accuracy_falls_where_the_margin_says():

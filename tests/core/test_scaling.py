@@ -117,6 +117,21 @@ def test_monotone_both_ways(j, low, high):
     assert found[0] <= found[1]
 
 
+def test_the_slope_is_that_of_the_map():
+    """log dz/dx against differences within the cells of the table; where x does not move with z it is 0."""
+    X = a_table()
+    scores = fit_scores(X)
+    middle = (np.random.default_rng(0).integers(0, KNOTS - 1, (300, 5)) + 0.5) * scores.step - REACH
+    quarter = scores.step / 4
+    rise = scores.inverse(middle + quarter).astype(float) - scores.inverse(middle - quarter)
+    found = scores.log_slope(middle)
+    still = rise == 0
+    assert still[:, 4].all() and 0.3 < still[:, 2].mean() < 1
+    assert (found[still] == 0).all()
+    assert np.median(np.abs(found[~still] - np.log(2 * quarter / rise[~still]))) < 0.01
+    assert np.abs(found[:, 0] + np.log(X[:, 0].std())).max() < 0.05  # of a normal column: one over its deviation
+
+
 def test_leading_axes_are_kept():
     X = ROWS_OF[:12].reshape(3, 4, 5)
     assert SCORES.forward(X).tobytes() == SCORES.forward(ROWS_OF[:12]).tobytes()

@@ -7,7 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from ascribe.core.adjusted import ADJUSTED
 from ascribe.core.errors import InputError
+from ascribe.core.estimators import ESTIMATORS, make_plan
 from ascribe.core.explainers import EXPLAINERS, available, explain, refuse_unused, usual
 from ascribe.core.features import Feature
 from ascribe.core.gradient import Gradient
@@ -90,11 +92,40 @@ def test_no_row_asks_more_often_than_is_said(kind, words):
             assert counted.rows >= said / 4, (method, counted.rows, said)  # it is no idle bound
 
 
+def test_an_error_that_nothing_reaches_is_tried_for_as_long_as_is_said():
+    model, counted, x = made("table")
+    options = Options(target_stderr=1e-12)
+    answer, said = explain(model, x, "lime", options), EXPLAINERS["lime"].spends(model, options, x)
+    assert answer.status.tolist() == ["above_target"]
+    assert answer.info.budget == said < counted.rows < 2 * said
+
+
+@pytest.mark.parametrize("method", ["saliency", "input_x_gradient"])
+def test_an_answer_of_one_slope_says_so(method):
+    model, counted, x = made("table")
+    info = explain(model, x, method).info
+    assert info.budget * info.samples == counted.rows == 1
+
+
+def test_the_estimators_that_a_request_may_name_are_those_that_answer():
+    for n in (3, 20):
+        model = Model(tuple(Feature(f"x{j}") for j in range(n)), lambda X: X.sum(axis=1), np.zeros((2, n)))
+        named = set(repertoire(model).estimators)
+        assert named
+        for name in {*ADJUSTED, *ESTIMATORS}:
+            if name in named:
+                assert make_plan(name, n, None if name == "exact" else 64).S.shape[1] == n
+            else:
+                with pytest.raises(InputError):
+                    make_plan(name, n)
+
+
 def test_the_words_of_a_text_are_counted():
     model, _, x = made("text")
     assert EXPLAINERS["kernel_shap"].spends(model, Options(), x) == 2**6 * BACKGROUND
     assert EXPLAINERS["kernel_shap"].spends(model, Options(), None) == 2**9 * BACKGROUND
     assert EXPLAINERS["kernel_shap"].spends(model, Options(baseline="padding"), x) == 2**6
+    assert EXPLAINERS["kernel_shap"].spends(model, Options(baseline="padding"), 0 * x) == 2**0
 
 
 def test_where_a_method_can_be_asked_depends_on_what_it_spends():

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from ascribe.core.errors import CapabilityError, InputError
-from ascribe.core.explainers import Options, available, explain
+from ascribe.core.explainers import available, explain
 from ascribe.core.features import Feature
 from ascribe.core.model import Model
+from ascribe.core.options import Options
 from ascribe.core.terms import Terms
 
 RNG = np.random.default_rng(0)

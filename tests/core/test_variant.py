@@ -24,6 +24,7 @@ def test_a_row_that_only_the_variant_leaves_unanswered_is_infinitely_far():
     told, found = RNG.standard_normal((3, 4)), RNG.standard_normal((3, 4))
     found[1, 2] = np.nan
     assert drift("m", told, found).share == np.inf
+    assert drift("m", told[1:2], found[1:2]).rank == 0
     told[1, 0] = np.nan  # nobody answers it
     assert drift("m", told, found).rows == 2
     assert np.isfinite(drift("m", told, found).share)

@@ -268,6 +268,17 @@ def test_auto_takes_what_predicts():
     assert np.linalg.norm(found.phi(values) - truth) < 0.7 * np.linalg.norm(plan.solve(values) - truth)
 
 
+@pytest.mark.parametrize(("game", "p", "budget"), [(rough, 9, 150), (smooth, 10, 200)])
+def test_what_auto_takes_depends_on_no_sign_and_no_unit(game, p, budget):
+    plan = fresh("auto", p, budget, 1)
+    values = on(game(p, 2), plan.S)
+    one = read(plan, values)
+    for factor in (-1.0, 1e-3, -1e3):
+        other = read(plan, factor * values)
+        assert other.estimator == one.estimator
+        assert other.phi(factor * values) == pytest.approx(factor * one.phi(values), rel=1e-3, abs=1e-5 * abs(factor))
+
+
 @pytest.mark.parametrize("name", ["auto", "odd", "unanimity", "trees"])
 @pytest.mark.parametrize(("game", "budget"), [(smooth, 120), (rough, 150)])
 def test_errors_are_as_large_as_said(name, game, budget):
@@ -293,6 +304,8 @@ def test_too_many_coalitions_for_a_fit_are_read_by_the_plan(monkeypatch):
     plan = make_plan("auto", 12, 128, 0)
     v = np.random.default_rng(0).standard_normal(len(plan.S))
     assert read(plan, v).estimator != "kernel"
-    monkeypatch.setattr(adjusted, "MOST", 127)
+    monkeypatch.setattr(adjusted, "MOST", len(plan.S))
+    assert read(plan, v).estimator != "kernel"
+    monkeypatch.setattr(adjusted, "MOST", len(plan.S) - 1)
     assert read(plan, v).estimator == "kernel"
     assert np.array_equal(read(plan, v).W, plan.W)

@@ -10,9 +10,10 @@ import pytest
 from ascribe.core.attribution import Attribution
 from ascribe.core.conditional import Gaussian
 from ascribe.core.errors import InputError
-from ascribe.core.explainers import Options, explain
+from ascribe.core.explainers import explain
 from ascribe.core.features import Feature
 from ascribe.core.model import Model
+from ascribe.core.options import Options
 from ascribe.core.shapley import MOST_SAMPLES
 from tests.core.worlds import Quadratic, conditional_truth, random_covariance
 

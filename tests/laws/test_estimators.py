@@ -426,3 +426,12 @@ def test_twenty_players_all_in_use_all_get_something(name):
     assert (plan.W != 0).any(axis=1).all()
     full, empty = frozenset(range(p)), frozenset()
     assert phi.sum() == pytest.approx(v(full) - v(empty), abs=1e-9)
+
+
+@pytest.mark.parametrize(("p", "budget"), [(6, 14), (7, 16)])
+def test_so_few_pairs_as_there_are_players_still_tell_them_apart(p, budget):
+    """Of some draws p pairs leave a player undetermined: another plan is made then."""
+    weights = np.arange(1.0, p + 1)
+    for seed in range(16):
+        plan = make_plan.__wrapped__("leverage", p, budget, seed)
+        assert plan.solve(plan.S @ weights) == pytest.approx(weights, abs=1e-9)

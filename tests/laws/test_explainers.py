@@ -14,10 +14,11 @@ from ascribe.core.attribution import STATUS, Attribution
 from ascribe.core.compiled import ROWS, Compiled
 from ascribe.core.conditional import Gaussian
 from ascribe.core.errors import CapabilityError, InputError
-from ascribe.core.explainers import EXPLAINERS, Explainer, Options, available, explain
+from ascribe.core.explainers import EXPLAINERS, Explainer, available, explain
 from ascribe.core.explainers.conditional_shap import conditional_game
 from ascribe.core.features import Feature
 from ascribe.core.model import Model
+from ascribe.core.options import Options
 from ascribe.core.reference import reference_game
 from ascribe.core.rows_of import cut, joined
 from ascribe.core.trees import Trees
@@ -438,6 +439,7 @@ def test_trees_play_the_marginal_game_that_the_kernel_plays():
     assert trees.base_value == pytest.approx(kernel.base_value, abs=1e-12)
     assert trees.stderr.tolist() == [[0.0] * 4] * 4
     assert trees.info.samples == len(BACKGROUND)
+    assert explain(model, X, "tree_shap", FEW).info.samples == 0  # no row stands for an absent feature
     assert np.abs(trees.values - explain(model, X, "tree_shap", FEW).values).max() > 0.1  # another game
 
 

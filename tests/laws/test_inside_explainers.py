@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from ascribe.core.errors import CapabilityError, InputError, NotFound
-from ascribe.core.explainers import EXPLAINERS, Options, available, explain
+from ascribe.core.explainers import EXPLAINERS, available, explain
 from ascribe.core.gradient import Gradient
-from ascribe.core.options import Path
+from ascribe.core.options import Options, Path
 from ascribe.core.rows_of import cut, joined
 from tests.core.slope_models import BACKGROUND, IMAGES, LINE, NAMES, TEXTS, VECTORS, X, f, image, slope, table, text
 
@@ -260,6 +260,13 @@ def test_layers_and_heads_by_name():
         explain(image(), IMAGES, "grad_cam", Options(layer="conv"))
     with pytest.raises(CapabilityError, match="a row of this model is a table"):
         explain(table(layers=image().layers), X, "grad_cam")
+
+
+def test_a_column_of_no_known_range_is_named():
+    features = tuple(replace(f, seen_low=-np.inf, seen_high=np.inf) if f.name in NAMES[1:3] else f
+                     for f in table().features)  # fmt: skip
+    with pytest.raises(InputError, match=f"needs the range of {NAMES[1]}"):
+        explain(table(features=features, background=None), X, "smooth_grad")
 
 
 def test_names_of_columns_and_layout_are_kept():

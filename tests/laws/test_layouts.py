@@ -9,11 +9,11 @@ import pytest
 
 from ascribe.core.attribution import Attribution
 from ascribe.core.errors import BudgetError, CapabilityError, InputError
-from ascribe.core.explainers import EXPLAINERS, Options, available, explain
+from ascribe.core.explainers import EXPLAINERS, available, explain
 from ascribe.core.features import Feature
 from ascribe.core.layout import Layout
 from ascribe.core.model import Model
-from ascribe.core.options import Patch
+from ascribe.core.options import Options, Patch
 from ascribe.core.perturbations import kept
 
 from .brute import by_orders

@@ -22,9 +22,9 @@ from ascribe.core.features import Feature
 from ascribe.serve.app import running
 from ascribe.serve.settings import Settings
 from ascribe.train.adapters.adopted import Asked
+from ascribe.train.adapters.background import Background
 from ascribe.train.adopted.adopt import AdoptOptions, adopt
-from ascribe.train.adopted.background import Background
-from ascribe.train.ingest.definitions import FeatureSet
+from ascribe.train.definitions import FeatureSet
 from ascribe.train.ingest.run import ingest
 from ascribe.train.lake.lake import Lake
 from ascribe.train.runs.drift import drift, lake_rows, save

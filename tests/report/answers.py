@@ -11,10 +11,11 @@ import ascribe
 from ascribe.core.answer import Answer
 from ascribe.core.attention import Matrices, matrices
 from ascribe.core.attribution import Attribution, Info
-from ascribe.core.explainers import Options, explain
+from ascribe.core.explainers import explain
 from ascribe.core.features import Feature
 from ascribe.core.inside import Parts
 from ascribe.core.layout import Layout
+from ascribe.core.options import Options
 from tests.core import slope_models
 
 NAMES = ("load", "heat", "fans", "disk", "idle")

@@ -50,20 +50,19 @@ def picture(seed: int, sides: tuple[int, int] = SIDES, kind: str = "PNG") -> byt
 
 
 def bring(factory: pytest.TempPathFactory) -> Brought:
-    """Import, publish and promote all three: imported once a run."""
-    made = {"eye": _eye, "mood": _mood, "income": _income}
-    place = once(factory, "brought", lambda folder: [make(folder / name) for name, make in made.items()])
-    return published(place, {name: place / name / "bundle" for name in made})
-
-
-def published(place: Path, bundles: dict[str, Path]) -> Brought:
+    """All three, imported, published and promoted once a run."""
     import ascribe
 
+    place = once(factory, "brought", _made)
+    return Brought(str(place / "registry"), {name: ascribe.open(place / name / "bundle") for name in MAKERS}, place)
+
+
+def _made(place: Path) -> None:
     registry = Registry(str(place / "registry"))
-    for name, folder in bundles.items():
-        version = registry.publish(name, open_directory(folder))
+    for name, make in MAKERS.items():
+        make(place / name)
+        version = registry.publish(name, open_directory(place / name / "bundle"))
         registry.promote(name, version, AT, expected=None)
-    return Brought(str(place / "registry"), {name: ascribe.open(folder) for name, folder in bundles.items()}, place)
 
 
 def _saved(nodes: list, name: str, entry: tuple[str, int, list], constants: dict[str, np.ndarray], file: Path) -> None:
@@ -130,6 +129,9 @@ def _income(place: Path) -> None:
         place / "adult.ubj", place / "rows.parquet", place / "bundle", target="income", labels=("<=50K", ">50K"),
         output=">50K",
     )  # fmt: skip
+
+
+MAKERS = {"eye": _eye, "mood": _mood, "income": _income}
 
 
 def adult_rows() -> list[dict[str, object]]:

@@ -15,7 +15,8 @@ import msgspec
 import numpy as np
 
 from ascribe.bundle.archive import open_directory, write
-from ascribe.bundle.registry import Channel, Event, Registry
+from ascribe.bundle.records import Channel, Event
+from ascribe.bundle.registry import Registry
 from ascribe.core.errors import NotFound
 from ascribe.serve.app import running
 from ascribe.serve.settings import Settings
@@ -127,7 +128,7 @@ def serving(fleet: Fleet, model: Any = "m", shadow: str | None = None, **setting
         yield Server(http, AttributionServiceStub(channel), log, at)
 
 
-def until(holds: Callable[[], bool], seconds: float = 15.0) -> None:
+def until(holds: Callable[[], bool], seconds: float = 60.0) -> None:
     """Wait for what must come; fails if it does not."""
     end = time.monotonic() + seconds
     while not holds():

@@ -15,6 +15,7 @@ import msgspec
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from ascribe.serve import leaving as way_out
 from ascribe.serve.app import Addresses, running
 from ascribe.serve.settings import Settings
 from ascribe.serve.wire import attribution_pb2 as pb
@@ -29,6 +30,7 @@ BODY = {"feature_vector": {"values": tiny.ROW}}
 ROW = pb.FeatureVector(values=list(tiny.ROW.values()))
 SLOW = pb.AttributionRequest(feature_vector=[ROW] * 512, estimator="exact", samples=1024)
 READY = "/v2/health/ready"
+DRAIN_S = 1.0
 
 
 @contextmanager
@@ -54,15 +56,28 @@ def leaving(registry: str, **settings: float) -> Iterator[tuple[Addresses, threa
         thread.join()
 
 
+def inflight(at: Addresses) -> float:
+    """Requests at hand, by the server's own metrics."""
+    text = httpx.get(at.http + "/metrics").text
+    return float(next(line for line in text.splitlines() if line.startswith("attribution_inflight ")).split()[1])
+
+
 def health(channel: grpc.Channel) -> int:
     return health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest()).status
 
 
-def test_the_order_of_leaving(tmp_path):
+def test_the_order_of_leaving(tmp_path, monkeypatch):
     registry, _ = tiny.publish(tmp_path)
+    heard = threading.Event()  # the drain is over
+
+    async def drained(drain_s: float) -> None:
+        assert drain_s == 2.0
+        await asyncio.to_thread(heard.wait)
+
+    monkeypatch.setattr(way_out, "drained", drained)
     serving, not_serving = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
     with (
-        leaving(registry, drain_s=2.0, grace_s=20.0) as (at, go, gone),
+        leaving(registry, drain_s=2.0, grace_s=120.0) as (at, go, gone),
         httpx.Client(base_url=at.http) as kept,
         grpc.insecure_channel(at.grpc) as channel,
     ):
@@ -71,7 +86,6 @@ def test_the_order_of_leaving(tmp_path):
         assert "connection" not in kept.post("/v1/predictions", json=BODY).headers
 
         # 1: it says so on both doors, and answers on: on old connections, the last time, and on new ones
-        began = time.monotonic()
         go.set()
         until(lambda: httpx.get(at.http + READY).status_code == 503)
         until(lambda: health(channel) == not_serving)
@@ -81,39 +95,36 @@ def test_the_order_of_leaving(tmp_path):
         with grpc.insecure_channel(at.grpc, [("grpc.use_local_subchannel_pool", 1)]) as other:
             AttributionServiceStub(other).GetPrediction(pb.PredictionRequest(feature_vector=[ROW]))
         assert httpx.get(at.http + READY).status_code == 503
-        assert time.monotonic() - began < 2.0, "the machine was too slow for this test to say anything"
 
         # 2: when nobody can connect any more, what runs goes on
-        time.sleep(max(0.0, began + 1.6 - time.monotonic()))
         running_call = stub.GetAttribution.future(SLOW)
+        until(lambda: inflight(at) == 1)
+        heard.set()
         until(lambda: not _taken(at.http.removeprefix("http://")))
         until(lambda: not _taken(at.grpc))
-        assert time.monotonic() - began >= 2.0
         assert not running_call.done(), "the call was too short for this test to say anything"
         assert not gone.is_set()
-        assert len(running_call.result(timeout=20).attributions) == 512
+        assert len(running_call.result(timeout=60).attributions) == 512
 
         # 3: then it is gone, long before the grace is over
-        assert gone.wait(10)
+        assert gone.wait(60)
 
 
 def test_no_drain_no_delay(tmp_path):
     registry, _ = tiny.publish(tmp_path)
-    with leaving(registry) as (at, go, gone), httpx.Client(base_url=at.http) as kept:
+    with leaving(registry, grace_s=120.0) as (at, go, gone), httpx.Client(base_url=at.http) as kept:
         assert kept.get(READY).status_code == 200
-        began = time.monotonic()
         go.set()
-        assert gone.wait(10)
-        assert time.monotonic() - began < 5.0  # the grace, which nothing needed
+        assert gone.wait(60)  # long before the grace is over, which nothing needed
 
 
 def test_callers_without_a_pause_lose_nothing_when_a_replica_leaves(tmp_path):
     """Sixteen callers whose next call follows at once: some cross whatever the server says, at any instant."""
     registry, _ = tiny.publish(tmp_path)
-    with leaving(registry, drain_s=1.0) as first, leaving(registry, drain_s=1.0) as second:
+    with leaving(registry, drain_s=DRAIN_S) as first, leaving(registry, drain_s=DRAIN_S) as second:
         answered, failures = asyncio.run(_crossing(first, second))
     assert failures == []
-    assert answered > 200
+    assert answered > 100  # as many before it leaves, and some while it does
 
 
 async def _crossing(first, second) -> tuple[int, list[str]]:
@@ -145,9 +156,12 @@ async def _crossing(first, second) -> tuple[int, list[str]]:
                 await stub.GetPrediction(pb.PredictionRequest(feature_vector=[ROW]), timeout=20)
 
             callers = [asyncio.create_task(call(ask)) for ask in (by_http, by_grpc) for _ in range(8)]
-            await asyncio.sleep(0.5)
+            while answered < 100:
+                await asyncio.sleep(0.01)
+            began = time.monotonic()
             first[1].set()
-            assert await asyncio.to_thread(first[2].wait, 20)
+            assert await asyncio.to_thread(first[2].wait, 60)
+            assert time.monotonic() - began >= DRAIN_S
             stop.set()
             await asyncio.gather(*callers)
             http.close()
@@ -165,6 +179,6 @@ def _taken(at: str) -> bool:
 
 @pytest.mark.parametrize(("drain_s", "ages"), [(0.0, []), (10.0, [5000])])
 def test_a_grpc_connection_lives_half_a_drain(drain_s, ages):
-    from ascribe.serve.leaving import connection_age_ms
+    from ascribe.serve.rpc.binding import connection_age_ms
 
     assert connection_age_ms(Settings(drain_s=drain_s)) == ages

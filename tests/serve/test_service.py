@@ -18,9 +18,10 @@ from ascribe.core.model import Model
 from ascribe.serve.faults import FAULTS, DeadlineError, InvalidRowsError, UnavailableError, problem_of
 from ascribe.serve.messages import AttributionAsked, EnergyAsked
 from ascribe.serve.observe.log import Log
-from ascribe.serve.rest import door as rest
+from ascribe.serve.rest.door import http_door
 from ascribe.serve.rows import Row
-from ascribe.serve.rpc import door as rpc
+from ascribe.serve.rpc.door import NAMES, Door, attach
+from ascribe.serve.rpc.health import Health
 from ascribe.serve.service import Service
 from ascribe.serve.settings import Settings
 from ascribe.serve.versions.leases import Lease, Versions
@@ -66,7 +67,7 @@ def test_nothing_is_served_before_the_model_is_loaded():
         asyncio.run(service.attribute(ASKED, rows(1)))
 
     async def asked() -> list[httpx.Response]:
-        door = rest.door(service, Settings(), Log(lambda line: None))
+        door = http_door(service, Settings(), Log(lambda line: None))
         async with httpx.AsyncClient(transport=httpx.ASGITransport(door), base_url="http://here") as http:
             posted = await http.post("/v1/attributions", json={"feature_vector": {"values": [1, 2]}})
             return [await http.get("/v2/health/ready"), posted, await http.get("/v1/models")]
@@ -113,15 +114,15 @@ def test_who_hangs_up_is_not_computed_for(door):
     service, _ = room(predict, max_rows=5000)
 
     async def over_http() -> None:
-        web = rest.door(service, Settings(), Log(log.append))
+        web = http_door(service, Settings(), Log(log.append))
         body = json.dumps(
             {"method": "kernel_shap", "feature_vector": [{"values": [1, k]} for k in range(1000)]}
         ).encode()
         parts = [{"type": "http.request", "body": body, "more_body": False}, {"type": "http.disconnect"}]
 
         async def receive() -> dict:
-            if len(parts) == 1:
-                await asyncio.sleep(0.1)
+            while len(parts) == 1 and not predict.calls:
+                await asyncio.sleep(0.01)
             return parts.pop(0)
 
         async def send(message: dict) -> None:
@@ -136,7 +137,7 @@ def test_who_hangs_up_is_not_computed_for(door):
 
     async def over_grpc() -> None:
         server = grpc.aio.server()
-        rpc.attach(server, rpc.Door(service, Settings(), Log(log.append)), rpc.Health(), reflect=False)
+        attach(server, Door(service, Settings(), Log(log.append)), Health(NAMES), reflect=False)
         port = server.add_insecure_port("127.0.0.1:0")
         await server.start()
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
@@ -144,9 +145,11 @@ def test_who_hangs_up_is_not_computed_for(door):
             call = AttributionServiceStub(channel).GetAttribution(
                 pb.AttributionRequest(feature_vector=vectors, method="kernel_shap")
             )
-            await asyncio.sleep(0.1)
+            while not predict.calls:
+                await asyncio.sleep(0.01)
             call.cancel()
-            await asyncio.sleep(0.1)
+            while not log:
+                await asyncio.sleep(0.01)
         await server.stop(0)
 
     asyncio.run(over_http() if door == "http" else over_grpc())
@@ -183,7 +186,7 @@ def test_our_own_faults_say_nothing_of_the_inside():
     service, log = room(fails)[0], []  # type: ignore[arg-type]
 
     async def asked() -> httpx.Response:
-        door = rest.door(service, Settings(), Log(log.append))
+        door = http_door(service, Settings(), Log(log.append))
         async with httpx.AsyncClient(transport=httpx.ASGITransport(door), base_url="http://here") as http:
             body = {"feature_vector": {"values": [1, 2]}, "method": "kernel_shap"}
             return await http.post("/v1/attributions", json=body)

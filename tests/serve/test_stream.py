@@ -153,18 +153,24 @@ def test_a_slow_reader_slows_the_sender_down():
 
 
 def test_a_quick_answer_overtakes_a_slow_one():
-    async def chunks() -> AsyncIterator[float]:
-        for seconds in (0.2, 0.0, 0.05):
-            yield seconds
+    """The first waits for the third, which waits for the second."""
+    ready = {name: asyncio.Event() for name in ("first", "second", "third")}
+    after = {"first": "third", "third": "second"}
 
-    async def answer(seconds: float) -> float:
-        await asyncio.sleep(seconds)
-        return seconds
+    async def chunks() -> AsyncIterator[str]:
+        for name in ready:
+            yield name
 
-    async def main() -> list[float]:
-        return [seconds async for seconds in answered(chunks(), answer, 3)]
+    async def answer(name: str) -> str:
+        if name in after:
+            await ready[after[name]].wait()
+        ready[name].set()
+        return name
 
-    assert asyncio.run(main()) == [0.0, 0.05, 0.2]
+    async def main() -> list[str]:
+        return [name async for name in answered(chunks(), answer, 3)]
+
+    assert asyncio.run(main()) == ["second", "third", "first"]
 
 
 def test_who_leaves_early_leaves_nothing_running():

@@ -62,14 +62,14 @@ def house(folder: Path, count: int = 2) -> Iterator[House]:
             process.wait(60)
 
 
-def until(holds: Any, seconds: float = 40.0) -> None:
+def until(holds: Any, seconds: float = 90.0) -> None:
     end = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < end, "it did not come about"
         time.sleep(0.05)
 
 
-def test_connections_are_shared_out_and_a_dead_worker_is_replaced(tmp_path):
+def test_connections_are_shared_out_a_dead_worker_is_replaced_and_all_end_together(tmp_path):
     with house(tmp_path) as held:
         first, second = held.ready()
         assert (first["http"], first["grpc"]) == (second["http"], second["grpc"])
@@ -87,14 +87,11 @@ def test_connections_are_shared_out_and_a_dead_worker_is_replaced(tmp_path):
         until(lambda: len(held.ready()) == 3)
         assert before[0] not in held.workers()
         assert httpx.get(first["http"] + "/v2/health/ready", timeout=20).status_code == 200
-
-
-def test_all_drain_and_end_together(tmp_path):
-    with house(tmp_path) as held:
         pids = held.workers()
+        assert len(pids) == 2
         held.process.send_signal(signal.SIGTERM)
         assert held.process.wait(60) == 0
-        assert [event["event"] for event in held.events].count("stopped") == 2
+        until(lambda: [event["event"] for event in held.events].count("stopped") == 2)  # the pipe is read beside us
         assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
 
 
@@ -106,6 +103,6 @@ def test_what_cannot_start_stops_all_and_says_why(tmp_path, more, text):
     registry, _ = tiny.publish(tmp_path)
     command = [sys.executable, "-m", "ascribe", "serve", "--registry", registry, "--workers", "2", "--grpc",
                "127.0.0.1:0", *(["--http", "127.0.0.1:0"] if "--http" not in more else []), *more]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 2
     assert text in done.stderr

@@ -10,9 +10,9 @@ import torch
 
 from ascribe.bundle.runtime import emshap
 from ascribe.core.energy import EmShap
-from ascribe.train.emshap.conditional import _conditional_files
 from ascribe.train.families.emshap import EmShapFit, fit_emshap
 from ascribe.train.loop import Loop
+from ascribe.train.values.conditional import conditional_files
 
 from .worlds import TINY, bent
 
@@ -34,7 +34,7 @@ def served() -> Served:
     X = bent(1000, seed=1)
     fit = fit_emshap(X, 0, options=replace(TINY, steps=100, loop=Loop(3, 128, 1e-2)))
     assert fit.proposal.encoder is not None  # a fit that keeps its network
-    files = _conditional_files(fit)
+    files = conditional_files(fit)
     law = emshap(
         files["proposal.onnx"], files["energy.onnx"], fit.scores, fit.proposal.rank, X[:50], "energy", "a small fit"
     )

@@ -11,8 +11,8 @@ import pyarrow.csv
 from onnx import TensorProto, helper, numpy_helper
 
 from ascribe.train.adapters.adopted import Asked
+from ascribe.train.adapters.background import Background
 from ascribe.train.adopted.adopt import AdoptOptions, adopt
-from ascribe.train.adopted.background import Background
 
 NAMES, CLASSES = ("a", "b", "c", "d"), ("low", "middle", "high")
 

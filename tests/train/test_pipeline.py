@@ -20,8 +20,9 @@ from ascribe.bundle.gate.verdict import judge
 from ascribe.bundle.manifest import digest
 from ascribe.bundle.runtime import load
 from ascribe.core.errors import InputError, SchemaError
-from ascribe.core.explainers import Options, explain
+from ascribe.core.explainers import explain
 from ascribe.core.model import Model
+from ascribe.core.options import Options
 from ascribe.train import pipeline
 from ascribe.train.dataset import Dataset, Part
 from ascribe.train.fitted import FittedPower
@@ -66,10 +67,9 @@ def telemetry() -> pl.DataFrame:
     )
 
 
-class Notes(Watcher):
+class Followed(Watcher):
     def __init__(self) -> None:
         self.stages: list[str] = []
-        self.lines: list[str] = []
         self.total = 0
 
     def progress(self, stage):
@@ -78,16 +78,13 @@ class Notes(Watcher):
     def cleaned(self, cleaned, total, quarantine):
         self.total = total
 
-    def note(self, text):
-        self.lines.append(text)
-
 
 @dataclass(frozen=True)
 class Ran:
     options: TrainOptions
     sent: pl.DataFrame
     report: Report
-    notes: Notes
+    notes: Followed
     bundle: Bundle
     model: Model
 
@@ -105,7 +102,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ASCRIBE_DEVICE", "cpu")
         patch.setenv("ASCRIBE_THREADS", "1")
-        notes = Notes()
+        notes = Followed()
         report = train(options, notes)
     bundle = open_directory(options.out)
     return Ran(options, sent, report, notes, bundle, load(bundle))
@@ -304,7 +301,7 @@ def test_a_broken_file_is_said_in_one_line(tmp_path, share):
 
 
 def test_without_names_every_numeric_column_that_is_free_is_a_feature(tmp_path):
-    _, cleaned, target = pipeline.prepare(options_of(tmp_path, features=None), Watcher())
+    cleaned, target = pipeline.prepare(options_of(tmp_path, features=None), Watcher())
     assert tuple(f.name for f in cleaned.features) == FEATURES
     assert cleaned.constant == ("numSockets",)
     assert target.name == "powerWatts"

@@ -19,10 +19,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet
 
 from ascribe.bundle.scored_answers import FORMAT, KEY, scored_of
-from ascribe.bundle.tables import read_table
+from ascribe.bundle.tables import read_table, write_parquet
 from ascribe.core.answer import Answer
 from ascribe.core.attention import Matrices
 from ascribe.core.attribution import Attribution, Info
@@ -34,28 +33,14 @@ from ascribe.core.layout import Layout
 __all__ = ["read_answer", "table_of", "write_answer"]
 
 OWN = (
-    "prediction",
-    "base_value",
-    "ess",
-    "status",
-    "reason",
-    "fit",
-    "label",
-    "values",
-    "stderr",
-    "data",
-    "segments",
+    "prediction", "base_value", "ess", "status", "reason", "fit", "label", "values", "stderr", "data", "segments",
     "words",
-)
+)  # fmt: skip
 
 
 def write_answer(answer: Answer, path: Path) -> Path:
     """Raises InputError if the place cannot be written."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        pyarrow.parquet.write_table(table_of(answer), str(path), compression="zstd")
-    except OSError as exc:
-        raise InputError(f"{path} cannot be written ({exc.strerror or exc})") from exc
+    write_parquet(table_of(answer), path)
     return path
 
 

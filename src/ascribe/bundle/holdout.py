@@ -25,4 +25,4 @@ def holdout(bundle: Bundle) -> tuple[np.ndarray, np.ndarray]:
 def answerable(bundle: Bundle) -> np.ndarray:
     """Those of the rows (rows, n) that lie in the training range and can be answered; there may be none."""
     X = holdout(bundle)[0]
-    return X[check_rows(bundle.manifest.feature_list, X)[0] == "ok"]
+    return np.asarray(X[check_rows(bundle.manifest.feature_list, X)[0] == "ok"])

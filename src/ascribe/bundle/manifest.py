@@ -11,18 +11,9 @@ from ascribe.core.errors import BundleError
 from ascribe.core.features import Feature
 
 __all__ = [
-    "FORMAT",
-    "Amortized",
-    "Conditional",
-    "FileEntry",
-    "Layout",
-    "Lineage",
-    "Manifest",
-    "Reading",
-    "Target",
-    "Tier",
+    "FORMAT", "Amortized", "Conditional", "FileEntry", "Layout", "Lineage", "Manifest", "Reading", "Target", "Tier",
     "digest",
-]
+]  # fmt: skip
 
 FORMAT = 1
 LATER = (

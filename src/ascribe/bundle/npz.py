@@ -19,14 +19,12 @@ def array(bundle: Bundle, role: str, name: str) -> np.ndarray:
     return arrays(bundle, role, (name,))[name]
 
 
-def arrays(bundle: Bundle, role: str, names: Sequence[str]) -> dict[str, np.ndarray]:
+def arrays(bundle: Bundle, role: str, names: Sequence[str] = ()) -> dict[str, np.ndarray]:
     """The arrays of an npz without pickles, `names` among them."""
     raw = bundle.read(role)  # verified first
     try:
         with np.load(io.BytesIO(raw), allow_pickle=False) as held:
             return {name: held[name] for name in {*names, *held.files}}
     except (ValueError, KeyError, EOFError, OSError, TypeError, AttributeError, zipfile.BadZipFile) as exc:
-        wanted = ", ".join(names)
-        raise BundleError(
-            f"{role} of {bundle.origin} holds no array '{wanted}' ({exc}): train the bundle again"
-        ) from exc
+        wanted = f"no array '{', '.join(names)}'" if names else "no arrays"
+        raise BundleError(f"{role} of {bundle.origin} holds {wanted} ({exc}): train the bundle again") from exc

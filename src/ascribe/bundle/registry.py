@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +17,6 @@ from ascribe.bundle.records import (
     REMOVING,
     Channel,
     Event,
-    Judged,
     Lease,
     archive_path,
     channel_path,
@@ -30,7 +30,7 @@ from ascribe.core.errors import Conflict, NotFound, RegistryError, TamperedError
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-__all__ = ["SERVING_TTL_S", "Channel", "Event", "Judged", "Registry", "split_model"]
+__all__ = ["SERVING_TTL_S", "Registry", "split_model"]
 
 SERVING_TTL_S = 900.0  # a server that said nothing for so long holds nothing
 
@@ -229,14 +229,14 @@ class Registry:
             return False
         return True
 
-    def _move(self, name: str, channel: str, expected: str | None, event: object) -> Channel:
+    def _move(self, name: str, channel: str, expected: str | None, event: Callable[[Channel | None], Event]) -> Channel:
         def change(raw: bytes | None) -> bytes:
             held = None if raw is None else self._decoded(raw, name, channel)
             found = held.current.version if held else None
             if found != expected:
                 raise Conflict(f"channel {channel} of {name} moved to {found} meanwhile: judge against that version")
             past = held.history if held else []
-            return msgspec.json.encode(Channel([*past, event(held)]))  # type: ignore[operator]
+            return msgspec.json.encode(Channel([*past, event(held)]))
 
         return self._decoded(self.store.swap(channel_path(name, channel), change), name, channel)
 

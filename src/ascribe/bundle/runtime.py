@@ -69,7 +69,7 @@ def emshap(
 
     def run_tilt(Z: np.ndarray, S: np.ndarray) -> np.ndarray:
         assert tilt_run is not None
-        return tilt_run(["tilt"], {"score": Z, "observed": S})[0]
+        return np.asarray(tilt_run(["tilt"], {"score": Z, "observed": S})[0])
 
     return EmShap(scores, run_proposal, run_tilt if tilt_run else None, rank, background, weighting)
 

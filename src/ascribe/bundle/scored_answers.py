@@ -19,11 +19,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet
 
+from ascribe.bundle.tables import write_parquet
 from ascribe.core.answer import Answer
 from ascribe.core.attribution import Attribution, Info
-from ascribe.core.errors import InputError
 from ascribe.core.features import Feature
 
 __all__ = ["FORMAT", "KEY", "scored_of", "write_scored"]
@@ -49,11 +48,7 @@ def write_scored(columns: Mapping[str, object], explained: Attribution | None, p
             np.savez_compressed(packed, data=explained.data.astype(np.float32))
             held[DATA] = base64.b64encode(packed.getvalue())
         table = table.replace_schema_metadata(held)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        pyarrow.parquet.write_table(table, str(path), compression="zstd")
-    except OSError as exc:
-        raise InputError(f"{path} cannot be written ({exc.strerror or exc})") from exc
+    write_parquet(table, path)
 
 
 def scored_of(table: pa.Table, told: Mapping[str, Any]) -> Answer:

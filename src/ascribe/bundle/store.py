@@ -23,11 +23,11 @@ LOCK_SECONDS = 30
 
 class Store:
     """A few verbs over obstore. On a directory a pointer is swapped under a file lock and by an atomic rename; on
-    S3-compatible storage by `If-Match` on the e-tag.
+    S3-compatible storage by `If-Match` on the e-tag. `directory`: where it lies if it is one.
     """
 
     def __init__(self, objects: Any, directory: Path | None, uri: str) -> None:
-        self._objects, self._directory, self.uri = objects, directory, uri
+        self._objects, self.directory, self.uri = objects, directory, uri
 
     def read(self, path: str) -> bytes:
         """Raises NotFound."""
@@ -75,15 +75,10 @@ class Store:
         with self._translated(path):
             obstore.put(self._objects, path, raw, mode={"e_tag": tag})
 
-    @property
-    def directory(self) -> Path | None:
-        """Where the store lies if it is a directory."""
-        return self._directory
-
     @contextmanager
     def locked(self, path: str, seconds: float = LOCK_SECONDS) -> Iterator[None]:
         """On a directory: nobody else swaps this object meanwhile. Raises Conflict after waiting so long in vain."""
-        if self._directory is None:
+        if self.directory is None:
             yield
             return
         lock = self.lock_of(path)
@@ -96,8 +91,8 @@ class Store:
 
     def lock_of(self, path: str) -> Path:
         """The lock file of an object of a directory."""
-        assert self._directory is not None
-        return self._directory / ".locks" / (path.replace("/", "~") + ".lock")
+        assert self.directory is not None
+        return self.directory / ".locks" / (path.replace("/", "~") + ".lock")
 
     def swap(self, path: str, change: Callable[[bytes | None], bytes]) -> bytes:
         """Replace an object by `change(its bytes, or None)`, once, against exactly the bytes that were read.
@@ -110,9 +105,9 @@ class Store:
             except NotFound:
                 old, tag = None, None
             new = change(old)
-            if self._directory is None and old is not None:
+            if self.directory is None and old is not None:
                 self.replace(path, new, str(tag))
-            elif self._directory is None:
+            elif self.directory is None:
                 self.create(path, new)
             else:
                 self.put(path, new)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +39,12 @@ def read_table(path: Path) -> pa.Table:
         raise InputError(f"{path} cannot be read as {suffix[1:]} ({first}): is it complete?") from exc
 
 
-def write_parquet(columns: dict[str, object], path: Path) -> None:
-    """Raises InputError if the place cannot be written."""
+def write_parquet(columns: pa.Table | Mapping[str, object], path: Path) -> None:
+    """A table, or columns by name. Raises InputError if the place cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        pyarrow.parquet.write_table(pa.table(columns), str(path))
+        table = columns if isinstance(columns, pa.Table) else pa.table(dict(columns))
+        pyarrow.parquet.write_table(table, str(path), compression="zstd")
     except OSError as exc:
         raise InputError(f"{path} cannot be written ({exc.strerror or exc})") from exc
 

@@ -19,9 +19,9 @@ from ascribe.bundle.holdout import answerable
 from ascribe.bundle.runtime import load
 from ascribe.bundle.sessions import session
 from ascribe.core.arrays import evenly
-from ascribe.core.explainers import Options, available, explain
+from ascribe.core.explainers import available, explain
 from ascribe.core.model import PREDICTED, Model
-from ascribe.core.options import Path
+from ascribe.core.options import Options, Path
 from ascribe.core.variant import Drift, PredictionError, drift, prediction_error
 
 __all__ = ["QUANTISED", "Compared", "compared", "judged_rows", "same_origin"]
@@ -79,7 +79,7 @@ def judged_rows(origin: Bundle, model: Model) -> np.ndarray:
     if not len(X) and model.background is not None:
         held = np.asarray(model.background, dtype=float)
         X = held[model.check(held)[0] != "invalid"]
-    return X[evenly(len(X), ROWS)]
+    return np.asarray(X[evenly(len(X), ROWS)])
 
 
 def same_origin(variant: Bundle, bundle: Bundle) -> bool:

@@ -25,17 +25,10 @@ from ascribe.cli import (
     pipeline_forecast,
     registry,
 )
-from ascribe.cli.options import (
-    Registry,
-    Seed,
-    VerifyKey,
-    extra,
-    labelled,
-    listed,
-)  # fmt: skip
+from ascribe.cli.options import Labels, Registry, Seed, VerifyKey, labelled, listed
 from ascribe.cli.settings import single_threaded_blas
 from ascribe.console import bars, err, show_report, watcher
-from ascribe.core.errors import AscribeError
+from ascribe.core.errors import AscribeError, extra
 
 __all__ = ["app", "main"]
 
@@ -82,9 +75,7 @@ def train(
     max_seconds: Annotated[
         float | None, typer.Option("--max-seconds", help="bound EmSHAP's fit; then not repeatable")
     ] = None,
-    label: Annotated[
-        list[str] | None, typer.Option("--label", help="key=value, kept in the bundle; repeatable")
-    ] = None,
+    label: Labels = None,
 ) -> None:
     """Clean a table, train the power model and EmSHAP, and write one bundle that offers both."""
     with extra("train", "torch and xgboost"):

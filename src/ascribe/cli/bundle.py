@@ -7,12 +7,11 @@ from typing import Annotated
 
 import typer
 
-from ascribe.cli.options import Budget, Channel, Registry, Seed, VerifyKey, extra
+from ascribe.cli.options import REFUSED, Budget, Channel, Registry, Seed, VerifyKey
 from ascribe.console import err, now, show_verdict
+from ascribe.core.errors import extra
 
 __all__ = ["add_to"]
-
-REFUSED = 3  # exit code of a gate that says no
 
 
 def add_to(app: typer.Typer) -> None:

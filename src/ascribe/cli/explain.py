@@ -2,39 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from ascribe.cli.how import How
-from ascribe.cli.options import (
-    Baseline,
-    Budget,
-    Draws,
-    Groups,
-    Latency,
-    Layer,
-    Method,
-    Noise,
-    Output,
-    Rule,
-    Samples,
-    Seed,
-    Segments,
-    Space,
-    Steps,
-    Stride,
-    Target,
-    Tier,
-    Value,
-    Window,
-    extra,
-    listed,
-)
+from ascribe.cli.options import Bundle, Output, Space, listed
 from ascribe.cli.rows import Given, given
+from ascribe.cli.spread import spread
 from ascribe.console import bars, err, out
-from ascribe.core.errors import InputError
+from ascribe.core.errors import InputError, extra
 
 __all__ = ["explain", "plot"]
 
@@ -45,30 +24,15 @@ Name = Annotated[str | None, typer.Option("--name", help="column that names rows
 Say = Annotated[str | None, typer.Option("--say", help="en or zh: the answer in words")]
 
 
+@spread
 def explain(
-    bundle: Annotated[str, typer.Argument(help="bundle folder, or REGISTRY#NAME[@CHANNEL]")],
+    bundle: Bundle,
     data: Annotated[Path, typer.Argument(help="rows: Parquet, CSV (.gz), Arrow; pictures or their folder; .txt")],
     output: Annotated[Path | None, typer.Option("-o", "--output", help="OUT.parquet")] = None,
-    groups: Groups = None,
-    method: Method = None,
-    budget: Budget = None,
-    samples: Samples = 32,
-    seed: Seed = 0,
-    value: Value = "auto",
-    target_stderr: Target = None,
-    tier: Tier = None,
-    max_latency_ms: Latency = None,
     target: Output = None,
     space: Space = None,
-    baseline: Baseline = None,
-    segments: Segments = None,
-    steps: Steps = None,
-    rule: Rule = None,
-    draws: Draws = None,
-    noise: Noise = None,
-    window: Window = None,
-    stride: Stride = None,
-    layer: Layer = "",
+    *,
+    how: How,
     name: Name = None,
     say: Say = None,
 ) -> None:
@@ -85,8 +49,6 @@ def explain(
     if say is not None:
         _language(say)
     model = api.open(bundle).output(target, space)
-    how = How(groups, method, budget, samples, seed, value, target_stderr, tier, max_latency_ms, baseline, segments,
-              steps, rule, draws, noise, window, stride, layer)  # fmt: skip
     answer = _answered(model, given(model.model.layout.kind, data, name), how)
     a = answer.attribution
     if output is not None:
@@ -99,6 +61,7 @@ def explain(
     err.print(f"{len(a)} rows ({told}), tier {a.info.tier}, {spent}" + (f" -> {output}" if output else ""))
 
 
+@spread
 def plot(
     file: Annotated[str, typer.Argument(help="answer of `ascribe explain`; or bundle folder, REGISTRY#NAME[@CHANNEL]")],
     data: Annotated[
@@ -120,26 +83,10 @@ def plot(
     colour: Annotated[str, typer.Option("--colour", help="feature that colours a dependence")] = "",
     order: Annotated[str, typer.Option("--order", help="rows of a heatmap by similarity or time")] = "similarity",
     opacity: Annotated[float, typer.Option("--opacity", min=0, max=1, help="of an overlay")] = 0.75,
-    groups: Groups = None,
-    method: Method = None,
-    budget: Budget = None,
-    samples: Samples = 32,
-    seed: Seed = 0,
-    value: Value = "auto",
-    target_stderr: Target = None,
-    tier: Tier = None,
-    max_latency_ms: Latency = None,
     target: Output = None,
     space: Space = None,
-    baseline: Baseline = None,
-    segments: Segments = None,
-    steps: Steps = None,
-    rule: Rule = None,
-    draws: Draws = None,
-    noise: Noise = None,
-    window: Window = None,
-    stride: Stride = None,
-    layer: Layer = "",
+    *,
+    how: How,
     name: Name = None,
     say: Say = None,
 ) -> None:
@@ -169,13 +116,11 @@ def plot(
         if picked is None and kind == "waterfall" and layout == "table":
             picked = _ends(model, held)
         held = held if picked is None else held.take(picked)
-        if kind in LOOKS and method is None:
-            method = LOOKS[kind]
-        how = How(groups, method, budget, samples, seed, value, target_stderr, tier, max_latency_ms, baseline, segments,
-                  steps, rule, draws, noise, window, stride, layer)  # fmt: skip
+        if kind in LOOKS and how.method is None:
+            how = replace(how, method=LOOKS[kind])
         answer = _answered(model, held, how)
         chosen = None if picked is None else list(range(held.count))
-    view = View(None if chosen is None else tuple(chosen), top, feature, colour, order, layer, opacity)
+    view = View(None if chosen is None else tuple(chosen), top, feature, colour, order, how.layer, opacity)
     save(draw(answer, kind, view), answer, output, "\n".join(_said(answer, say, chosen)), say or "en")
     err.print(f"-> {output}")
 

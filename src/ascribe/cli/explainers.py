@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
-from ascribe.cli.options import VerifyKey
+from ascribe.cli.options import Bundle, VerifyKey
 from ascribe.core.words import listed
 
 __all__ = ["explainers"]
 
 
 def explainers(
-    bundle: Annotated[str, typer.Argument(help="bundle folder, or REGISTRY#NAME[@CHANNEL]")],
+    bundle: Bundle,
     verify_key: VerifyKey = None,
 ) -> None:
     """What a model can be asked: methods, tiers with latency and error as measured, values, estimators, outputs."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ascribe.cli.options import extra
-from ascribe.console import err
+from ascribe.console import err, now
+from ascribe.core.errors import extra
 
 __all__ = ["federated"]
 
@@ -70,8 +69,7 @@ def _write(out_dir: Path, halves: list[tuple[Path, object]], replies: object = N
     import ascribe
     from ascribe.bundle.federated.half import write_party
 
-    created = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     for folder, half in halves:
         kept = replies if half.role == "guest" else None  # type: ignore[attr-defined]
-        bundle = write_party(folder, half, created, ascribe.__version__, kept)  # type: ignore[arg-type]
+        bundle = write_party(folder, half, now(), ascribe.__version__, kept)  # type: ignore[arg-type]
         err.print(f"{half.name}, version {bundle.manifest.version()} -> {folder}")  # type: ignore[attr-defined]

@@ -5,19 +5,27 @@ from __future__ import annotations
 import json
 import time as clock
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from ascribe.cli.forecast_tables import attended, candidates, judged
-from ascribe.cli.options import Seed, extra, listed
-from ascribe.cli.series import moment_of, open_bundle, series_asked, series_read
-from ascribe.cli.settings import single_threaded_blas
+from ascribe.cli.options import Seed, listed
+from ascribe.cli.series import (
+    Column,
+    Exogenous,
+    Only,
+    Query,
+    Wanted,
+    Zone,
+    moment_of,
+    opened_forecaster,
+    series_asked,
+    series_read,
+)
+from ascribe.cli.spread import spread
 from ascribe.console import bars, err, out, watcher
-from ascribe.core.errors import InputError
-
-if TYPE_CHECKING:
-    pass
+from ascribe.core.errors import InputError, extra
 
 __all__ = ["app"]
 
@@ -28,14 +36,7 @@ app = typer.Typer(help="Time series: train a forecast, backtest it, forecast, dr
 
 Folder = Annotated[Path, typer.Argument(help="bundle folder that `ascribe forecast train` wrote")]
 Data = Annotated[str, typer.Option("--data", help="Parquet, CSV (.gz), Arrow, a Delta table, or an SQLAlchemy URL")]
-Query = Annotated[str | None, typer.Option("--query", help="SQL, where --data is a database")]
 Last = Annotated[str | None, typer.Option("--last", help="only so much before the newest sample, such as 60d")]
-Only = Annotated[str | None, typer.Option("--only", help="a,b: these series alone (default: all)")]
-Zone = Annotated[str | None, typer.Option("--zone", help="of times that say none, and of the calendar: Europe/Paris")]
-Exogenous = Annotated[str | None, typer.Option("--exogenous", help="a,b: further columns that the model reads")]
-Time = Annotated[str | None, typer.Option("--time", help="column of times (default: as in training)")]
-Value = Annotated[str | None, typer.Option("--value", help="column of values, or a,b of a wide table")]
-Series = Annotated[str | None, typer.Option("--series", help="column that names the series, where rows are of several")]
 Unit = Annotated[str, typer.Option("--unit", help="of the values, such as Gb/s")]
 At = Annotated[str | None, typer.Option("--at", help="forecast from here on, ISO 8601 (default: the data's end)")]
 Explained = Annotated[str, typer.Option("--output", help="which number is explained: mean, peak, total, or 'step 12'")]
@@ -53,7 +54,7 @@ def train(
     horizon: Annotated[str, typer.Option("--horizon", help="what is forecast, such as 1d")] = "1d",
     query: Query = None,
     last: Last = None,
-    series: Series = None,
+    series: Column = None,
     only: Only = None,
     exogenous: Exogenous = None,
     zone: Zone = None,
@@ -90,6 +91,7 @@ def train(
 
 
 @app.command()
+@spread
 def backtest(
     bundle: Folder,
     data: Data,
@@ -101,34 +103,28 @@ def backtest(
     families: Annotated[
         str | None, typer.Option("--families", help="a,b: fitted beside it (default: plain ones)")
     ] = None,
-    time: Time = None,
-    value: Value = None,
-    series: Series = None,
-    query: Query = None,
-    only: Only = None,
-    exogenous: Exogenous = None,
-    zone: Zone = None,
+    *,
+    wanted: Wanted,
     seed: Seed = 0,
 ) -> None:
     """Forecast at an origin every so often of the test part, beside what repeats the past; measures as JSON."""
-    single_threaded_blas()
     if output.suffix != ".json":
         raise InputError(f"{output}: the report is JSON, name it .json")
     with extra("train", "torch"):
         from ascribe.train.forecasting.backtest import BacktestOptions, write_report
         from ascribe.train.forecasting.backtest import backtest as judge
-    opened = open_bundle(bundle)
-    wanted = series_asked(opened, data, time, value, series, query, None, only, exogenous, zone)
+    opened = opened_forecaster(bundle)
     usual = BacktestOptions()
     options = BacktestOptions(every, test, listed(families) or usual.families, seed)
     with bars() as shown:
-        report = judge(bundle, wanted, options, watcher(shown))
+        report = judge(bundle, series_asked(opened, data, wanted), options, watcher(shown))
     write_report(report, output)
     judged(report)
     err.print(f"{report['test']['origins']} origins from {report['test']['from']} on -> {output}", highlight=False)
 
 
 @app.command()
+@spread
 def predict(
     bundle: Folder,
     data: Data,
@@ -139,26 +135,20 @@ def predict(
     of: Explained = "peak",
     method: Method = None,
     at: At = None,
-    time: Time = None,
-    value: Value = None,
-    series: Series = None,
-    query: Query = None,
+    *,
+    wanted: Wanted,
     last: Last = None,
-    only: Only = None,
-    exogenous: Exogenous = None,
-    zone: Zone = None,
     seed: Seed = 0,
 ) -> None:
     """Forecast what follows the data: time, forecast, lower, upper (and series, where there are several)."""
-    single_threaded_blas()
     if output.suffix != ".parquet":
         raise InputError(f"{output}: the forecast is a Parquet file, name it .parquet")
     with extra("train", "polars"):
         import polars as pl
     from ascribe.forecasted import curves_of, explained, newest
 
-    opened = open_bundle(bundle)
-    held = series_read(series_asked(opened, data, time, value, series, query, last, only, exogenous, zone))
+    opened = opened_forecaster(bundle)
+    held = series_read(series_asked(opened, data, wanted, last))
     windows = newest(opened, held.series, moment_of(at))
     for name, why in windows.refused.items():
         err.print(f"{name} is left out: {why}", highlight=False)
@@ -180,6 +170,7 @@ def predict(
 
 
 @app.command()
+@spread
 def plot(
     source: Annotated[Path, typer.Argument(help="bundle folder, or REPORT.json of `ascribe forecast backtest`")],
     output: Annotated[Path, typer.Option("-o", "--output", help="PNG or SVG; of --kind days HTML too")],
@@ -189,17 +180,11 @@ def plot(
     of: Explained = "peak",
     method: Method = None,
     at: At = None,
-    time: Time = None,
-    value: Value = None,
-    series: Series = None,
-    query: Query = None,
+    *,
+    wanted: Wanted,
     last: Last = None,
-    only: Only = None,
-    exogenous: Exogenous = None,
-    zone: Zone = None,
 ) -> None:
     """Draw a forecast after its window, where the network looked beside what came of it, or a backtest's table."""
-    single_threaded_blas()
     if kind not in KINDS:
         raise InputError(f"no kind '{kind}' of picture: use {' or '.join(KINDS)}")
     if kind == "forecast" and output.suffix.lower() not in PICTURES:
@@ -214,8 +199,8 @@ def plot(
         raise InputError("say what the forecast starts from: --data FILE")
     from ascribe.forecasted import drawn, explained, newest
 
-    opened = open_bundle(source)
-    held = series_read(series_asked(opened, data, time, value, series, query, last, only, exogenous, zone))
+    opened = opened_forecaster(source)
+    held = series_read(series_asked(opened, data, wanted, last))
     windows = newest(opened, held.series, moment_of(at))
     if kind == "days":
         answer = explained(opened, windows, of, method)

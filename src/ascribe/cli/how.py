@@ -1,4 +1,4 @@
-"""How to explain, as a command line said it: options of one method are refused by the others."""
+"""How to explain, as a command line said it: an option each; those of one method are refused by the others."""
 
 from __future__ import annotations
 
@@ -7,6 +7,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ascribe.cli.options import (
+    Baseline,
+    Budget,
+    Draws,
+    Groups,
+    Latency,
+    Layer,
+    Method,
+    Noise,
+    Rule,
+    Samples,
+    Seed,
+    Segments,
+    Steps,
+    Stride,
+    Target,
+    Tier,
+    Value,
+    Window,
+)
 from ascribe.cli.rows import given
 
 __all__ = ["How"]
@@ -16,24 +36,24 @@ __all__ = ["How"]
 class How:
     """`method`: None where none was named. `baseline`: a name, or a file whose first row, picture or sentence it is."""
 
-    groups: Path | None
-    method: str | None
-    budget: int | None
-    samples: int
-    seed: int
-    value: str
-    target_stderr: float | None
-    tier: str | None
-    max_latency_ms: float | None
-    baseline: str | None
-    segments: int | None
-    steps: int | None
-    rule: str | None
-    draws: int | None
-    noise: float | None
-    window: int | None
-    stride: int | None
-    layer: str
+    groups: Groups = None
+    method: Method = None
+    budget: Budget = None
+    samples: Samples = 32
+    seed: Seed = 0
+    value: Value = "auto"
+    target_stderr: Target = None
+    tier: Tier = None
+    max_latency_ms: Latency = None
+    baseline: Baseline = None
+    segments: Segments = None
+    steps: Steps = None
+    rule: Rule = None
+    draws: Draws = None
+    noise: Noise = None
+    window: Window = None
+    stride: Stride = None
+    layer: Layer = ""
 
     def ask(self, model: Any, rows: Any, step: Callable[[], None]) -> Any:
         """The opened model's answer. Raises InputError for an option that the method does not know, and as `explain`:

@@ -10,13 +10,12 @@ from typing import Annotated, Any
 
 import typer
 
-from ascribe.cli.options import extra, listed
+from ascribe.cli.options import Lake, listed
 from ascribe.console import bars, err, out, show_lake
-from ascribe.core.errors import InputError
+from ascribe.core.errors import InputError, extra
 
 __all__ = ["add_to"]
 
-Lake = Annotated[str, typer.Option("--lake", help="directory or s3://bucket/prefix")]
 NEEDS = "deltalake and confluent-kafka"
 
 lake_app = typer.Typer(help="What the lake holds, and its upkeep.", no_args_is_help=True)
@@ -67,7 +66,7 @@ def ingest(
 ) -> None:
     """Read telemetry into the lake, each row once, until stopped or until the source ends."""
     with extra("train", NEEDS):
-        from ascribe.train.ingest.definitions import read_definitions
+        from ascribe.train.definitions import read_definitions
         from ascribe.train.ingest.run import ingest as run
         from ascribe.train.lake.lake import Lake as Opened
         from ascribe.train.sources.files import Columns

@@ -8,13 +8,11 @@ from typing import Annotated
 
 import typer
 
-from ascribe.cli.options import Seed, extra, labelled, listed
+from ascribe.cli.options import REFUSED, Labels, Seed, labelled, listed
 from ascribe.console import bars, err, out, show_compared, watcher
-from ascribe.core.errors import InputError
+from ascribe.core.errors import InputError, extra
 
 __all__ = ["import_model", "quantize"]
-
-REFUSED = 3  # exit code of a gate that says no
 
 
 def import_model(
@@ -59,15 +57,13 @@ def import_model(
     allow_pickle: Annotated[
         bool, typer.Option("--allow-pickle", help="open a pickle, which may run anything, in a process of its own")
     ] = False,
-    label: Annotated[
-        list[str] | None, typer.Option("--label", help="key=value, kept in the bundle; repeatable")
-    ] = None,
+    label: Labels = None,
 ) -> None:
     """Import a model: one bundle that predicts as its library does and can be explained and served without it."""
     with extra("train", "onnx, and the library of the model"):
         from ascribe.train.adapters.adopted import Asked
+        from ascribe.train.adapters.background import Background
         from ascribe.train.adopted.adopt import AdoptOptions, adopt
-        from ascribe.train.adopted.background import Background
         from ascribe.train.adopted.picture import picture
         from ascribe.train.adopted.vocabulary import lines, words
     if link not in ("", "softmax", "logistic"):

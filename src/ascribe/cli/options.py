@@ -1,28 +1,30 @@
-"""Options that several commands share, and what they say where an extra is missing."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ascribe.core.errors import InputError, MissingExtra
+from ascribe.core.errors import InputError
 
 __all__ = [
-    "METHODS", "Baseline", "Budget", "Channel", "Draws", "Groups", "Latency", "Layer", "Method", "Noise", "Output",
-    "Registry", "Rule", "Samples", "Seed", "Segments", "Space", "Steps", "Stride", "Target", "Tier", "Value",
-    "VerifyKey", "Window", "extra", "labelled", "listed",
+    "METHODS", "REFUSED", "Baseline", "Budget", "Bundle", "Channel", "Draws", "Groups", "Labels", "Lake", "Latency",
+    "Layer", "Method", "Noise", "Output", "Registry", "Rule", "Samples", "Seed", "Segments", "Space", "Steps",
+    "Stride", "Target", "Tier", "Value", "VerifyKey", "Window", "labelled", "listed",
 ]  # fmt: skip
 
+REFUSED = 3  # exit code of a gate that says no
 METHODS = (  # as the table of explainers has them; written down here so that help opens no mathematics
     "conditional_shap", "kernel_shap", "amortized_shap", "compiled_shap", "permutation_shap", "lime", "occlusion",
     "tree_shap", "tree_shap_interventional", "integrated_gradients", "expected_gradients", "smooth_grad", "saliency",
     "input_x_gradient", "grad_cam", "additive_terms", "attention",
 )  # fmt: skip
 
+Bundle = Annotated[str, typer.Argument(help="bundle folder, or REGISTRY#NAME[@CHANNEL]")]
+Labels = Annotated[list[str] | None, typer.Option("--label", help="key=value, kept in the bundle; repeatable")]
+Lake = Annotated[str, typer.Option("--lake", help="directory or s3://bucket/prefix")]
 Registry = Annotated[str, typer.Option("--registry", help="directory, file:///path or s3://bucket/prefix")]
 Channel = Annotated[str, typer.Option("--channel", help="which pointer")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="same seed, same answer")]
@@ -72,15 +74,6 @@ Stride = Annotated[int | None, typer.Option("--stride", min=1, help="how far its
 VerifyKey = Annotated[
     Path | None, typer.Option("--verify-key", help="public key (PEM): refuse versions that it did not sign")
 ]
-
-
-@contextmanager
-def extra(name: str, what: str) -> Iterator[None]:
-    """An absent optional part as one line."""
-    try:
-        yield
-    except ModuleNotFoundError as exc:
-        raise MissingExtra(f"this command needs {what}: pip install 'ascribe[{name}]' ({exc.name} is missing)") from exc
 
 
 def listed(text: str | None) -> tuple[str, ...]:

@@ -9,18 +9,16 @@ from typing import Annotated, Any
 
 import typer
 
-from ascribe.cli.options import Budget, Groups, Samples, Seed, extra, listed
+from ascribe.cli.options import Budget, Bundle, Groups, Samples, Seed, Space, listed
 from ascribe.console import bars, err, out
-from ascribe.core.errors import InputError
+from ascribe.core.errors import InputError, extra
 
 __all__ = ["add_to"]
 
 PAGES = (".html", ".htm")
 
-Bundle = Annotated[str, typer.Argument(help="bundle folder, or REGISTRY#NAME[@CHANNEL]")]
 Data = Annotated[Path, typer.Argument(help="rows: a table, a folder of pictures, or a .txt of sentences")]
 Class = Annotated[str | None, typer.Option("--output-name", help="which class or target (default: as the bundle says)")]
-Space = Annotated[str | None, typer.Option("--space", help="margin or probability, of a classifier")]
 
 
 def add_to(app: typer.Typer) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ascribe.console import err
+from ascribe.console import err, now
 from ascribe.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -158,8 +158,6 @@ def holdout(
     label: Annotated[str | None, typer.Option("--label", help="column of the rows that the model predicts")] = None,
 ) -> None:
     """Ask the hosts about held-out rows once and keep their replies with the guest's half: the gate judges by them."""
-    from datetime import UTC, datetime
-
     import ascribe
     from ascribe.bundle.archive import open_directory
     from ascribe.bundle.federated.half import open_party, write_party
@@ -178,8 +176,7 @@ def holdout(
                 await link.close()
 
     replies = asyncio.run(asked())
-    created = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    made = write_party(out_dir, open_party(bundle, "guest"), created, ascribe.__version__, replies)
+    made = write_party(out_dir, open_party(bundle, "guest"), now(), ascribe.__version__, replies)
     err.print(f"{len(replies)} rows with replies, version {made.manifest.version()} -> {out_dir}", highlight=False)
 
 

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import signal
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any
 
 import typer
 
-from ascribe.cli.options import Channel, Registry, Seed, VerifyKey, extra, labelled, listed
+from ascribe.cli.options import REFUSED, Channel, Labels, Lake, Registry, Seed, VerifyKey, labelled, listed
+from ascribe.cli.spread import spread
 from ascribe.console import bars, err, out, watcher
 from ascribe.core.durations import span
-from ascribe.core.errors import InputError
+from ascribe.core.errors import InputError, extra
 
 __all__ = ["app", "end_softly", "ended", "opened_lake"]
 
-REFUSED = 3  # exit code of a gate that says no
 SHOWN = 10
 
 app = typer.Typer(help="From the lake to a promoted model: run, watch, drift, status.", rich_markup_mode=None)
 
-Lake = Annotated[str, typer.Option("--lake", help="directory or s3://bucket/prefix")]
 Name = Annotated[str, typer.Option("--name", help="name of the model")]
 Features = Annotated[str | None, typer.Option("--features", help="a,b,c (default: those that the lake defines)")]
 Units = Annotated[Path | None, typer.Option("--units", help="TOML or JSON in place of the lake's definitions")]
@@ -31,7 +31,6 @@ MaxSeconds = Annotated[float | None, typer.Option("--max-seconds", help="bound e
 Quick = Annotated[bool, typer.Option("--quick", help="the smallest training that is of use, for a first look")]
 Force = Annotated[bool, typer.Option("--force", help="promote against the gate; recorded in the channel's history")]
 Work = Annotated[Path | None, typer.Option("--work", help="folder of the stages (default: beside the lake)")]
-Label = Annotated[list[str] | None, typer.Option("--label", help="key=value, kept in the bundle; repeatable")]
 SignKey = Annotated[Path | None, typer.Option("--sign-key", help="ed25519 private key (PEM) to sign the version with")]
 Days = Annotated[int | None, typer.Option("--days", min=1, help="only the last days that have rows")]
 Also = Annotated[str | None, typer.Option("--also", help="a,b: columns that the bundle predicts too")]
@@ -39,33 +38,51 @@ MaxRows = Annotated[int, typer.Option("--max-rows", min=100, help="more are thin
 DriftRows = Annotated[int, typer.Option("--rows", min=50, help="newest rows of the lake to compare")]
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What a run is of, an option each."""
+
+    lake: Lake
+    registry: Registry
+    name: Name
+    channel: Channel = "production"
+    features: Features = None
+    units: Units = None
+    holdout: Holdout = 0.3
+    family: Family = "best"
+    seed: Seed = 0
+    max_seconds: MaxSeconds = None
+    quick: Quick = False
+    force: Force = False
+    work: Work = None
+    label: Labels = None
+    sign_key: SignKey = None
+    verify_key: VerifyKey = None
+    days: Days = None
+    max_rows: MaxRows = 200_000
+    also: Also = None
+
+
 @app.command()
+@spread
 def run(
-    lake: Lake, registry: Registry, name: Name, channel: Channel = "production", features: Features = None,
-    units: Units = None, holdout: Holdout = 0.3, family: Family = "best", seed: Seed = 0,
-    max_seconds: MaxSeconds = None, quick: Quick = False, force: Force = False, work: Work = None,
-    label: Label = None, sign_key: SignKey = None, verify_key: VerifyKey = None, days: Days = None,
-    max_rows: MaxRows = 200_000, also: Also = None,
+    wanted: Wanted,
     wait: Annotated[str, typer.Option("--wait", help="for another run to end, such as 90s or 2h")] = "0",
 ) -> None:  # fmt: skip
     """Snapshot, train, publish, judge, promote; goes on where it was killed. Exit code 3 if the gate refuses."""
-    options = _options(lake, registry, name, channel, features, units, holdout, family, seed, max_seconds, quick,
-                       force, work, label, sign_key, verify_key, span(wait), days, max_rows, also)  # fmt: skip
+    options = _options(wanted, span(wait))
     from ascribe.train.runs.run import run as begin
 
     end_softly()
     with bars() as shown:
-        record = begin(options, opened_lake(lake), ("manual",), watcher(shown))
-    ended(record, channel, name)
+        record = begin(options, opened_lake(wanted.lake), ("manual",), watcher(shown))
+    ended(record, wanted.channel, wanted.name)
 
 
 @app.command()
+@spread
 def watch(
-    lake: Lake, registry: Registry, name: Name, channel: Channel = "production", features: Features = None,
-    units: Units = None, holdout: Holdout = 0.3, family: Family = "best", seed: Seed = 0,
-    max_seconds: MaxSeconds = None, quick: Quick = False, force: Force = False, work: Work = None,
-    label: Label = None, sign_key: SignKey = None, verify_key: VerifyKey = None, days: Days = None,
-    max_rows: MaxRows = 200_000, also: Also = None,
+    wanted: Wanted,
     min_new_rows: Annotated[int, typer.Option("--min-new-rows", min=0, help="due after so many (0: never)")] = 10_000,
     every: Annotated[str | None, typer.Option("--every", help="due after a time, such as 6h, if rows are new")] = None,
     drift: Annotated[bool, typer.Option("--drift/--no-drift", help="whether drift is a reason")] = True,
@@ -74,8 +91,7 @@ def watch(
     poll: Annotated[str, typer.Option("--poll", help="between looks at the lake")] = "60s",
 ) -> None:  # fmt: skip
     """Run whenever new rows, the time, drift or new code ask for it, until stopped; ends softly on SIGTERM."""
-    options = _options(lake, registry, name, channel, features, units, holdout, family, seed, max_seconds, quick,
-                       force, work, label, sign_key, verify_key, 0.0, days, max_rows, also)  # fmt: skip
+    options = _options(wanted)
     from ascribe.train.runs.triggers import Triggers
     from ascribe.train.runs.watching import Looking
     from ascribe.train.runs.watching import watch as begin
@@ -84,7 +100,7 @@ def watch(
     looking = Looking(triggers, span(poll), span(drift_every), rows)
     end_softly()
     with bars() as shown:
-        begin(options, opened_lake(lake), looking, watcher(shown))
+        begin(options, opened_lake(wanted.lake), looking, watcher(shown))
 
 
 @app.command()
@@ -139,31 +155,19 @@ def status(lake: Lake, registry: Registry, name: Name) -> None:
         out.print(f"drift {found.at}: {found.word}; {found.reasons[0]}", highlight=False)
 
 
-def _options(
-    lake: str, registry: str, name: str, channel: str, features: str | None, units: Path | None, holdout: float,
-    family: str, seed: int, max_seconds: float | None, quick: bool, force: bool, work: Path | None,
-    label: list[str] | None, sign_key: Path | None, verify_key: Path | None, wait: float,
-    days: int | None, max_rows: int, also: str | None,
-) -> Any:  # fmt: skip
+def _options(wanted: Wanted, wait: float = 0.0) -> Any:
     with extra("train", "torch, xgboost and deltalake"):
         from ascribe.train.runs.plan import Training
         from ascribe.train.runs.run import RunOptions
+    w = wanted
     training = Training(
-        listed(features) or None,
-        units,
-        holdout,
-        family,
-        seed,
-        max_seconds,
-        quick,
-        labelled(label),
-        days,
-        max_rows,
-        listed(also),
-    )
+        listed(w.features) or None, w.units, w.holdout, w.family, w.seed, w.max_seconds, w.quick, labelled(w.label),
+        w.days, w.max_rows, listed(w.also),
+    )  # fmt: skip
     return RunOptions(
-        lake, registry, name, channel, training, work, force, wait, sign_key=sign_key, verify_key=verify_key
-    )
+        w.lake, w.registry, w.name, w.channel, training, w.work, w.force, wait, sign_key=w.sign_key,
+        verify_key=w.verify_key,
+    )  # fmt: skip
 
 
 def opened_lake(uri: str) -> Any:

@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
-from ascribe.cli.options import Channel, Registry, Seed, VerifyKey, extra, listed
-from ascribe.cli.pipeline import Force, Lake, MaxSeconds, Name, SignKey, Work, end_softly, ended, opened_lake
+from ascribe.cli.options import Channel, Lake, Registry, Seed, VerifyKey, listed
+from ascribe.cli.pipeline import Force, MaxSeconds, Name, SignKey, Work, end_softly, ended, opened_lake
 from ascribe.console import bars, watcher
 from ascribe.core.durations import span
+from ascribe.core.errors import extra
 
 __all__ = ["forecast"]
 

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import os
 
-__all__ = ["has_display", "single_threaded_blas"]
-
-
-def has_display() -> bool:
-    """Whether a picture can be opened for somebody to see."""
-    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+__all__ = ["single_threaded_blas"]
 
 
 def single_threaded_blas() -> None:

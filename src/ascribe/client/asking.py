@@ -8,8 +8,9 @@ from typing import Any, Self, Unpack
 
 from ascribe.client import calls
 from ascribe.client.calls import EnergyWishes, ExplainWishes, ForecastWishes, PredictWishes, StreamAnswer
+from ascribe.client.opening import waiting
 from ascribe.client.options import Tls, opened
-from ascribe.client.ways import CHUNKS, ENDED, TIMEOUT_S, TRIES, append, check_time, made, only, waiting
+from ascribe.client.ways import CHUNKS, ENDED, TIMEOUT_S, TRIES, append, check_time, made, only
 from ascribe.serve.cards.repertoire import ExplainersCard
 from ascribe.serve.cards.served import ModelCard, NodeCard
 from ascribe.serve.forecasts.messages import ForecastResponse
@@ -26,6 +27,9 @@ class Client:
     times, where it surely was not done (nobody listens) or the server says when to come again. Every call raises
     AscribeError: InputError, NotFound, CapabilityError, and ServiceError with its kinds in `serve.faults`.
 
+    >>> Client("ftp://127.0.0.1")
+    Traceback (most recent call last):
+    ascribe.core.errors.InputError: 'ftp://127.0.0.1' is no address of a server: use http(s)://HOST:PORT or grpc(s)://HOST:PORT
     >>> with Client("http://127.0.0.1:8080") as client:       # doctest: +SKIP
     ...     client.explain({"busy": 0.6, "ghz": 2.5, "misses": 9.0}, tier="exact").attributions[0].attribution_shares
     """
@@ -90,7 +94,7 @@ class Client:
         """The answers of a finished job: `limit` rows from `offset` on (0: all). Raises CapabilityError before."""
         total = self.job(job).total
         last = min(offset + limit, total) if limit else total
-        found: AttributionResponse = self._ask(calls.page(job, offset, limit))
+        found = self._ask(calls.page(job, offset, limit))
         while (at := offset + len(found.attributions)) < last:
             append(found, self._ask(calls.page(job, at, last - at)))
         return found
@@ -126,6 +130,7 @@ class Client:
         return self._ask(calls.status())
 
     def close(self) -> None:
+        """Connections are let go; `with` does it too."""
         self._way.close()
 
     def __enter__(self) -> Self:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
 from typing import Any, Self, Unpack
 
 from ascribe.client import calls
-from ascribe.client.calls import Call, EnergyWishes, ExplainWishes, ForecastWishes, PredictWishes, StreamAnswer
+from ascribe.client.calls import EnergyWishes, ExplainWishes, ForecastWishes, PredictWishes, StreamAnswer
+from ascribe.client.opening import awaiting
 from ascribe.client.options import Tls, opened
-from ascribe.client.ways import CHUNKS, ENDED, TIMEOUT_S, TRIES, append, awaiting, check_time, made, only
+from ascribe.client.ways import CHUNKS, ENDED, TIMEOUT_S, TRIES, Chunk, append, check_time, made, only
 from ascribe.serve.cards.repertoire import ExplainersCard
 from ascribe.serve.cards.served import ModelCard, NodeCard
 from ascribe.serve.forecasts.messages import ForecastResponse
@@ -21,7 +22,15 @@ __all__ = ["AsyncClient"]
 
 
 class AsyncClient:
-    """As `Client`, awaited; for one event loop. Closed by `await client.aclose()`, or by `async with`."""
+    """As `Client`, awaited; for one event loop. Closed by `await client.aclose()`, or by `async with`.
+
+    >>> AsyncClient("ftp://127.0.0.1")
+    Traceback (most recent call last):
+    ascribe.core.errors.InputError: 'ftp://127.0.0.1' is no address of a server: use http(s)://HOST:PORT or grpc(s)://HOST:PORT
+    >>> async def watts() -> float:
+    ...     async with AsyncClient("http://127.0.0.1:8080") as client:
+    ...         return (await client.predict({"busy": 0.6, "ghz": 2.5, "misses": 9.0})).predictions[0].prediction
+    """
 
     def __init__(
         self, url: str, api_key: str | None = None, token: str | None = None, timeout: float = TIMEOUT_S,
@@ -83,7 +92,7 @@ class AsyncClient:
         """The answers of a finished job: `limit` rows from `offset` on (0: all). Raises CapabilityError before."""
         total = (await self.job(job)).total
         last = min(offset + limit, total) if limit else total
-        found: AttributionResponse = await self._ask(calls.page(job, offset, limit))
+        found = await self._ask(calls.page(job, offset, limit))
         while (at := offset + len(found.attributions)) < last:
             append(found, await self._ask(calls.page(job, at, last - at)))
         return found
@@ -119,6 +128,7 @@ class AsyncClient:
         return await self._ask(calls.status())
 
     async def aclose(self) -> None:
+        """Connections are let go."""
         await self._way.close()
 
     async def __aenter__(self) -> Self:
@@ -128,9 +138,7 @@ class AsyncClient:
         await self.aclose()
 
 
-async def _numbered(
-    chunks: Iterable[Any] | AsyncIterable[Any], wishes: ExplainWishes
-) -> AsyncIterator[tuple[int, Callable[[], Call[AttributionResponse]]]]:
+async def _numbered(chunks: Iterable[Any] | AsyncIterable[Any], wishes: ExplainWishes) -> AsyncIterator[Chunk]:
     """Chunks of either kind, counted from 0."""
     k = 0
     if isinstance(chunks, AsyncIterable):

@@ -55,7 +55,7 @@ class PredictWishes(EnergyWishes, total=False):
 
 class ForecastWishes(TypedDict, total=False):
     """Which model forecasts; whether `intervals` (yes, unless said) and `attention` are wanted; `attribution`: the
-    output to be explained ("peak"), or {"output": ..., "method": ...} as `forecast_messages.ForecastWish`.
+    output to be explained ("peak"), or {"output": ..., "method": ...} as `ForecastWish`.
     """
 
     model: str | None

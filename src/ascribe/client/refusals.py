@@ -2,32 +2,10 @@
 
 from __future__ import annotations
 
-from ascribe.core.errors import AscribeError, CapabilityError, InputError, NotFound, ServiceError
-from ascribe.serve.faults import (
-    FAULTS,
-    DeadlineError,
-    ForbiddenError,
-    ShedError,
-    TooLargeError,
-    UnavailableError,
-    UnknownCallerError,
-    UnsupportedError,
-)
+from ascribe.core.errors import AscribeError, ServiceError
+from ascribe.serve.faults import FAULTS, KINDS, ShedError
 
 __all__ = ["refusal", "word_of_http", "word_of_status"]
-
-KINDS: dict[str, type[AscribeError]] = {
-    "invalid_input": InputError,
-    "too_large": TooLargeError,
-    "unsupported": UnsupportedError,
-    "not_found": NotFound,
-    "precondition": CapabilityError,
-    "auth": UnknownCallerError,
-    "forbidden": ForbiddenError,
-    "shed": ShedError,
-    "unavailable": UnavailableError,
-    "deadline": DeadlineError,
-}
 
 
 def refusal(word: str, text: str, retry_s: float | None = None) -> AscribeError:

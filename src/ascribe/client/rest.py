@@ -14,6 +14,7 @@ from ascribe.client.calls import Call, StreamAnswer
 from ascribe.client.options import Options
 from ascribe.client.refusals import refusal, word_of_http
 from ascribe.client.tries import Tries
+from ascribe.client.ways import Chunk
 from ascribe.core.errors import AscribeError, CapabilityError, MissingExtra, ServiceError
 from ascribe.serve.faults import DeadlineError, UnavailableError
 from ascribe.serve.jobs.messages import JobCard
@@ -46,11 +47,12 @@ class Rest:
                 pause = tries.pause(*_failed(exc, self._options))
             else:
                 if (held := _refused(said)) is None:
-                    return _read(call, said)
+                    answer: T = _read(call, said)
+                    return answer
                 pause = tries.pause(*held)
             time.sleep(pause)
 
-    def stream(self, calls: Iterable[tuple[int, Callable[[], Call[Any]]]], most: int) -> Iterator[StreamAnswer]:
+    def stream(self, calls: Iterable[Chunk], most: int) -> Iterator[StreamAnswer]:
         """A call for each chunk, `most` at a time."""
         with ThreadPoolExecutor(most, "ascribe-client") as pool:
             doing: set[Future[StreamAnswer]] = set()
@@ -90,16 +92,16 @@ class AsyncRest:
                 pause = tries.pause(*_failed(exc, self._options))
             else:
                 if (held := _refused(said)) is None:
-                    return _read(call, said)
+                    answer: T = _read(call, said)
+                    return answer
                 pause = tries.pause(*held)
             await asyncio.sleep(pause)
 
-    def stream(
-        self, calls: AsyncIterator[tuple[int, Callable[[], Call[Any]]]], most: int
-    ) -> AsyncIterator[StreamAnswer]:
-        async def one(chunk: tuple[int, Callable[[], Call[Any]]]) -> StreamAnswer:
+    def stream(self, calls: AsyncIterator[Chunk], most: int) -> AsyncIterator[StreamAnswer]:
+        async def one(chunk: Chunk) -> StreamAnswer:
             try:
-                return StreamAnswer(chunk[0], await self.ask(chunk[1]()))
+                answer = await self.ask(chunk[1]())
+                return StreamAnswer(chunk[0], answer)
             except AscribeError as exc:
                 return StreamAnswer(chunk[0], None, exc)
 
@@ -159,7 +161,7 @@ def _refused(said: httpx.Response) -> tuple[AscribeError, float] | None:
     raise fault
 
 
-def _read(call: Call[T], said: httpx.Response) -> Any:
+def _read(call: Call[T], said: httpx.Response) -> T:
     kind = JobCard if said.status_code == 202 and call.rpc == "GetAttributionJobResult" else call.kind
     try:
         answer: Any = msgspec.json.decode(said.content, type=kind)
@@ -169,4 +171,5 @@ def _read(call: Call[T], said: httpx.Response) -> Any:
         ) from exc
     if isinstance(answer, JobCard) and kind is not call.kind:
         raise CapabilityError(f"job {answer.id} is {answer.state}, {answer.done} of {answer.total} rows: ask again")
-    return answer[call.pick] if call.pick else answer
+    found: T = answer[call.pick] if call.pick else answer
+    return found

@@ -16,8 +16,9 @@ from ascribe.client.fields import filled, struct_of
 from ascribe.client.options import Options
 from ascribe.client.refusals import refusal, word_of_status
 from ascribe.client.tries import Tries
+from ascribe.client.ways import Chunk, append
 from ascribe.core.errors import AscribeError, CapabilityError
-from ascribe.serve.messages import AttributionResponse, widest
+from ascribe.serve.messages import AttributionResponse
 from ascribe.serve.wire import attribution_pb2 as pb
 from ascribe.serve.wire.attribution_pb2_grpc import AttributionServiceStub
 
@@ -57,12 +58,13 @@ class Rpc:
         while True:
             try:
                 said = verb(request, timeout=tries.left(), metadata=self._options.headers)
-                return _joined(list(said)) if call.rpc in MANY else struct_of(said)
+                found: T = _joined(list(said)) if call.rpc in MANY else struct_of(said)
+                return found
             except grpc.RpcError as exc:
                 pause = tries.pause(*_refused(exc, call))
             time.sleep(pause)
 
-    def stream(self, calls: Iterable[tuple[int, Callable[[], Call[Any]]]], most: int) -> Iterator[StreamAnswer]:
+    def stream(self, calls: Iterable[Chunk], most: int) -> Iterator[StreamAnswer]:
         """All chunks in one stream; a chunk that cannot even be written is answered beside it."""
         wrong: list[StreamAnswer] = []
 
@@ -103,14 +105,13 @@ class AsyncRpc:
         while True:
             try:
                 said = verb(request, timeout=tries.left(), metadata=self._options.headers)
-                return _joined([part async for part in said]) if call.rpc in MANY else struct_of(await said)
+                found: T = _joined([part async for part in said]) if call.rpc in MANY else struct_of(await said)
+                return found
             except grpc.RpcError as exc:
                 pause = tries.pause(*_refused(exc, call))
             await asyncio.sleep(pause)
 
-    async def stream(
-        self, calls: AsyncIterator[tuple[int, Callable[[], Call[Any]]]], most: int
-    ) -> AsyncIterator[StreamAnswer]:
+    async def stream(self, calls: AsyncIterator[Chunk], most: int) -> AsyncIterator[StreamAnswer]:
         wrong: list[StreamAnswer] = []
 
         async def sent() -> AsyncIterator[pb.AttributionChunk]:
@@ -149,9 +150,7 @@ def _joined(parts: list[Any]) -> Any:
     """A result that came in parts, as one answer."""
     first: AttributionResponse = struct_of(parts[0])
     for part in parts[1:]:
-        more = struct_of(part)
-        first.attributions += more.attributions
-        first.efficiency_gap = widest([first, more])
+        append(first, struct_of(part))
     return first
 
 

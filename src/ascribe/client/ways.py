@@ -3,44 +3,42 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
 
 from ascribe.client import calls
-from ascribe.client.calls import Call
-from ascribe.client.options import Options
+from ascribe.client.calls import Call, StreamAnswer
 from ascribe.core.errors import InputError, NotFound
 from ascribe.serve.faults import DeadlineError
 from ascribe.serve.jobs.messages import JobCard
 from ascribe.serve.messages import AttributionResponse, widest
 
-__all__ = ["CHUNKS", "ENDED", "TIMEOUT_S", "TRIES", "append", "awaiting", "check_time", "made", "only", "waiting"]
+__all__ = [
+    "CHUNKS", "ENDED", "TIMEOUT_S", "TRIES", "AwaitedWay", "Chunk", "Way", "append", "check_time", "made", "only",
+]  # fmt: skip
 
 TIMEOUT_S, TRIES = 60.0, 4
 ENDED = ("done", "failed", "cancelled")
 CHUNKS = 8  # of a stream, under way at a time
 
-
-def waiting(options: Options) -> Any:
-    """The way of a client that waits: REST or gRPC by the address. Raises MissingExtra, InputError."""
-    if options.scheme.startswith("http"):
-        from ascribe.client.rest import Rest
-
-        return Rest(options)
-    from ascribe.client.rpc import Rpc
-
-    return Rpc(options)
+T = TypeVar("T")
+Chunk = tuple[int, Callable[[], Call[AttributionResponse]]]
 
 
-def awaiting(options: Options) -> Any:
-    """As `waiting`, of a client that is awaited."""
-    if options.scheme.startswith("http"):
-        from ascribe.client.rest import AsyncRest
+class Way(Protocol):
+    """Carries calls, and waits for their answers."""
 
-        return AsyncRest(options)
-    from ascribe.client.rpc import AsyncRpc
+    def ask(self, call: Call[T]) -> T: ...
+    def stream(self, calls: Iterable[Chunk], most: int) -> Iterator[StreamAnswer]: ...
+    def close(self) -> None: ...
 
-    return AsyncRpc(options)
+
+class AwaitedWay(Protocol):
+    """The same, awaited."""
+
+    async def ask(self, call: Call[T]) -> T: ...
+    def stream(self, calls: AsyncIterator[Chunk], most: int) -> AsyncIterator[StreamAnswer]: ...
+    async def close(self) -> None: ...
 
 
 def made(X: Any, wishes: Mapping[str, Any]) -> Callable[[], Call[AttributionResponse]]:

@@ -19,7 +19,10 @@ NOT_A_NUMBER = "the model gave no finite number for this row"
 
 @dataclass(frozen=True)
 class Kind:
-    """What an answer says of itself in `Info`. `gap`: name of the gap of the sum; empty where values sum to nothing."""
+    """What an answer says of itself in `Info`. `gap`: name of the gap of the sum; empty where values sum to nothing.
+    `base`: the base value of all rows, where it is one number; `budget`, `samples`, `gaps`: as in `Found`, whatever the
+    rows are.
+    """
 
     method: str
     game: str
@@ -27,19 +30,26 @@ class Kind:
     estimator: str
     gap: str = ""
     unit: str | None = None  # None: that of the output
+    space: str | None = None  # the same
+    base: float | None = None
+    budget: int = 0
+    samples: int = 0
+    gaps: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """Of `a` rows: `values (a, n)`, `prediction (a,)`; `base (a,)` of a sum, `stderr (a, n)` of a mean. `missed`: rows
-    whose error stayed above the one asked for, and why. `budget`, `samples`: what a row took at most.
+    """Of `a` rows: `values (a, n)`, `prediction (a,)`; `base (a,)` of a sum, `stderr (a, n)` of a mean, `ess (a,)` of
+    completions. `remarks`: status and reason of rows that are not simply ok. `budget`, `samples`: what a row took at
+    most.
     """
 
     values: Float[np.ndarray, "a n"]
     prediction: Float[np.ndarray, " a"]
     base: Float[np.ndarray, " a"] | None = None
     stderr: Float[np.ndarray, "a n"] | None = None
-    missed: Mapping[int, str] = field(default_factory=dict)
+    ess: Float[np.ndarray, " a"] | None = None
+    remarks: Mapping[int, tuple[str, str]] = field(default_factory=dict)
     budget: int = 0
     samples: int = 0
     gaps: Mapping[str, float] = field(default_factory=dict)
@@ -64,30 +74,38 @@ def answered(
     found = ask(X[at]) if len(at) else Found(np.empty((0, n)), np.empty(0))
     values[at], prediction[at] = found.values, found.prediction
     stderr[at] = 0.0 if found.stderr is None else found.stderr
-    if found.base is not None:
-        base[at] = found.base
-    for i, reason in found.missed.items():
+    if (bases := found.base if kind.base is None else kind.base) is not None:
+        base[at] = bases
+    ess = np.full(b, np.inf if found.ess is None else np.nan)
+    if found.ess is not None:
+        ess[at] = found.ess
+    for i, remark in found.remarks.items():
         if status[at[i]] == "ok":
-            status[at[i]], reasons[at[i]] = "above_target", reason
+            status[at[i]], reasons[at[i]] = remark
     for i in at[~(np.isfinite(values[at]).all(axis=1) & np.isfinite(prediction[at]))].tolist():
         values[i] = stderr[i] = prediction[i] = base[i] = np.nan
         status[i], reasons[i] = "not_finite", NOT_A_NUMBER
     if step:
         for _ in at:
             step()
-    gaps = dict(found.gaps)
+    gaps = {**kind.gaps, **found.gaps}
     if kind.gap:
         gap = np.abs(prediction - base - values.sum(axis=1))
         gaps = {kind.gap: float(gap[np.isfinite(gap)].max(initial=0.0)), **gaps}
     told = base[np.isfinite(base)]
     own = len(told) > 0 and float(np.ptp(told)) > ROUNDING * float(np.abs(told).max())
     info = Info(
-        kind.method, kind.game, kind.value, kind.estimator, found.budget, found.samples, options.seed,
+        kind.method, kind.game, kind.value, kind.estimator, kind.budget or found.budget, kind.samples or found.samples,
+        options.seed,
         options.tier or "accurate", model.unit if kind.unit is None else kind.unit, model.output, model.version,
-        model.space, gaps,
+        model.space if kind.space is None else kind.space, gaps,
     )  # fmt: skip
     return Attribution(
-        values, float(told.mean()) if len(told) else np.nan, prediction, stderr, np.full(b, np.inf),
-        status, tuple(reasons), model.names, X, info, model.names,
+        values, _mean(told) if kind.base is None else kind.base, prediction, stderr, ess, status,
+        tuple(reasons), model.names, X, info, model.names,
         layout=None if model.layout.kind == "table" else model.layout, base_values=base if own else None,
     )  # fmt: skip
+
+
+def _mean(bases: Float[np.ndarray, " a"]) -> float:
+    return float(bases.mean()) if len(bases) else float("nan")

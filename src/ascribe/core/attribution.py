@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from ascribe.core.arrays import Float, np
 from ascribe.core.layout import Layout
@@ -85,7 +85,14 @@ class Attribution:
     what the columns are, where they are no table's. `segments (b, n)`: the number of the player that each column was
     part of, where pixels or words were put together. `base_values (b,)`: of each row, where it depends on the row (a
     blurred image is its own baseline); `base_value` is then their mean. `fit (b,)`: R2 of each row's local model, of
-    methods that fit one.
+    methods that fit one. Values, base value, prediction and errors are in `info.unit`.
+
+    >>> values, nothing = np.array([[30.0, -4.0]]), np.zeros((1, 2))
+    >>> info = Info("kernel_shap", "marginal", "background", "exact", 4, 100, 0, unit="W", output="power")
+    >>> a = Attribution(values, 105.0, np.array([131.0]), nothing, np.ones(1), np.array(["ok"]), ("",),
+    ...                 ("cpu", "fan"), np.array([[61.2, 900.0]]), info)
+    >>> a.base_value + a.values.sum(axis=1) == a.prediction, a.fraction.round(3).tolist()
+    (array([ True]), [[0.229, -0.031]])
     """
 
     values: Float[np.ndarray, "b p"]
@@ -130,7 +137,7 @@ class Attribution:
         of freedom (normal where an explainer states its error without parts).
         """
         freedom = np.inf if self.deviations is None else self.deviations.freedom()
-        half = student.ppf(0.5 + level / 2, freedom) * self.stderr
+        half = stdtrit(freedom, 0.5 + level / 2) * self.stderr
         return self.values - half, self.values + half
 
 

@@ -20,11 +20,10 @@ from ascribe.core.matched import CALENDAR, matched
 from ascribe.core.model import Model
 from ascribe.core.words import quoted
 
-__all__ = ["BASELINES", "baseline_rows", "own_baseline"]
+__all__ = ["KINDS", "baseline_rows", "own_baseline"]
 
 KINDS = {"zero": "table image series", "mean": "table image series", "black": "image", "grey": "image",
          "blur": "image", "padding": "text", CALENDAR: "series"}  # fmt: skip
-BASELINES = tuple(KINDS)
 BLUR = 1 / 8  # standard deviation, of the smaller side
 
 

@@ -9,7 +9,7 @@ from ascribe.core.arrays import Float, np
 from ascribe.core.attribution import Attribution, Info, based
 from ascribe.core.model import Model
 
-__all__ = ["One", "by_rows"]
+__all__ = ["NOT_FINITE", "One", "by_rows"]
 
 NOT_FINITE = "the model gave no finite number for this row or its completions"
 

@@ -19,6 +19,8 @@ from ascribe.core.shares import Numbers, Share
 
 __all__ = ["say_change"]
 
+NAMED = 4  # players; the rest is said together
+
 
 def say_change(
     who: str,
@@ -29,7 +31,6 @@ def say_change(
     errors: Float[np.ndarray, " p"],
     unit: str = "W",
     language: str = "en",
-    top: int = 4,
 ) -> str:
     """`before`, `after`: what a reader calls the moment, and the prediction; `values`, `errors (p,)`: differences of
     attributions by player and their standard errors (NaN where there is none), in `unit`.
@@ -44,7 +45,7 @@ def say_change(
     words, by = PHRASES[language], after[1] - before[1]
     scale = scale_of([before[1], after[1], *values], unit)
     number = Numbers(scale, scale.decimals([before[1], after[1], float(np.abs(values).max(initial=0.0))]), words)
-    shown, rest = by_size(np.abs(values), top)
+    shown, rest = by_size(np.abs(values), NAMED)
     shares = [Share(one_line(names[j]), float(values[j]), float(errors[j])) for j in shown]
     shares += folded_of(values[rest], errors[rest], words)
     clear = [s for s in shares if s.clear and number.visible(s.value)]

@@ -23,6 +23,14 @@ def contrast(a0: Attribution, a1: Attribution) -> Attribution:
     taken otherwise. `data`: the rows of a1 minus those of a0.
 
     Raises InputError where players, game, output or unit differ, or the numbers of rows do not match.
+
+    >>> from ascribe.core.explainers import explain
+    >>> from ascribe.core.features import Feature
+    >>> from ascribe.core.model import Model
+    >>> model = Model((Feature("a"), Feature("b")), lambda X: X[:, 0] + 2 * X[:, 1], np.zeros((1, 2)))
+    >>> before, after = (explain(model, np.array([x]), "kernel_shap") for x in ([1.0, 1.0], [3.0, 1.0]))
+    >>> contrast(before, after).values.round(9).tolist()
+    [[2.0, 0.0]]
     """
     for word in ("game", "output", "unit"):
         ours, theirs = getattr(a0.info, word), getattr(a1.info, word)

@@ -17,7 +17,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from scipy.spatial.distance import cdist
-from scipy.stats import kstwo
 
 from ascribe.core.arrays import Float, evenly, np
 from ascribe.core.errors import InputError
@@ -59,9 +58,9 @@ def stability(p: Float[np.ndarray, " bins"], q: Float[np.ndarray, " bins"], floo
     return float(((q - p) * np.log(q / p)).sum())
 
 
-def psi(X: np.ndarray, Y: np.ndarray, bins: int = BINS) -> Float[np.ndarray, " n"]:
+def psi(X: np.ndarray, Y: np.ndarray) -> Float[np.ndarray, " n"]:
     """Population stability index of each column of X (a, n) and Y (b, n), in quantile bins of X; below .1 is read as
-    steady, from .25 as drifted. Without any change its mean is about (bins - 1)(1/a + 1/b). An empty bin counts as half
+    steady, from .25 as drifted. Without any change its mean is about (BINS - 1)(1/a + 1/b). An empty bin counts as half
     a row of the larger sample.
 
     Raises InputError for samples without rows, of other widths, or with values that are no numbers.
@@ -70,7 +69,7 @@ def psi(X: np.ndarray, Y: np.ndarray, bins: int = BINS) -> Float[np.ndarray, " n
     floor = 0.5 / max(len(X), len(Y))
     found = np.empty(X.shape[1])
     for j, (x, y) in enumerate(zip(X.T, Y.T, strict=True)):
-        edges = bin_edges(x, bins)
+        edges = bin_edges(x)
         found[j] = stability(shares(x, edges), shares(y, edges), floor)
     return found
 
@@ -82,6 +81,8 @@ def ks(X: np.ndarray, Y: np.ndarray) -> tuple[Float[np.ndarray, " n"], Float[np.
     >>> ks(np.array([[1.0], [2.0]]), np.array([[2.0], [3.0]]))[0].tolist()
     [0.5]
     """
+    from scipy.stats import kstwo  # half a second to import: paid by who asks, not at every start
+
     X, Y = _pair(X, Y)
     a, b = len(X), len(Y)
     both = np.concatenate([X, Y])

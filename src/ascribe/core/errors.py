@@ -20,6 +20,9 @@ A broken contract raises; bad numbers in one row are a *status* of that row. Eve
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 __all__ = [
     "AscribeError",
     "BudgetError",
@@ -35,11 +38,20 @@ __all__ = [
     "ServiceError",
     "SourceError",
     "TamperedError",
+    "extra",
 ]
 
 
 class AscribeError(Exception):
-    """Root of the tree; its text is one line that says what to do."""
+    """Root of the tree; its text is one line that says what to do.
+
+    >>> from ascribe.core.estimators import make_plan
+    >>> try:
+    ...     make_plan("exact", 40)
+    ... except AscribeError as exc:
+    ...     print(type(exc).__name__, str(exc).partition(":")[0])
+    BudgetError exact needs 2^40 coalitions; the limit is 14 players
+    """
 
 
 class InputError(AscribeError, ValueError):
@@ -92,3 +104,17 @@ class LakeError(AscribeError):
 
 class SourceError(AscribeError):
     """A broker, file or server does not give what was asked."""
+
+
+@contextmanager
+def extra(name: str, what: str) -> Iterator[None]:
+    """Around imports of an optional part: its absence is one line. Raises MissingExtra.
+
+    A module of our own that is not there is a fault, not an extra, and stays what it is.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as exc:
+        if (exc.name or "").partition(".")[0] == "ascribe":
+            raise
+        raise MissingExtra(f"this needs {what}: pip install 'ascribe[{name}]' ({exc.name} is missing)") from exc

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 from ascribe.core.adjusted import ADJUSTED
 from ascribe.core.estimators import ESTIMATORS, MAX_EXACT_PLAYERS
-from ascribe.core.explainers import EXPLAINERS, Explainer, Options, available
+from ascribe.core.explainers import EXPLAINERS, Explainer, available
 from ascribe.core.latency import Measured
 from ascribe.core.model import Model
+from ascribe.core.options import Options
 from ascribe.core.tiers import offered
 
 __all__ = ["SERVED", "Asking", "Repertoire", "repertoire"]

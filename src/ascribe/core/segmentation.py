@@ -17,14 +17,14 @@ from ascribe.core.arrays import Float, np
 __all__ = ["lab", "superpixels"]
 
 ROUNDS = 10
-COMPACTNESS = 20.0  # units of lab lightness (0 ... 100) that a step of one spacing weighs
+COMPACTNESS = 20.0  # units of lab lightness (0 ... 100) that a step of one spacing weighs; more: squarer pieces
 SMOOTH = 0.7  # pixels, before clustering
 
 
-def superpixels(image: Float[np.ndarray, "h w c"], count: int, compactness: float = COMPACTNESS) -> np.ndarray:
+def superpixels(image: Float[np.ndarray, "h w c"], count: int) -> np.ndarray:
     """About `count` segments of an image with pixels 0 ... 255: numbers 0 ... p-1 (h, w), each one connected piece.
 
-    Deterministic. More `compactness` gives squarer pieces.
+    Deterministic.
     """
     height, width = image.shape[:2]
     colour = lab(np.asarray(gaussian_filter(np.asarray(image, float), (SMOOTH, SMOOTH, 0), mode="nearest")))
@@ -32,7 +32,7 @@ def superpixels(image: Float[np.ndarray, "h w c"], count: int, compactness: floa
     across = max(1, round(count / down))
     spacing = np.sqrt(height * width / (down * across))
     y, x = np.mgrid[:height, :width]
-    place = np.stack([y, x], axis=2) * (compactness / spacing)
+    place = np.stack([y, x], axis=2) * (COMPACTNESS / spacing)
     points = np.concatenate([colour, place], axis=2)
     number = (y * down // height) * across + x * across // width  # a grid to begin with
     near = _near(number, down, across)

@@ -15,6 +15,7 @@ from ascribe.core.adjusted import MOST, read
 from ascribe.core.adjusted.learnt import learnt
 from ascribe.core.arrays import np
 from ascribe.core.attribution import Attribution, Deviations, Info
+from ascribe.core.by_rows import NOT_FINITE
 from ascribe.core.errors import CapabilityError
 from ascribe.core.estimators import make_plan
 from ascribe.core.features import Players, players_of
@@ -66,7 +67,7 @@ def shapley(
         prediction[i], values[i], stderr[i], ess[i] = row.prediction, row.phi, row.stderr, row.ess
         if not np.isfinite(values[i]).all():
             values[i], stderr[i] = np.nan, np.nan
-            status[i], reasons[i] = "not_finite", "the model gave no finite number for this row or its completions"
+            status[i], reasons[i] = "not_finite", NOT_FINITE
         else:
             found[i] = row
             if status[i] == "ok":

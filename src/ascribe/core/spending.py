@@ -18,14 +18,19 @@ from ascribe.core.days import owners
 from ascribe.core.estimators import AUTO_EXACT_PLAYERS, FITTED_BUDGET, FITTED_PER_PLAYER, MAX_EXACT_PLAYERS
 from ascribe.core.matched import CALENDAR, NEAREST
 from ascribe.core.model import Model
-from ascribe.core.options import Options
+from ascribe.core.options import Options, Patch
 from ascribe.core.players import GRID
 from ascribe.core.shapley import MOST_BUDGET
 
-__all__ = ["coalitions", "draws", "once", "perturbations", "players", "steps", "windows"]
+__all__ = [
+    "LIME", "LIME_EACH", "LIME_GROWN", "LIME_TABLE", "MOST_STEPS", "OF_IMAGE", "coalitions", "draws", "once",
+    "perturbations", "players", "sides_of", "steps", "windows",
+]  # fmt: skip
 
-LIME_TABLE, LIME, LIME_EACH, LIME_GROWN = 4096, 1024, 4, 16  # as `explainers.lime` spends
-OF_IMAGE = 8  # as `explainers.occlusion` lays its windows
+LIME_TABLE, LIME = 4096, 1024  # perturbations of a table, of others
+LIME_EACH = 4  # for each player, at least, where no budget is named
+LIME_GROWN = 16  # times as many at most, where an error is asked for and no budget is named
+OF_IMAGE = 8  # windows that lie side by side where none is named
 MOST_STEPS = 1024  # of a path whose steps are doubled
 
 
@@ -82,11 +87,17 @@ def windows(model: Model, options: Options, X: np.ndarray | None = None) -> int:
     layout, patch = model.layout, options.patch
     if options.groups or options.segments is not None or layout.kind == "series":
         return players(model, options, X) + 2
-    image = layout.kind == "image"
-    sides = layout.shape[:2] if image else (len(model.names),)
-    window = patch.window or (max(1, min(sides) // OF_IMAGE) if image else 1)
-    stride = max(1, patch.stride or (max(1, window // 2) if image else 1))
-    return prod(max(0, ceil((side - window) / stride)) + 1 for side in sides) + 2
+    sides, window, stride = sides_of(layout.kind, layout.shape or (len(model.names),), patch)
+    return prod(max(0, ceil((side - window) / max(1, stride))) + 1 for side in sides) + 2
+
+
+def sides_of(kind: str, shape: tuple[int, ...], patch: Patch) -> tuple[tuple[int, ...], int, int]:
+    """Along which sides occlusion lays its windows, how long these are and how far apart."""
+    image = kind == "image"
+    sides = shape[:2] if image else shape
+    window = (max(1, min(sides) // OF_IMAGE) if image else 1) if patch.window is None else patch.window
+    stride = (max(1, window // 2) if image else 1) if patch.stride is None else patch.stride
+    return sides, window, stride
 
 
 def steps(model: Model, options: Options, X: np.ndarray | None = None) -> int:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scipy.stats import rankdata
-
 from ascribe.core.arrays import Float, np
+from ascribe.core.faithfulness.agreement import rank_correlation
 
 __all__ = ["Drift", "PredictionError", "drift", "prediction_error"]
 
@@ -75,8 +74,5 @@ def _spearman(a: np.ndarray, b: np.ndarray) -> float:
     """Ties share their rank; 1 of two rows without order, 0 where one of them has none or is not a number."""
     if not np.isfinite(b).all():
         return 0.0
-    first, second = rankdata(a), rankdata(b)
-    flat = (float(np.ptp(first)) == 0, float(np.ptp(second)) == 0)
-    if any(flat):
-        return float(all(flat))
-    return float(np.corrcoef(first, second)[0, 1])
+    rho = rank_correlation(a, b)
+    return rho if np.isfinite(rho) else float(np.ptp(a) == 0 and np.ptp(b) == 0)

@@ -25,7 +25,8 @@ def ask_http(url: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
     body = json.dumps({"feature_vector": sent, "budget": BUDGET, "samples": SAMPLES}).encode()
     request = urllib.request.Request(f"{url}/v1/attributions", body, {"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=120) as answer:
-        return json.load(answer)
+        found: dict[str, Any] = json.load(answer)
+        return found
 
 
 def ask_grpc(address: str, rows: list[dict[str, Any]]) -> Any:

@@ -16,14 +16,14 @@ import pyarrow.feather
 
 from ascribe import api
 from ascribe.bundle.archive import open_directory
-from ascribe.cli.settings import has_display
 from ascribe.console import bars, show_report, watcher
 from ascribe.core.errors import InputError, ServiceError
 from ascribe.demo.asking import BUDGET, SAMPLES, ask_grpc, ask_http, show, show_tiers
 from ascribe.demo.serving import PLAYED, moving, replayed, service
+from ascribe.demo.settings import has_display
 from ascribe.demo.told import say
 from ascribe.report import plots
-from ascribe.train.ingest.definitions import POWER, read_definitions
+from ascribe.train.definitions import POWER, read_definitions
 from ascribe.train.ingest.run import ingest
 from ascribe.train.lake.lake import Lake
 from ascribe.train.pipeline import Report

@@ -55,7 +55,7 @@ def measured() -> Ink:
     from matplotlib.backends.backend_agg import RendererAgg
     from matplotlib.font_manager import FontProperties
 
-    return Ink(RendererAgg(1, 1, DPI), FontProperties)  # type: ignore[no-untyped-call]
+    return Ink(RendererAgg(1, 1, DPI), FontProperties)
 
 
 def blank(width: float, height: float) -> Figure:

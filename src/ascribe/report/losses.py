@@ -49,7 +49,7 @@ def figure(
     every = [v * by for values in (fitted, held) for v in values if np.isfinite(v)]
     if every and min(every) > 0 and max(every) > 20 * min(every):
         axes.set_yscale("log")
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.get_major_locator().set_params(integer=True)  # type: ignore[call-arg]
     axes.set_xlabel("epoch", size=SMALL, color=SOFT)
     axes.set_ylabel(f"{what} ({wanted or unit})" if wanted or unit else what, size=SMALL, color=SOFT, parse_math=False)
     axes.tick_params(labelsize=SMALL, labelcolor=SOFT, color=RULE)

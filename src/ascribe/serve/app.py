@@ -10,20 +10,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import grpc
 import uvicorn
 
-from ascribe.core.errors import ServiceError
 from ascribe.serve.access import porch_grpc, porch_http, tls
-from ascribe.serve.address import Address, bind, parse, probe
+from ascribe.serve.address import Address, bind, parse
 from ascribe.serve.house import House
-from ascribe.serve.leaving import connection_age_ms, leave
+from ascribe.serve.leaving import leave
 from ascribe.serve.observe import memory
 from ascribe.serve.observe.log import Log
-from ascribe.serve.rpc import door as rpc
+from ascribe.serve.rooms import Rooms
+from ascribe.serve.rpc.binding import bound
+from ascribe.serve.rpc.door import NAMES
+from ascribe.serve.rpc.health import Health
 from ascribe.serve.rpc.readable import Readable
 from ascribe.serve.settings import Settings, from_environment
-from ascribe.serve.standing import ByHandler, Standing
+from ascribe.serve.standing import Standing
 from ascribe.serve.stopping import until_stopped
 from ascribe.serve.versions.leases import Lease
 
@@ -75,18 +76,22 @@ async def serve(
 
 
 async def stand(
-    house: House, where: Address, at_grpc: Address, stop: asyncio.Event | None = None,
+    house: Rooms, where: Address, at_grpc: Address, stop: asyncio.Event | None = None,
     ready: Callable[[Addresses], None] | None = None, alone: bool = False,
 ) -> None:  # fmt: skip
     """A house with doors at these addresses, as `serve` says."""
     start, stop = time.perf_counter(), stop or asyncio.Event()
     settings, log = house.settings, house.log
     secured = tls.opened(settings, log)
+    interceptors = [*house.seen.interceptors, *house.interceptors, porch_grpc.Porch(house.known, log), Readable(log)]
     with bind(where, "--http", settings.workers > 1) as listener:
-        words = rpc.Health()
+        words = Health(NAMES)
         rpc_server = Standing(
-            lambda address: _grpc_server(address, house, words, secured), at_grpc, settings.timeout_s, log
-        )
+            lambda address: bound(
+                address, "--grpc", settings, secured, interceptors, lambda server: house.attach(server, words),
+                settings.workers > 1,
+            ), at_grpc, settings.timeout_s, log,
+        )  # fmt: skip
         at = Addresses(f"{'https' if secured else 'http'}://{Address(*listener.getsockname()[:2])}", str(rpc_server.at))
         web = _Http(
             uvicorn.Config(
@@ -189,32 +194,6 @@ def running(
         if worker.is_alive():
             loops[0].call_soon_threadsafe(stop.set)
         worker.join()
-
-
-def _grpc_server(
-    address: Address, house: House, words: rpc.Health, secured: tls.Tls | None
-) -> tuple[grpc.aio.Server, Address]:
-    """A bound server, not yet started, and where it is."""
-    settings, log = house.settings, house.log
-    server = grpc.aio.server(
-        interceptors=[*house.seen.interceptors, *house.interceptors, porch_grpc.Porch(house.known, log), Readable(log)],
-        options=[
-            ("grpc.so_reuseport", int(settings.workers > 1)),  # or a second server would share the port in silence
-            ("grpc.max_receive_message_length", settings.max_body_bytes),
-            ("grpc.max_send_message_length", -1),
-            ("grpc.server_handshake_timeout_ms", round(settings.header_s * 1000)),
-            *(("grpc.max_connection_age_ms", age) for age in connection_age_ms(settings)),
-        ],
-    )
-    house.attach(ByHandler(server), words)
-    if settings.workers == 1:
-        probe(address, "--grpc")
-    try:
-        if secured:
-            return server, Address(address.host, server.add_secure_port(str(address), secured.credentials()))
-        return server, Address(address.host, server.add_insecure_port(str(address)))
-    except RuntimeError as exc:
-        raise ServiceError(f"{address} cannot be bound: choose another address with --grpc") from exc
 
 
 def _say_ready(log: Log, leases: Sequence[Lease], at: Addresses, took_ms: int) -> None:

@@ -50,7 +50,7 @@ class Application:
 
     def check(self) -> None:
         """Raises UnavailableError where it is not ready, though it is not closing either."""
-        if not self._closing and not (self._house and self._house.service.ready()):
+        if not self._closing and not (self._house and self._house.room.ready()):
             raise UnavailableError("no model is loaded")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -29,7 +29,6 @@ from ascribe.serve.settings import Settings
 
 __all__ = [
     "MIXED",
-    "ROW_BYTES",
     "UNREADABLE",
     "attributions",
     "check_options",
@@ -41,13 +40,13 @@ __all__ = [
     "decode_values",
     "encode",
     "energies",
+    "own_id",
     "predictions",
     "unreadable",
     "usable_id",
     "without_rows",
 ]
 
-ROW_BYTES = 500  # about, of one row's answer
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 MIXED = "send values, or an image, or a text: a row is one of them"
 MAX_SEED = 2**63 - 1
@@ -67,6 +66,13 @@ _chunk = msgspec.json.Decoder(ChunkBody)
 def usable_id(text: str | None) -> bool:
     """Whether a caller's request id may be echoed and logged."""
     return bool(text and IDENTIFIER.fullmatch(text))
+
+
+def own_id(given: str | None, otherwise: str, field: str = "request_id") -> str:
+    """A message's own id before its door's. Raises InputError for one that cannot be echoed."""
+    if given and not usable_id(given):
+        raise InputError(f"{field}: use letters, digits, '.', '_', ':' and '-', at most 128")
+    return given or otherwise
 
 
 @stage("decode")

@@ -20,10 +20,11 @@ from __future__ import annotations
 from asyncio import CancelledError
 from dataclasses import dataclass
 
-from ascribe.core.errors import CapabilityError, InputError, MissingExtra, NotFound, ServiceError
+from ascribe.core.errors import AscribeError, CapabilityError, InputError, MissingExtra, NotFound, ServiceError
 
 __all__ = [
     "FAULTS",
+    "KINDS",
     "AbandonedError",
     "DeadlineError",
     "Fault",
@@ -135,6 +136,20 @@ WORDS: tuple[tuple[type[BaseException], str], ...] = (  # the first that fits
     (AbandonedError, "cancelled"),
     (CancelledError, "cancelled"),
 )
+
+
+KINDS: dict[str, type[AscribeError]] = {  # what a word means to whoever hears it
+    "invalid_input": InputError,
+    "too_large": TooLargeError,
+    "unsupported": UnsupportedError,
+    "not_found": NotFound,
+    "precondition": CapabilityError,
+    "auth": UnknownCallerError,
+    "forbidden": ForbiddenError,
+    "shed": ShedError,
+    "unavailable": UnavailableError,
+    "deadline": DeadlineError,
+}
 
 
 @dataclass(frozen=True)

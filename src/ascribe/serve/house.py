@@ -7,12 +7,10 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-import grpc
-
 from ascribe.bundle.registry import Registry
 from ascribe.bundle.sessions import cores
 from ascribe.core.errors import InputError
-from ascribe.serve.access import auth, porch_http
+from ascribe.serve.access.porch_http import Porch
 from ascribe.serve.access.rates import Rates
 from ascribe.serve.cards.published import Published
 from ascribe.serve.cards.shelf import Shelf
@@ -20,14 +18,11 @@ from ascribe.serve.forecasts.room import Forecasting
 from ascribe.serve.jobs.longer import longer
 from ascribe.serve.live import Sampled
 from ascribe.serve.now.opening import opened
-from ascribe.serve.observe.lines import to_stdout
-from ascribe.serve.observe.watched import Observed
-from ascribe.serve.page.files import Offers, files
-from ascribe.serve.page.front import front
+from ascribe.serve.page.files import Offers
 from ascribe.serve.priority import give_way
-from ascribe.serve.rest import door as rest
-from ascribe.serve.rpc import door as rpc
-from ascribe.serve.rpc import oip as oip_rpc
+from ascribe.serve.rest.door import http_door
+from ascribe.serve.rooms import Rooms
+from ascribe.serve.rpc.health import Health
 from ascribe.serve.service import Service
 from ascribe.serve.settings import Settings
 from ascribe.serve.standing import ByHandler
@@ -40,25 +35,18 @@ from ascribe.serve.versions.shadow import Shadow
 __all__ = ["House"]
 
 
-class House:
-    """`model`: `NAME[@CHANNEL]` of a registry, one or several; `hosts`: where it can be reached; `write` takes log
-    lines (standard output by default); `shadow`: the channel whose versions are compared with those that answer.
-
-        load -> start -> ... -> quiet -> close
-
-    Raises ServiceError for hosts that others reach while nobody is asked who they are, InputError for no model.
+class House(Rooms):
+    """`model`: `NAME[@CHANNEL]` of a registry, one or several; `shadow`: the channel whose versions are compared with
+    those that answer. Raises as `Rooms`, InputError for no model.
     """
 
     def __init__(
         self, registry: str, model: str | Sequence[str], hosts: Sequence[str], settings: Settings,
         write: Callable[[bytes], object] | None = None, shadow: str | None = None,
     ) -> None:  # fmt: skip
-        self.settings, self._versions = settings, Versions(specs(model))
-        versions = self._versions
-        self.seen = Observed(settings, versions, write or to_stdout)
-        self.log = log = self.seen.log
-        auth.check_reach(hosts, settings)
-        self.known = auth.opened(settings, log)
+        versions = Versions(specs(model))
+        super().__init__(settings, versions, hosts, write)
+        log = self.log
         candidates = _candidates(versions, shadow)
 
         def registered() -> Registry:
@@ -70,45 +58,34 @@ class House:
         self._sampled = Sampled(telemetry.state, log) if telemetry else None
         self._pool = ThreadPoolExecutor(settings.explain_threads or cores(), "explain", give_way)
         self._predictors = ThreadPoolExecutor(1, "predict")
-        self.service = Service(
+        self.room = self._service = service = Service(
             versions, settings, self._pool, self._rollout, self._beside, telemetry, self._sampled, self._predictors,
             self.seen.meter, Rates(settings.rate_per_s, settings.burst_s, settings.workers),
         )  # fmt: skip
-        self.forecasting = Forecasting(self.service, settings)
+        self.forecasting = Forecasting(service, settings)
         promoting = Promoting(registered, versions, self._rollout, settings, log)
         self._offers = Offers(lake=telemetry is not None)
         self._shelf = Shelf(Published(registered, versions), promoting, versions, telemetry, settings)
-        self.held = longer(self.service, settings, log)
-        follower, self.now = opened(versions, telemetry, settings, log, self.service.busy, self.seen.meter.registry)
-        self.interceptors: list[grpc.aio.ServerInterceptor] = []  # more of them, before the porch
+        self.held = longer(service, settings, log)
+        follower, self.now = opened(versions, telemetry, settings, log, service.busy, self.seen.meter.registry)
         self._threads = [thread for thread in (self._rollout, self._beside, self._sampled, follower) if thread]
 
-    @property
-    def loaded(self) -> bool:
-        return self._versions.loaded
+    def app(self, host: str) -> Porch:
+        more = (self.forecasting, self.now, self._shelf)
+        door = http_door(self.room, self.settings, self.log, self.held, self.seen.view, *more)
+        return self._fronted(door, host, self._offers)
 
-    def app(self, host: str) -> porch_http.Porch:
-        """The HTTP door with everything before it. `host`: where it listens."""
-        seen, more = self.seen, (self.forecasting, self.now, self._shelf)
-        inner = rest.door(self.service, self.settings, self.log, self.held, seen.view, *more)
-        shown = front(seen.around(inner, host), files(offers=self._offers))
-        return porch_http.Porch(shown, self.known, self.settings, self.log, lambda: self.service.draining)
-
-    def attach(self, server: ByHandler, words: rpc.Health) -> None:
-        """The services of the gRPC door."""
-        door = rpc.Door(self.service, self.settings, self.log, self.held, self.forecasting)
-        rpc.attach(server, door, words, self.settings.reflection)
-        oip_rpc.attach(server, oip_rpc.Door(self.service, self.settings, self.log, self.seen.view))
+    def attach(self, server: ByHandler, words: Health) -> None:
+        self._attached(server, words, self.held, self.forecasting)
 
     async def load(self) -> list[Lease]:
-        """Every model fetched, verified, warm; ready. Raises NotFound, BundleError, RegistryError."""
+        """Also warm."""
         threading.Thread(target=_import_ahead, daemon=True).start()
         leases = await asyncio.to_thread(lambda: [self._rollout.first(slot) for slot in self._versions.slots])
-        await self.service.warm(*leases)
+        await self._service.warm(*leases)
         return leases
 
     def start(self) -> None:
-        """Follow the channels, work jobs off."""
         for thread in self._threads[:1]:
             thread.start()
         self.held.jobs.start()
@@ -116,14 +93,12 @@ class House:
             thread.start()
 
     async def quiet(self) -> None:
-        """Not ready any more: requests are answered, nothing new is begun."""
-        self.service.drain()
+        self.room.drain()
         await self.held.jobs.stop()
         for thread in self._threads:
             thread.stop()
 
     async def close(self) -> None:
-        """After the last request."""
         await self.held.stop()
         await self._shelf.close()
         self._pool.shutdown(wait=False, cancel_futures=True)

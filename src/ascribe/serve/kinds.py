@@ -9,9 +9,9 @@ import numpy as np
 
 from ascribe.core import tiers
 from ascribe.core.errors import CapabilityError, InputError
-from ascribe.core.explainers import EXPLAINERS, Options, explain, refuse_unused, usual
+from ascribe.core.explainers import EXPLAINERS, explain, refuse_unused, usual
 from ascribe.core.model import PREDICTED, Model
-from ascribe.core.options import Patch, Path
+from ascribe.core.options import Options, Patch, Path
 from ascribe.core.rows_of import cut, joined
 from ascribe.serve.batcher import Kind, Step
 from ascribe.serve.faults import TooLargeError

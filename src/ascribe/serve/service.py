@@ -11,14 +11,16 @@ from typing import Any, TypeVar
 
 from ascribe.bundle.sessions import cores
 from ascribe.core.errors import InputError, NotFound
-from ascribe.core.explainers import Options, usual
+from ascribe.core.explainers import usual
 from ascribe.core.model import Model
+from ascribe.core.options import Options
 from ascribe.core.tiers import within
 from ascribe.serve import codec, kinds, work
 from ascribe.serve.access.auth import require
 from ascribe.serve.access.callers import ANYBODY, Caller
 from ascribe.serve.access.limits import narrow
 from ascribe.serve.access.rates import Rates
+from ascribe.serve.aside import aside
 from ascribe.serve.batcher import Answered, Batcher, Kind
 from ascribe.serve.cards.repertoire import ExplainersCard
 from ascribe.serve.cards.served import ModelCard, NodeCard, RolloutAnswer
@@ -47,7 +49,6 @@ from ascribe.serve.work import Step
 
 __all__ = ["Service"]
 
-LARGE_BYTES = 1 << 16  # bodies above are read and written on a thread
 WRITTEN_BYTES = 1000  # about, of a row that is written
 BATCH_BYTES = 64 << 20
 PREDICTED_ROWS = 1 << 20  # that may wait: a second's work
@@ -151,7 +152,7 @@ class Service:
         answering = ("explain", self.explaining, kind, read)
         rows_in, found, ms = await self.computed(*answering, caller, within_s, start, asked.priority)
         writing = work.size(model, len(rows), WRITTEN_BYTES)
-        answer = await self.aside(writing, lambda: work.attributed(lease, asked, rows_in, found, ms, lowered_from))
+        answer = await aside(writing, lambda: work.attributed(lease, asked, rows_in, found, ms, lowered_from))
         if self._shadow is not None:
             self._shadow.offer(slot, asked, rows, options, most, answer, self.busy)
         if self._sampled is not None:
@@ -175,7 +176,7 @@ class Service:
         answering = ("predict", self.predicting, kind, read)
         rows_in, found, ms = await self.computed(*answering, caller, within_s, start, asked.priority)
         writing = len(rows) * work.CHECKED_BYTES
-        return await self.aside(writing, lambda: work.predicted(lease, asked, rows_in, found, ms))
+        return await aside(writing, lambda: work.predicted(lease, asked, rows_in, found, ms))
 
     def _kind(self, model: Model, asked: AttributionAsked, options: Options, rows: int) -> tuple[Kind, str]:
         """The kind of batch, and the tier that was asked for where a crowded server takes a faster one."""
@@ -196,7 +197,7 @@ class Service:
     ) -> tuple[Checked, Any, dict[str, float]]:  # fmt: skip
         """Rows as `read` checked them, the batcher's answer for them, and milliseconds since `start` by their use."""
         with self._weight.taken(read.heavy):
-            rows_in = await self.aside(read.size, read.call)
+            rows_in = await aside(read.size, read.call)
             checked_s = time.perf_counter() - start
             found = await self.answered(batcher, kind, rows_in, caller, within_s, priority)
         total_s = time.perf_counter() - start
@@ -254,10 +255,6 @@ class Service:
         codec.check_rows_limit(len(rows), self._settings.max_rows)
         narrow(rows, self._settings.max_features)
         self.rates.take(caller, len(rows))
-
-    async def aside(self, size: int, call: Callable[[], T]) -> T:
-        """Read or write a message of `size` bytes (about): at once when small, on a thread when large."""
-        return call() if size < LARGE_BYTES else await asyncio.to_thread(call)
 
     async def _work(self, call: Callable[[Step], T]) -> T:
         """Run `call(step)` on a worker; `step`, called before and between rows, raises once nobody waits."""

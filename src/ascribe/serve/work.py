@@ -12,10 +12,10 @@ from ascribe.bundle.latency import refreshed
 from ascribe.core import tiers
 from ascribe.core.attribution import Attribution, Info
 from ascribe.core.errors import CapabilityError, InputError
-from ascribe.core.explainers import EXPLAINERS, Options, available, explain, usual
+from ascribe.core.explainers import EXPLAINERS, available, explain, usual
 from ascribe.core.features import out_of_range
 from ascribe.core.model import PREDICTED, Model
-from ascribe.core.options import Path
+from ascribe.core.options import Options, Path
 from ascribe.core.words import listed, quoted
 from ascribe.serve import codec
 from ascribe.serve.faults import InvalidRowsError, TooLargeError

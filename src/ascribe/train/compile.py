@@ -9,7 +9,6 @@ computation on held-out rows before it is written, and joins the bundle: a new m
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from ascribe.bundle import archive
 from ascribe.bundle.archive import Bundle
 from ascribe.bundle.holdout import answerable
 from ascribe.bundle.manifest import Manifest, Reading, Tier
+from ascribe.bundle.npz import arrays
 from ascribe.bundle.runtime import compiled, load
 from ascribe.core.adjusted import learnt
 from ascribe.core.arrays import evenly
@@ -128,8 +128,7 @@ def _opened(bundle: Bundle, wanted: Sequence[Wanted]) -> _Source:
     rows = rows[evenly(len(rows), JUDGED)] if len(rows) else np.array([bundle.manifest.example["x"]])
     mixture = None
     if bundle.has("mixture"):
-        with np.load(io.BytesIO(bundle.read("mixture")), allow_pickle=False) as held:
-            mixture = FactorMixture.of(held)
+        mixture = FactorMixture.of(arrays(bundle, "mixture", ()))
     if model.reading is None and model.conditional is not None:
         found = _reading(model, wanted)
         if found is not None:

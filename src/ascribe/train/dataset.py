@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -37,7 +38,7 @@ class Dataset:
     holdout: Part
     late: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=int))
 
-    @property
+    @cached_property
     def training(self) -> Part:
         """The whole training part."""
         both = (self.fit, self.validation)

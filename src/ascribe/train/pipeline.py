@@ -19,25 +19,27 @@ import pyarrow.feather
 
 from ascribe.bundle import archive, manifest
 from ascribe.bundle.runtime import graph_predict
-from ascribe.bundle.tables import read_table, write_parquet
+from ascribe.bundle.tables import read_table
 from ascribe.core.arrays import evenly
 from ascribe.core.control import fit_control
 from ascribe.core.errors import InputError
 from ascribe.core.features import Feature
 from ascribe.core.judge import block_mean, power_error
 from ascribe.train.clean import Cleaned, clean
-from ascribe.train.compile import Wanted, compile_bundle
+from ascribe.train.compile import Wanted, with_tiers
 from ascribe.train.dataset import Dataset, split
-from ascribe.train.emshap.conditional import conditional_part, npz, open_part
 from ascribe.train.families import ADDITIVE_FAMILIES, POWER_FAMILIES
 from ascribe.train.families.amortized import AmortizedOptions
 from ascribe.train.families.emshap import EmShapOptions
 from ascribe.train.families.surrogate import SurrogateOptions
 from ascribe.train.fitted import FittedPower
+from ascribe.train.npz import npz
 from ascribe.train.parts import Keep, Part, once
+from ascribe.train.quarantine import put_aside
 from ascribe.train.settings import computing
 from ascribe.train.units import describe, read_units
 from ascribe.train.values.answering import NOTHING, answering_part
+from ascribe.train.values.conditional import conditional_part, open_part
 from ascribe.train.values.distil import DistilOptions
 from ascribe.train.watch import Watcher
 
@@ -97,17 +99,16 @@ def train(options: TrainOptions, watch: Watcher | None = None, keep: Keep = once
     Raises InputError (SchemaError) for data or options that cannot be used; nothing is then written but the quarantine.
     """
     watch = watch or Watcher()
-    table, cleaned, target = prepare(options, watch)
+    cleaned, target = prepare(options, watch)
     names = [f.name for f in cleaned.features]
     data = split(cleaned.rows, names, target.name, options.time, options.group, options.holdout, seed=options.seed)
-    features = _with_range(cleaned.features, data)
     seed, limit, X = options.seed, options.max_seconds, data.training.X
+    features = _with_range(cleaned.features, X)
     power = keep("power", lambda: _power_part(data, options, watch))
     predict = graph_predict(power.files["predict.onnx"], power.facts["family"])
     late = data.late if options.time and len(data.late) else None
     law = keep("conditional", lambda: conditional_part(X, late, predict, seed, limit, watch))
     files, conditional, held = dict(law.files), open_part(law, X), np.array(law.facts["held"], dtype=int)
-    holdout = data.holdout
     base = float(np.mean(predict(X).astype(float)))
     control = fit_control(predict, conditional)
     if control is not None:
@@ -123,12 +124,12 @@ def train(options: TrainOptions, watch: Watcher | None = None, keep: Keep = once
     files |= {
         **power.files,
         "background.npz": npz(background=conditional.background),
-        "holdout.arrow": _holdout(holdout, names, target.name),
+        "holdout.arrow": _holdout(data.holdout, names, target.name),
     }
     roles = {name.split(".")[0]: name for name in files}
     metrics = {
         "families": power.facts["families"],
-        "holdout": asdict(power_error(holdout.y, predict(holdout.X).astype(float))),
+        "holdout": power.facts["families"][power.facts["family"]]["holdout"],
         "conditional": law.facts["chosen"],
     } | told.facts["metrics"]
     made = manifest.Manifest(
@@ -141,7 +142,7 @@ def train(options: TrainOptions, watch: Watcher | None = None, keep: Keep = once
         files={name: archive.entry(raw) for name, raw in files.items()},
         base_value=base,
         metrics=metrics,
-        lineage=_lineage(options, table, cleaned, data, power.facts["options"]),
+        lineage=_lineage(options, cleaned, data, power.facts["options"]),
         example={"x": example.astype(float).tolist(), "prediction": predict(example[None]).astype(float).tolist()},
         scaling={
             "predict": power.facts["scaling"],
@@ -159,10 +160,11 @@ def train(options: TrainOptions, watch: Watcher | None = None, keep: Keep = once
         amortized=amortized,
         labels=dict(options.labels),
     )
-    archive.write(options.out, made, files)
     watch.note("compiling explanations")
     tiers = [Wanted("balanced"), *([Wanted("fast")] if amortized else [])]
-    made = compile_bundle(options.out, tiers, watch.note)
+    bundle = archive.Bundle(made, files.__getitem__, str(options.out))
+    made, files = with_tiers(bundle, tiers, watch.note)
+    archive.write(options.out, made, files)
     return Report(made.version(), made.family, metrics)
 
 
@@ -175,10 +177,9 @@ def _power_part(data: Dataset, options: TrainOptions, watch: Watcher) -> Part:
     return Part({"predict.onnx": power.graph} | terms, facts)
 
 
-def prepare(options: TrainOptions, watch: Watcher) -> tuple[pa.Table, Cleaned, Feature]:
+def prepare(options: TrainOptions, watch: Watcher) -> tuple[Cleaned, Feature]:
     """Read and clean; the rejected rows go to `quarantine.parquet` in the output folder, each with its reason."""
-    table = read_table(options.data)
-    frame = pl.from_arrow(table)
+    frame = pl.from_arrow(read_table(options.data))
     assert isinstance(frame, pl.DataFrame)
     units = read_units(options.units) if options.units else {}
     target = describe(options.target, units)
@@ -191,10 +192,8 @@ def prepare(options: TrainOptions, watch: Watcher) -> tuple[pa.Table, Cleaned, F
     if len(names) < 2 or len(set(names)) < len(names):
         raise InputError("at least two different features are needed: name them with --features a,b,c")
     cleaned = clean(frame, [describe(name, units) for name in names], target, options.time, options.group)
-    place = options.out / "quarantine.parquet"
-    write_parquet(dict(zip(cleaned.quarantine.columns, cleaned.quarantine.to_arrow().columns, strict=True)), place)
-    watch.cleaned(cleaned, len(frame), place)
-    return table, cleaned, target
+    watch.cleaned(cleaned, len(frame), put_aside(cleaned.quarantine, options.out))
+    return cleaned, target
 
 
 def _fit_power(data: Dataset, options: TrainOptions, device: str, watch: Watcher) -> tuple[FittedPower, dict[str, Any]]:
@@ -230,8 +229,8 @@ def _block_gain(y: np.ndarray, old: np.ndarray, new: np.ndarray) -> tuple[float,
     return found.mean, found.stderr
 
 
-def _with_range(features: Sequence[Feature], data: Dataset) -> list[Feature]:
-    low, high = data.training.X.min(axis=0), data.training.X.max(axis=0)
+def _with_range(features: Sequence[Feature], X: np.ndarray) -> list[Feature]:
+    low, high = X.min(axis=0), X.max(axis=0)
     return [replace(f, seen_low=float(a), seen_high=float(b)) for f, a, b in zip(features, low, high, strict=True)]
 
 
@@ -243,9 +242,7 @@ def _holdout(part: Any, names: Sequence[str], target: str) -> bytes:
     return out.getvalue()
 
 
-def _lineage(
-    options: TrainOptions, table: pa.Table, cleaned: Cleaned, data: Dataset, power: dict[str, Any]
-) -> manifest.Lineage:
+def _lineage(options: TrainOptions, cleaned: Cleaned, data: Dataset, power: dict[str, Any]) -> manifest.Lineage:
     return manifest.Lineage(
         data=options.data.name,
         data_sha256=manifest.digest(options.data.read_bytes()),
@@ -268,7 +265,7 @@ def _lineage(
             "python": platform.python_version(),
         },
         rows={
-            "file": table.num_rows,
+            "file": len(cleaned.rows) + len(cleaned.quarantine),
             "quarantine": len(cleaned.quarantine),
             "fit": len(data.fit),
             "validation": len(data.validation),

@@ -10,6 +10,7 @@ from pathlib import Path
 from ascribe.bundle.archive import compose, open_directory
 from ascribe.core.errors import InputError
 from ascribe.train.pipeline import Report, TrainOptions, train
+from ascribe.train.quarantine import QUARANTINE
 from ascribe.train.watch import Watcher
 
 __all__ = ["train_targets"]
@@ -49,6 +50,6 @@ def train_targets(options: TrainOptions, targets: Sequence[str], watch: Watcher 
 
 
 def _keep_quarantine(place: Path, out: Path) -> None:
-    held = place / "quarantine.parquet"
+    held = place / QUARANTINE
     if held.is_file():
         held.replace(out)

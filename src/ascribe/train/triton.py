@@ -37,10 +37,10 @@ parameters {{ key: "ascribe_tier" value {{ string_value: "{tier}" }} }}
 """
 
 
-def export_triton(bundle: Bundle, tier: str, repository: Path, name: str | None = None) -> Path:
+def export_triton(bundle: Bundle, tier: str, repository: Path) -> Path:
     """Write the graph and its configuration; the model's folder. Raises CapabilityError for a tier without a graph."""
     graph = standalone(bundle, tier)
-    name = name or re.sub(r"[^A-Za-z0-9_-]", "_", f"explain_{bundle.manifest.target.name}_{tier}")
+    name = re.sub(r"[^A-Za-z0-9_-]", "_", f"explain_{bundle.manifest.target.name}_{tier}")
     place = repository / name
     known = [int(p.name) for p in place.glob("*") if p.is_dir() and p.name.isdigit()]
     n = len(bundle.manifest.features)

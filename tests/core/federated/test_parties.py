@@ -152,10 +152,10 @@ def test_a_hosts_half_does_not_merge():
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        ({"left": [1, 3, -1, -1, 4]}, "two children"), ({"owner": [1, -1, -1, -1, -1]}, "owners"),
-        ({"owner": [7, 0, -1, -1, -1]}, "none of the parties"), ({"left": [1, 2, -1, -1, -1]}, "graph"),
-        ({"right": [2, 9, -1, -1, -1]}, "outside"), ({"start": [0, 4]}, "root"), ({"parties": ("a", "a")}, "twice"),
-        ({"left": [1, 0, -1, -1, -1]}, "outside"),
+        ({"left": [1, 3, -1, -1, 4]}, "one child"), ({"owner": [1, -1, -1, -1, -1]}, "owners"),
+        ({"owner": [7, 0, -1, -1, -1]}, "none of the parties"), ({"left": [1, 2, -1, -1, -1]}, "exactly one node"),
+        ({"right": [2, 9, -1, -1, -1]}, "in the same tree"), ({"start": [0, 4]}, "must rise"),
+        ({"parties": ("a", "a")}, "twice"), ({"left": [1, 0, -1, -1, -1]}, "in the same tree"),
     ],
 )  # fmt: skip
 def test_structures_that_are_no_trees(changes, text):

@@ -57,6 +57,16 @@ def test_samples_that_differ_are_averaged_whatever_their_order(values):
         (1, "the same again: counted once"), (2, "another value: their mean")]  # fmt: skip
 
 
+@given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 3), st.integers(0, 5)), min_size=1))
+def test_each_step_is_the_mean_of_its_different_samples(samples):
+    """One, two or many of a step: cell by cell."""
+    which, step, value = (np.array(column) for column in zip(*samples, strict=True))
+    held = grid(["a", "b"], which, 60.0 * step, value.astype(float), 60).values
+    for t, j in np.ndindex(held.shape):
+        own = {v for w, s, v in samples if (w, s) == (j, t + step.min())}
+        assert held[t, j] == pytest.approx(np.mean(list(own)) if own else np.nan, nan_ok=True)
+
+
 def test_order_is_told_by_series():
     held = grid(["a", "b"], np.array([0, 1, 0, 0, 1]), np.array([60.0, 60, 180, 120, 120]), np.arange(5.0), 60)
     assert [(m.series, m.from_s, m.count) for m in held.mends if m.kind == "order"] == [("a", 120, 1)]
@@ -171,6 +181,7 @@ def test_dead_constant_and_shifted_series_are_told():
     done = mended(values)
     found = remarks([f"s{j}" for j in range(5)], 0, STEP, done.values, done.observed)
     assert [(m.series, m.kind) for m in found] == [("s1", "constant"), ("s2", "dead"), ("s3", "dead"), ("s4", "shift")]
+    assert all(m.count == (m.to_s - m.from_s) / STEP + 1 for m in found if m.kind != "shift")
     assert found[1].from_s == 24 * 20 * STEP and abs(found[3].from_s - 24 * 20 * STEP) <= 86400
 
 

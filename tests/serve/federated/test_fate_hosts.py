@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from typing import Any
 
 import grpc
@@ -190,8 +191,8 @@ def asked_of(answer: Callable[[pb.Packet], bytes], names: list[str], folder: Any
 
 
 def replied(sent: pb.Packet, **changes: Any) -> dict[str, Any]:
-    """The right answer of a batch, with changes."""
-    recorded = real.expected("secureboost")["host_reply_data"]
+    """The right answer of a batch, with changes; the caller's own."""
+    recorded = deepcopy(real.expected("secureboost")["host_reply_data"])
     body = json.loads(sent.body.value)
     rows = [
         {"index": row["index"], "retcode": 0, "retmsg": "", "data": recorded[row["sendToRemoteFeatureData"]["id"]]}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from dataclasses import replace
 
 import httpx
@@ -62,12 +61,15 @@ def test_64_callers_at_once_are_a_few_exchanges_and_each_gets_its_own(tmp_path):
 
 
 class Slow:
-    """A link that answers after a while, as a host with these rows would; `most` ids of a call."""
+    """A link that answers as a host with these rows would, after a while, once its gate is open; `most` ids a call."""
 
     def __init__(self, took_s: float = 0.05, most: int = 100, bad: frozenset[str] = frozenset()) -> None:
         self.host, self.address, self.max_rows, self.by_column = BANK, Address("127.0.0.1", 1), most, False
         self.columns: dict[str, tuple[str, ...]] = {}
-        self.bound, self.took_s, self.bad, self.asked, self.ended = True, took_s, bad, [], 0
+        self.bound, self.took_s, self.bad, self.asked = True, took_s, bad, []
+        self.ended = self.given_up = 0
+        self.gate = asyncio.Event()
+        self.gate.set()
 
     async def bind(self, request_id: str, limit_s: float) -> None: ...
 
@@ -75,7 +77,12 @@ class Slow:
 
     async def ask(self, asked: Ask, request_id: str, limit_s: float) -> Reply:
         self.asked.append((asked.ids, request_id))
-        await asyncio.sleep(self.took_s)
+        try:
+            await asyncio.sleep(self.took_s)
+            await self.gate.wait()
+        except asyncio.CancelledError:
+            self.given_up += 1
+            raise
         if self.bad & set(asked.ids):
             raise Unanswered(2129, "refused: too many ids", refused=True)
         self.ended += 1
@@ -134,34 +141,39 @@ def test_calls_hold_what_a_host_takes_and_a_request_is_never_cut():
 
 
 def test_a_caller_waits_as_long_as_it_said_whoever_is_beside_it():
-    async def run() -> tuple[float, list[object]]:
-        held = Gathering(Slow(0.4), 1)
-        first = asyncio.create_task(held.ask(question("r0"), "q0", 5.0))
-        await asyncio.sleep(0.05)
-        start = time.monotonic()
+    link = Slow()
+    link.gate.clear()
+
+    async def run() -> list[object]:
+        held = Gathering(link, 1)
+        first = asyncio.create_task(held.ask(question("r0"), "q0", 60.0))
+        while not link.asked:
+            await asyncio.sleep(0)
         short = asyncio.create_task(held.ask(question("r1"), "q1", 0.2))
-        long = asyncio.create_task(held.ask(question("r2"), "q2", 5.0))
+        long = asyncio.create_task(held.ask(question("r2"), "q2", 60.0))
         with pytest.raises(Unanswered, match=r"did not answer within 0\.2 s"):
             await short
-        took = time.monotonic() - start
-        return took, [await first, await long]
+        link.gate.set()  # only now the first exchange may end
+        return [await first, await long]
 
-    took, found = asyncio.run(run())
-    assert took < 0.35  # before the first exchange has ended
-    assert [len(one) for one in found] == [1, 1]
+    assert [len(one) for one in asyncio.run(run())] == [1, 1]
 
 
 def test_a_question_that_nobody_waits_for_is_ended():
-    link = Slow(0.3)
+    link = Slow()
+    link.gate.clear()
 
     async def run() -> None:
         held = Gathering(link, 1)
-        first = asyncio.create_task(held.ask(question("r0"), "q0", 5.0))
-        behind = asyncio.create_task(held.ask(question("r1"), "q1", 5.0))
-        await asyncio.sleep(0.05)
+        first = asyncio.create_task(held.ask(question("r0"), "q0", 60.0))
+        behind = asyncio.create_task(held.ask(question("r1"), "q1", 60.0))
+        while not link.asked:
+            await asyncio.sleep(0)
         behind.cancel()
         first.cancel()
-        await asyncio.sleep(0.4)
+        while not link.given_up:
+            await asyncio.sleep(0)
+        link.gate.set()
         assert len(await held.ask(question("r2"), "q2", 5.0)) == 1
 
     asyncio.run(run())

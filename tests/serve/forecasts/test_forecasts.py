@@ -17,9 +17,10 @@ from ascribe.bundle.state import State, beside
 from ascribe.client import Client
 from ascribe.core.days import by_player
 from ascribe.core.errors import CapabilityError, InputError, NotFound
-from ascribe.core.explainers import Options, explain
+from ascribe.core.explainers import explain
 from ascribe.core.forecast import origins, rows
 from ascribe.core.forecast.context import latest_plain
+from ascribe.core.options import Options
 from ascribe.serve.app import running
 from ascribe.serve.faults import TooLargeError
 from ascribe.serve.settings import Settings

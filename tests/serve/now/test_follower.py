@@ -13,7 +13,8 @@ from ascribe.bundle.recent import Rows, Trail
 from ascribe.bundle.registry import Registry
 from ascribe.bundle.state import State, beside
 from ascribe.core.attribution import Deviations
-from ascribe.core.explainers import Options, explain
+from ascribe.core.explainers import explain
+from ascribe.core.options import Options
 from ascribe.serve.app import running
 from ascribe.serve.now import follower as following
 from ascribe.serve.now.follower import Follower

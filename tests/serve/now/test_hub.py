@@ -122,7 +122,7 @@ def test_who_reads_nothing_is_let_go(monkeypatch):
             await asyncio.Event().wait()
             return {}
 
-        answer = Events(hub.listen(), lambda: left.append(1), {})
+        answer = Events(hub.listen(), lambda: left.append(1))
         async with asyncio.timeout(5):
             await answer({"type": "http"}, receive, send)
         assert left == [1]

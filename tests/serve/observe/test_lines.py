@@ -7,7 +7,7 @@ import sys
 
 PROGRAM = """
 import asyncio, sys, threading
-from ascribe.serve import lines
+from ascribe.serve.observe import lines
 writes = []
 lines.to_stdout = writes.append
 async def main():

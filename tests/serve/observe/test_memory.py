@@ -12,7 +12,7 @@ from ascribe.serve.observe import memory
 
 PROGRAM = """
 import ctypes
-from ascribe.serve import memory
+from ascribe.serve.observe import memory
 class Info(ctypes.Structure):
     _fields_ = [(name, ctypes.c_size_t) for name in "arena ordblks smblks hblks hblkhd a b c d e".split()]
 ask = ctypes.CDLL(None).mallinfo2
@@ -49,7 +49,7 @@ import gc, weakref
 from pathlib import Path
 from ascribe.bundle.archive import open_directory
 from ascribe.bundle.runtime import load
-from ascribe.serve import memory
+from ascribe.serve.observe import memory
 from tests.bundle import made
 made.made(Path({str(tmp_path / "bundle")!r}))
 model = load(open_directory(Path({str(tmp_path / "bundle")!r})))

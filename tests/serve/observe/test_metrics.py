@@ -1,38 +1,21 @@
-"""What is counted, and that several processes are one."""
+"""What is counted, and under which labels."""
 
 from __future__ import annotations
 
-import asyncio
-import json
-import os
-import signal
-import subprocess
-import sys
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 from types import SimpleNamespace
 
-import httpx
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.parser import text_string_to_metric_families
 
-from ascribe.core.errors import ServiceError
-from ascribe.serve.access.callers import Caller
-from ascribe.serve.app import running
-from ascribe.serve.observe.board import Board
-from ascribe.serve.observe.log import Entry, Log, noted
+from ascribe.serve.observe.log import Entry, Log
 from ascribe.serve.observe.meter import Meter, NoMeter
 from ascribe.serve.observe.metrics import MOST_VERSIONS, MOST_WORDS, OTHER, Metrics
-from ascribe.serve.observe.snapshots import Snapshot, decoded, encoded, merged, page, taken
-from ascribe.serve.settings import Settings
+from ascribe.serve.observe.snapshots import page
 from ascribe.serve.wire import attribution_pb2 as pb
 
 from .. import tiny
-from ..conftest import Served, open_server
+from .reading import read, total
 
 NAMES = {
     "attribution_requests", "attribution_request_duration_seconds", "attribution_queue_duration_seconds",
@@ -58,38 +41,6 @@ LABELS = {
     "attribution_model_reload_total": {"result"},
 }
 BODY = {"feature_vector": {"values": tiny.ROW}}
-WORKER = """
-import sys
-from pathlib import Path
-from ascribe.serve.observe.board import Board
-from ascribe.serve.observe.metrics import Metrics
-meter = Metrics()
-board = Board(meter.snapshot, Path(sys.argv[1]), every_s=0.05)
-board.start()
-for line in sys.stdin:
-    meter.batch(int(line), 0.0, 0.0)
-    meter.queued(int(line))
-    print("done", flush=True)
-"""
-
-
-def read(text: str) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
-    """Every sample of a page by name and labels."""
-    return {
-        (sample.name, frozenset(sample.labels.items())): sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-    }
-
-
-def total(text: str, name: str, **labels: str) -> float:
-    """A sum over the samples that have these labels."""
-    return sum(v for (n, has), v in read(text).items() if n == name and labels.items() <= dict(has).items())
-
-
-@pytest.fixture(scope="module")
-def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    yield from open_server(tmp_path_factory.mktemp("watched"), max_rows=8, debug_page=True, log_share=0.0)
 
 
 def test_the_names_and_labels_are_those_that_were_promised(watched):
@@ -223,116 +174,6 @@ def test_events_of_the_rollout_are_counted():
     assert total(text, "attribution_model_reload_duration_seconds_sum") == pytest.approx(1.501)
 
 
-def counted(values: list[int]) -> Snapshot:
-    """Of a process that saw these."""
-    registry = CollectorRegistry()
-    counter = Counter("c", "c", ["sign"], registry=registry)
-    histogram = Histogram("h_seconds", "h", registry=registry, buckets=(1, 2, 4))
-    gauge = Gauge("g", "g", registry=registry)
-    info = Gauge("attribution_model_info", "i", ["model"], registry=registry)
-    for value in values:
-        counter.labels("odd" if value % 2 else "even").inc(value)
-        histogram.observe(value)
-        gauge.inc(value)
-        info.labels("m").set(1)
-    return taken(registry)
-
-
-def numbers(snapshot: Snapshot) -> dict:
-    return {(s.name, s.labels): s.value for family in snapshot.values() for s in family.samples}
-
-
-SEEN = st.lists(st.integers(0, 6), max_size=8)
-
-
-@given(st.lists(SEEN, min_size=1, max_size=5), st.randoms(use_true_random=False))
-def test_processes_together_count_what_one_would_have_counted(parts, rng):
-    """merged(parts) = of all at once; in any order; in any grouping; as they travel."""
-    snapshots = [decoded(encoded(counted(part))) for part in parts]
-    whole = numbers(counted([value for part in parts for value in part]))
-    assert numbers(merged(snapshots)) == whole
-    rng.shuffle(snapshots)
-    cut = rng.randrange(len(snapshots) + 1)
-    assert numbers(merged([merged(snapshots[:cut]), merged(snapshots[cut:])])) == whole
-    assert read(page(merged(snapshots)).decode()) == {(n, frozenset(has)): v for (n, has), v in whole.items()}
-
-
-def test_nothing_merged_is_nothing():
-    assert merged([]) == {}
-    assert numbers(merged([counted([1, 2]), {}])) == numbers(counted([1, 2]))
-
-
-def worker(folder: Path, rows: int) -> subprocess.Popen:
-    process = subprocess.Popen(
-        [sys.executable, "-c", WORKER, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    say(process, rows)
-    return process
-
-
-def say(process: subprocess.Popen, rows: int) -> None:
-    assert process.stdin and process.stdout
-    process.stdin.write(f"{rows}\n")
-    process.stdin.flush()
-    assert process.stdout.readline() == "done\n"
-
-
-def until(board: Board, name: str, value: float) -> None:
-    """A process writes every so often."""
-    for _ in range(400):
-        if total(board.page().decode(), name) == value:
-            return
-        threading.Event().wait(0.02)
-    raise AssertionError(f"{name} is {total(board.page().decode(), name)}, not {value}")
-
-
-def test_each_process_shows_all_and_counters_outlive_a_killed_one(tmp_path):
-    meter = Metrics()
-    board = Board(meter.snapshot, tmp_path)
-    meter.batch(1, 0, 0)
-    meter.queued(1)
-    first, second = worker(tmp_path, 10), worker(tmp_path, 100)
-    try:
-        until(board, "attribution_batch_rows_sum", 111)
-        until(board, "attribution_queue_rows", 111)
-        other = Board(Metrics().snapshot, tmp_path)
-        assert total(other.page().decode(), "attribution_batch_rows_sum") >= 110
-        os.kill(first.pid, signal.SIGKILL)
-        first.wait()
-        for looking in (board, other, board):
-            text = looking.page().decode()
-            assert total(text, "attribution_batch_rows_count") >= 2  # never fewer than were seen
-            assert total(text, "attribution_queue_rows") in (100, 101)  # nothing waits in a dead process
-        assert total(board.page().decode(), "attribution_batch_rows_sum") == 111
-        third = worker(tmp_path, 1000)
-        until(board, "attribution_batch_rows_sum", 1111)
-        third.kill()
-        third.wait()
-        other.stop()
-        assert total(board.page().decode(), "attribution_batch_rows_sum") == 1111
-        assert len(list(tmp_path.glob("*.json"))) == 3  # past, this one, the second: files do not grow
-    finally:
-        for process in (first, second):
-            process.kill()
-            process.wait()
-    board.stop()
-
-
-def test_a_fold_that_was_cut_short_counts_nobody_twice(tmp_path):
-    process = worker(tmp_path, 10)
-    board = Board(Metrics().snapshot, tmp_path)
-    until(board, "attribution_batch_rows_sum", 10)
-    process.kill()
-    process.wait()
-    (left,) = [path for path in tmp_path.glob("*.json") if path.stem.startswith(f"{process.pid}-")]
-    raw = left.read_bytes()
-    assert total(board.page().decode(), "attribution_batch_rows_sum") == 10
-    left.write_bytes(raw)  # as if stopped between the two writes
-    for _ in range(2):
-        assert total(board.page().decode(), "attribution_batch_rows_sum") == 10
-    board.stop()
-
-
 def test_many_threads_lose_no_count(tmp_path):
     meter = Metrics(["m"])
     log = Log(lambda line: None, meter)
@@ -352,136 +193,3 @@ def test_many_threads_lose_no_count(tmp_path):
     assert total(text, "attribution_requests_total") == 2000
     assert total(text, "attribution_batch_rows_count") == 2000
     assert total(text, "attribution_inflight") == 0
-
-
-def test_a_share_of_successes_is_logged_and_every_failure(watched):
-    before = len(watched.log)
-    assert watched.http.post("/v1/attributions", json=BODY).status_code == 200
-    assert watched.http.post("/v1/attributions", json={"feature_vector": []}).status_code == 400
-    (line,) = [json.loads(raw) for raw in watched.log[before:]]
-    assert line["code"] == "invalid_input"
-
-
-def test_the_log_says_who_asked_and_which_tier_answered(served):
-    served.http.post("/v1/attributions", json=BODY | {"tier": "exact"})
-    line = next(json.loads(raw) for raw in reversed(served.log) if b'"request"' in raw)
-    assert line["tier"] == "exact"
-    assert "caller" not in line  # nobody is asked who they are
-
-
-def test_a_caller_with_a_name_is_in_the_log():
-    class Room:
-        @noted
-        async def predict(self, asked, rows, caller):
-            return SimpleNamespace(model="m", version="1", timings_ms={"queue": 1.0})
-
-    lines: list[bytes] = []
-
-    async def ask() -> None:
-        with Log(lines.append).request("http", "prediction", "r"):
-            await Room().predict(SimpleNamespace(tier="fast"), [1, 2], Caller("billing"))
-
-    asyncio.run(ask())
-    line = json.loads(lines[0])
-    assert (line["caller"], line["model"], line["rows"]) == ("billing", "m", 2)
-
-
-def test_the_debug_page_shows_stacks_versions_and_slow_requests_and_no_values(watched):
-    secret = 0.123456789
-    watched.http.post(
-        "/v1/attributions", json={"feature_vector": {"id": "row-7", "values": tiny.ROW | {"busy": secret}}}
-    )
-    reply = watched.http.get("/debug")
-    found = reply.json()
-    assert found["versions"][0]["version"] == watched.version
-    assert any(name.startswith("rollout") for name in found["threads"])
-    assert found["gauges"]["attribution_queue_rows"] == 0
-    assert [one["duration_ms"] for one in found["slowest"]] == sorted(
-        (one["duration_ms"] for one in found["slowest"]), reverse=True
-    )
-    assert str(secret) not in reply.text
-    assert "row-7" not in reply.text
-
-
-def test_there_is_no_debug_page_unless_it_is_asked_for(served):
-    assert served.http.get("/debug").status_code == 404
-    assert served.http.get("/metrics").status_code == 200
-    assert served.http.post("/metrics").status_code == 404
-
-
-def test_metrics_have_an_address_of_their_own_or_none(tmp_path):
-    registry, _ = tiny.publish(tmp_path)
-    log: list[bytes] = []
-    settings = Settings(metrics_http="127.0.0.1:0", debug_page=True)
-    with running(registry, tiny.NAME, settings, write=log.append) as at:
-        own = next(json.loads(line)["http"] for line in log if b'"metrics"' in line)
-        assert "attribution_model_info" in httpx.get(own).text
-        assert httpx.get(own.replace("/metrics", "/debug")).json()["versions"]
-        assert httpx.get(own.replace("/metrics", "/other")).status_code == 404
-        assert httpx.get(at.http + "/metrics").status_code == 404
-        assert httpx.get(at.http + "/debug").status_code == 404
-    with pytest.raises(httpx.ConnectError):
-        httpx.get(own)
-    with running(registry, tiny.NAME, Settings(metrics=False), write=log.append) as at:
-        assert httpx.get(at.http + "/metrics").status_code == 404
-    with running(registry, tiny.NAME, Settings(allow_anonymous=True), http="0.0.0.0:0", write=log.append) as at:
-        inside = at.http.replace("0.0.0.0", "127.0.0.1")
-        assert httpx.get(inside + "/v2/health/ready").status_code == 200
-        assert httpx.get(inside + "/metrics").status_code == 404  # shown to others only where it is said
-
-
-def test_an_address_of_its_own_answers_while_the_server_is_stuck(tmp_path):
-    registry, _ = tiny.publish(tmp_path)
-    stuck, free, log = threading.Event(), threading.Event(), []
-
-    def write(line: bytes) -> None:
-        log.append(line)
-        if b'"request"' in line:  # on the loop itself
-            stuck.set()
-            free.wait(30)
-
-    settings = Settings(metrics_http="127.0.0.1:0", debug_page=True)
-    with running(registry, tiny.NAME, settings, write=write) as at:
-        own = next(json.loads(line)["http"] for line in log if b'"metrics"' in line)
-        asking = threading.Thread(target=lambda: httpx.post(at.http + "/v1/predictions", json=BODY, timeout=40))
-        asking.start()
-        try:
-            assert stuck.wait(20)
-            stacks = httpx.get(own.replace("/metrics", "/debug"), timeout=10).json()["threads"]
-            assert any("test_metrics.py" in line for line in stacks[next(n for n in stacks if "ascribe-serve" in n)])
-            assert total(httpx.get(own, timeout=10).text, "attribution_requests_total") == 1
-        finally:
-            free.set()
-            asking.join()
-
-
-def test_a_metrics_address_that_cannot_be_had_stops_the_start(served, tmp_path):
-    taken_at = json.loads(next(line for line in served.log if b'"ready"' in line))["http"].removeprefix("http://")
-    settings = Settings(metrics_http=taken_at)
-    with pytest.raises(ServiceError, match="ASCRIBE_METRICS_HTTP"), running(served.registry, tiny.NAME, settings):
-        pass
-    (tmp_path / "file").write_text("")
-    settings = Settings(metrics_dir=tmp_path / "file" / "below")
-    with pytest.raises(ServiceError, match="ASCRIBE_METRICS_DIR"), running(served.registry, tiny.NAME, settings):
-        pass
-
-
-def test_two_servers_of_one_folder_are_one_view(tmp_path):
-    registry, _ = tiny.publish(tmp_path)
-    settings = Settings(metrics_dir=tmp_path / "counts")
-    write = lambda _: None  # noqa: E731
-    with running(registry, tiny.NAME, settings, write=write) as one, running(registry, tiny.NAME, settings, write=write) as two:  # noqa: E501  # fmt: skip
-        for at in (one, two, two):
-            assert httpx.post(at.http + "/v1/predictions", json=BODY).status_code == 200
-
-        def seen(at: object) -> float:
-            return total(httpx.get(at.http + "/metrics").text, "attribution_requests_total", code="ok")  # type: ignore[attr-defined]
-
-        for at in (one, two):
-            for _ in range(400):
-                if seen(at) == 3:
-                    break
-                threading.Event().wait(0.02)
-            assert seen(at) == 3
-        info = read(httpx.get(one.http + "/metrics").text)
-        assert [v for (name, _), v in info.items() if name == "attribution_model_info"] == [1.0]

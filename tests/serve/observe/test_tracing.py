@@ -33,7 +33,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 import json, threading
-from ascribe.serve import tracing
+from ascribe.serve.observe import tracing
 assert tracing.here() is None
 with tracing.batch([None]):  # nobody records: nothing happens
     assert tracing.ids() == ("", "")
@@ -268,7 +268,7 @@ def test_traces_that_cannot_be_had_stop_the_start(word, blocked, said):
     code = (
         f"import sys; sys.modules[{blocked!r}] = None\n"
         "from ascribe.core.errors import AscribeError\n"
-        "from ascribe.serve import tracing\n"
+        "from ascribe.serve.observe import tracing\n"
         "from ascribe.serve.settings import from_environment\n"
         "try: tracing.start(from_environment().traces_exporter)\n"
         "except AscribeError as exc: print(exc)\n"

@@ -16,8 +16,8 @@ from ascribe.serve.wire.open_inference_pb2_grpc import GRPCInferenceServiceStub
 from .. import tiny
 from ..asking import Doors, doors
 from ..test_arrow import MEDIA, stream
-from .test_rpc import request
 from .test_rest import INFER, matrix
+from .test_rpc import request
 
 SCOPES = {"predictor": ["predict"], "explainer": ["explain"], "operator": ["admin"]}
 GIVEN = {name: new_key() for name in SCOPES}

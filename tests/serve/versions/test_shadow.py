@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from ascribe.core.errors import InputError
-from ascribe.core.explainers import Options
 from ascribe.core.features import Feature
 from ascribe.core.model import Model
+from ascribe.core.options import Options
 from ascribe.serve import work
 from ascribe.serve.messages import Attribution, AttributionAsked
 from ascribe.serve.observe.log import Log

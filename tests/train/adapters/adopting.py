@@ -11,8 +11,8 @@ import polars as pl
 import ascribe
 from ascribe.opened import OpenModel
 from ascribe.train.adapters.adopted import Asked
+from ascribe.train.adapters.background import Background
 from ascribe.train.adopted.adopt import AdoptOptions, adopt
-from ascribe.train.adopted.background import Background
 from tests.journey import ROOT
 
 DATA = ROOT / "examples" / "data"

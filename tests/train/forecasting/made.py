@@ -9,7 +9,7 @@ from ascribe.bundle.held_windows import held_arrays
 from ascribe.bundle.networks import Graph
 from ascribe.core.forecast import origins, rows, window_of
 from ascribe.core.forecast.outputs import names
-from ascribe.train.emshap.conditional import npz
+from ascribe.train.npz import npz
 from tests.train.forecasting.series import DAY, weekly
 
 UNTIL = 42 * DAY

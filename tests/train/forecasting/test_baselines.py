@@ -7,10 +7,10 @@ import torch
 from ascribe.core.errors import InputError
 from ascribe.core.forecast import Series, Window, origins, rows, targets, window_of
 from ascribe.core.forecast.measures import coverage, mae
-from ascribe.train.families import FORECAST_FAMILIES
 from ascribe.train.families.boosted_lags import BoostedOptions
 from ascribe.train.families.ridge_lags import RidgeOptions, _weights
 from ascribe.train.forecasting.band import offsets
+from ascribe.train.forecasting.families import FORECAST_FAMILIES
 from ascribe.train.forecasting.past import KINDS, Past
 from tests.train.forecasting.series import DAY, weekly
 

@@ -11,8 +11,9 @@ import torch
 from ascribe.bundle.archive import open_directory
 from ascribe.bundle.forecast import open_forecaster
 from ascribe.core.days import by_player
-from ascribe.core.explainers import Options, available, explain
+from ascribe.core.explainers import available, explain
 from ascribe.core.forecast import origins, rows, window_of
+from ascribe.core.options import Options
 from ascribe.train.families.boosted_lags import BoostedOptions, _apart, _Grown, fit_boosted_lags
 from ascribe.train.forecasting.bundle import Written, write_forecast
 from ascribe.train.forecasting.lagged import Lagged

@@ -9,10 +9,10 @@ import torch
 from ascribe.core.errors import InputError
 from ascribe.core.forecast import Series, Window, calendar, origins, rows, targets, window_of
 from ascribe.core.forecast.measures import coverage, mae
-from ascribe.train.families import FORECAST_FAMILIES
 from ascribe.train.families.traffic_seq2seq import fit_traffic_seq2seq
 from ascribe.train.forecasting.attending import Attending
 from ascribe.train.forecasting.conformal import moved
+from ascribe.train.forecasting.families import FORECAST_FAMILIES
 from ascribe.train.forecasting.fitting import pinball
 from ascribe.train.forecasting.front import Front
 from ascribe.train.forecasting.network import Forecaster, Scores, Seq2Seq

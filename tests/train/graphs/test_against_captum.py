@@ -20,8 +20,8 @@ from captum.attr import (
 from torch import Tensor, nn
 
 from ascribe.core.baselines import baseline_rows
-from ascribe.core.explainers import Options, explain
-from ascribe.core.options import Path
+from ascribe.core.explainers import explain
+from ascribe.core.options import Options, Path
 from ascribe.train.adopted.torch_inside import torch_model
 from ascribe.train.graphs.inside_graphs import map_layers
 

@@ -16,7 +16,6 @@ from ascribe.bundle import runtime
 from ascribe.bundle.runtime import graph_predict
 from ascribe.bundle.sessions import session
 from ascribe.core.errors import BundleError
-from ascribe.train.emshap.conditional import _conditional_files
 from ascribe.train.emshap.encoders import ENCODERS
 from ascribe.train.emshap.factor_mixture import FactorMixture
 from ascribe.train.emshap.networks import Proposal
@@ -24,6 +23,7 @@ from ascribe.train.families.power_mlp import PowerMlp, PowerMlpOptions
 from ascribe.train.graphs import export
 from ascribe.train.graphs.export import check_parity, finish, to_onnx
 from ascribe.train.graphs.trees import booster_to_onnx
+from ascribe.train.values.conditional import conditional_files
 
 from ..worlds import crossed, stirred
 
@@ -139,7 +139,7 @@ def test_graphs_say_nothing_of_the_machine_that_wrote_them(served, power):
 
 
 def test_the_same_networks_give_the_same_bytes(served):
-    assert _conditional_files(served.fit) == served.files
+    assert conditional_files(served.fit) == served.files
 
 
 def test_notes_of_the_exporter_are_taken_out():

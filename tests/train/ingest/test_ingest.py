@@ -21,19 +21,15 @@ from ascribe.train.ingest.bad_rows import BadRows
 from ascribe.train.lake.lake import Lake
 from ascribe.train.lake.rows import TIME
 from benchmarks.exactly_once import Trial, run
+from tests.journey import typed
 from tests.kafka_cluster import cluster
 
 DATA = Path(__file__).parents[3] / "examples"
 WHEN = 1_790_000_000_000
 
 
-def ascribe(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "ascribe", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-
-
 def ingest(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return ascribe("ingest", *arguments)
+    return typed("ingest", *arguments)
 
 
 def line(i: int, **changes: object) -> str:
@@ -88,10 +84,7 @@ def test_real_telemetry_from_a_table(tmp_path):
     assert len(known.features) == 33
     latest = held.state.get("nodes", "microbench/Network")
     assert latest["features"].keys() == set(known.names) - {"power_w"}
-    shown = subprocess.run(
-        [sys.executable, "-m", "ascribe", "lake", "show", lake], capture_output=True, text=True, check=True
-    )
-    assert "15367" in shown.stdout
+    assert "15367" in typed("lake", "show", lake).stdout
 
 
 def test_upkeep_changes_no_row(lines, tmp_path):
@@ -101,7 +94,7 @@ def test_upkeep_changes_no_row(lines, tmp_path):
         place.write_text("\n".join(line(i, node="n") for i in range(first, first + 5)))
         assert ingest("--source", str(place), "--lake", lake.uri).returncode == 0
     before, version = lake.snapshot(), lake.version()
-    done = ascribe("lake", "compact", lake.uri, "--keep-hours", "0")
+    done = typed("lake", "compact", lake.uri, "--keep-hours", "0")
     assert "4 files -> 1, 4 removed" in done.stderr
     assert lake.snapshot().equals(before)
     assert lake.version() > version

@@ -7,10 +7,10 @@ import pytest
 
 from ascribe.core.errors import InputError
 from ascribe.core.features import Feature
-from ascribe.train.ingest.definitions import FeatureSet, read_definitions
+from ascribe.train.definitions import FeatureSet, read_definitions
 from ascribe.train.ingest.recent import Recent
 from ascribe.train.ingest.screen import screen
-from ascribe.train.ingest.vectors import Places, Vectors
+from ascribe.train.vectors import Places, Vectors
 
 NOW = 1_790_000_000_000_000
 KNOWN = FeatureSet((Feature("cpu", "percent", 0, 100), Feature("ipc", "ratio", 0, 10)))

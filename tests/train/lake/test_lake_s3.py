@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
 from ascribe.train.lake.lake import Lake
 from ascribe.train.lake.rows import ROW_SCHEMA
 from ascribe.train.lake.table import Table
+from tests.journey import typed
 
 from .test_table import ids, rows
 
@@ -26,8 +24,7 @@ def line(i: int) -> str:
 
 
 def ingest(source: Path, lake: str, code: int = 0) -> str:
-    command = [sys.executable, "-m", "ascribe", "ingest", "--source", str(source), "--lake", lake]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=dict(os.environ))
+    done = typed("ingest", "--source", source, "--lake", lake)
     assert done.returncode == code, done.stderr
     return done.stderr
 

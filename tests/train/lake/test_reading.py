@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from ascribe.train.ingest.vectors import Places, Vectors
 from ascribe.train.lake.lake import Lake
 from ascribe.train.lake.rows import rows_of
+from ascribe.train.vectors import Places, Vectors
 
 DAY_US = 86_400_000_000
 NODES = ("rack 1/a", "50%", "n")

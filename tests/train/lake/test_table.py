@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ascribe.core.errors import InputError, LakeError
-from ascribe.train.ingest.vectors import Places
 from ascribe.train.lake.rows import ROW_SCHEMA
 from ascribe.train.lake.table import Table
+from ascribe.train.vectors import Places
 
 
 def table(place: Path) -> Table:

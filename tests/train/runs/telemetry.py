@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from ascribe.core.features import Feature
-from ascribe.train.ingest.definitions import FeatureSet
+from ascribe.train.definitions import FeatureSet
 from ascribe.train.lake.lake import Lake
 
 NAMES = ("busy", "ghz", "misses")

@@ -18,7 +18,7 @@ from ascribe.train.runs.plan import Training
 from ascribe.train.runs.record import Run, save
 from ascribe.train.runs.run import RunOptions, _begun
 from tests.bundle.made import CREATED, made
-from tests.journey import ROOT
+from tests.journey import typed
 
 from .telemetry import pour, telemetry
 
@@ -35,17 +35,16 @@ def place(tmp_path):
     return tmp_path
 
 
-def command(verb: str, place, *rest: str) -> list[str]:
-    where = ["--lake", str(place / "lake"), "--registry", str(place / "registry"), "--name", NAME]
-    return [sys.executable, "-m", "ascribe", "pipeline", verb, *where, *rest]
+def words(verb: str, place, *rest: object) -> list[object]:
+    return ["pipeline", verb, "--lake", place / "lake", "--registry", place / "registry", "--name", NAME, *rest]
 
 
-def call(verb: str, place, *rest: str) -> subprocess.CompletedProcess:
-    return subprocess.run(command(verb, place, *rest), cwd=ROOT, capture_output=True, text=True, check=False)
+def call(verb: str, place, *rest: object) -> subprocess.CompletedProcess:
+    return typed(*words(verb, place, *rest))
 
 
 def test_drift_writes_a_page_and_prints_its_word(place):
-    done = call("drift", place, "-o", str(place / "report.html"))
+    done = call("drift", place, "-o", place / "report.html")
     assert (done.returncode, done.stdout) == (0, "steady\n"), done.stderr
     assert "steady: lake version 0, 600 newest rows" in done.stderr
     assert (place / "report.html").read_text().startswith("<!doctype html>")
@@ -67,9 +66,8 @@ def test_status_tells_runs_and_drift(place):
 
 
 def test_watch_says_what_it_waits_for_and_ends_softly_on_sigterm(place):
-    process = subprocess.Popen(
-        command("watch", place, "--no-drift", "--poll", "1s"), cwd=ROOT, stderr=subprocess.PIPE, text=True
-    )
+    command = [sys.executable, "-m", "ascribe", *map(str, words("watch", place, "--no-drift", "--poll", "1s"))]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     assert process.stderr.readline() == "waiting for 9400 more rows for a first run\n"
     process.send_signal(signal.SIGTERM)
@@ -92,7 +90,7 @@ def test_a_refused_run_has_exit_code_3_and_says_why(place):
 
 
 @pytest.mark.parametrize(
-    ("verb", "rest", "words"),
+    ("verb", "rest", "told"),
     [
         ("run", ("--family", "cubic"), "unknown family 'cubic'"),
         ("run", ("--wait", "soon"), "'soon' is no length of time: write 90s, 30min, 6h or 1d"),
@@ -100,12 +98,12 @@ def test_a_refused_run_has_exit_code_3_and_says_why(place):
         ("drift", ("--live",), "no live rows of power"),
     ],
 )
-def test_what_cannot_be_done_is_one_line(place, verb, rest, words):
+def test_what_cannot_be_done_is_one_line(place, verb, rest, told):
     done = call(verb, place, *rest)
     assert done.returncode == 2
     last = done.stderr.splitlines()[-1]
     assert last.startswith("ascribe: ")
-    assert words in last
+    assert told in last
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,5 @@
 """A forecast through the pipeline: what the lake holds is what is trained on, and the contexts follow the lake."""
 
-import subprocess
-import sys
 from dataclasses import asdict, replace
 
 import deltalake
@@ -26,22 +24,14 @@ from ascribe.train.runs.watching import Looking, watch
 from ascribe.train.series.latest import refresh_latest
 from ascribe.train.series.options import SeriesOptions
 from ascribe.train.series.read import read_series
-from ascribe.train.watch import Watcher
-from tests.journey import ROOT
+from tests.journey import typed
 from tests.train.bundled import parts
+from tests.train.notes import Notes
 from tests.train.series.made import hourly, same
 
 NAME = "traffic"
 OF = SeriesOptions("", "timestamp", ("bits",), "node", step="1h", unit="b")
 TRAINING = ForecastTraining(OF, "3d", "1d")
-
-
-class Notes(Watcher):
-    def __init__(self):
-        self.lines = []
-
-    def note(self, text):
-        self.lines.append(text)
 
 
 def pour(uri, table):
@@ -147,11 +137,11 @@ def test_a_real_forecast_goes_all_the_way(tmp_path):
     """Trained, judged by the gate of forecasts, promoted; the bundle is asked with what lies beside the lake."""
     lake, registry = str(tmp_path / "lake"), str(tmp_path / "registry")
     pour(lake, hourly(40))
-    command = [
-        sys.executable, "-m", "ascribe", "pipeline", "forecast", "--lake", lake, "--registry", registry, "--name", NAME,
+    words = [
+        "pipeline", "forecast", "--lake", lake, "--registry", registry, "--name", NAME,
         "--value", "bits", "--series", "node", "--step", "1h", "--family", "seasonal_mean", "--unit", "b",
     ]  # fmt: skip
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    done = typed(*words)
     assert done.returncode == 0, done.stderr
     bundle = Registry(registry).resolve(NAME)
     assert done.stdout.split() == [bundle.manifest.version()]
@@ -165,7 +155,7 @@ def test_a_real_forecast_goes_all_the_way(tmp_path):
     truth = np.stack([100.0 * (j + 1) + 30 * np.sin(2 * np.pi * k / 24) for j in range(2)])
     forecast = forecaster.forecast(contexts.rows)[0]
     assert np.abs(forecast - truth).mean() < 1.5  # the noise of a step is 1
-    wrong = subprocess.run([*command, "--step", "5min"], cwd=ROOT, capture_output=True, text=True, timeout=300)
+    wrong = typed(*words, "--step", "5min")
     assert wrong.returncode == 2
     last = wrong.stderr.splitlines()[-1]
     assert last.startswith("ascribe: the data has a step of 1h") and last.endswith(

@@ -8,17 +8,10 @@ import pytest
 
 from ascribe.train.parts import Part, once
 from ascribe.train.runs.kept import kept_in
-from ascribe.train.watch import Watcher
+
+from ..notes import Notes
 
 NUMBERS = {"family": "trees", "mse": 0.1 + 0.2, "share": [1e-300, math.pi], "nothing": None}
-
-
-class Notes(Watcher):
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.lines.append(text)
 
 
 def test_a_part_is_made_once_and_found_as_it_was(tmp_path):
@@ -43,11 +36,11 @@ def test_other_code_makes_it_again_and_a_failure_is_not_kept(tmp_path):
             raise RuntimeError("half way")
         return Part({}, {"count": len(made)})
 
-    keep = kept_in(tmp_path, "code", Watcher())
+    keep = kept_in(tmp_path, "code", Notes())
     with pytest.raises(RuntimeError):
         keep("power", make)
     assert keep("power", make).facts == keep("power", make).facts == {"count": 2}
-    assert kept_in(tmp_path, "other code", Watcher())("power", make).facts == {"count": 3}
+    assert kept_in(tmp_path, "other code", Notes())("power", make).facts == {"count": 3}
 
 
 def test_without_a_place_nothing_is_kept():

@@ -9,7 +9,7 @@ import pytest
 
 from ascribe.core.errors import InputError, SchemaError
 from ascribe.core.features import Feature
-from ascribe.train.ingest.definitions import FeatureSet
+from ascribe.train.definitions import FeatureSet
 from ascribe.train.runs.snapshot import FILE, UNITS, take
 from ascribe.train.units import read_units
 

@@ -15,21 +15,13 @@ from ascribe.train.runs.record import Run, latest, save, stamp
 from ascribe.train.runs.run import RunOptions
 from ascribe.train.runs.triggers import Triggers
 from ascribe.train.runs.watching import Looking, watch
-from ascribe.train.watch import Watcher
 from tests.bundle.made import CREATED, made
 
+from ..notes import Notes
 from .telemetry import Lake, pour, telemetry
 
 NAME = "power"
 NOW = 1_800_000_000.0
-
-
-class Notes(Watcher):
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.lines.append(text)
 
 
 def looked(options: RunOptions, lake: Lake, looking: Looking, *between) -> list[str]:

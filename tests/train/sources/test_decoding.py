@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ascribe.train.ingest.vectors import DeadLetter, Vectors
 from ascribe.train.sources.decoding import Decoder
 from ascribe.train.sources.moments import timestamp_us
+from ascribe.train.vectors import DeadLetter, Vectors
 from ascribe.train.wire.telemetry_pb2 import FeatureVector
 
 WHEN = 1_790_000_000_123

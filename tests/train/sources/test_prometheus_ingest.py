@@ -11,6 +11,7 @@ import numpy as np
 from ascribe.train.ingest.run import ingest
 from ascribe.train.lake.lake import Lake
 from ascribe.train.sources.opening import Asked, open_source
+from tests.journey import typed
 from tests.train.sources.fleet import START_S
 
 NODES, MINUTES = 4, 30
@@ -52,10 +53,7 @@ def test_windows_come_into_the_lake_once_over_restarts(prometheus, tmp_path):
 
 
 def test_the_command_reads_a_server(prometheus, tmp_path):
-    command = [
-        sys.executable, "-m", "ascribe", "ingest", "--source", address(prometheus, 5), "--lake", str(tmp_path / "lake"),
-    ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = typed("ingest", "--source", address(prometheus, 5), "--lake", tmp_path / "lake")
     assert done.returncode == 0, done.stderr
     assert "20 rows, 0 in quarantine, 0 dead letters" in done.stderr
 
@@ -63,9 +61,9 @@ def test_the_command_reads_a_server(prometheus, tmp_path):
 def test_a_reader_that_is_stopped_in_the_midst_ends_softly_and_the_next_goes_on(prometheus, tmp_path):
     """Without an end the backlog reaches from then to now."""
     place = tmp_path / "lake"
-    command = [sys.executable, "-m", "ascribe", "ingest", "--lake", str(place), "--source"]
     endless = f"prometheus+{prometheus}?preset=node_exporter&start={START_S}"
-    reader = subprocess.Popen([*command, endless], stderr=subprocess.PIPE, text=True)
+    command = [sys.executable, "-m", "ascribe", "ingest", "--lake", str(place), "--source", endless]
+    reader = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     until = time.monotonic() + 60
     while len(list(place.glob("_delta_log/*.json"))) < 3 and time.monotonic() < until:
         time.sleep(0.02)
@@ -74,6 +72,6 @@ def test_a_reader_that_is_stopped_in_the_midst_ends_softly_and_the_next_goes_on(
     assert reader.returncode == 0, said
     lake = Lake(str(place))
     assert lake.position(source(prometheus, 1).options.stream) > START_S * 1000
-    done = subprocess.run([*command, address(prometheus, 60)], capture_output=True, text=True)
+    done = typed("ingest", "--lake", place, "--source", address(prometheus, 60))
     assert done.returncode == 0, done.stderr
     assert lake.count() == lake.snapshot().num_rows == 60 * NODES

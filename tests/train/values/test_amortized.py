@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from ascribe.bundle.runtime import amortized
-from ascribe.core.amortized import efficient
+from ascribe.core.amortized import Amortized, efficient
 from ascribe.core.coalitions import all_coalitions
 from ascribe.core.estimators import make_plan
 from ascribe.core.scaling import fit_scores
@@ -51,7 +51,9 @@ def fitted() -> tuple[np.ndarray, np.ndarray, AmortizedFit]:
     return X, held, fit_amortized(easy, X, 0.0, fit_scores(X), held, options=SMALL)
 
 
-def opened(fit: AmortizedFit, X: np.ndarray):
+@pytest.fixture(scope="module")
+def one_pass(fitted) -> Amortized:
+    X, _, fit = fitted
     return amortized(export_amortized(fit, X), 0.0, np.zeros(N), 0.0, "surrogate", "a small fit")
 
 
@@ -77,9 +79,8 @@ def test_scores_inside_are_the_scores_outside():
     assert found == pytest.approx(scores.forward(new), abs=2e-3)
 
 
-def test_an_easy_game_is_learnt_within_the_error_that_is_recorded(fitted):
+def test_an_easy_game_is_learnt_within_the_error_that_is_recorded(fitted, one_pass):
     X, held, fit = fitted
-    one_pass = opened(fit, X)
     new = table(200, 11)
     judged = judge_amortized(fit.network, one_pass, easy, f, fit_scores(X), X[held[:96]], orders=4)
     S = all_coalitions(N)
@@ -93,9 +94,8 @@ def test_an_easy_game_is_learnt_within_the_error_that_is_recorded(fitted):
     assert phi.sum(axis=1) == pytest.approx(f(new), abs=1e-9)
 
 
-def test_the_judge_sees_an_error_that_is_there(fitted):
+def test_the_judge_sees_an_error_that_is_there(fitted, one_pass):
     X, held, fit = fitted
-    one_pass = opened(fit, X)
     shift = np.array([2.0, -2.0, 0.0, 0.0, 0.0])
     bent = replace(one_pass, network=lambda rows: one_pass.network(rows) + shift)
     plain, judged = (
@@ -106,9 +106,8 @@ def test_the_judge_sees_an_error_that_is_there(fitted):
     assert judged.r2 < plain.r2
 
 
-def test_a_row_alone_is_the_row_in_a_batch_to_the_bit(fitted):
-    X, _, fit = fitted
-    one_pass = opened(fit, X)
+def test_a_row_alone_is_the_row_in_a_batch_to_the_bit(fitted, one_pass):
+    X = fitted[0]
     batch = one_pass.explain(X[:300])
     order = np.random.default_rng(0).permutation(300)
     assert one_pass.explain(X[order]).tobytes() == batch[order].tobytes()

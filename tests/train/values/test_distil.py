@@ -11,6 +11,7 @@ from ascribe.core.games import ConditionalGame
 from ascribe.core.mixture import Mixture
 from ascribe.core.scaling import Scores, fit_scores
 from ascribe.core.stack import ValueChoice
+from ascribe.core.surrogate import Surrogate
 from ascribe.train.families.surrogate import SurrogateFit, SurrogateOptions, fit_surrogate
 from ascribe.train.loop import Loop
 from ascribe.train.values.distil import DistilOptions, distil
@@ -43,17 +44,19 @@ def law(scores: Scores, X: np.ndarray) -> EmShap:
 
 
 @pytest.fixture(scope="module")
-def fitted() -> tuple[np.ndarray, SurrogateFit]:
+def fitted() -> tuple[np.ndarray, SurrogateFit, Surrogate]:
+    """Rows, what is learnt of them, and its graph as it is served."""
     X = np.random.default_rng(0).standard_normal((600, N))
     small = SurrogateOptions(width=32, blocks=1, loop=Loop(epochs=2, batch=512, lr=3e-3, patience=2))
-    return X, fit_surrogate(linear, X, 0, held=np.arange(100), options=small)
+    fit = fit_surrogate(linear, X, 0, held=np.arange(100), options=small)
+    return X, fit, open_surrogate(export_surrogate(fit), fit)
 
 
 SMALL = DistilOptions(each=16, decay=0.98, loop=Loop(epochs=6, batch=256, lr=3e-3, patience=6))
 
 
 def test_a_taught_surrogate_is_nearer_to_its_teacher(fitted):
-    X, fit = fitted
+    X, fit, untaught = fitted
     seen: list[np.ndarray] = []
 
     def label(rows: np.ndarray, S: np.ndarray) -> np.ndarray:
@@ -65,22 +68,23 @@ def test_a_taught_surrogate_is_nearer_to_its_teacher(fitted):
     rng = np.random.default_rng(5)
     new, S = rng.standard_normal((500, N)), rng.random((500, 3, N)) < 0.5
     wanted = truth(np.repeat(new, 3, axis=0), S.reshape(-1, N)).reshape(500, 3)
+    graph = export_surrogate(taught)
     before, after = (
-        ((surrogate_label(open_surrogate(export_surrogate(f), f))(new, S) - wanted) ** 2).mean() for f in (fit, taught)
+        ((surrogate_label(held)(new, S) - wanted) ** 2).mean() for held in (untaught, open_surrogate(graph, taught))
     )
     assert after < before / 3
     assert taught.history.best < fit.history.best
-    assert export_surrogate(taught) == export_surrogate(again)
+    assert graph == export_surrogate(again)
     assert not {tuple(r) for r in X[:100]} & {tuple(r) for rows in seen for r in rows}
 
 
 def test_a_bad_teacher_changes_nothing(fitted):
-    X, fit = fitted
+    X, fit, _ = fitted
     assert distil(fit, lambda rows, S: np.full(len(rows), 9.0), linear, X, options=SMALL) is fit
 
 
 def test_time_that_is_up_ends_the_labels(fitted):
-    X, fit = fitted
+    X, fit, _ = fitted
     calls: list[int] = []
 
     def label(rows: np.ndarray, S: np.ndarray) -> np.ndarray:
@@ -92,8 +96,7 @@ def test_time_that_is_up_ends_the_labels(fitted):
 
 
 def test_labels_are_the_stack_of_each_pair(fitted):
-    X, fit = fitted
-    surrogate = open_surrogate(export_surrogate(fit), fit)
+    X, _, surrogate = fitted
     scores = fit_scores(X)
     conditional = law(scores, X)
     share = (0.0, 0.2, 0.5, 0.8, 1.0)
@@ -110,8 +113,7 @@ def test_labels_are_the_stack_of_each_pair(fitted):
 
 
 def test_rows_of_their_own_for_each_coalition_answer_as_one_row_does(fitted):
-    X, fit = fitted
-    surrogate = open_surrogate(export_surrogate(fit), fit)
+    X, _, surrogate = fitted
     game = ConditionalGame(linear, law(fit_scores(X), X), 16, 1, 0.0, surrogate, "stacked", np.full(N + 1, 0.5))
     S = np.random.default_rng(2).random((12, N)) < 0.5
     assert game.values(np.repeat(X[:1], 12, axis=0), S).v.tobytes() == game.values(X[0], S).v.tobytes()

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from ascribe.core.judge import random_coalitions
+from ascribe.core.surrogate import Surrogate
 from ascribe.train.families.surrogate import SurrogateFit, SurrogateOptions, fit_surrogate
 from ascribe.train.loop import Loop
 from ascribe.train.values.surrogate import export_surrogate, open_surrogate
@@ -39,14 +40,15 @@ def conditional_mean(x: np.ndarray, S: np.ndarray) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def fitted() -> tuple[np.ndarray, SurrogateFit]:
+def fitted() -> tuple[np.ndarray, SurrogateFit, Surrogate]:
+    """Rows, what is learnt of them, and its graph as it is served."""
     X = gaussian(3000)
-    return X, fit_surrogate(linear, X, 0, options=SMALL)
+    fit = fit_surrogate(linear, X, 0, options=SMALL)
+    return X, fit, open_surrogate(export_surrogate(fit), fit)
 
 
 def test_of_a_linear_model_on_gaussian_rows_it_is_the_conditional_mean(fitted):
-    X, fit = fitted
-    surrogate = open_surrogate(export_surrogate(fit), fit)
+    X, fit, surrogate = fitted
     S = random_coalitions(3, 60, np.random.default_rng(1))
     new = gaussian(60, 9)
     wanted = np.array([conditional_mean(x, S) for x in new])
@@ -80,8 +82,7 @@ def test_held_rows_are_those_asked_for():
 
 
 def test_hidden_cells_never_enter_network_nor_graph(fitted):
-    _, fit = fitted
-    graph = open_surrogate(export_surrogate(fit), fit)
+    _, fit, graph = fitted
     rng = np.random.default_rng(2)
     Z, S = rng.standard_normal((40, 3)).astype(np.float32), rng.random((40, 3)) < 0.5
     soiled = np.where(S, Z, np.float32("nan"))
@@ -94,8 +95,7 @@ def test_hidden_cells_never_enter_network_nor_graph(fitted):
 
 
 def test_the_graph_is_the_network_and_has_the_unit_of_f(fitted):
-    X, fit = fitted
-    graph = open_surrogate(export_surrogate(fit), fit)
+    X, fit, graph = fitted
     rng = np.random.default_rng(3)
     for rows in (1, 7, 3000):
         Z, S = rng.standard_normal((rows, 3)).astype(np.float32), rng.random((rows, 3)) < 0.5

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +11,13 @@ from ascribe.bundle.archive import Bundle, entry, open_directory, write
 from ascribe.bundle.federated.records import decoded, encoded
 from ascribe.bundle.federated.replies import ROLE, Replies, written
 from ascribe.bundle.manifest import FORMAT, Lineage, Manifest, Target
+from ascribe.bundle.npz import arrays
 from ascribe.core.arrays import np
 from ascribe.core.errors import BundleError, InputError
 from ascribe.core.features import Feature
-from ascribe.core.federated.explaining import UNITS
 from ascribe.core.federated.party import Party
 from ascribe.core.federated.pipeline import Pipeline, Step
+from ascribe.core.trees.shape import UNITS
 
 __all__ = ["FAMILY", "open_party", "write_party"]
 
@@ -30,16 +30,16 @@ def write_party(
     directory: Path, party: Party, created: str, code_version: str, replies: Replies | None = None
 ) -> Bundle:  # fmt: skip
     """The same party always gives the same bytes, for one `created`. `replies`: rows to judge a guest by."""
-    arrays: dict[str, np.ndarray] = {}
+    packed: dict[str, np.ndarray] = {}
     steps = []
     for i, step in enumerate(party.pipeline.steps):
         kind, record, held = encoded(step.component)
-        arrays |= {f"{i}.{name}": array for name, array in held.items()}
+        packed |= {f"{i}.{name}": array for name, array in held.items()}
         steps.append({"name": step.name, "source": step.source, "kind": kind, "record": record})
     told = {"name": party.name, "model": party.model, "inputs": list(party.inputs), "info": dict(party.info)}
     told |= {name: getattr(party, name) for name in DECISIONS} | {"steps": steps}
     out = io.BytesIO()
-    np.savez(out, **arrays)  # type: ignore[arg-type]
+    np.savez(out, **packed)  # type: ignore[arg-type]
     files = {"party.json": json.dumps(told, indent=1, sort_keys=True).encode(), "arrays.npz": out.getvalue()}
     roles = {"party": "party.json", "arrays": "arrays.npz"}
     if replies is not None:
@@ -63,11 +63,10 @@ def open_party(bundle: Bundle, role: str | None = None) -> Party:
     """
     if bundle.manifest.family != FAMILY:
         raise BundleError(f"{bundle.origin} is no half of a federated model: write one with `ascribe federated`")
-    raw = bundle.read("party")
+    raw, by_name = bundle.read("party"), arrays(bundle, "arrays")
     try:
-        arrays = _arrays(bundle.read("arrays"))
         told = json.loads(raw)
-        steps = tuple(_step(i, held, arrays) for i, held in enumerate(told["steps"]))
+        steps = tuple(_step(i, held, by_name) for i, held in enumerate(told["steps"]))
         decisions: dict[str, Any] = {name: type(getattr(Party, name))(told[name]) for name in DECISIONS}
         party = Party(
             str(told["name"]), Pipeline(steps), str(told["model"]), tuple(str(c) for c in told["inputs"]),
@@ -78,7 +77,7 @@ def open_party(bundle: Bundle, role: str | None = None) -> Party:
             raise InputError(f"it is of {party.name}, and holds the half of {', '.join(sorted(owners))}")
         if party.pipeline.last[1].merges != (party.role == "guest"):
             raise InputError("a guest's half has leaves, a host's has none")
-    except (*BROKEN, zipfile.BadZipFile, EOFError, OSError) as exc:
+    except BROKEN as exc:
         first = (str(exc).splitlines() or [""])[0]
         raise BundleError(f"{bundle.origin} is no whole half of a model ({first}): import or split it again") from exc
     if role is not None and party.role != role:
@@ -88,15 +87,7 @@ def open_party(bundle: Bundle, role: str | None = None) -> Party:
 
 def _unit(party: Party) -> str:
     """Of the margin, which the guest's values sum to; empty at a host."""
-    leaves = getattr(party.pipeline.last[1], "leaves", None)
-    if party.role != "guest":
-        return ""
-    return "log-odds" if leaves is None else UNITS.get(leaves.link, "")
-
-
-def _arrays(raw: bytes) -> dict[str, np.ndarray]:
-    with np.load(io.BytesIO(raw), allow_pickle=False) as held:
-        return {name: held[name] for name in held.files}
+    return UNITS.get(party.pipeline.last[1].link, "") if party.role == "guest" else ""
 
 
 def _step(i: int, held: dict[str, Any], arrays: dict[str, np.ndarray]) -> Step:

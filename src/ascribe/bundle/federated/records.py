@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -100,7 +100,7 @@ def _one_hot(r: dict[str, Any], _: Arrays) -> OneHot:
     return OneHot(held)
 
 
-MADE = {
+MADE: dict[str, Callable[[dict[str, Any], Arrays], Transform | Reporter]] = {
     "data_transform": _transform,
     "scale": _scale,
     "binning": lambda r, _: Binning({str(c): np.asarray(p, dtype=float) for c, p in r["points"].items()}),

@@ -16,10 +16,11 @@ import numpy as np
 
 from ascribe.core.arrays import evenly
 from ascribe.core.conditional import Independent
-from ascribe.core.explainers import Options, explain
+from ascribe.core.explainers import explain
 from ascribe.core.explainers.conditional_shap import conditional_game
 from ascribe.core.judge import ClassError, PowerError, block_mean, class_error, game_error, mse_v, power_error
 from ascribe.core.model import Model
+from ascribe.core.options import Options
 
 __all__ = ["Measured", "Said", "against", "alone", "compare", "efficiency_gap", "measured", "spread"]
 
@@ -127,7 +128,7 @@ def efficiency_gap(model: Model, X: np.ndarray) -> float:
 
 def spread(X: np.ndarray, count: int) -> np.ndarray:
     """Rows evenly through the held-out part, so that every workload is met."""
-    return X[evenly(len(X), count)]
+    return np.asarray(X[evenly(len(X), count)])
 
 
 def compare(

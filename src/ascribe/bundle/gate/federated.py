@@ -25,13 +25,14 @@ from ascribe.bundle.gate.compare import Measured, Said, against, alone
 from ascribe.bundle.gate.stability import Stability, moved, told
 from ascribe.core.errors import InputError
 from ascribe.core.federated.components.boosted_trees import BoostedTrees
-from ascribe.core.federated.explaining import UNITS, Explainer
+from ascribe.core.federated.explaining import Explainer
 from ascribe.core.federated.merged import Answer
 from ascribe.core.federated.party import Party, answer, ask, local, merge
 from ascribe.core.federated.records import Linear, Part, Reply, Routes
 from ascribe.core.federated.table import Table
 from ascribe.core.judge import class_error, power_error
 from ascribe.core.model import Model
+from ascribe.core.trees.shape import UNITS
 from ascribe.core.words import listed
 
 __all__ = ["judged"]
@@ -86,15 +87,7 @@ def _changes(mine: Party, theirs: Party) -> str:
 
 def _outputs(guest: Party) -> str:
     component = guest.pipeline.last[1]
-    leaves = component.leaves if isinstance(component, BoostedTrees) else None
-    labels = getattr(leaves or component, "labels", ())
-    return f"{_link(guest)} of {listed(list(labels)) if labels else 'one output'}"
-
-
-def _link(guest: Party) -> str:
-    component = guest.pipeline.last[1]
-    leaves = component.leaves if isinstance(component, BoostedTrees) else None
-    return "logistic" if leaves is None else leaves.link
+    return f"{component.link} of {listed(component.labels) or 'one output'}"
 
 
 def _explainer(guest: Party) -> Explainer | None:
@@ -186,8 +179,7 @@ def _on_rows(
     numbers: dict[str, Any] = {"rows": int(good.sum())}
     if not good.any():
         return numbers
-    component = guest.pipeline.last[1]
-    unit = "log-odds" if not isinstance(component, BoostedTrees) else UNITS.get(_link(guest), "")
+    unit = UNITS.get(guest.pipeline.last[1].link, "")
     if held.y is not None and len(np.unique(held.y[good])) > 1:
         measured = _measured(guest, whole, held.y, good)
         alone(Model((), unit=unit), measured, held.y[good], said)
@@ -243,7 +235,7 @@ def _measured(
 ) -> Measured:  # fmt: skip
     """Rows `at` of an answer against the truth of rows `of` (the same where not given)."""
     y, score = y[at if of is None else of], held.score[at]
-    if _link(guest) in ("identity", "exp"):
+    if guest.pipeline.last[1].link in ("identity", "exp"):
         return Measured(power_error(y, score[:, 0]), np.abs(y - score[:, 0]), None, None, np.abs(y - y.mean()))
     scores = np.column_stack([1 - score[:, 0], score[:, 0]]) if score.shape[1] == 1 else score
     true, rows = y.astype(int), np.arange(len(y))

@@ -18,8 +18,10 @@ import numpy as np
 
 from ascribe.bundle.gate.compare import Said, spread
 from ascribe.core.attribution import Attribution
-from ascribe.core.explainers import Options, explain
+from ascribe.core.explainers import explain
+from ascribe.core.faithfulness.agreement import rank_correlation
 from ascribe.core.model import Model
+from ascribe.core.options import Options
 
 __all__ = ["Stability", "moved", "stability", "told"]
 
@@ -95,5 +97,5 @@ def _relative(reference: np.ndarray, other: np.ndarray) -> float:
 
 def _spearman(a: np.ndarray, b: np.ndarray) -> float:
     """Correlation of ranks; 1 where one of them has no order."""
-    first, second = (np.argsort(np.argsort(v)).astype(float) for v in (a, b))
-    return float(np.corrcoef(first, second)[0, 1]) if len(a) > 1 else 1.0
+    rho = rank_correlation(a, b)
+    return rho if np.isfinite(rho) else 1.0

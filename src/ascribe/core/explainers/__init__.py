@@ -30,7 +30,7 @@ from ascribe.core.options import Options
 from ascribe.core.spending import coalitions, draws, once, perturbations, steps, windows
 from ascribe.core.words import listed
 
-__all__ = ["EXPLAINERS", "Explainer", "Options", "available", "explain", "refuse_unused", "usual"]
+__all__ = ["EXPLAINERS", "Explainer", "available", "explain", "refuse_unused", "usual"]
 
 
 Step = Callable[[], None]

@@ -7,10 +7,12 @@ network, the same for every row.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from ascribe.core.amortized import efficient, in_chunks
+from ascribe.core.answered import Found, Kind, answered
 from ascribe.core.arrays import np
-from ascribe.core.attribution import Attribution, Info
+from ascribe.core.attribution import Attribution
 from ascribe.core.errors import InputError
 from ascribe.core.model import Model
 from ascribe.core.options import Options
@@ -23,46 +25,17 @@ def amortized_shap(model: Model, X: np.ndarray, options: Options, step: Callable
     single features are what was learnt.
     """
     assert model.predict is not None and model.amortized is not None
-    X = model.rows(X)
-    b, n = X.shape
     if options.groups:
         raise InputError("amortized_shap learnt single features: ask conditional_shap for groups")
-    held = model.amortized
-    values, prediction = np.full((b, n), np.nan), np.full(b, np.nan)
-    status, reasons = model.check(X)
-    at = np.flatnonzero(status != "invalid")
-    if len(at):
-        prediction[at] = in_chunks(model.predict, X[at])
-        values[at] = efficient(held.explain(X[at]), prediction[at], held.base_value)
-    for i in at[~np.isfinite(values[at]).all(axis=1)]:
-        values[i] = np.nan
-        status[i], reasons[i] = "not_finite", "the model gave no finite number for this row"
-    if step:
-        for _ in at:
-            step()
-    answered = np.isfinite(values)
-    gap = np.abs(prediction - held.base_value - values.sum(axis=1))[answered.all(axis=1)]
-    return Attribution(
-        values, held.base_value, prediction, np.where(answered, held.rmse, np.nan), np.full(b, np.inf), status,
-        tuple(reasons), model.names, X, _info(model, options.seed, float(gap.max(initial=0.0))), model.names,
-    )  # fmt: skip
+    held, predict = model.amortized, model.predict
+    told = {"amortized_rmse": float(np.sqrt((held.rmse**2).mean())), "amortized_r2": held.r2}
 
+    def ask(rows: np.ndarray) -> Found:
+        f = in_chunks(predict, rows)
+        values = efficient(held.explain(rows), f, held.base_value)
+        return Found(values, f, stderr=np.broadcast_to(held.rmse, values.shape))
 
-def _info(model: Model, seed: int, gap: float) -> Info:
-    assert model.amortized is not None
-    held = model.amortized
-    error = {"amortized_rmse": float(np.sqrt((held.rmse**2).mean())), "amortized_r2": held.r2}
-    return Info(
-        method="amortized_shap",
-        game="conditional",
-        value=held.value,
-        estimator="amortized",
-        budget=0,
-        samples=0,
-        seed=seed,
-        tier="fast",
-        unit=model.unit,
-        output=model.output,
-        version=model.version,
-        gaps={"efficiency_gap": gap} | error,
+    kind = Kind(
+        "amortized_shap", "conditional", held.value, "amortized", "efficiency_gap", base=held.base_value, gaps=told
     )
+    return answered(model, X, kind, replace(options, tier="fast"), step, ask)

@@ -21,10 +21,11 @@ from ascribe.core.model import Model
 from ascribe.core.options import Options, Path
 from ascribe.core.quadrature import quadrature
 from ascribe.core.slopes import integral, slopes
+from ascribe.core.spending import MOST_STEPS
 
 __all__ = ["integrated_gradients"]
 
-FIRST, MOST = 16, 1024  # steps, where they are doubled
+FIRST = 16  # steps, where they are doubled
 ROUNDING = 1e-4  # of a prediction: a difference below this is told from rounding by no number of steps
 
 
@@ -58,10 +59,11 @@ def _gathered(gradient: Gradient, start: np.ndarray, end: np.ndarray, rows: np.n
         parts[left] = found * span[left]
         gap[left] = np.abs(rise[left] - parts[left].sum(axis=1))
         left = left[gap[left] > allowed[left]]  # a row that is not a number is done too
-        if path.steps is not None or not len(left) or 2 * steps > MOST:
+        if path.steps is not None or not len(left) or 2 * steps > MOST_STEPS:
             break
         steps *= 2
-    missed = {} if path.steps is not None else {
-        i: f"completeness gap {gap[i]:.3g} of a difference of {rise[i]:.3g} after {steps} steps" for i in left.tolist()
+    remarks = {} if path.steps is not None else {
+        i: ("above_target", f"completeness gap {gap[i]:.3g} of a difference of {rise[i]:.3g} after {steps} steps")
+        for i in left.tolist()
     }  # fmt: skip
-    return Found(gradient.shares(parts, rows.shape[1]), after, before, missed=missed, budget=steps, samples=1)
+    return Found(gradient.shares(parts, rows.shape[1]), after, before, remarks=remarks, budget=steps, samples=1)

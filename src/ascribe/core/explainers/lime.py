@@ -27,12 +27,10 @@ from ascribe.core.options import Options
 from ascribe.core.perturbations import TABLE_WIDTH, WIDTH, Table, asked, kept, near
 from ascribe.core.players import NO_WORDS, Segments, seated
 from ascribe.core.reference import reference_row
+from ascribe.core.spending import LIME, LIME_EACH, LIME_GROWN, LIME_TABLE
 
 __all__ = ["lime"]
 
-TABLE_BUDGET, BUDGET = 4096, 1024
-GROWN = 16  # times as many at most, where an error is asked for and no budget is named
-LEAST = 4  # perturbations for each player, where no budget is named
 ESTIMATOR = "weighted least squares"
 
 
@@ -59,7 +57,7 @@ def _table(model: Model, X: np.ndarray, options: Options) -> Answers:
     predict, n = model.predict, X.shape[1]
     players = players_of(model.names, options.groups)
     member, law = players.member.astype(float), Table(model.features, np.asarray(model.background, dtype=float))
-    _most(options, n, TABLE_BUDGET)  # refuses before any work
+    _most(options, n, LIME_TABLE)  # refuses before any work
 
     def answer(i: int) -> One:
         def fitted(m: int) -> Fitted:
@@ -67,7 +65,7 @@ def _table(model: Model, X: np.ndarray, options: Options) -> Answers:
             f = asked(predict, m, n, lambda at: Z[at])
             return f[0], _fit(R, f, near(apart, TABLE_WIDTH * np.sqrt(n))), member * own
 
-        return _grown(options, n, TABLE_BUDGET, fitted)
+        return _grown(options, n, LIME_TABLE, fitted)
 
     return answer, players.names, "background"
 
@@ -75,7 +73,7 @@ def _table(model: Model, X: np.ndarray, options: Options) -> Answers:
 def _segments(model: Model, X: np.ndarray, options: Options) -> Answers:
     assert model.predict is not None
     predict, kind, seats = model.predict, model.layout.kind, seated(model, options, X)
-    _most(options, max((s.p for s in seats.values()), default=0), BUDGET)  # refuses before any work
+    _most(options, max((s.p for s in seats.values()), default=0), LIME)  # refuses before any work
 
     def answer(i: int) -> One:
         segments, x = seats[i], X[i]
@@ -88,7 +86,7 @@ def _segments(model: Model, X: np.ndarray, options: Options) -> Answers:
             f = asked(predict, m, len(x), lambda at: np.where(segments.features_of(S[at]), x, hidden))
             return f[0], _fit(S.astype(float), f, near(1 - np.sqrt(S.mean(axis=1)), WIDTH)), np.eye(segments.p)
 
-        one = _grown(options, segments.p, BUDGET, fitted)
+        one = _grown(options, segments.p, LIME, fitted)
         values, stderr = segments.spread(one.values), segments.spread(one.stderr)
         return replace(one, values=values, stderr=stderr, owner=segments.owner)
 
@@ -107,7 +105,7 @@ Fitted = tuple[float, LocalFit | None, np.ndarray]  # f(x), the fit, and what ea
 def _grown(options: Options, p: int, usual: int, fitted: Callable[[int], Fitted]) -> One:
     """At the budget, or at doubled ones until the error asked for is reached."""
     target, most = options.target_stderr, _most(options, p, usual)
-    m = most if target is None else min(most, max(usual, LEAST * p))
+    m = most if target is None else min(most, max(usual, LIME_EACH * p))
     while True:
         prediction, fit, M = fitted(m)
         if fit is None:
@@ -128,7 +126,7 @@ def _grown(options: Options, p: int, usual: int, fitted: Callable[[int], Fitted]
 def _most(options: Options, p: int, usual: int) -> int:
     """Perturbations that may be spent on one row."""
     if options.budget is None:
-        return max(usual, LEAST * p) * (1 if options.target_stderr is None else GROWN)
+        return max(usual, LIME_EACH * p) * (1 if options.target_stderr is None else LIME_GROWN)
     if options.budget < p + 2:
         raise BudgetError(f"lime needs a budget of at least {p + 2} perturbations for {p} players: {options.budget}")
     return options.budget

@@ -4,11 +4,10 @@
 
 Windows of `patch.window` lie `patch.stride` apart: squares of an image, all channels of a pixel together; runs of
 words, or of columns of a table (by itself: single ones), or groups of features. Of a series it is each input on each
-day that is hidden. The last window of a side is cut off
-at the edge. Where segments are given they are hidden one by one, and a segment's value is spread over its columns; of
-windows each column has the whole effect. Values are not shares: the efficiency gap of single columns, groups and
-segments tells what they leave over, of windows no sum is claimed. Of two inputs of which one is enough both are worth
-nothing.
+day that is hidden. The last window of a side is cut off at the edge. Where segments are given they are hidden one by
+one, and a segment's value is spread over its columns; of windows each column has the whole effect. Values are not
+shares: the efficiency gap of single columns, groups and segments tells what they leave over, of windows no sum is
+claimed. Of two inputs of which one is enough both are worth nothing.
 """
 
 from __future__ import annotations
@@ -25,10 +24,10 @@ from ascribe.core.options import Options, Patch
 from ascribe.core.perturbations import asked
 from ascribe.core.players import NO_WORDS, seated
 from ascribe.core.reference import reference_row
+from ascribe.core.spending import sides_of
 
 __all__ = ["occlusion"]
 
-OF_IMAGE = 8  # windows that lie side by side where none is named
 ESTIMATOR = "windows"
 CELLS = 1 << 24  # hidden or not, numbers held at a time
 
@@ -120,9 +119,7 @@ def _hider(masks: np.ndarray, hidden: np.ndarray, x: np.ndarray) -> Callable[[sl
 def _boxes(kind: str, shape: tuple[int, ...], patch: Patch) -> list[tuple[slice, ...]]:
     """Where windows lie, along each side but the channels'."""
     image = kind == "image"
-    sides = shape[:2] if image else shape
-    window = (max(1, min(sides) // OF_IMAGE) if image else 1) if patch.window is None else patch.window
-    stride = (max(1, window // 2) if image else 1) if patch.stride is None else patch.stride
+    sides, window, stride = sides_of(kind, shape, patch)
     if not 1 <= stride <= window:
         raise InputError(f"a stride is at least 1 and at most the window, got {stride} and {window}")
     starts = [range(0, max(0, -(-(side - window) // stride)) * stride + 1, stride) for side in sides]

@@ -11,14 +11,12 @@ units of a row, most raising first; a **curve** is the prediction while units ar
     compare                all of them for every method that a model offers     `compare`
 """
 
-from ascribe.core.faithfulness.compare import Comparison, Judged, compare
-from ascribe.core.faithfulness.curves import Curves, curves, order_of
-from ascribe.core.faithfulness.infidelity import Infidelity, infidelity
-from ascribe.core.faithfulness.randomisation import Likeness, randomisation
+from ascribe.core.faithfulness.compare import Comparison, compare
+from ascribe.core.faithfulness.curves import curves, order_of
+from ascribe.core.faithfulness.infidelity import infidelity
+from ascribe.core.faithfulness.randomisation import randomisation
 from ascribe.core.faithfulness.sensitivity import max_sensitivity
-from ascribe.core.faithfulness.units import unit_values, units_of
 
 __all__ = [
-    "Comparison", "Curves", "Infidelity", "Judged", "Likeness", "compare", "curves", "infidelity", "max_sensitivity",
-    "order_of", "randomisation", "unit_values", "units_of",
+    "Comparison", "compare", "curves", "infidelity", "max_sensitivity", "order_of", "randomisation",
 ]  # fmt: skip

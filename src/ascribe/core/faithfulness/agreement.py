@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from scipy.stats import rankdata
-
 from ascribe.core.arrays import Float, np
 
 __all__ = ["agreement", "rank_correlation"]
@@ -17,6 +15,8 @@ def rank_correlation(one: Float[np.ndarray, " u"], two: Float[np.ndarray, " u"])
     >>> round(rank_correlation(np.array([1.0, 2.0, 3.0]), np.array([1.0, 3.0, 2.0])), 6)
     0.5
     """
+    from scipy.stats import rankdata  # half a second to import: paid by who asks, not at every start
+
     a, b = (rankdata(v) - (len(v) + 1) / 2 for v in (one, two))
     size = np.sqrt((a @ a) * (b @ b))
     return float(a @ b / size) if size > 0 else float("nan")

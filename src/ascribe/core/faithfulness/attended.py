@@ -12,7 +12,7 @@ forecast, however long it was looked at. Jain and Wallace, 2019, arXiv 1902.1018
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -86,12 +86,11 @@ def attention_check(
     model: Model,
     X: Float[np.ndarray, "b n"],
     output: str | None = None,
-    methods: Sequence[str] | None = None,
     options: Options | None = None,
     step: Callable[[str], None] | None = None,
 ) -> Attended:
-    """Of windows X; `output` as in `Model.choose`; `methods`: None for those of `METHODS` that the model offers.
-    `options`: of the methods, whose baseline also stands for a removed day. `step`: told each method when it is done.
+    """Of windows X; `output` as in `Model.choose`; by those of `METHODS` that the model offers. `options`: of the
+    methods, whose baseline also stands for a removed day. `step`: told each method when it is done.
 
     Raises CapabilityError for a model without attention to parts of a window, InputError where no window can be used,
     NotFound for an unknown output.
@@ -115,7 +114,7 @@ def attention_check(
         found = curves(model.predict, X[i], hidden[i], units, order, d).deletion
         return np.abs(found - found[0])
 
-    asked = [name for name in METHODS if name in available(model)] if methods is None else list(methods)
+    asked = [name for name in METHODS if name in available(model)]
     found, games = [], {}
     looked = summed(explain(model, X, ATTENTION, Options(layer=options.layer)).values, owner, d)
     for method in (ATTENTION, *asked):

@@ -13,17 +13,17 @@ free        margin steps and the interval over all host answers
 counterfactuals, publishing   what the guest's own columns could change; what may be shown to whom
 """
 
-from ascribe.core.federated.explaining import Explainer, column_of_splits, score_of, with_counts, with_cover
+from ascribe.core.federated.explaining import Explainer, column_of_splits, with_counts, with_cover
 from ascribe.core.federated.merged import Answer
-from ascribe.core.federated.party import Local, Party, answer, ask, local, merge
+from ascribe.core.federated.party import Party, answer, ask, local, merge
 from ascribe.core.federated.pipeline import Pipeline, Step
 from ascribe.core.federated.publishing import Ledger, Policy, published
-from ascribe.core.federated.records import Ask, HostCall, Linear, Part, Reply, Routes, pack, unpack
+from ascribe.core.federated.records import Ask, Reply, Routes, pack, unpack
 from ascribe.core.federated.scoring import as_model, score
-from ascribe.core.federated.table import Context, Table
+from ascribe.core.federated.table import Table
 
 __all__ = [
-    "Answer", "Ask", "Context", "Explainer", "HostCall", "Ledger", "Linear", "Local", "Part", "Party", "Pipeline",
-    "Policy", "Reply", "Routes", "Step", "Table", "answer", "as_model", "ask", "column_of_splits", "local", "merge",
-    "pack", "published", "score", "score_of", "unpack", "with_counts", "with_cover",
+    "Answer", "Ask", "Explainer", "Ledger", "Party", "Pipeline", "Policy", "Reply", "Routes", "Step", "Table", "answer",
+    "as_model", "ask", "column_of_splits", "local", "merge", "pack", "published", "score", "unpack", "with_counts",
+    "with_cover",
 ]  # fmt: skip

@@ -18,11 +18,10 @@ from ascribe.core.federated.party import Party
 from ascribe.core.federated.pipeline import Pipeline, Step
 from ascribe.core.federated.players import TreePlayers, tree_players
 from ascribe.core.federated.tree_values import TreeValues, tree_values
+from ascribe.core.trees.shape import UNITS
 from ascribe.core.trees.walk import linked
 
 __all__ = ["Explainer", "column_of_splits", "score_of", "with_counts", "with_cover"]
-
-UNITS = {"logistic": "log-odds", "softmax": "log-odds", "exp": "log"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,13 +64,12 @@ class Explainer:
         component, k = self.guest.pipeline.last[1], _number(answer, output)
         if isinstance(component, LinearModel):
             names, base, values = linear_values(component, answer, self.names, self.reference, self.references)
-            game, unit, told = "reference", "log-odds", "linear"
+            game, told = "reference", "linear"
         else:
             assert self._trees.leaves is not None and answer.left is not None
             names, base, values = self.players.names, self.values.base_value, self.values(answer.left)
             game, told = "path-dependent", f"cover: {self._trees.leaves.cover_source}"
-            unit = UNITS.get(self._trees.leaves.link, "")
-        failed = answer.code != 0
+        failed, unit = answer.code != 0, UNITS.get(component.link, "")
         phi = np.where(failed[:, None], np.nan, values[:, k])
         gap = np.abs(answer.margin[:, k] - base[k] - phi.sum(axis=1))[~failed]
         info = Info(
@@ -92,9 +90,7 @@ class Explainer:
 
 def score_of(guest: Party, margin: np.ndarray) -> np.ndarray:
     """Scores of margins (b, K), such as rounded ones, by the model's own link."""
-    component = guest.pipeline.last[1]
-    leaves = component.leaves if isinstance(component, BoostedTrees) else None
-    return linked("logistic" if leaves is None else leaves.link, margin)
+    return linked(guest.pipeline.last[1].link, margin)
 
 
 def with_cover(guest: Party, background: Answer) -> Party:

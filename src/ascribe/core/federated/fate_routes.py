@@ -13,9 +13,7 @@ __all__ = ["heard", "told"]
 
 def told(structure: Structure, party: str, routes: Routes) -> list[dict[str, dict[str, bool]]]:
     """One mapping a row; a tree without own splits is empty."""
-    nodes = structure.splits_of(party)
-    tree = structure.tree[nodes]
-    name = [(str(i), str(n)) for i, n in zip(tree, nodes - structure.start[tree], strict=True)]
+    name = _names(structure, party)
     out = []
     for row in routes.bits.tolist():
         held: dict[str, dict[str, bool]] = {str(i): {} for i in range(len(structure))}
@@ -29,10 +27,8 @@ def heard(structure: Structure, party: str, rows: Sequence[object]) -> Routes:
     """The party's bits; what it says of other parties' nodes is not read. A row that lacks one of its own splits, or
     says something that is no truth value, is not `known`.
     """
-    nodes = structure.splits_of(party)
-    tree = structure.tree[nodes]
-    name = [(str(i), str(n)) for i, n in zip(tree, nodes - structure.start[tree], strict=True)]
-    bits, known = np.zeros((len(rows), len(nodes)), bool), np.ones(len(rows), bool)
+    name = _names(structure, party)
+    bits, known = np.zeros((len(rows), len(name)), bool), np.ones(len(rows), bool)
     for r, row in enumerate(rows):
         for j, (i, n) in enumerate(name):
             held = row.get(i) if isinstance(row, Mapping) else None
@@ -42,3 +38,10 @@ def heard(structure: Structure, party: str, rows: Sequence[object]) -> Routes:
             else:
                 known[r] = False
     return Routes(bits, known)
+
+
+def _names(structure: Structure, party: str) -> list[tuple[str, str]]:
+    """Tree and node of each split of the party, numbered within the tree."""
+    nodes = structure.splits_of(party)
+    tree = structure.tree[nodes]
+    return [(str(i), str(n)) for i, n in zip(tree, nodes - structure.start[tree], strict=True)]

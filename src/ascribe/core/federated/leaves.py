@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ascribe.core.arrays import Bool, Float, np
-from ascribe.core.errors import InputError
 from ascribe.core.federated.structure import Structure
+from ascribe.core.trees.shape import LINKS, fixed, needing
 
-__all__ = ["LINKS", "Leaves", "reached"]
+__all__ = ["Leaves", "reached"]
 
-LINKS = ("identity", "logistic", "softmax", "exp")
+_need = needing("these weights cannot be used")
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,11 +36,7 @@ class Leaves:
     cover_source: str = ""
 
     def __post_init__(self) -> None:
-        for name, kind in (("value", float), ("output", np.int64), ("base", float), ("cover", float)):
-            if (held := getattr(self, name)) is not None:
-                held = np.ascontiguousarray(held, dtype=kind)
-                held.setflags(write=False)
-                object.__setattr__(self, name, held)
+        fixed(self, {"value": float, "output": np.int64, "base": float, "cover": float})
         object.__setattr__(self, "labels", tuple(str(label) for label in self.labels))
         k = len(self.base)
         _need(self.link in LINKS, f"link is one of {', '.join(LINKS)}")
@@ -82,8 +78,3 @@ def reached(structure: Structure, left: Bool[np.ndarray, "b nodes"]) -> np.ndarr
         below = np.where(left[row, node], structure.left[node], structure.right[node])
         node = np.where(below >= 0, below, node)
     return node
-
-
-def _need(holds: bool | np.bool_, text: str) -> None:
-    if not holds:
-        raise InputError(f"these weights cannot be used: {text}")

@@ -15,7 +15,7 @@ from hashlib import sha256
 
 from ascribe.core.arrays import np
 from ascribe.core.errors import InputError, NotFound
-from ascribe.core.federated.codes import NETWORK, NO_FEATURES, TOO_EMPTY, WRONG_ANSWER, of_host
+from ascribe.core.federated.codes import NETWORK, NO_FEATURES, NOT_LOADED, TOO_EMPTY, WRONG_ANSWER, of_host
 from ascribe.core.federated.merged import Answer
 from ascribe.core.federated.pipeline import Pipeline
 from ascribe.core.federated.records import Ask, Linear, Part, Reply, Routes
@@ -133,7 +133,9 @@ def merge(guest: Party, held: Local, replies: Mapping[str, Reply]) -> Answer:
         if reply is None:
             context.fail(every, NETWORK, f"{host} has not answered")
         elif reply.digest != guest.digest or reply.party != host:
-            context.fail(every, of_host(104), f"{host} answered for another model or party: load halves of one model")
+            context.fail(
+                every, of_host(NOT_LOADED), f"{host} answered for another model or party: load halves of one model"
+            )
         elif len(reply) != len(held.rows):
             context.fail(every, WRONG_ANSWER, f"{host} answered {len(reply)} of {len(held.rows)} rows")
         else:

@@ -28,8 +28,8 @@ def score(
     return merge(guest, local(guest, rows), replies)
 
 
-def as_model(guest: Party, hosts: Mapping[str, HostCall], output: int = 0) -> Model:
-    """A guest as a record of capabilities: `routes` and `remote_predict`, and never `predict`."""
+def as_model(guest: Party, hosts: Mapping[str, HostCall]) -> Model:
+    """A guest as a record of capabilities: `routes` and `remote_predict`, of the first output, and never `predict`."""
     calls = {guest.host_named(name): call for name, call in hosts.items()}
 
     def routes(ids: Sequence[str]) -> Mapping[str, Reply]:
@@ -38,7 +38,7 @@ def as_model(guest: Party, hosts: Mapping[str, HostCall], output: int = 0) -> Mo
 
     def remote_predict(X: np.ndarray, replies: Mapping[str, Reply]) -> np.ndarray:
         rows = Table.of_matrix(guest.inputs, X)
-        return np.asarray(merge(guest, local(guest, rows), replies).margin[:, output])
+        return np.asarray(merge(guest, local(guest, rows), replies).margin[:, 0])
 
     features = tuple(Feature(name, missing=True) for name in guest.inputs)
     return Model(features, version=guest.model, remote_predict=remote_predict, routes=routes)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ascribe.core.arrays import Bool, Float, np
-from ascribe.core.errors import InputError
+from ascribe.core.trees.shape import fixed, needing
+from ascribe.core.trees.walk import ZERO, in_set
 
 __all__ = ["Splits"]
 
-TINY = 1e-35  # LightGBM's zero
+_need = needing("these splits cannot be used")
 NONE = np.zeros(0, bool)
 
 
@@ -40,16 +41,13 @@ class Splits:
     def __post_init__(self) -> None:
         object.__setattr__(self, "columns", tuple(str(c) for c in self.columns))
         k = len(self.feature)
-        for name, kind in KINDS.items():
-            held = np.asarray(getattr(self, name), dtype=kind)
-            if name in FILLED and len(held) == FILLED[name]:
-                held = np.zeros(k + FILLED[name], kind)
-            held = np.ascontiguousarray(held)
-            held.setflags(write=False)
-            object.__setattr__(self, name, held)
-            _need(
-                name == "categories" or held.shape == (k + (name == "category_start"),), f"{name} has not {k} entries"
-            )
+        for name, empty in FILLED.items():
+            if len(getattr(self, name)) == empty:
+                object.__setattr__(self, name, np.zeros(k + empty))
+        fixed(self, KINDS)
+        for name in KINDS.keys() - {"categories"}:
+            shape = (k + FILLED.get(name, 0),)
+            _need(getattr(self, name).shape == shape, f"{name} has not {k} entries")
         _need(len(set(self.columns)) == len(self.columns), "a column is named twice")
         _need(bool(((self.feature >= 0) & (self.feature < len(self.columns))).all()), "a split names an unknown column")
         _need(not np.isnan(self.threshold).any() and np.isfinite(self.epsilon), "a threshold is not a number")
@@ -74,7 +72,7 @@ class Splits:
                 z, gone = np.where(gone, z.dtype.type(0), z), np.zeros_like(gone)
             left = z <= cut[at]
             if self.zero_missing[at].any():
-                gone = gone | (self.zero_missing[at][:, None] & (np.abs(z) <= TINY))
+                gone = gone | (self.zero_missing[at][:, None] & (np.abs(z) <= ZERO))
             out[at] = np.where(gone, self.missing_left[at][:, None], left) if gone.any() else left
         for i in np.flatnonzero(sized):
             out[i] = self._by_category(int(i), X[:, self.feature[i]])
@@ -85,12 +83,8 @@ class Splits:
         return np.asarray(np.isnan(X).astype(np.int64) @ np.bincount(self.feature, minlength=len(self.columns)))
 
     def _by_category(self, i: int, x: np.ndarray) -> np.ndarray:
-        held = self.categories[self.category_start[i] : self.category_start[i + 1]]
-        with np.errstate(invalid="ignore"):
-            c = np.where(np.isfinite(x) & (np.abs(x) < 1 << 31), np.trunc(x), -1).astype(np.int64)
-        known = (c >= 0) & (c < len(held)) & ~((x < 0) & (c == 0))
-        left = np.where(known, held[np.where(known, c, 0)], self.other_left[i])
-        return np.where(np.isnan(x), self.missing_left[i], left)
+        first, end = self.category_start[i : i + 2]
+        return in_set(x, self.categories, first, end, self.other_left[i], self.missing_left[i])
 
 
 KINDS = {
@@ -98,8 +92,3 @@ KINDS = {
     "category_start": np.int64, "categories": bool, "other_left": bool,
 }  # fmt: skip
 FILLED = {"zero_missing": 0, "category_start": 1, "other_left": 0}  # left out: how long they are then
-
-
-def _need(holds: bool | np.bool_, text: str) -> None:
-    if not holds:
-        raise InputError(f"these splits cannot be used: {text}")

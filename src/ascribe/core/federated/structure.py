@@ -7,9 +7,11 @@ from functools import cached_property
 from hashlib import sha256
 
 from ascribe.core.arrays import np
-from ascribe.core.errors import InputError
+from ascribe.core.trees.shape import check_shape, fixed, levels_of, needing, tree_of
 
 __all__ = ["Structure"]
+
+_need = needing("these are no trees of several parties")
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,30 +36,16 @@ class Structure:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "parties", tuple(str(p) for p in self.parties))
-        for name in ("start", "owner", "left", "right"):
-            held = np.ascontiguousarray(getattr(self, name), dtype=np.int64)
-            held.setflags(write=False)
-            object.__setattr__(self, name, held)
-        nodes, start = len(self.owner), self.start
+        fixed(self, dict.fromkeys(("start", "owner", "left", "right"), np.int64))
+        nodes = len(self.owner)
         _need(len(set(self.parties)) == len(self.parties), "a party is named twice")
-        _need(start.ndim == 1 and len(start) > 1 and start[0] == 0 and start[-1] == nodes
-              and bool((np.diff(start) > 0).all()), "every tree has a root")  # fmt: skip
+        _need(len(self.start) > 1, "every tree has a root")
         _need(
             all(getattr(self, name).shape == (nodes,) for name in ("owner", "left", "right")), "arrays differ in length"
         )
-        inner = ~self.leaf
-        _need(bool(((self.right >= 0) == inner).all()), "a node has two children, or none")
-        _need(bool(((self.owner >= 0) == inner).all()), "splits have owners, leaves have none")
+        check_shape(_need, self.start, self.left, self.right, ordered=False)
+        _need(bool(((self.owner >= 0) == ~self.leaf).all()), "splits have owners, leaves have none")
         _need(bool((self.owner < len(self.parties)).all()), "an owner is none of the parties")
-        first, end = start[:-1][self.tree][inner], start[1:][self.tree][inner]
-        for child in (self.left[inner], self.right[inner]):
-            _need(bool(((child > first) & (child < end)).all()), "a child lies outside its tree, or is its root")
-        seen = sum(
-            len(level) for level in self.levels
-        )  # two children a node, all within: as many only if each is met once
-        arrivals = np.bincount(np.concatenate([self.left[inner], self.right[inner]]), minlength=nodes)
-        arrivals[start[:-1]] += 1
-        _need(bool((arrivals == 1).all()) and seen == nodes, "nodes form a graph, not trees")
 
     def __len__(self) -> int:
         return len(self.start) - 1
@@ -70,18 +58,12 @@ class Structure:
     @cached_property
     def tree(self) -> np.ndarray:
         """The tree of each node (nodes,)."""
-        return np.repeat(np.arange(len(self)), np.diff(self.start))
+        return tree_of(self.start)
 
     @cached_property
-    def levels(self) -> tuple[np.ndarray, ...]:
-        """Nodes by depth, roots first; as many as are reached within as many steps as there are nodes in a tree."""
-        level, found, left = self.start[:-1], [], len(self.owner)
-        while len(level) and left >= 0:
-            found.append(level)
-            left -= len(level)
-            inner = level[~self.leaf[level]]
-            level = np.concatenate([self.left[inner], self.right[inner]])
-        return tuple(found)
+    def levels(self) -> list[np.ndarray]:
+        """Nodes by depth, the roots first."""
+        return levels_of(self.start, self.left, self.right)
 
     def splits_of(self, party: str) -> np.ndarray:
         """The nodes that a party owns, trees ascending, nodes ascending: the order of its routes."""
@@ -100,8 +82,3 @@ class Structure:
                 left, right = (int(c - a) if c >= 0 else -1 for c in (self.left[j], self.right[j]))
                 hashed.update(f"{i} {j - a} {site} {left} {right}\n".encode())
         return hashed.hexdigest()
-
-
-def _need(holds: bool | np.bool_, text: str) -> None:
-    if not holds:
-        raise InputError(f"these are no trees of several parties: {text}")

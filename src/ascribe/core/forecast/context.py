@@ -49,8 +49,7 @@ class Contexts:
 
 
 def of_samples(
-    sent: Sequence[Samples], window: Window, local: Clock, now_s: int | float, rules: Rules | None = None,
-    start_s: int | None = None,
+    sent: Sequence[Samples], window: Window, local: Clock, now_s: int | float, start_s: int | None = None,
 ) -> Contexts:  # fmt: skip
     """Each series apart, by the rules of training: on the grid, outages masked, gaps filled, all looking backward.
 
@@ -59,7 +58,7 @@ def of_samples(
 
     Raises InputError for samples whose arrays do not agree. A bad series is a status of its row.
     """
-    rules, mends = rules or Rules(), list[Mend]()
+    rules, mends = Rules(), list[Mend]()
     found: list[Series | _Bad] = []
     for samples in sent:
         try:

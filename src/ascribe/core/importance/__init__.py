@@ -9,13 +9,13 @@ interactions             how much of the joint dependence of two features is no 
 
 from ascribe.core.importance.dependence import Dependence, dependence
 from ascribe.core.importance.interactions import interactions
-from ascribe.core.importance.losses import LOSSES, loss_of
+from ascribe.core.importance.losses import LOSSES
 from ascribe.core.importance.mean_abs import mean_abs
 from ascribe.core.importance.permutation import permutation_importance
 from ascribe.core.importance.record import Importance
 from ascribe.core.importance.sage import sage
 
 __all__ = [
-    "LOSSES", "Dependence", "Importance", "dependence", "interactions", "loss_of", "mean_abs", "permutation_importance",
+    "LOSSES", "Dependence", "Importance", "dependence", "interactions", "mean_abs", "permutation_importance",
     "sage",
 ]  # fmt: skip

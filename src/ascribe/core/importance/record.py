@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from ascribe.core.arrays import Float, np
 
@@ -35,7 +35,7 @@ class Importance:
 
     def interval(self, level: float = 0.95) -> tuple[Float[np.ndarray, " p"], Float[np.ndarray, " p"]]:
         """values -+ t stderr, t the Student quantile of rows - 1 degrees of freedom."""
-        half = student.ppf(0.5 + level / 2, max(self.rows - 1, 1)) * self.stderr
+        half = stdtrit(max(self.rows - 1, 1), 0.5 + level / 2) * self.stderr
         return self.values - half, self.values + half
 
     @property

@@ -6,9 +6,8 @@ stability   how far the explanation moves while the prediction does not         
 """
 
 from ascribe.core.probes.attack import ATTACKS, attack
-from ascribe.core.probes.ball import NORMS
 from ascribe.core.probes.record import Probes
 from ascribe.core.probes.robustness import EPSILONS, Robustness, robustness
 from ascribe.core.probes.stability import Stability, stability
 
-__all__ = ["ATTACKS", "EPSILONS", "NORMS", "Probes", "Robustness", "Stability", "attack", "robustness", "stability"]
+__all__ = ["ATTACKS", "EPSILONS", "Probes", "Robustness", "Stability", "attack", "robustness", "stability"]

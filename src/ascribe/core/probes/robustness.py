@@ -7,7 +7,7 @@ found is no proof that there is none.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ascribe.core.arrays import Float, np
@@ -15,7 +15,7 @@ from ascribe.core.errors import InputError
 from ascribe.core.faithfulness.sensitivity import ends, scale_of
 from ascribe.core.gradient import Gradient
 from ascribe.core.model import Model
-from ascribe.core.probes.attack import STARTS, STEPS, attack
+from ascribe.core.probes.attack import attack
 from ascribe.core.probes.ball import Ball
 
 __all__ = ["EPSILONS", "Robustness", "ball_of", "robustness"]
@@ -54,14 +54,11 @@ def robustness(
     method: str = "pgd",
     norm: str = "linf",
     labels: Sequence[str] | None = None,
-    steps: int = STEPS,
-    starts: int = STARTS,
     seed: int = 0,
-    step: Callable[[], None] | None = None,
 ) -> Robustness:
     """A classifier is attacked by lowering the margin of each row's class over its nearest rival; a quantity in both
     directions. `labels`: the true class of each row (None: the class predicted). A row that fell at a size counts as
-    fallen at all larger ones. `step` is called after each epsilon.
+    fallen at all larger ones.
 
     Raises as `attack`; InputError for sizes that do not grow, labels of no class, or no row that can be answered.
     """
@@ -82,13 +79,13 @@ def robustness(
     for epsilon in epsilons:
         ball = ball_of(model, X, norm, epsilon)
         if true is not None:
-            Z, margins = _against(model, X, true, ball, method, steps, starts, seed)
+            Z, margins = _against(model, X, true, ball, method, seed)
             Z = np.where(standing[:, None], Z, before)
             standing = standing & (margins > 0)
             held.append(standing.copy())
             moved = _own(model, Z, true) - _own(model, X, true)
         else:
-            both = [attack(model, X, ball, method, way, steps, starts, seed) for way in (-1.0, 1.0)]
+            both = [attack(model, X, ball, method, way, seed=seed) for way in (-1.0, 1.0)]
             change = np.stack([_asked(model, Z) - _asked(model, X) for Z in both])
             far = np.argmax(np.abs(change), axis=0)
             Z = np.where((far == 0)[:, None], both[0], both[1])
@@ -96,8 +93,6 @@ def robustness(
         rows.append(Z)
         worst.append(moved)
         before = Z
-        if step:
-            step()
     return Robustness(
         method, norm, tuple(epsilons), np.mean(held, axis=1) if held else None, np.mean(np.abs(worst), axis=1),
         np.array(held) if held else None, np.array(worst), np.array(rows), model.unit, labels is not None,
@@ -115,7 +110,7 @@ def _true(model: Model, X: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
 
 
 def _against(
-    model: Model, X: np.ndarray, true: np.ndarray, ball: Ball, method: str, steps: int, starts: int, seed: int
+    model: Model, X: np.ndarray, true: np.ndarray, ball: Ball, method: str, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rows attacked, and what is left of the margin of their class over its nearest rival."""
     assert model.scores is not None
@@ -125,7 +120,7 @@ def _against(
     rival = _rival(scores, true)
     for own, other in sorted(set(zip(true.tolist(), rival.tolist(), strict=True))):
         mine = (true == own) & (rival == other)
-        Z[mine] = attack(_between(model, own, other, space), X[mine], ball, method, -1.0, steps, starts, seed)
+        Z[mine] = attack(_between(model, own, other, space), X[mine], ball, method, -1.0, seed=seed)
     final = np.asarray(model.choose(model.outputs[0], space).scores(Z), dtype=float)  # type: ignore[misc]
     at = np.arange(len(X))
     left = final[at, true] - final[at, _rival(final, true)]

@@ -1,5 +1,6 @@
 """Trees: an ensemble as arrays, its predictions, and its Shapley values.
 
+shape     children and levels, checked
 record    Trees: the arrays, checked; stored as they are
 walk      which way rows go, and predictions
 parts     bottom subtrees whose few tests decide a row's share
@@ -9,11 +10,8 @@ deep      paths of too many features for a table: the same integral, level by le
 values    Shapley values and interaction values of rows
 """
 
-from ascribe.core.trees.record import LINKS, SPACES, Trees
-from ascribe.core.trees.values import Interactions, Shares, interactions, interventional, path_dependent
+from ascribe.core.trees.record import Trees
+from ascribe.core.trees.values import interactions, interventional, path_dependent
 from ascribe.core.trees.walk import margin, predict
 
-__all__ = [
-    "LINKS", "SPACES", "Interactions", "Shares", "Trees", "interactions", "interventional", "margin", "path_dependent",
-    "predict",
-]  # fmt: skip
+__all__ = ["Trees", "interactions", "interventional", "margin", "path_dependent", "predict"]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from weakref import WeakKeyDictionary
 
+from ascribe.core.answered import Found, Kind, answered
 from ascribe.core.arrays import np
-from ascribe.core.attribution import Attribution, Info
+from ascribe.core.attribution import Attribution
 from ascribe.core.errors import InputError
 from ascribe.core.model import Model
 from ascribe.core.options import Options
 from ascribe.core.trees.record import Trees
+from ascribe.core.trees.shape import UNITS
 from ascribe.core.trees.values import Shares
 from ascribe.core.trees.walk import margin
 
@@ -33,43 +36,20 @@ def attributed(
     Estimator, value, budget, samples and target of `options` have no say. Raises InputError for a wrong shape, groups,
     or a model that is asked in the space of probabilities where trees sum to margins.
     """
-    X = model.rows(X)
-    b, n = X.shape
     if options.groups:
         raise InputError(f"{method} answers single features: ask kernel_shap or conditional_shap for groups")
     link = shares.trees.link
     if model.space == "probability" and link != "identity":
         raise InputError(f"{method} explains margins: choose space 'margin', or ask kernel_shap")
-    values, stderr, prediction = np.full((b, n), np.nan), np.full((b, n), np.nan), np.full(b, np.nan)
-    status, reasons = model.check(X)
-    at = np.flatnonzero(status != "invalid")
-    values[at], stderr[at], prediction[at] = shares(X[at]), 0.0, margin(shares.trees, X[at])[:, 0]
-    if step:
-        for _ in at:
-            step()
-    gap = np.abs(prediction - shares.base_value - values.sum(axis=1))[at]
-    info = Info(
-        method=method,
-        game=game,
-        value="trees",
-        estimator="exact",
-        budget=0,
-        samples=0 if shares.background is None else len(shares.background),
-        seed=options.seed,
-        tier="exact",
-        unit=MARGINS.get(link, model.unit),
-        output=model.output,
-        version=model.version,
-        space=model.space or ("margin" if link in MARGINS else ""),
-        gaps={"efficiency_gap": float(gap.max(initial=0.0))},
-    )
-    return Attribution(
-        values, shares.base_value, prediction, stderr, np.where(status == "invalid", np.nan, np.inf), status,
-        tuple(reasons), model.names, X, info, model.names,
+
+    def ask(rows: np.ndarray) -> Found:
+        return Found(shares(rows), margin(shares.trees, rows)[:, 0], ess=np.full(len(rows), np.inf))
+
+    kind = Kind(
+        method, game, "trees", "exact", "efficiency_gap", UNITS.get(link), model.space or ("margin" * (link in UNITS)),
+        base=shares.base_value, samples=0 if shares.background is None else len(shares.background),
     )  # fmt: skip
-
-
-MARGINS = {"logistic": "log-odds", "softmax": "log-odds", "exp": "log"}
+    return answered(model, X, kind, replace(options, tier="exact"), step, ask)
 
 
 def kept(store: WeakKeyDictionary[Model, Shares], model: Model, made: Made) -> Shares:

@@ -24,26 +24,16 @@ from ascribe.core.trees.codes import Codes, codes_of
 from ascribe.core.trees.laws import points
 from ascribe.core.trees.record import Trees
 
-__all__ = ["DeepTree", "deep_shares", "deep_tree", "levels_of", "reach_of"]
+__all__ = ["DeepTree", "deep_shares", "deep_tree", "reach_of"]
 
 CELLS = 1 << 20  # nodes x points x rows at a time
 LEAST = 1e-30  # of a share of cover: a branch that no training row took still has a finite quotient
 
 
-def levels_of(trees: Trees) -> list[np.ndarray]:
-    """Nodes by depth, the roots first."""
-    levels, level = [], trees.start[:-1]
-    while len(level):
-        levels.append(level)
-        level = level[~trees.leaf[level]]
-        level = np.concatenate([trees.left[level], trees.right[level]])
-    return levels
-
-
 def reach_of(trees: Trees) -> Float[np.ndarray, " nodes"]:
     """The share of cover that comes to each node of its tree."""
     reach = np.ones(len(trees.feature))
-    for level in levels_of(trees):
+    for level in trees.levels:
         inner = level[~trees.leaf[level]]
         for child in (trees.left[inner], trees.right[inner]):
             reach[child] = reach[inner] * trees.cover[child] / np.where(trees.cover[inner] > 0, trees.cover[inner], 1.0)
@@ -72,7 +62,7 @@ class DeepTree:
 def deep_tree(trees: Trees, i: int) -> DeepTree:
     """Tree i of an ensemble of one output."""
     one = trees.some(np.array([i]))
-    levels, n, codes = levels_of(one), len(one.features), codes_of(one)
+    levels, n, codes = one.levels, len(one.features), codes_of(one)
     order = np.concatenate(levels)
     number = np.empty(len(order), np.int64)
     number[order] = np.arange(len(order))

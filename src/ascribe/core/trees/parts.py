@@ -46,16 +46,11 @@ def paths_of(trees: Trees) -> Paths:
     inner = np.flatnonzero(~trees.leaf)
     parent[trees.left[inner]] = parent[trees.right[inner]] = inner
     branch[trees.left[inner]] = True
-    levels, level = [], trees.start[:-1]
-    while len(level):
-        levels.append(level)
-        level = level[~trees.leaf[level]]
-        level = np.concatenate([trees.left[level], trees.right[level]])
-    depth = max(len(levels) - 1, 1)
+    depth = max(len(trees.levels) - 1, 1)
     split, slot = np.full((nodes, depth), -1), np.zeros((nodes, depth), np.int64)
     left, ratio = np.zeros((nodes, depth), bool), np.ones((nodes, depth))
     feature, count, length = np.full((nodes, depth), -1), np.zeros(nodes, np.int64), np.zeros(nodes, np.int64)
-    for d, level in enumerate(levels[1:]):
+    for d, level in enumerate(trees.levels[1:]):
         above = parent[level]
         for held in (split, left, slot, ratio, feature, count):
             held[level] = held[above]

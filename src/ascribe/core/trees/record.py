@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import Any
 
 from ascribe.core.arrays import np
 from ascribe.core.errors import InputError
+from ascribe.core.trees.shape import LINKS, check_shape, fixed, levels_of, needing, tree_of
 
-__all__ = ["COMPARISONS", "LINKS", "SPACES", "Trees"]
+__all__ = ["Trees"]
 
 COMPARISONS = ("<", "<=")
-LINKS = ("identity", "logistic", "softmax", "exp")
 SPACES = ("margin", "probability")
 
 
@@ -60,11 +61,10 @@ class Trees:
 
     def __post_init__(self) -> None:
         nodes = len(self.feature)
-        for name, kind in KINDS.items():
-            held = getattr(self, name)
-            held = np.zeros(_length(name, nodes), kind) if held is None else np.ascontiguousarray(held, dtype=kind)
-            held.setflags(write=False)
-            object.__setattr__(self, name, held)
+        for name, length in LEFT_OUT.items():
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, np.zeros(0 if length is None else nodes + length))
+        fixed(self, KINDS)
         for name in ("features", "outputs"):
             object.__setattr__(self, name, tuple(str(word) for word in getattr(self, name)))
         _check(self)
@@ -86,7 +86,12 @@ class Trees:
     @property
     def tree(self) -> np.ndarray:
         """The tree of each node (nodes,)."""
-        return np.repeat(np.arange(len(self)), np.diff(self.start))
+        return tree_of(self.start)
+
+    @cached_property
+    def levels(self) -> list[np.ndarray]:
+        """Nodes by depth, the roots first."""
+        return levels_of(self.start, self.left, self.right)
 
     def of_output(self, output: str | int = 0) -> Trees:
         """What adds to one output's margin, as trees of that output alone. Raises InputError for an unknown name."""
@@ -156,8 +161,9 @@ KINDS = {
 BY_NODE = ("feature", "threshold", "missing_left", "value", "cover", "zero_missing", "other_left")
 
 
-def _length(name: str, nodes: int) -> int:
-    return {"category_start": nodes + 1, "categories": 0}.get(name, nodes)
+LEFT_OUT = {"zero_missing": 0, "category_start": 1, "categories": None, "other_left": 0}  # nodes and so many more
+
+_need = needing("these arrays are no trees")
 
 
 def _check(t: Trees) -> None:
@@ -166,23 +172,14 @@ def _check(t: Trees) -> None:
         _need(getattr(t, word) in allowed, f"{word} is one of {', '.join(allowed)}, not '{getattr(t, word)}'")
     for name in ("threshold", "left", "right", "missing_left", "cover", "zero_missing", "other_left"):
         _need(getattr(t, name).shape == (nodes,), f"{name} has shape {getattr(t, name).shape}, not ({nodes},)")
-    start, inner = t.start, ~t.leaf
-    _need(start.ndim == 1 and len(start) >= 1 and start[0] == 0 and start[-1] == nodes and (np.diff(start) > 0).all(),
-          f"start must rise from 0 to the number of nodes, {nodes}")  # fmt: skip
+    check_shape(_need, t.start, t.left, t.right, ordered=True)
+    inner = ~t.leaf
     _need(t.value.ndim == 2 and len(t.value) == nodes and t.value.shape[1] in (1, k),
           f"value has shape {t.value.shape}, not ({nodes}, 1 or {k})")  # fmt: skip
     _need(t.base.shape == (k,), f"base has shape {t.base.shape}, not ({k},)")
     last = k - t.value.shape[1]
     _need(t.output.shape == (len(t),) and ((t.output >= 0) & (t.output <= last)).all(),
           f"output must be a number in 0..{last} for each of {len(t)} trees")  # fmt: skip
-    _need(((t.right < 0) == t.leaf).all(), "a node has one child: give both, or -1 twice for a leaf")
-    end, own = start[1:][t.tree][inner], np.arange(nodes)[inner]
-    children = np.concatenate([t.left[inner], t.right[inner]])
-    _need((children > np.tile(own, 2)).all() and (children < np.tile(end, 2)).all(),
-          "a child comes after its parent, in the same tree")  # fmt: skip
-    arrivals = np.bincount(children, minlength=nodes)
-    arrivals[start[:-1]] += 1
-    _need((arrivals == 1).all(), "every node but a root is the child of exactly one node")
     _need(((t.feature[inner] >= 0) & (t.feature[inner] < n)).all(), f"a split names a feature outside 0..{n - 1}")
     assert t.category_start is not None and t.categories is not None
     ends = t.category_start
@@ -192,8 +189,3 @@ def _check(t: Trees) -> None:
     _need(not np.isnan(t.threshold[plain]).any(), "a threshold is not a number")
     _need(np.isfinite(t.value[t.leaf]).all() and np.isfinite(t.base).all(), "a leaf or the base is not finite")
     _need(np.isfinite(t.cover).all() and (t.cover >= 0).all(), "a cover is negative or not finite")
-
-
-def _need(holds: bool | np.bool_, text: str) -> None:
-    if not holds:
-        raise InputError(f"these arrays are no trees: {text}")

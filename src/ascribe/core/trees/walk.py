@@ -7,7 +7,7 @@ from scipy.special import expit, softmax
 from ascribe.core.arrays import Float, np
 from ascribe.core.trees.record import Trees
 
-__all__ = ["ZERO", "by_category", "linked", "margin", "predict", "prepared"]
+__all__ = ["ZERO", "by_category", "in_set", "linked", "margin", "predict", "prepared"]
 
 ZERO = 1e-35
 AT_ONCE = 1 << 18  # pointers moved together: they stay in the cache
@@ -35,12 +35,20 @@ def _cut(threshold: np.ndarray, comparison: str, kind: np.dtype) -> np.ndarray:
 def by_category(trees: Trees, node: np.ndarray, z: np.ndarray) -> np.ndarray:
     """`node` and `z` of one shape, or that broadcast: whether category z goes left at that categorical node."""
     assert trees.category_start is not None and trees.categories is not None and trees.other_left is not None
-    first, count = trees.category_start[node], np.diff(trees.category_start)[node]
+    first, end = trees.category_start[node], trees.category_start[node + 1]
+    return in_set(z, trees.categories, first, end, trees.other_left[node], trees.missing_left[node])
+
+
+def in_set(
+    z: np.ndarray, held: np.ndarray, first: np.ndarray, end: np.ndarray, other: np.ndarray, missing: np.ndarray
+) -> np.ndarray:
+    """`held[first + c]` of category c, z cut to an integer, where that lies before `end`; else `other`, of NaN
+    `missing`.
+    """
     with np.errstate(invalid="ignore"):
         c = np.where(np.isfinite(z) & (np.abs(z) < 1 << 31), np.trunc(z), -1).astype(np.int64)
-    known = (c >= 0) & (c < count) & ~((z < 0) & (c == 0))
-    left = np.where(known, trees.categories[first + np.where(known, c, 0)], trees.other_left[node])
-    return np.where(np.isnan(z), trees.missing_left[node], left)
+    known = (c >= 0) & (c < end - first) & ~((z < 0) & (c == 0))
+    return np.where(np.isnan(z), missing, np.where(known, held[first + np.where(known, c, 0)], other))
 
 
 def margin(trees: Trees, X: Float[np.ndarray, "b n"]) -> Float[np.ndarray, "b k"]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -16,7 +15,8 @@ from ascribe.serve.access.callers import entered
 from ascribe.serve.access.tls import named
 from ascribe.serve.faults import UnknownCallerError, problem_of
 from ascribe.serve.observe.log import Log
-from ascribe.serve.rpc.door import refuse
+from ascribe.serve.rpc.readable import each
+from ascribe.serve.rpc.refused import refuse
 
 __all__ = ["OPEN", "Porch"]
 
@@ -52,11 +52,7 @@ class Porch(grpc.aio.ServerInterceptor):
 
         async def streamed(request: Any, context: Context) -> AsyncIterator[Any]:
             await self._come_in(details.method, context)
-            answers = inner(request, context)
-            if inspect.isawaitable(answers):  # it writes through the context
-                await answers
-                return
-            async for answer in answers:
+            async for answer in each(inner(request, context)):
                 yield answer
 
         return KINDS[kind](streamed if kind[1] else once, handler.request_deserializer, handler.response_serializer)

@@ -20,7 +20,7 @@ from ascribe.serve.access.tls import named
 from ascribe.serve.faults import UnknownCallerError, problem_of
 from ascribe.serve.observe.log import Log
 from ascribe.serve.page.front import belongs
-from ascribe.serve.rest.refused import refusal
+from ascribe.serve.rest.refused import problem_answer, request_id_of
 from ascribe.serve.settings import Settings
 
 __all__ = ["OPEN", "Porch", "connection"]
@@ -68,13 +68,12 @@ class Porch:
 
     def _refuse(self, exc: Exception, request: Request) -> ASGIApp:
         problem = problem_of(exc)
-        request_id, answer = refusal(problem, request)
-        with self._log.request("http", "refused", request_id) as entry:
+        with self._log.request("http", "refused", request_id_of(request)) as entry:
             entry.failed(problem, exc)
             if isinstance(exc, UnknownCallerError):
                 peer = request.client.host if request.client else ""
                 turned_away(self._log, entry, exc.why, peer, f"{request.method} {request.url.path}")
-        return answer
+        return problem_answer(problem, entry.request_id, request.url.path)
 
 
 def _by_name(headers: list[tuple[bytes, bytes]]) -> dict[str, str]:

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ascribe.bundle.archive import Bundle
-from ascribe.bundle.registry import Event, Registry
+from ascribe.bundle.records import Event
+from ascribe.bundle.registry import Registry
 from ascribe.core.errors import InputError
 from ascribe.serve.faults import UnavailableError
 from ascribe.serve.federated.held import GuestLease, lease_of

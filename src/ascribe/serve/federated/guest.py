@@ -7,15 +7,12 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
-
-import grpc
 
 from ascribe.bundle.archive import Bundle
 from ascribe.bundle.manifest import digest
 from ascribe.bundle.registry import Registry
 from ascribe.core.errors import InputError
-from ascribe.serve.access import auth, porch_http
+from ascribe.serve.access.porch_http import Porch
 from ascribe.serve.address import parse
 from ascribe.serve.app import Addresses, stand
 from ascribe.serve.federated import fate_rest, fate_rpc
@@ -29,13 +26,10 @@ from ascribe.serve.federated.publishing import Publishing
 from ascribe.serve.federated.settings import PartySettings
 from ascribe.serve.federated.stated import Reading, read_policy
 from ascribe.serve.jobs.longer import longer
-from ascribe.serve.observe.lines import to_stdout
-from ascribe.serve.observe.watched import Observed
-from ascribe.serve.page.files import Offers, files
-from ascribe.serve.page.front import front
-from ascribe.serve.rest import door as rest
-from ascribe.serve.rpc import door as rpc
-from ascribe.serve.rpc import oip as oip_rpc
+from ascribe.serve.page.files import Offers
+from ascribe.serve.rest.door import http_door
+from ascribe.serve.rooms import Rooms
+from ascribe.serve.rpc.health import Health
 from ascribe.serve.settings import Settings
 from ascribe.serve.standing import ByHandler
 from ascribe.serve.versions.leases import Lease, Versions, specs
@@ -46,8 +40,8 @@ __all__ = ["GuestHouse", "serve"]
 AGAIN_S = 5.0  # between attempts to bind hosts that were down when the guest started
 
 
-class GuestHouse:
-    """As `house.House`, of one model: of `bundle` under a `name`, or (bundle None) of the channel NAME[@CHANNEL] of
+class GuestHouse(Rooms):
+    """The rooms of one model: of `bundle` under a `name`, or (bundle None) of the channel NAME[@CHANNEL] of
     `registry`, followed. `hosts`: NAME -> HOST:PORT; `policy`: where a caller states none; `background`: rows for the
     cover of a model that has none; `service_id`: the one that FATE-Serving's clients must name; `by_column`: hosts
     whose columns play one by one.
@@ -61,16 +55,12 @@ class GuestHouse:
         service_id: str = "", write: Callable[[bytes], object] | None = None, registry: str = "",
         by_column: Sequence[str] = (),
     ) -> None:  # fmt: skip
-        self.settings, self._bundle = settings, bundle
         models = specs(name) if bundle is None else [(name, "production")]
         if len(models) > 1:
             raise InputError("a guest serves one model: start another guest for another one")
-        self._versions = Versions(models)
-        self._slot = self._versions.slots[0]
-        self.seen = Observed(settings, self._versions, write or to_stdout)
-        self.log = self.seen.log
-        auth.check_reach(listen, settings)
-        self.known = auth.opened(settings, self.log)
+        versions = Versions(models)
+        super().__init__(settings, versions, listen, write)
+        self._bundle, self._slot = bundle, versions.slots[0]
         self._loop: asyncio.AbstractEventLoop | None = None
         self._bringing = Bringing(hosts, parties, by_column, background, self.log, self._running)
         self._rollout = None if bundle else Rollout(
@@ -78,29 +68,21 @@ class GuestHouse:
         )  # fmt: skip
         if bundle is not None:
             open_guest(bundle, hosts, parties, by_column)  # what is wrong with it is said before anything listens
-        self.service: Any = GuestRoom(
-            self._versions, settings, checked(policy), skip_local, Publishing(parties), self.seen.meter, self._rollout
+        self.room = room = GuestRoom(
+            versions, settings, checked(policy), skip_local, Publishing(parties), self.seen.meter, self._rollout
         )  # fmt: skip
-        self.held = longer(self.service, settings, self.log)
-        self.interceptors: list[grpc.aio.ServerInterceptor] = [Reading()]
-        self._fate = FateRoom(self.service, service_id, policy)
+        self.held = longer(room, settings, self.log)
+        self.interceptors = [Reading()]
+        self._fate = FateRoom(room, service_id, policy)
         self._binding: asyncio.Task[None] | None = None
 
-    @property
-    def loaded(self) -> bool:
-        return self._versions.loaded
+    def app(self, host: str) -> Porch:
+        door = http_door(self.room, self.settings, self.log, self.held, self.seen.view)
+        fate_rest.add(door, self._fate, self.settings, self.log)
+        return self._fronted(read_policy(door), host, Offers(lake=False, guest=True))
 
-    def app(self, host: str) -> Any:
-        """The HTTP door with everything before it. `host`: where it listens."""
-        inner = rest.door(self.service, self.settings, self.log, self.held, self.seen.view)
-        fate_rest.add(inner, self._fate, self.settings, self.log)
-        shown = front(self.seen.around(read_policy(inner), host), files(offers=Offers(lake=False, guest=True)))
-        return porch_http.Porch(shown, self.known, self.settings, self.log, lambda: bool(self.service.draining))
-
-    def attach(self, server: ByHandler, words: rpc.Health) -> None:
-        """The services of the gRPC door."""
-        rpc.attach(server, rpc.Door(self.service, self.settings, self.log, self.held), words, self.settings.reflection)
-        oip_rpc.attach(server, oip_rpc.Door(self.service, self.settings, self.log, self.seen.view))
+    def attach(self, server: ByHandler, words: Health) -> None:
+        self._attached(server, words, self.held)
         fate_rpc.attach(server, self._fate, self.settings, self.log)
 
     async def load(self) -> list[Lease]:
@@ -123,14 +105,14 @@ class GuestHouse:
         return [lease]
 
     def start(self) -> None:
-        """Follow the channel, bind what was not there yet, work jobs off."""
+        """Also bind what was not there yet."""
         self._binding = asyncio.create_task(self._bind_on())
         if self._rollout is not None:
             self._rollout.start()
         self.held.jobs.start()
 
     async def quiet(self) -> None:
-        self.service.drain()
+        self.room.drain()
         if self._binding:
             self._binding.cancel()
             with suppress(asyncio.CancelledError):
@@ -163,5 +145,4 @@ async def serve(
     ready: Callable[[Addresses], None] | None = None, alone: bool = False,
 ) -> None:  # fmt: skip
     """Answer callers until `stop` is set, then drain; as `app.serve`."""
-    any_house: Any = house
-    await stand(any_house, parse(http, "--http"), parse(grpc_address, "--grpc"), stop, ready, alone)
+    await stand(house, parse(http, "--http"), parse(grpc_address, "--grpc"), stop, ready, alone)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -50,9 +50,6 @@ __all__ = ["METHOD", "GuestRoom"]
 
 METHOD = "federated_shap"
 SCORE = "score"
-LARGE_BYTES = 1 << 16
-
-T = TypeVar("T")
 
 
 class GuestRoom:
@@ -201,10 +198,6 @@ class GuestRoom:
         finally:
             self._rows -= rows
             self._meter.batch(rows, 0.0, time.perf_counter() - start)
-
-    async def aside(self, size: int, call: Callable[[], T]) -> T:
-        """Read or write a message of `size` bytes (about): at once when small, on a thread when large."""
-        return call() if size < LARGE_BYTES else await asyncio.to_thread(call)
 
     async def energy(self, *_: Any) -> NoReturn:
         raise CapabilityError("energy needs an energy model, which a federated model does not have")

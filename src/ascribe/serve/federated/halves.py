@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from ascribe.bundle.federated.half import open_party
-from ascribe.bundle.registry import Event, Registry
+from ascribe.bundle.records import Event
+from ascribe.bundle.registry import Registry
 from ascribe.core.errors import InputError, NotFound
 from ascribe.core.features import Feature
 from ascribe.core.federated.fate_names import fate_name

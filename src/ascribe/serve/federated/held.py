@@ -10,12 +10,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ascribe.core.federated.components.boosted_trees import BoostedTrees
-from ascribe.core.federated.components.linear import LinearModel
-from ascribe.core.federated.explaining import UNITS
 from ascribe.core.federated.records import Ask, HostCall, Reply
 from ascribe.core.federated.scoring import as_model
 from ascribe.core.model import Model
+from ascribe.core.trees.shape import UNITS
 from ascribe.serve.federated.link import HostLink
 from ascribe.serve.federated.opening import NO_COVER, Guest
 from ascribe.serve.federated.scored import Scorer
@@ -67,12 +65,8 @@ def _model(guest: Guest, loop: asyncio.AbstractEventLoop, parties: PartySettings
         return call
 
     component = guest.party.pipeline.last[1]
-    labels: tuple[str, ...] = ()
-    unit = "log-odds"
-    if isinstance(component, BoostedTrees):
-        assert component.leaves is not None
-        labels, unit = component.leaves.labels, UNITS.get(component.leaves.link, "")
-    elif isinstance(component, LinearModel):
-        labels = component.labels
+    labels = component.labels
     model = as_model(guest.party, {link.host: blocking(link) for link in guest.links})
-    return replace(model, unit=unit, outputs=labels, output=labels[0] if labels else "prediction")
+    return replace(
+        model, unit=UNITS.get(component.link, ""), outputs=labels, output=labels[0] if labels else "prediction"
+    )

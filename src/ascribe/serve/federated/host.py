@@ -6,22 +6,21 @@ import asyncio
 import time
 from collections.abc import Callable
 
-import grpc
-
 from ascribe.bundle.registry import Registry
 from ascribe.core.errors import InputError, ServiceError
 from ascribe.core.federated.party import Party
 from ascribe.serve.access import auth, porch_grpc, tls
-from ascribe.serve.address import Address, parse, probe
+from ascribe.serve.address import parse
 from ascribe.serve.federated import fate_host
 from ascribe.serve.federated.features import Features
 from ascribe.serve.federated.halves import Bringing, Halves, consenting, half_of
-from ascribe.serve.federated.host_door import Door, Health, attach
+from ascribe.serve.federated.host_door import SERVICE, attach
 from ascribe.serve.federated.host_room import HostRoom
 from ascribe.serve.federated.settings import PartySettings
-from ascribe.serve.leaving import connection_age_ms
 from ascribe.serve.observe.lines import to_stdout
 from ascribe.serve.observe.watched import Observed
+from ascribe.serve.rpc.binding import bound
+from ascribe.serve.rpc.health import Health
 from ascribe.serve.rpc.readable import Readable
 from ascribe.serve.settings import Settings
 from ascribe.serve.standing import ByHandler, Standing
@@ -87,31 +86,18 @@ async def _stand(
         rollout = Rollout(registry, versions.slots, [], settings.poll_s, log, bringing)
         versions.swap(await asyncio.to_thread(rollout.first, versions.slots[0]))
     halves = Halves(versions)
-    room, words = HostRoom(halves, settings, parties, log, seen.meter), Health()
+    room, words = HostRoom(halves, settings, parties, log, seen.meter), Health([SERVICE])
     host = halves.current.half
 
-    def made(address: Address) -> tuple[grpc.aio.Server, Address]:
-        server = grpc.aio.server(
-            interceptors=[*seen.interceptors, porch_grpc.Porch(known, log), Readable(log)],
-            options=[
-                ("grpc.so_reuseport", 0),
-                ("grpc.max_receive_message_length", settings.max_body_bytes),
-                ("grpc.max_send_message_length", -1),
-                ("grpc.server_handshake_timeout_ms", round(settings.header_s * 1000)),
-                *(("grpc.max_connection_age_ms", age) for age in connection_age_ms(settings)),
-            ],
-        )
-        attach(ByHandler(server), Door(room, log), words)
-        fate_host.attach(ByHandler(server), room, log)
-        probe(address, FLAG)
-        try:
-            if secured:
-                return server, Address(address.host, server.add_secure_port(str(address), secured.credentials()))
-            return server, Address(address.host, server.add_insecure_port(str(address)))
-        except RuntimeError as exc:
-            raise ServiceError(f"{address} cannot be bound: choose another address with {FLAG}") from exc
+    interceptors = [*seen.interceptors, porch_grpc.Porch(known, log), Readable(log)]
 
-    server = Standing(made, where, settings.timeout_s, log)
+    def doors(server: ByHandler) -> None:
+        attach(server, room, log, words)
+        fate_host.attach(server, room, log)
+
+    server = Standing(
+        lambda address: bound(address, FLAG, settings, secured, interceptors, doors), where, settings.timeout_s, log
+    )
     try:
         seen.start()
         if rollout is not None:

@@ -173,7 +173,10 @@ class Link:
 
     def _call(self, verb: str) -> Callable[..., Awaitable[bytes]]:
         """Bytes come back: what cannot be read is said in our words."""
-        return self._opened().unary_unary(f"{SERVICE}/{verb}", lambda message: message.SerializeToString(), None)
+        call: Callable[..., Awaitable[bytes]] = self._opened().unary_unary(
+            f"{SERVICE}/{verb}", lambda message: message.SerializeToString(), None
+        )
+        return call
 
     def _late(self, limit_s: float) -> Unanswered:
         return Unanswered(NETWORK, f"{self.host} did not answer within {limit_s:g} s")

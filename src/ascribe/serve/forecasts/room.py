@@ -27,6 +27,7 @@ from ascribe.core.words import quoted
 from ascribe.serve import codec, kinds, work
 from ascribe.serve.access.auth import require
 from ascribe.serve.access.callers import ANYBODY, Caller
+from ascribe.serve.aside import aside
 from ascribe.serve.batcher import Kind, Step
 from ascribe.serve.cards.served import SeriesCard
 from ascribe.serve.faults import InvalidRowsError
@@ -94,7 +95,7 @@ class Forecasting:
             kind = wish(rows.asked)
             done = await service.answered(service.explaining, kind, rows, caller, within_s, asked.priority)
             answer, ms["explain"] = done.value, done.ran_s * 1000
-        told = await service.aside(
+        told = await aside(
             len(series) * curves.window.horizon * 100,
             lambda: _told(asked, series, rows, found, model, curves, numbers, seen, answer),
         )

@@ -20,15 +20,7 @@ from ascribe.core.words import quoted
 from ascribe.serve import codec
 from ascribe.serve.access.auth import require
 from ascribe.serve.access.callers import ANYBODY, Caller
-from ascribe.serve.faults import (
-    DeadlineError,
-    ForbiddenError,
-    InvalidRowsError,
-    Problem,
-    ShedError,
-    UnavailableError,
-    problem_of,
-)
+from ascribe.serve.faults import KINDS, ShedError, problem_of
 from ascribe.serve.jobs.messages import LaterAttribution
 from ascribe.serve.jobs.place import Place
 from ascribe.serve.messages import AttributionAsked, AttributionResponse, PredictionAsked, PredictionResponse
@@ -177,7 +169,7 @@ class Later:
         if kept.caller != caller.name:
             raise _unknown(name)
         if kept.response is None:
-            raise _raised(Problem(kept.code, kept.text))
+            raise KINDS.get(kept.code, RuntimeError)(kept.text)
         return LaterAttribution(name, True, kept.response)
 
     def _write(self, name: str, kept: Kept) -> None:
@@ -211,16 +203,3 @@ def _wanted(asked: PredictionAsked) -> AttributionAsked:
 
 def _unknown(name: str) -> NotFound:
     return NotFound(f"no attribution '{name}' here: it never was, or was cleaned away; ask for the prediction again")
-
-
-def _raised(problem: Problem) -> Exception:
-    """A kept problem as the exception that it was."""
-    from ascribe.core.errors import CapabilityError
-
-    if problem.code == "invalid_input":
-        return InvalidRowsError([problem.text])
-    kinds: dict[str, type[Exception]] = {
-        "not_found": NotFound, "precondition": CapabilityError, "too_large": InputError, "deadline": DeadlineError,
-        "unavailable": UnavailableError, "forbidden": ForbiddenError, "shed": ShedError,
-    }  # fmt: skip
-    return kinds.get(problem.code, RuntimeError)(problem.text)

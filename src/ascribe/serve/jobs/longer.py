@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 from ascribe.serve.jobs.later import Later
 from ascribe.serve.jobs.place import Place
 from ascribe.serve.jobs.room import Jobs
-from ascribe.serve.messages import AttributionAsked
 from ascribe.serve.observe.log import Log
-from ascribe.serve.oip.inference import Room
+from ascribe.serve.room import Room
 from ascribe.serve.settings import Settings
 
 __all__ = ["Longer", "longer"]
-
-
-class Lasting(Room, Protocol):
-    """The part of a service that is asked again later."""
-
-    def version(self, asked: AttributionAsked) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -36,7 +28,7 @@ class Longer:
         self.place.close()
 
 
-def longer(service: Lasting, settings: Settings, log: Log) -> Longer:
+def longer(service: Room, settings: Settings, log: Log) -> Longer:
     """Both on the paths of `service`. Raises RegistryError for a place that cannot be opened."""
     place = Place(settings.jobs or (str(settings.shared / "jobs") if settings.shared else None))
     if place.shared:

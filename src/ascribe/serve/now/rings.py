@@ -60,7 +60,8 @@ class Ring:
 
     def last(self, count: int, name: str) -> np.ndarray:
         """The newest `count` of one column, oldest first."""
-        return self._held[name][self._order()[-count:]]
+        column: np.ndarray = self._held[name][self._order()[-count:]]
+        return column
 
     def ends(self) -> tuple[int, int] | None:
         """Times of the oldest and the newest row."""

@@ -20,9 +20,10 @@ from ascribe.bundle.recent import Rows
 from ascribe.core import tiers
 from ascribe.core.attribution import STATUS, Attribution
 from ascribe.core.errors import CapabilityError
-from ascribe.core.explainers import Options, usual
+from ascribe.core.explainers import usual
 from ascribe.core.features import Feature
 from ascribe.core.model import Model
+from ascribe.core.options import Options
 from ascribe.core.words import listed
 from ascribe.serve import kinds
 from ascribe.serve.batcher import Kind
@@ -263,7 +264,8 @@ def group_errors(a: Attribution, G: np.ndarray) -> np.ndarray:
     if a.deviations is not None:
         parts = [d.astype(float) @ G for d in (a.deviations.completions, a.deviations.coalitions)]
         return np.asarray(np.sqrt(sum((part**2).sum(axis=1) for part in parts)))
-    return np.minimum(a.stderr @ G, a.stderr @ (1.0 - G))
+    bounds: np.ndarray = np.minimum(a.stderr @ G, a.stderr @ (1.0 - G))
+    return bounds
 
 
 def _nothing() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from math import isfinite
 
 import numpy as np
 
@@ -73,10 +74,8 @@ def number(value: float) -> float | None:
 
 def listed_numbers(column: np.ndarray) -> list[float | None]:
     """A column as a list, None where there is no number."""
-    column = column.astype(float)
-    if np.isfinite(column).all():
-        return column.tolist()
-    return [value if np.isfinite(value) else None for value in column.tolist()]
+    numbers: list[float] = column.astype(float).tolist()
+    return [number if isfinite(number) else None for number in numbers]
 
 
 def _gap(rows: Columns) -> bool:

@@ -21,9 +21,9 @@ BEGIN, BEAT = b"retry: 2000\n: here\n\n", b": still here\n\n"
 class Events(Response):
     """`left`: called once it is over."""
 
-    def __init__(self, listener: Listener, left: Callable[[], None], headers: dict[str, str]) -> None:
+    def __init__(self, listener: Listener, left: Callable[[], None]) -> None:
         calm = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        super().__init__(headers=headers | calm, media_type="text/event-stream")
+        super().__init__(headers=calm, media_type="text/event-stream")
         self._listener, self._left = listener, left
         del self.headers["content-length"]
 

@@ -131,5 +131,5 @@ def _code(context: Any) -> str:
     """The name of the status that was given to an aborted call."""
     held = context.code()
     if isinstance(held, grpc.StatusCode):
-        return held.name
+        return str(held.name)
     return next((code.name for code in grpc.StatusCode if code.value[0] == held), "UNKNOWN")

@@ -5,23 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite, prod
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
 from ascribe.core.errors import InputError, NotFound
 from ascribe.core.words import listed, quoted
-from ascribe.serve import codec
-from ascribe.serve.access.callers import ANYBODY, Caller, current
+from ascribe.serve.access.callers import current
 from ascribe.serve.cards.served import ModelCard
 from ascribe.serve.faults import UnavailableError
 from ascribe.serve.messages import AttributionAsked, AttributionResponse, PredictionAsked, PredictionResponse
 from ascribe.serve.oip.tensors import MATRIX, Tensor, answered, checked_outputs, explained, rows_of
-from ascribe.serve.rows import Row
+from ascribe.serve.room import Room
 
 __all__ = [
-    "EXTENSIONS", "KNOWN", "NAME", "Asked", "Given", "Index", "Metadata", "Ready", "Room", "TensorCard", "Wish",
-    "index", "infer", "metadata", "model", "ready", "request_id", "understood",
+    "EXTENSIONS", "KNOWN", "NAME", "Asked", "Given", "Index", "Metadata", "Ready", "TensorCard", "Wish",
+    "index", "infer", "metadata", "model", "ready", "understood",
 ]  # fmt: skip
 
 NAME = "ascribe"
@@ -37,20 +36,6 @@ NUMBERS = ("target_stderr", "max_latency_ms")
 FLAGS = ("allow_lower_tier", "binary_data_output")
 KNOWN = (*TEXTS, *WHOLE, *NUMBERS, *FLAGS)
 PASSED_OVER = ("headers", "content_type")  # what clients of other servers send along
-
-
-class Room(Protocol):
-    """The part of the service that these doors ask."""
-
-    def ready(self) -> bool: ...
-    def card(self, model: str | None = None) -> ModelCard: ...
-    def cards(self) -> list[ModelCard]: ...
-    async def attribute(
-        self, asked: AttributionAsked, rows: list[Row], caller: Caller = ANYBODY, within_s: float | None = None
-    ) -> AttributionResponse: ...
-    async def predict(
-        self, asked: PredictionAsked, rows: list[Row], caller: Caller = ANYBODY, within_s: float | None = None
-    ) -> PredictionResponse: ...
 
 
 class TensorCard(msgspec.Struct):
@@ -256,10 +241,3 @@ async def infer(room: Room, asked: Asked, max_rows: int, left_s: float | None = 
             if word is not None and (not isinstance(word, float) or isfinite(word))
         }
     return Given(answer.model, answer.version, method, len(rows), said, answered(names, answer))
-
-
-def request_id(given: str | None, own: str) -> str:
-    """The protocol's `id` before the door's own. Raises InputError for one that cannot be echoed."""
-    if given and not codec.usable_id(given):
-        raise InputError("id: use letters, digits, '.', '_', ':' and '-', at most 128")
-    return given or own

@@ -15,6 +15,7 @@ import msgspec
 from ascribe.serve.observe.snapshots import Snapshot
 from ascribe.serve.observe.tally import BATCHES, LAST, PARTS
 from ascribe.serve.oip import inference as oip
+from ascribe.serve.room import Room
 
 __all__ = ["BatchStats", "InferStats", "ModelStats", "Spent", "Statistics", "of_versions", "statistics"]
 
@@ -70,7 +71,7 @@ class Statistics(msgspec.Struct):
     model_stats: list[ModelStats]
 
 
-async def statistics(room: oip.Room, counted: Callable[[], Snapshot], name: str = "", version: str = "") -> Statistics:
+async def statistics(room: Room, counted: Callable[[], Snapshot], name: str = "", version: str = "") -> Statistics:
     """Of one model, or of all that are served. Raises NotFound, UnavailableError."""
     cards = [oip.model(room, name, version)] if name else room.cards()
     asked = list(dict.fromkeys((card.name, card.version) for card in cards))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, suppress
 from typing import Any
 
@@ -15,78 +14,78 @@ from ascribe.core.errors import InputError
 from ascribe.core.words import quoted
 from ascribe.serve import codec
 from ascribe.serve.access.callers import current
+from ascribe.serve.aside import aside
 from ascribe.serve.faults import TooLargeError, UnsupportedError, problem_of
 from ascribe.serve.jobs.longer import Longer
 from ascribe.serve.jobs.messages import ChunkAnswer, ChunkError, JobCard, LaterAttribution
+from ascribe.serve.now.when import whole
 from ascribe.serve.observe.log import Entry, Log
-from ascribe.serve.service import Service
+from ascribe.serve.rest.desk import Desk, media_of
+from ascribe.serve.rest.refused import request_id_of
+from ascribe.serve.room import Room
 from ascribe.serve.settings import Settings
 from ascribe.serve.stream import answered as in_parallel
 
-__all__ = ["add_to"]
+__all__ = ["job_routes"]
 
 LINES = "application/x-ndjson"
 ACCEPTED = 202
 
-Told = Callable[[Any], tuple[int, dict[str, str]]]
-Answered = Callable[..., Awaitable[Response]]
 
-
-def add_to(
-    app: FastAPI, service: Service, longer: Longer, settings: Settings, log: Log, answered: Answered,
-    looked_up: Answered, own_id: Callable[[str | None, Entry], str],
-) -> None:  # fmt: skip
-    """The routes. `answered`, `looked_up`: one POST, one GET, from bytes to bytes; `own_id`: a body's request id."""
+def job_routes(app: FastAPI, desk: Desk, room: Room, longer: Longer, settings: Settings, log: Log) -> None:
+    """Jobs, attributions that come later, and the stream."""
 
     @app.post("/v1/jobs")
     async def submit(request: Request) -> Response:
         async def call(entry: Entry, body: bytes) -> JobCard:
             most = settings.max_job_rows
-            asked, rows = await service.aside(len(body), lambda: codec.decode_attribution(body, most))
-            asked.request_id = entry.request_id = own_id(asked.request_id, entry)
+            asked, rows = await aside(len(body), lambda: codec.decode_attribution(body, most))
+            asked.request_id = entry.request_id = codec.own_id(asked.request_id, entry.request_id)
             entry.asked(len(rows), asked.model, asked.version, asked.method)
             return await longer.jobs.submit(codec.without_rows(asked), rows, current())
 
-        told: Told = lambda card: (ACCEPTED, {"Location": f"/v1/jobs/{card.id}"})  # noqa: E731
-        return await answered(request, "job", call, told=told)
+        return await desk.posted(
+            request, "job", call, told=lambda card: (ACCEPTED, {"Location": f"/v1/jobs/{card.id}"})
+        )
 
     @app.get("/v1/jobs/{job}")
     async def card(request: Request, job: str) -> Response:
-        return await looked_up(request, "job card", lambda _: longer.jobs.card(job, current()))
+        return await desk.answered(request, "job card", lambda _: longer.jobs.card(job, current()))
 
     @app.get("/v1/jobs/{job}/result")
     async def result(request: Request, job: str) -> Response:
         async def ask(entry: Entry) -> Any:
-            offset, limit = (_whole(request, name) for name in ("offset", "limit"))
+            offset, limit = (whole(name, request.query_params.get(name), 0) for name in ("offset", "limit"))
             return await longer.jobs.result(job, offset, limit, current())
 
-        return await looked_up(
+        return await desk.answered(
             request, "job result", ask, lambda held: (ACCEPTED if isinstance(held, JobCard) else 200, {})
         )
 
     @app.delete("/v1/jobs/{job}")
     async def cancel(request: Request, job: str) -> Response:
-        return await looked_up(request, "job cancel", lambda _: longer.jobs.cancel(job, current()))
+        return await desk.answered(request, "job cancel", lambda _: longer.jobs.cancel(job, current()))
 
     @app.get("/v1/attributions/{name}")
     async def later(request: Request, name: str) -> Response:
         async def ask(entry: Entry) -> LaterAttribution:
             return await longer.later.get(name, _seconds(request), current())
 
-        return await looked_up(request, "attribution later", ask, lambda a: (200 if a.ready else ACCEPTED, {}))
+        return await desk.answered(request, "attribution later", ask, lambda a: (200 if a.ready else ACCEPTED, {}))
 
     @app.post("/v1/attributions:stream")
     async def stream(request: Request) -> Response:
-        given = request.headers.get("x-request-id")
-        request_id = given if given and codec.usable_id(given) else uuid.uuid4().hex
-        media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if media != LINES or request.headers.get("content-encoding", "identity").lower() != "identity":
+        request_id = request_id_of(request)
+        if media_of(request) != LINES or request.headers.get("content-encoding", "identity").lower() != "identity":
             words = f"this call reads lines as they are: send the header Content-Type: {LINES} and no Content-Encoding"
-            fault = UnsupportedError(words)
-            return await looked_up(request, "attribution stream", _raising(fault))
+
+            async def refused(entry: Entry) -> Any:
+                raise UnsupportedError(words)
+
+            return await desk.answered(request, "attribution stream", refused)
 
         async def answer(chunk: tuple[int, bytes]) -> ChunkAnswer:
-            return await _answer(service, settings, *chunk, request_id)
+            return await _answer(room, settings, *chunk, request_id)
 
         async def lines() -> AsyncGenerator[bytes, None]:
             with log.request("http", "attribution stream", request_id) as entry:
@@ -117,22 +116,19 @@ class _Lines(Response):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def _answer(service: Service, settings: Settings, number: int, line: bytes, request_id: str) -> ChunkAnswer:
+async def _answer(room: Room, settings: Settings, number: int, line: bytes, request_id: str) -> ChunkAnswer:
     """One line's answer, or why there is none."""
     index = number
     try:
         if len(line) > settings.max_body_bytes:
             raise TooLargeError(f"the line has more than {settings.max_body_bytes} bytes: send its rows in parts")
-        asked, rows = await service.aside(len(line), lambda: codec.decode_chunk(line, settings.max_rows))
+        asked, rows = await aside(len(line), lambda: codec.decode_chunk(line, settings.max_rows))
         index = number if asked.index is None else asked.index
-        if asked.request_id and not codec.usable_id(asked.request_id):
-            raise InputError("request_id: use letters, digits, '.', '_', ':' and '-', at most 128")
-        asked.request_id = asked.request_id or request_id
-        return ChunkAnswer(index, await service.attribute(asked, rows))
+        asked.request_id = codec.own_id(asked.request_id, request_id)
+        return ChunkAnswer(index, await room.attribute(asked, rows))
     except Exception as exc:
         problem = problem_of(exc)
-        retry_s = getattr(exc, "retry_s", problem.fault.retry_s)
-        return ChunkAnswer(index, None, ChunkError(problem.code, problem.text, problem.fault.http, retry_s))
+        return ChunkAnswer(index, None, ChunkError(problem.code, problem.text, problem.fault.http, problem.retry_s))
 
 
 async def _lines(request: Request, limit: int) -> AsyncIterator[tuple[int, bytes]]:
@@ -149,21 +145,6 @@ async def _lines(request: Request, limit: int) -> AsyncIterator[tuple[int, bytes
         held += rest[: max(limit + 1 - len(held), 0)]
     if line := bytes(held).strip():
         yield number, line
-
-
-def _raising(fault: Exception) -> Callable[[Entry], Awaitable[Any]]:
-    async def ask(entry: Entry) -> Any:
-        raise fault
-
-    return ask
-
-
-def _whole(request: Request, name: str) -> int:
-    """A query parameter as a whole number, 0 where it is not given. Raises InputError."""
-    text = request.query_params.get(name, "0")
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise InputError(f"{name} is {quoted(text, 40)}: use a whole number, 0 or more")
-    return int(text)
 
 
 def _seconds(request: Request) -> float:

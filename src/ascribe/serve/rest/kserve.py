@@ -11,14 +11,16 @@ from fastapi import FastAPI, Request, Response
 from ascribe.core.errors import InputError
 from ascribe.serve import codec
 from ascribe.serve.access.callers import current
+from ascribe.serve.aside import aside
 from ascribe.serve.messages import AttributionAsked, PredictionAsked
 from ascribe.serve.observe.log import Entry
 from ascribe.serve.oip import inference as oip
+from ascribe.serve.rest.desk import Desk
+from ascribe.serve.room import Room
 from ascribe.serve.rows import Row
-from ascribe.serve.service import Service
 from ascribe.serve.settings import Settings
 
-__all__ = ["InstancesBody", "add", "decoded"]
+__all__ = ["InstancesBody", "decoded", "kserve_routes"]
 
 
 class InstancesBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -44,7 +46,7 @@ def decoded(body: bytes, max_rows: int) -> tuple[InstancesBody, list[Row]]:
     return asked, [codec.decode_values(row) for row in asked.instances]
 
 
-def add(app: FastAPI, service: Service, settings: Settings, answered: Callable[..., Awaitable[Response]]) -> None:
+def kserve_routes(app: FastAPI, desk: Desk, room: Room, settings: Settings) -> None:
     """The two routes."""
 
     def verb(name: str, ask: Callable[..., Awaitable[dict[str, Any]]]) -> None:
@@ -52,12 +54,12 @@ def add(app: FastAPI, service: Service, settings: Settings, answered: Callable[.
         async def route(request: Request, model: str) -> Response:
             async def call(entry: Entry, body: bytes) -> Any:
                 entry.asked(0, model, None)
-                asked, rows = await service.aside(len(body), lambda: decoded(body, settings.max_rows))
+                asked, rows = await aside(len(body), lambda: decoded(body, settings.max_rows))
                 entry.asked(len(rows), model, None)
                 wish = oip.understood(asked.parameters or {})
                 return await ask(entry, model, rows, wish)
 
-            return await answered(request, name, call)
+            return await desk.posted(request, name, call)
 
     async def predict(entry: Entry, model: str, rows: list[Row], wish: oip.Wish) -> dict[str, Any]:
         asked = PredictionAsked(
@@ -67,14 +69,12 @@ def add(app: FastAPI, service: Service, settings: Settings, answered: Callable[.
             space=wish.fields.get("space"),
             priority=wish.priority,
         )
-        answer = await service.predict(asked, rows, current(), wish.within_s())
-        entry.asked(len(rows), answer.model, answer.version)
+        answer = await room.predict(asked, rows, current(), wish.within_s())
         return {"predictions": [row.prediction for row in answer.predictions], **_head(answer, "predictions")}
 
     async def explain(entry: Entry, model: str, rows: list[Row], wish: oip.Wish) -> dict[str, Any]:
         asked = AttributionAsked(model=model, request_id=entry.request_id, priority=wish.priority, **wish.fields)
-        answer = await service.attribute(asked, rows, current(), wish.within_s())
-        entry.asked(len(rows), answer.model, answer.version, answer.method)
+        answer = await room.attribute(asked, rows, current(), wish.within_s())
         return {"explanations": answer.attributions, **_head(answer, "attributions")}
 
     verb("predict", predict)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import msgspec
 from fastapi import FastAPI, Request, Response
@@ -11,34 +11,23 @@ from fastapi import FastAPI, Request, Response
 from ascribe.core.errors import InputError
 from ascribe.core.words import quoted
 from ascribe.serve import codec
+from ascribe.serve.aside import ROW_BYTES, aside
 from ascribe.serve.observe.log import Entry
 from ascribe.serve.observe.snapshots import Snapshot
 from ascribe.serve.oip import inference as oip
 from ascribe.serve.oip import statistics
 from ascribe.serve.oip.tensors import OUTPUTS, Tensor, from_json, from_raw, raw
-from ascribe.serve.rest import kserve
-from ascribe.serve.service import Service
+from ascribe.serve.rest.desk import JSON, Desk
+from ascribe.serve.rest.kserve import kserve_routes
+from ascribe.serve.room import Room
 from ascribe.serve.settings import Settings
 
-__all__ = ["BINARY", "LENGTH", "Answered", "Got", "IndexAsked", "InferBody", "add", "decoded", "encoded"]
+__all__ = ["BINARY", "LENGTH", "IndexAsked", "InferBody", "decoded", "encoded", "oip_routes"]
 
-JSON = "application/json"
 BINARY = "application/octet-stream"
 LENGTH = "Inference-Header-Content-Length"
 DIGITS = 12  # of that header
 HINT = f"send the length of the JSON part as {LENGTH}"
-
-
-class Answered(Protocol):
-    """One POST of the HTTP door, from bytes to a response, with its log line and its faults."""
-
-    async def __call__(
-        self, request: Request, verb: str, call: Callable[[Entry, bytes], Awaitable[Any]], media: Sequence[str] = ...
-    ) -> Response: ...
-
-
-Got = Callable[[Request, Callable[[], Any]], Response]
-LookedUp = Callable[[Request, str, Callable[[Entry], Awaitable[Any]]], Awaitable[Response]]
 
 
 class InferInput(msgspec.Struct, forbid_unknown_fields=True):
@@ -153,39 +142,36 @@ def _binary(asked: InferBody) -> list[str]:
     return names
 
 
-def add(
-    app: FastAPI, service: Service, settings: Settings, answered: Answered, got: Got, looked_up: LookedUp,
-    counted: Callable[[], Snapshot],
-) -> None:  # fmt: skip
-    """The routes; everything is asked of `service`, through `answered`, `got` and `looked_up` of the HTTP door."""
+def oip_routes(app: FastAPI, desk: Desk, room: Room, settings: Settings, counted: Callable[[], Snapshot]) -> None:
+    """The protocol's second version, and KServe's first one."""
 
     @app.get("/v2")
     @app.get("/v2/")
     async def server(request: Request) -> Response:
-        return got(request, lambda: {"name": oip.NAME, "version": app.version, "extensions": [*oip.EXTENSIONS]})
+        return desk.got(request, lambda: {"name": oip.NAME, "version": app.version, "extensions": [*oip.EXTENSIONS]})
 
     @app.get("/v2/models")
     async def models(request: Request) -> Response:
-        return got(request, lambda: {"models": service.names()})
+        return desk.got(request, lambda: {"models": room.names()})
 
     @app.get("/v2/models/stats")
     @app.get("/v2/models/{model}/stats")
     @app.get("/v2/models/{model}/versions/{version}/stats")
     async def stats(request: Request, model: str = "") -> Response:
         async def ask(entry: Entry) -> statistics.Statistics:
-            return await statistics.statistics(service, counted, model, _path(request))
+            return await statistics.statistics(room, counted, model, _path(request))
 
-        return await looked_up(request, "statistics", ask)
+        return await desk.answered(request, "statistics", ask)
 
     @app.get("/v2/models/{model}")
     @app.get("/v2/models/{model}/versions/{version}")
     async def metadata(request: Request, model: str) -> Response:
-        return got(request, lambda: oip.metadata(oip.model(service, model, _path(request))))
+        return desk.got(request, lambda: oip.metadata(oip.model(room, model, _path(request))))
 
     @app.get("/v2/models/{model}/ready")
     @app.get("/v2/models/{model}/versions/{version}/ready")
     async def ready(request: Request, model: str) -> Response:
-        return got(request, lambda: oip.ready(service, model, _path(request)))
+        return desk.got(request, lambda: oip.ready(room, model, _path(request)))
 
     @app.post("/v2/models/{model}/infer")
     @app.post("/v2/models/{model}/versions/{version}/infer")
@@ -195,21 +181,18 @@ def add(
         async def call(entry: Entry, body: bytes) -> Response:
             version = _path(request)
             entry.asked(0, model, version)
-            asked, tensors = await service.aside(len(body), lambda: decoded(body, header))
-            entry.request_id = oip.request_id(asked.id, entry.request_id)
+            asked, tensors = await aside(len(body), lambda: decoded(body, header))
+            entry.request_id = codec.own_id(asked.id, entry.request_id, "id")
             binary = _binary(asked)
             wanted = [output.name for output in asked.outputs or ()]
             question = oip.Asked(model, version, entry.request_id, asked.parameters or {}, tensors, wanted)
-            given = await oip.infer(service, question, settings.max_rows)
-            entry.asked(given.rows, given.model, given.version, given.method)
-            raw_body, length = await service.aside(
-                given.rows * codec.ROW_BYTES, lambda: encoded(given, entry.request_id, binary)
-            )
+            given = await oip.infer(room, question, settings.max_rows)
+            raw_body, length = await aside(given.rows * ROW_BYTES, lambda: encoded(given, entry.request_id, binary))
             if length is None:
                 return Response(raw_body, media_type=JSON)
             return Response(raw_body, media_type=BINARY, headers={LENGTH: str(length)})
 
-        return await answered(request, "infer", call, (JSON, BINARY))
+        return await desk.posted(request, "infer", call, (JSON, BINARY))
 
     @app.post("/v2/repository/index")
     async def index(request: Request) -> Response:
@@ -218,11 +201,11 @@ def add(
                 asked = _index.decode(body) if body else IndexAsked()
             except codec.UNREADABLE as exc:
                 raise codec.unreadable(exc, 'send {} or {"ready": true}') from exc
-            return oip.index(service, asked.ready)
+            return oip.index(room, asked.ready)
 
-        return await answered(request, "index", call)
+        return await desk.posted(request, "index", call)
 
-    kserve.add(app, service, settings, answered)
+    kserve_routes(app, desk, room, settings)
 
 
 def _path(request: Request) -> str:

@@ -6,7 +6,7 @@ Every route of the app is in the document; those without a row in `OPERATIONS` a
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,12 @@ from ascribe.serve import arrow, sheets
 from ascribe.serve.cards.served import ModelCard
 from ascribe.serve.faults import FAULTS
 from ascribe.serve.oip import inference as oip
+from ascribe.serve.rest.desk import Desk
 from ascribe.serve.rest.oip import BINARY, LENGTH
 from ascribe.serve.rest.schemas import Schema, array, either, reference, schemas
-from ascribe.serve.service import Service
+from ascribe.serve.room import Room
 
-__all__ = ["OPERATIONS", "Operation", "add", "document"]
+__all__ = ["OPERATIONS", "Operation", "document", "document_routes"]
 
 JSON = "application/json"
 LINES, EVENTS = "application/x-ndjson", "text/event-stream"
@@ -259,19 +260,19 @@ def _middle(feature: dict[str, Any]) -> float:
     return float(feature.get("low") or 0.0)
 
 
-def add(app: FastAPI, service: Service, got: Callable[[Request, Callable[[], Any]], Response]) -> None:
+def document_routes(app: FastAPI, desk: Desk, room: Room) -> None:
     """The document and its page."""
     page = PAGE.read_bytes()
 
     def card() -> ModelCard | None:
         try:
-            return service.card(service.names()[0])
+            return room.card(room.names()[0])
         except (AscribeError, IndexError):  # still loading, or several by that name
             return None
 
     @app.get("/openapi.json")
     async def openapi(request: Request) -> Response:
-        return got(request, lambda: document(app, card()))
+        return desk.got(request, lambda: document(app, card()))
 
     @app.get("/docs")
     async def docs(request: Request) -> Response:

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from ascribe.serve import codec
 from ascribe.serve.faults import Problem
 
-__all__ = ["problem_answer", "refusal", "request_id_of"]
+__all__ = ["problem_answer", "request_id_of"]
 
 PROBLEM = "application/problem+json"
 SHOWN = 100  # rows' reasons in one body
@@ -42,12 +42,6 @@ def problem_answer(
     if problem.code == "auth":
         headers["WWW-Authenticate"] = "Bearer"
     return Response(msgspec.json.encode(body | (more or {})), status, headers, PROBLEM)
-
-
-def refusal(problem: Problem, request: Request) -> tuple[str, Response]:
-    """For who may not even come in: the request's id, and the answer that says why."""
-    request_id = request_id_of(request)
-    return request_id, problem_answer(problem, request_id, request.url.path)
 
 
 def request_id_of(request: Request) -> str:

@@ -18,16 +18,18 @@ from ascribe.core.sentences import LANGUAGES, say
 from ascribe.serve import arrow, codec, sheets
 from ascribe.serve.access.callers import current
 from ascribe.serve.answered_rows import answer_of
+from ascribe.serve.aside import ROW_BYTES, aside
 from ascribe.serve.messages import AttributionAsked, AttributionResponse, PredictionAsked
 from ascribe.serve.observe.log import Entry
 from ascribe.serve.oip import inference as oip
+from ascribe.serve.rest.desk import JSON, Desk, media_of
+from ascribe.serve.room import Room
 from ascribe.serve.rows import Row
-from ascribe.serve.service import Service
 from ascribe.serve.settings import Settings
 
-__all__ = ["ATTRIBUTIONS", "MEDIA", "SHEETS", "add", "in_media", "predictions", "reader"]
+__all__ = ["ATTRIBUTIONS", "MEDIA", "SHEETS", "in_media", "predictions", "reader", "table_routes"]
 
-JSON, WORDS = "application/json", "text/plain"
+WORDS = "text/plain"
 SHEETS = (sheets.CSV, sheets.PARQUET)
 MEDIA = (JSON, arrow.MEDIA)
 ATTRIBUTIONS = (*MEDIA, *SHEETS)
@@ -38,14 +40,14 @@ TOLD = 20  # such names
 Ask = Callable[[Entry, bytes], Awaitable[Any]]
 
 
-def add(app: FastAPI, service: Service, settings: Settings, answered: Any) -> None:
+def table_routes(app: FastAPI, desk: Desk, settings: Settings) -> None:
     """POST /v1/rows: what a file holds, as rows that a JSON request can send."""
 
     @app.post("/v1/rows")
     async def rows(request: Request) -> Response:
         async def call(entry: Entry, body: bytes) -> Any:
-            read = sheets.READERS[_media(request)]
-            sheet = await service.aside(len(body), lambda: read(body, settings.max_rows))
+            read = sheets.READERS[media_of(request)]
+            sheet = await aside(len(body), lambda: read(body, settings.max_rows))
             entry.asked(sheet.table.num_rows, None, None)
             return {
                 "columns": sheet.table.column_names,
@@ -53,13 +55,12 @@ def add(app: FastAPI, service: Service, settings: Settings, answered: Any) -> No
                 "left_out": list(sheet.left_out),
             }
 
-        found: Response = await answered(request, "rows", call, SHEETS)
-        return found
+        return await desk.posted(request, "rows", call, SHEETS)
 
 
-def reader(request: Request, service: Service, settings: Settings) -> Ask | None:
+def reader(request: Request, room: Room, settings: Settings) -> Ask | None:
     """What explains a request whose body is a table; None for another."""
-    media = _media(request)
+    media = media_of(request)
     if media not in (arrow.MEDIA, *SHEETS):
         return None
 
@@ -67,21 +68,20 @@ def reader(request: Request, service: Service, settings: Settings) -> Ask | None
         who, wish = _asked(request, entry)
         left: tuple[str, ...] = ()
         if media == arrow.MEDIA:
-            asked = await service.aside(len(body), lambda: arrow.read(body, settings.max_rows))
+            asked = await aside(len(body), lambda: arrow.read(body, settings.max_rows))
             rows = asked.rows
         else:
-            names = [feature.name for feature in _features(service, who.get("model"))]
-            sheet = await service.aside(len(body), lambda: sheets.READERS[media](body, settings.max_rows, names))
+            names = [feature.name for feature in _features(room, who.get("model"))]
+            sheet = await aside(len(body), lambda: sheets.READERS[media](body, settings.max_rows, names))
             rows, left = sheets.rows_of(sheet), sheet.left_out
         entry.asked(len(rows), who.get("model"), who.get("version"))
         wanted = AttributionAsked(**who, **wish.fields, priority=wish.priority)
-        told = await service.attribute(wanted, rows, current(), wish.within_s())
-        entry.asked(len(rows), told.model, told.version, told.method)
+        told = await room.attribute(wanted, rows, current(), wish.within_s())
         out = _wanted(request, media)
         if media == out == arrow.MEDIA:
-            raw = await service.aside(len(body), lambda: arrow.write(told, asked))
+            raw = await aside(len(body), lambda: arrow.write(told, asked))
             return Response(raw, media_type=arrow.MEDIA)
-        found = await _written(request, service, told, rows, out)
+        found = await _written(request, room, told, rows, out)
         if left:
             found.headers[LEFT_OUT] = ",".join(quote(name[:100], safe="") for name in left[:TOLD])
         return found
@@ -89,67 +89,63 @@ def reader(request: Request, service: Service, settings: Settings) -> Ask | None
     return call
 
 
-def in_media(request: Request, service: Service, ask: Callable[[Entry, bytes], Awaitable[Any]]) -> Ask:
+def in_media(request: Request, room: Room, ask: Callable[[Entry, bytes], Awaitable[Any]]) -> Ask:
     """An `ask` of JSON whose answer may be wanted as a table: it gives a response and its rows."""
     out = _wanted(request, JSON)
 
     async def call(entry: Entry, body: bytes) -> Any:
         told, rows = await ask(entry, body)
-        return told if out == JSON else await _written(request, service, told, rows, out)
+        return told if out == JSON else await _written(request, room, told, rows, out)
 
     return call
 
 
-def predictions(request: Request, service: Service, settings: Settings) -> Ask | None:
+def predictions(request: Request, room: Room, settings: Settings) -> Ask | None:
     """What predicts a request whose body is an Arrow stream, as one; None for another."""
-    if _media(request) != arrow.MEDIA:
+    if media_of(request) != arrow.MEDIA:
         return None
 
     async def call(entry: Entry, body: bytes) -> Response:
         who, wish = _asked(request, entry)
-        asked = await service.aside(len(body), lambda: arrow.read(body, settings.max_rows))
+        asked = await aside(len(body), lambda: arrow.read(body, settings.max_rows))
         entry.asked(len(asked.rows), who.get("model"), who.get("version"))
         fields = {name: wish.fields[name] for name in ("output", "space") if name in wish.fields}
         less = PredictionAsked(**who, **fields, priority=wish.priority)
-        predicted = await service.predict(less, asked.rows, current(), wish.within_s())
-        entry.asked(len(asked.rows), predicted.model, predicted.version)
-        raw = await service.aside(len(body), lambda: arrow.write(predicted, asked))
+        predicted = await room.predict(less, asked.rows, current(), wish.within_s())
+        raw = await aside(len(body), lambda: arrow.write(predicted, asked))
         return Response(raw, media_type=arrow.MEDIA)
 
     return call
 
 
 async def _written(
-    request: Request, service: Service, told: AttributionResponse, rows: Sequence[Row], media: str
+    request: Request, room: Room, told: AttributionResponse, rows: Sequence[Row], media: str
 ) -> Response:
     """A response in a media type; tables alone can be tables. Raises InputError."""
-    size = len(rows) * codec.ROW_BYTES
+    size = len(rows) * ROW_BYTES
     if media == JSON:
-        return Response(await service.aside(size, lambda: codec.encode(told)), media_type=JSON)
+        return Response(await aside(size, lambda: codec.encode(told)), media_type=JSON)
     if told.layout != "table":
         raise InputError(f"{media} holds tables, this model reads {told.layout}s: ask for {JSON}")
     if media == arrow.MEDIA:
         held = arrow.Rows(list(rows), any(r.id for r in rows), any(r.measured_w is not None for r in rows))
-        return Response(await service.aside(size, lambda: arrow.write(told, held)), media_type=media)
-    features = _features(service, told.model)
+        return Response(await aside(size, lambda: arrow.write(told, held)), media_type=media)
+    features = _features(room, told.model)
     if media == WORDS:
-        text = await service.aside(size, lambda: _said(answer_of(told, rows, features), _language(request)))
+        text = await aside(size, lambda: _said(answer_of(told, rows, features), _language(request)))
         return Response(text, media_type=f"{WORDS}; charset=utf-8")
     more = {}
     if any(row.measured_w is not None for row in told.attributions):
         more = {name: [getattr(row, name) for row in told.attributions] for name in ("measured_w", "unexplained_w")}
     call = functools.partial(sheets.written, answer_of(told, rows, features), media, more)
-    return Response(await service.aside(size, call), media_type=media)
+    return Response(await aside(size, call), media_type=media)
 
 
 def _asked(request: Request, entry: Entry) -> tuple[dict[str, Any], oip.Wish]:
     """Who is asked, and how, of the query string. Raises InputError."""
     said = {name: text for name, text in request.query_params.items() if name != "language"}
     who: dict[str, Any] = {name: said.pop(name) for name in WHO if name in said}
-    given = who.pop("request_id", None)
-    if given and not codec.usable_id(given):
-        raise InputError("request_id: use letters, digits, '.', '_', ':' and '-', at most 128")
-    who["request_id"] = entry.request_id = given or entry.request_id
+    who["request_id"] = entry.request_id = codec.own_id(who.get("request_id"), entry.request_id)
     entry.asked(0, who.get("model"), who.get("version"))
     return who, oip.understood(said)
 
@@ -167,12 +163,8 @@ def _language(request: Request) -> str:
     return next((name for name in LANGUAGES if first.startswith(name)), "en")
 
 
-def _features(service: Service, model: str | None) -> list[Feature]:
-    return [Feature.from_json(held) for held in service.card(model or None).features]
-
-
-def _media(request: Request) -> str:
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+def _features(room: Room, model: str | None) -> list[Feature]:
+    return [Feature.from_json(held) for held in room.card(model or None).features]
 
 
 def _wanted(request: Request, usual: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from grpc.aio import ServicerContext as Context
@@ -10,41 +9,34 @@ from grpc.aio import ServicerContext as Context
 from ascribe.core.errors import NotFound
 from ascribe.serve import codec
 from ascribe.serve.access.callers import current
+from ascribe.serve.aside import aside
 from ascribe.serve.forecasts import codec as forecast_codec
 from ascribe.serve.forecasts import messages as said
-from ascribe.serve.forecasts.room import Forecasting
 from ascribe.serve.observe.log import Entry, stage
 from ascribe.serve.rpc.messages import fields
-from ascribe.serve.service import Service
-from ascribe.serve.settings import Settings
+from ascribe.serve.rpc.verbs import Verbs
 from ascribe.serve.wire import attribution_pb2 as pb
-from ascribe.serve.wire import attribution_pb2_grpc
 
 __all__ = ["ForecastVerb"]
 
 SAMPLE_BYTES = 16  # of a message, about
 
 
-class ForecastVerb(attribution_pb2_grpc.AttributionServiceServicer):
-    """A door has `_answered`."""
-
-    _service: Service
-    _settings: Settings
-    _forecasting: Forecasting | None
-    _answered: Callable[..., Awaitable[Any]]
+class ForecastVerb(Verbs):
+    """The one verb."""
 
     async def GetForecast(self, request: pb.ForecastRequest, context: Context) -> pb.ForecastResponse:  # noqa: N802
-        async def call(entry: Entry, request: Any) -> pb.ForecastResponse:
+        async def call(entry: Entry, request: pb.ForecastRequest) -> pb.ForecastResponse:
             if self._forecasting is None:
                 raise NotFound("this server does not forecast: ask another one")
             entry.asked(len(request.series), request.model, request.version)
             codec.check_rows_limit(len(request.series), self._settings.max_rows, what="series", field="series")
             size = SAMPLE_BYTES * sum(len(one.values) for one in request.series)
-            series = await self._service.aside(size, lambda: _series(request.series))
+            series = await aside(size, lambda: _series(request.series))
             answer = await self._forecasting.forecast(
                 _asked(request, entry.request_id), series, current(), entry.left_s
             )
-            return await self._service.aside(size, lambda: _response(answer))
+            return await aside(size, lambda: _response(answer))
 
         return await self._answered("forecast", request, context, call)
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import aclosing
-from typing import Any
 
 from google.rpc import code_pb2
 from grpc.aio import ServicerContext as Context
@@ -13,34 +12,26 @@ from grpc.aio import ServicerContext as Context
 from ascribe.core.errors import CapabilityError, InputError, NotFound
 from ascribe.serve import codec
 from ascribe.serve.access.callers import current
+from ascribe.serve.aside import ROW_BYTES, aside
 from ascribe.serve.faults import problem_of
 from ascribe.serve.jobs.longer import Longer
 from ascribe.serve.jobs.messages import JobCard
-from ascribe.serve.observe.log import Entry, Log
+from ascribe.serve.observe.log import Entry
 from ascribe.serve.rpc import messages as convert
-from ascribe.serve.service import Service
-from ascribe.serve.settings import Settings
+from ascribe.serve.rpc.verbs import Verbs
 from ascribe.serve.stream import answered as in_parallel
 from ascribe.serve.wire import attribution_pb2 as pb
-from ascribe.serve.wire import attribution_pb2_grpc
 
 __all__ = ["LongVerbs"]
 
-ROW_BYTES = 500  # about, of one row's answer
 PAGE_ROWS = 256  # of one message of a job's result
 
 
-class LongVerbs(attribution_pb2_grpc.AttributionServiceServicer):
-    """The verbs of the service that outlive a request; a door has the others and `_answered`."""
-
-    _service: Service
-    _settings: Settings
-    _log: Log
-    _longer: Longer | None
-    _answered: Callable[..., Awaitable[Any]]
+class LongVerbs(Verbs):
+    """The verbs that outlive a request."""
 
     async def GetAttributionById(self, request: pb.AttributionByIdRequest, context: Context) -> pb.LaterAttribution:  # noqa: N802
-        async def call(entry: Entry, request: Any) -> pb.LaterAttribution:
+        async def call(entry: Entry, request: pb.AttributionByIdRequest) -> pb.LaterAttribution:
             held = await self._held().later.get(request.attribution_id, request.wait_s, current())
             response = convert.attributions(held.response) if held.response else None
             return pb.LaterAttribution(attribution_id=held.attribution_id, ready=held.ready, response=response)
@@ -48,22 +39,22 @@ class LongVerbs(attribution_pb2_grpc.AttributionServiceServicer):
         return await self._answered("attribution later", request, context, call)
 
     async def StartAttributionJob(self, request: pb.AttributionRequest, context: Context) -> pb.AttributionJob:  # noqa: N802
-        async def call(entry: Entry, request: Any) -> pb.AttributionJob:
+        async def call(entry: Entry, request: pb.AttributionRequest) -> pb.AttributionJob:
             size = len(request.feature_vector) * ROW_BYTES
-            rows = await self._service.aside(size, lambda: convert.rows(request.feature_vector))
+            rows = await aside(size, lambda: convert.rows(request.feature_vector))
             asked = convert.asked(request, entry.request_id)
             return convert.job(await self._held().jobs.submit(asked, rows, current()))
 
         return await self._answered("job", request, context, call, self._settings.max_job_rows)
 
     async def GetAttributionJob(self, request: pb.AttributionJobRequest, context: Context) -> pb.AttributionJob:  # noqa: N802
-        async def call(entry: Entry, request: Any) -> pb.AttributionJob:
+        async def call(entry: Entry, request: pb.AttributionJobRequest) -> pb.AttributionJob:
             return convert.job(await self._held().jobs.card(request.id, current()))
 
         return await self._answered("job card", request, context, call)
 
     async def CancelAttributionJob(self, request: pb.AttributionJobRequest, context: Context) -> pb.AttributionJob:  # noqa: N802
-        async def call(entry: Entry, request: Any) -> pb.AttributionJob:
+        async def call(entry: Entry, request: pb.AttributionJobRequest) -> pb.AttributionJob:
             return convert.job(await self._held().jobs.cancel(request.id, current()))
 
         return await self._answered("job cancel", request, context, call)
@@ -73,7 +64,7 @@ class LongVerbs(attribution_pb2_grpc.AttributionServiceServicer):
     ) -> AsyncIterator[pb.AttributionResponse]:
         at, left = request.offset, request.limit
 
-        async def call(entry: Entry, request: Any) -> tuple[pb.AttributionResponse, int]:
+        async def call(entry: Entry, request: pb.AttributionJobResultRequest) -> tuple[pb.AttributionResponse, int]:
             held = self._held().jobs
             card = await held.card(request.id, current())
             page = min(left, PAGE_ROWS) if request.limit else PAGE_ROWS
@@ -99,14 +90,12 @@ class LongVerbs(attribution_pb2_grpc.AttributionServiceServicer):
 
         async def answer(chunk: pb.AttributionChunk) -> pb.AttributionChunkAnswer:
             try:
-                request = chunk.request
-                if request.request_id and not codec.usable_id(request.request_id):
-                    raise InputError("request_id: use letters, digits, '.', '_', ':' and '-', at most 128")
+                request, request_id = chunk.request, codec.own_id(chunk.request.request_id, own)
                 codec.check_rows_limit(len(request.feature_vector), self._settings.max_rows)
                 size = len(request.feature_vector) * ROW_BYTES
-                rows = await self._service.aside(size, lambda: convert.rows(request.feature_vector))
-                found = await self._service.attribute(convert.asked(request, request.request_id or own), rows)
-                told = await self._service.aside(size, lambda: convert.attributions(found))
+                rows = await aside(size, lambda: convert.rows(request.feature_vector))
+                found = await self._room.attribute(convert.asked(request, request_id), rows)
+                told = await aside(size, lambda: convert.attributions(found))
                 return pb.AttributionChunkAnswer(index=chunk.index, response=told)
             except Exception as exc:
                 return pb.AttributionChunkAnswer(index=chunk.index, error=_error(exc))
@@ -127,6 +116,5 @@ class LongVerbs(attribution_pb2_grpc.AttributionServiceServicer):
 
 def _error(exc: Exception) -> pb.ChunkError:
     problem = problem_of(exc)
-    retry_s = getattr(exc, "retry_s", problem.fault.retry_s)
     status = code_pb2.Code.Value(problem.fault.grpc)
-    return pb.ChunkError(code=problem.code, message=problem.text, status=status, retry_s=retry_s)
+    return pb.ChunkError(code=problem.code, message=problem.text, status=status, retry_s=problem.retry_s)

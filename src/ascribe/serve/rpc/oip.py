@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from importlib.metadata import version
-from typing import Any
+from typing import TypeVar
 
 import msgspec
 from google.protobuf import json_format
@@ -14,20 +13,22 @@ from grpc.aio import ServicerContext as Context
 from ascribe.core.errors import InputError
 from ascribe.core.words import quoted
 from ascribe.serve import codec
-from ascribe.serve.faults import DeadlineError, problem_of
+from ascribe.serve.aside import ROW_BYTES, aside
 from ascribe.serve.observe.log import Entry, Log
 from ascribe.serve.observe.snapshots import Snapshot
 from ascribe.serve.oip import inference as oip
 from ascribe.serve.oip import statistics
 from ascribe.serve.oip.tensors import DATATYPES, Tensor, from_raw, from_values, raw
-from ascribe.serve.rpc.door import status_of
-from ascribe.serve.service import Service
+from ascribe.serve.room import Room
+from ascribe.serve.rpc.desk import Desk
 from ascribe.serve.settings import Settings
 from ascribe.serve.standing import ByHandler
 from ascribe.serve.wire import open_inference_pb2 as pb
 from ascribe.serve.wire import open_inference_pb2_grpc as pb_grpc
 
-__all__ = ["Door", "attach"]
+__all__ = ["attach_oip"]
+
+R = TypeVar("R")
 
 FIELDS = {  # of `contents`, by datatype
     "INT8": "int_contents", "INT16": "int_contents", "INT32": "int_contents", "INT64": "int64_contents",
@@ -36,18 +37,18 @@ FIELDS = {  # of `contents`, by datatype
 }  # fmt: skip
 
 
-class Door(pb_grpc.GRPCInferenceServiceServicer):
+class _Door(pb_grpc.GRPCInferenceServiceServicer):
     """Messages to the service and back."""
 
-    def __init__(self, service: Service, settings: Settings, log: Log, counted: Callable[[], Snapshot] = dict) -> None:
-        self._service, self._settings, self._log, self._counted = service, settings, log, counted
+    def __init__(self, room: Room, settings: Settings, log: Log, counted: Callable[[], Snapshot]) -> None:
+        self._room, self._settings, self._desk, self._counted = room, settings, Desk(log), counted
         self._version = version("ascribe")
 
     async def ServerLive(self, request: pb.ServerLiveRequest, context: Context) -> pb.ServerLiveResponse:  # noqa: N802
-        return pb.ServerLiveResponse(live=self._service.live())
+        return pb.ServerLiveResponse(live=self._room.live())
 
     async def ServerReady(self, request: pb.ServerReadyRequest, context: Context) -> pb.ServerReadyResponse:  # noqa: N802
-        return pb.ServerReadyResponse(ready=self._service.ready())
+        return pb.ServerReadyResponse(ready=self._room.ready())
 
     async def ServerMetadata(  # noqa: N802
         self, request: pb.ServerMetadataRequest, context: Context
@@ -56,7 +57,7 @@ class Door(pb_grpc.GRPCInferenceServiceServicer):
 
     async def ModelReady(self, request: pb.ModelReadyRequest, context: Context) -> pb.ModelReadyResponse:  # noqa: N802
         async def call(entry: Entry) -> pb.ModelReadyResponse:
-            return pb.ModelReadyResponse(ready=oip.model(self._service, request.name, request.version).ready)
+            return pb.ModelReadyResponse(ready=oip.model(self._room, request.name, request.version).ready)
 
         return await self._answered("model ready", request.name, request.version, context, call)
 
@@ -64,7 +65,7 @@ class Door(pb_grpc.GRPCInferenceServiceServicer):
         self, request: pb.ModelMetadataRequest, context: Context
     ) -> pb.ModelMetadataResponse:
         async def call(entry: Entry) -> pb.ModelMetadataResponse:
-            return _metadata(oip.metadata(oip.model(self._service, request.name, request.version)))
+            return _metadata(oip.metadata(oip.model(self._room, request.name, request.version)))
 
         return await self._answered("model metadata", request.name, request.version, context, call)
 
@@ -72,7 +73,7 @@ class Door(pb_grpc.GRPCInferenceServiceServicer):
         self, request: pb.RepositoryIndexRequest, context: Context
     ) -> pb.RepositoryIndexResponse:
         async def call(entry: Entry) -> pb.RepositoryIndexResponse:
-            held = oip.index(self._service, request.ready)
+            held = oip.index(self._room, request.ready)
             kind = pb.RepositoryIndexResponse.ModelIndex
             models = [kind(name=m.name, version=m.version, state=m.state, reason=m.reason) for m in held]
             return pb.RepositoryIndexResponse(models=models)
@@ -83,40 +84,32 @@ class Door(pb_grpc.GRPCInferenceServiceServicer):
         self, request: pb.ModelStatisticsRequest, context: Context
     ) -> pb.ModelStatisticsResponse:
         async def call(entry: Entry) -> pb.ModelStatisticsResponse:
-            found = await statistics.statistics(self._service, self._counted, request.name, request.version)
-            return json_format.ParseDict(msgspec.to_builtins(found), pb.ModelStatisticsResponse())
+            found = await statistics.statistics(self._room, self._counted, request.name, request.version)
+            answer = pb.ModelStatisticsResponse()
+            json_format.ParseDict(msgspec.to_builtins(found), answer)
+            return answer
 
         return await self._answered("statistics", request.name, request.version, context, call)
 
     async def ModelInfer(self, request: pb.ModelInferRequest, context: Context) -> pb.ModelInferResponse:  # noqa: N802
         async def call(entry: Entry) -> pb.ModelInferResponse:
-            entry.request_id = oip.request_id(request.id, entry.request_id)
+            entry.request_id = codec.own_id(request.id, entry.request_id, "id")
             size = request.ByteSize()
-            asked = await self._service.aside(size, lambda: _asked(request, entry.request_id))
-            given = await oip.infer(self._service, asked, self._settings.max_rows, entry.left_s)
-            entry.asked(given.rows, given.model, given.version, given.method)
+            asked = await aside(size, lambda: _asked(request, entry.request_id))
+            given = await oip.infer(self._room, asked, self._settings.max_rows, entry.left_s)
             as_bytes = asked.parameters.get("binary_data_output", bool(request.raw_input_contents)) in (True, "true")
-            return await self._service.aside(
-                given.rows * codec.ROW_BYTES, lambda: _given(given, entry.request_id, as_bytes)
-            )
+            return await aside(given.rows * ROW_BYTES, lambda: _given(given, entry.request_id, as_bytes))
 
         return await self._answered("infer", request.model_name, request.model_version, context, call)
 
     async def _answered(
-        self, verb: str, model: str, version: str, context: Context, call: Callable[[Entry], Awaitable[Any]]
-    ) -> Any:
-        """One call with its log line; a fault becomes a rich status. Cancellation and the deadline stop the work."""
-        with self._log.request("grpc", verb, uuid.uuid4().hex) as entry:
-            try:
-                entry.asked(0, model, version)
-                entry.left_s = left = context.time_remaining()
-                if left is not None and left <= 0:
-                    raise DeadlineError("the deadline had passed before any work was done")
-                return await call(entry)
-            except Exception as exc:
-                problem = problem_of(exc)
-                entry.failed(problem, exc)
-        return await context.abort_with_status(status_of(problem, entry))
+        self, verb: str, model: str, version: str, context: Context, call: Callable[[Entry], Awaitable[R]]
+    ) -> R:
+        async def named(entry: Entry) -> R:
+            entry.asked(0, model, version)
+            return await call(entry)
+
+        return await self._desk.answered(verb, context, named)
 
 
 def _asked(request: pb.ModelInferRequest, request_id: str) -> oip.Asked:
@@ -205,6 +198,6 @@ def _metadata(held: oip.Metadata) -> pb.ModelMetadataResponse:
     )  # fmt: skip
 
 
-def attach(server: ByHandler, door: Door) -> None:
+def attach_oip(server: ByHandler, room: Room, settings: Settings, log: Log, counted: Callable[[], Snapshot]) -> None:
     """Register the service; health and reflection know its name already."""
-    pb_grpc.add_GRPCInferenceServiceServicer_to_server(door, server)
+    pb_grpc.add_GRPCInferenceServiceServicer_to_server(_Door(room, settings, log, counted), server)

@@ -1,4 +1,4 @@
-"""The answer to GetAttribution as bytes, its rows all at once: they read as the message of `rpc_messages.attributions`.
+"""The answer to GetAttribution as bytes, its rows all at once: they read as the message of `messages.attributions`.
 
 A row's three maps are most of its bytes, and from row to row only their numbers differ; protobuf would build them
 entry by entry. Two things of its wire format are relied on: a message may come in parts (a row is its scalars, then

@@ -17,9 +17,9 @@ from grpc.aio import ServicerContext as Context
 from ascribe.core.errors import InputError
 from ascribe.serve.faults import problem_of
 from ascribe.serve.observe.log import Log
-from ascribe.serve.rpc.door import refuse
+from ascribe.serve.rpc.refused import refuse
 
-__all__ = ["Readable"]
+__all__ = ["Readable", "each"]
 
 
 class _Broken:
@@ -72,7 +72,7 @@ class Readable(grpc.aio.ServerInterceptor):
         async def told(request: Any, context: Context) -> AsyncIterator[Any]:
             if isinstance(request, _Broken):
                 await self._refuse(request, verb, context)
-            async for answer in _each(handler.unary_stream(request, context)):
+            async for answer in each(handler.unary_stream(request, context)):
                 yield answer
 
         async def exchanged(requests: AsyncIterator[Any], context: Context) -> AsyncIterator[Any]:
@@ -85,7 +85,7 @@ class Readable(grpc.aio.ServerInterceptor):
                         return
                     yield request
 
-            async for answer in _each(handler.stream_stream(whole(), context)):
+            async for answer in each(handler.stream_stream(whole(), context)):
                 yield answer
             if broken:
                 await self._refuse(broken[0], verb, context)
@@ -105,7 +105,7 @@ class Readable(grpc.aio.ServerInterceptor):
         await refuse(problem, entry, context)
 
 
-async def _each(answers: Any) -> AsyncIterator[Any]:
+async def each(answers: Any) -> AsyncIterator[Any]:
     """What a handler yields; one that writes through its context yields nothing."""
     if inspect.isawaitable(answers):
         await answers

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ascribe.bundle.registry import Event, Registry, split_model
+from ascribe.bundle.records import Event
+from ascribe.bundle.registry import Registry, split_model
 from ascribe.bundle.runtime import example, load
 from ascribe.core.errors import InputError, NotFound
 from ascribe.core.model import Model

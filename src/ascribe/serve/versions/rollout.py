@@ -19,7 +19,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
 
-from ascribe.bundle.registry import Event, Registry
+from ascribe.bundle.records import Event
+from ascribe.bundle.registry import Registry
 from ascribe.core.errors import AscribeError, NotFound, RegistryError
 from ascribe.serve import work
 from ascribe.serve.faults import UnavailableError

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from ascribe.core.explainers import Options
+from ascribe.core.options import Options
 from ascribe.serve import work
 from ascribe.serve.cards.served import RolloutCard, ShadowCard
 from ascribe.serve.faults import problem_of

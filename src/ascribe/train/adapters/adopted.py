@@ -12,7 +12,7 @@ from ascribe.core.errors import InputError
 from ascribe.core.features import Feature
 from ascribe.core.layout import Layout
 from ascribe.core.trees import Trees
-from ascribe.train.adopted.background import Background
+from ascribe.train.adapters.background import Background
 
 __all__ = ["Adopted", "Asked", "Picture", "named_labels"]
 

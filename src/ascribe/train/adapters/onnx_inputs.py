@@ -43,7 +43,7 @@ class Entry:
         good = np.isfinite(X).all(axis=1)
         if not good.any():
             raise InputError(f"every row of {asked.background.path} has a gap, and the model takes none")
-        return X[good]
+        return np.asarray(X[good])
 
 
 def entry(model: onnx.ModelProto, asked: Asked) -> Entry:

@@ -13,6 +13,7 @@ import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -83,7 +84,9 @@ def _arrays(raw: bytes) -> dict[str, np.ndarray]:
         return {name: held[name] for name in held.files}
 
 
-def _of_trees(trees: Trees, answers: dict[str, np.ndarray], told: dict, asked: Asked, table: pa.Table) -> Adopted:
+def _of_trees(
+    trees: Trees, answers: dict[str, np.ndarray], told: dict[str, Any], asked: Asked, table: pa.Table
+) -> Adopted:
     """The library's answers are those for the rows that it was asked; of others its trees speak."""
     names = told["features"]
     rows = np.column_stack([table[name].to_numpy() for name in names]).astype(float)
@@ -102,7 +105,12 @@ def _of_trees(trees: Trees, answers: dict[str, np.ndarray], told: dict, asked: A
 
 
 def _converted(
-    graphs: list[onnx.ModelProto], answers: dict[str, np.ndarray], told: dict, asked: Asked, table: pa.Table, what: str
+    graphs: list[onnx.ModelProto],
+    answers: dict[str, np.ndarray],
+    told: dict[str, Any],
+    asked: Asked,
+    table: pa.Table,
+    what: str,
 ) -> Adopted:
     """The first graph, of single or of double numbers, that says what the library says."""
     refused: BundleError | None = None

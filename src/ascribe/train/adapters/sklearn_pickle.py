@@ -20,7 +20,7 @@ from sklearn.pipeline import Pipeline
 
 from ascribe.core.errors import InputError
 from ascribe.train.adapters.sklearn_trees import sklearn_trees
-from ascribe.train.emshap.conditional import npz
+from ascribe.train.npz import npz
 
 __all__ = ["main"]
 

@@ -69,7 +69,7 @@ def _ensemble(trees: Trees, x: str) -> NodeProto:
     value = trees.value[leaf].ravel()
 
     def child(held: np.ndarray) -> list[int]:
-        return np.where(leaf, 0, held - start).tolist()
+        return [int(node) for node in np.where(leaf, 0, held - start)]
 
     return helper.make_node(
         "TreeEnsembleRegressor", [x], ["sums"], domain="ai.onnx.ml",

@@ -56,7 +56,7 @@ def xgboost_trees(model: Any) -> Trees:
 
 
 def _best(model: Any) -> xgboost.Booster:
-    booster = model.get_booster()
+    booster: xgboost.Booster = model.get_booster()
     try:
         return booster[: model.best_iteration + 1]
     except AttributeError:  # fitted without early stopping

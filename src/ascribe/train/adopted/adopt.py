@@ -23,11 +23,11 @@ from ascribe.core.trees import Trees, margin, predict
 from ascribe.core.words import listed, quoted
 from ascribe.train.adapters import read_model
 from ascribe.train.adapters.adopted import Adopted, Asked
-from ascribe.train.adopted.background import ranged
+from ascribe.train.adapters.background import ranged
 from ascribe.train.adopted.insides import insides
 from ascribe.train.adopted.rows import held_rows, kept_rows, labelled_rows, scored
-from ascribe.train.emshap.conditional import npz
 from ascribe.train.graphs.parity import same
+from ascribe.train.npz import npz
 from ascribe.train.units import describe, read_units
 from ascribe.train.watch import Watcher
 

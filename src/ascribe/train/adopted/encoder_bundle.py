@@ -16,11 +16,11 @@ from ascribe.bundle import archive, manifest
 from ascribe.bundle.archive import Bundle
 from ascribe.core.arrays import evenly
 from ascribe.core.features import Feature
-from ascribe.train.emshap.conditional import npz
 from ascribe.train.families.transformer import TableTransformer
 from ascribe.train.graphs.export import to_onnx
 from ascribe.train.graphs.gradient_trace import plain_attention
 from ascribe.train.graphs.inside_graphs import attention_graph, gradient_graphs
+from ascribe.train.npz import npz
 
 __all__ = ["write_encoder"]
 
@@ -30,7 +30,7 @@ TOLERANCE = 1e-4
 
 def write_encoder(
     network: TableTransformer, features: Sequence[Feature], X: np.ndarray, labels: Sequence[str], out: Path,
-    *, data: str = "", metrics: dict[str, Any] | None = None,
+    *, metrics: dict[str, Any] | None = None,
 ) -> Bundle:  # fmt: skip
     """The bundle in the folder `out`, opened. `X (rows, n)`: training rows, of which 256 become the background;
     `labels`: of the classes, in order. Raises BundleError where a graph differs from torch, and as `archive.write`.
@@ -59,7 +59,7 @@ def write_encoder(
         files={name: archive.entry(raw) for name, raw in files.items()},
         base_value=0.0,
         metrics=metrics or {},
-        lineage=manifest.Lineage(data, "", version("ascribe"), 0, {}, {"training": len(X)}),
+        lineage=manifest.Lineage("", "", version("ascribe"), 0, {}, {"training": len(X)}),
         example={"x": rows[0].astype(float).tolist(), "prediction": margin.astype(float).tolist()},
         scaling={},
         outputs=list(labels),

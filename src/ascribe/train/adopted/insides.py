@@ -58,4 +58,4 @@ def _joined(graph: bytes, spaces: Sequence[str]) -> bytes:
     model.graph.node.append(helper.make_node("Concat", list(spaces), ["every"], axis=1))
     del model.graph.output[:]
     model.graph.output.append(helper.make_tensor_value_info("every", TensorProto.FLOAT, ["rows", None]))
-    return model.SerializeToString()
+    return bytes(model.SerializeToString())

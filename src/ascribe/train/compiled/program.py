@@ -14,7 +14,7 @@ from ascribe.core.plan import Plan
 from ascribe.core.scaling import Scores
 from ascribe.train.compiled import values
 from ascribe.train.compiled.reading import attributions
-from ascribe.train.compiled.sheet import Sheet
+from ascribe.train.compiled.sheet import Shape, Sheet
 
 __all__ = ["OUTPUTS", "Program", "one_pass", "written"]
 
@@ -82,7 +82,7 @@ def _finished(
     inside: tuple[str, ...] = (),
 ) -> onnx.ModelProto:  # fmt: skip
     rows = sheet.op("Shape", f)
-    outputs: dict[str, tuple[str, str, list]] = {
+    outputs: dict[str, tuple[str, str, Shape]] = {
         "prediction": (f, "float", ["rows"]),
         "attribution": (phi, "float", ["rows", n]),
         "base_value": (sheet.op("Expand", sheet.const([base]), rows), "float", ["rows"]),

@@ -31,7 +31,7 @@ def shared(proto: onnx.ModelProto, files: Mapping[str, bytes]) -> bytes:
                 for key, value in place.items():
                     held.external_data.add(key=key, value=value)
                 break
-    return thin.SerializeToString(deterministic=True)
+    return bytes(thin.SerializeToString(deterministic=True))
 
 
 def inlined(graph: bytes, read: Callable[[str], bytes]) -> bytes:
@@ -48,4 +48,4 @@ def inlined(graph: bytes, read: Callable[[str], bytes]) -> bytes:
         held.raw_data = files[name][at : at + int(place["length"])]
         held.ClearField("external_data")
         held.data_location = onnx.TensorProto.DEFAULT
-    return proto.SerializeToString(deterministic=True)
+    return bytes(proto.SerializeToString(deterministic=True))

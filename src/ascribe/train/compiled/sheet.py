@@ -18,9 +18,10 @@ from onnx import TensorProto, compose, helper, inliner, numpy_helper, version_co
 from ascribe.core.errors import BundleError
 from ascribe.train.graphs.export import OPSET
 
-__all__ = ["Sheet"]
+__all__ = ["Shape", "Sheet"]
 
 ML_OPSET = 3  # of ai.onnx.ml, where trees live
+Shape = Sequence[str | int | None]
 TYPES = {"float": TensorProto.FLOAT, "double": TensorProto.DOUBLE, "bool": TensorProto.BOOL, "int64": TensorProto.INT64}
 
 
@@ -33,7 +34,7 @@ class Sheet:
         self._root: Sheet = outer._root if outer else self
         if outer is None:
             self.constants: dict[str, onnx.TensorProto] = {}
-            self._known: dict[tuple, str] = {}
+            self._known: dict[tuple[str, tuple[int, ...], bytes], str] = {}
             self._count = 0
             self.ml_opset = ML_OPSET
 
@@ -42,11 +43,18 @@ class Sheet:
         self._root._count += 1
         return f"{word}_{self._root._count}"
 
-    def op(self, kind: str, *inputs: str, outputs: int = 1, domain: str = "", **attributes: Any) -> Any:
-        """Add a node; its result's name, or a list of names for several."""
-        names = [self.fresh(kind.lower()) for _ in range(outputs)]
-        self.nodes.append(helper.make_node(kind, list(inputs), names, domain=domain, **attributes))
-        return names[0] if outputs == 1 else names
+    def op(self, kind: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
+        """Add a node; its result's name."""
+        name = self.fresh(kind.lower())
+        self.nodes.append(helper.make_node(kind, list(inputs), [name], domain=domain, **attributes))
+        return name
+
+    def split(self, x: str, axis: int, *sizes: int) -> list[str]:
+        """Parts of these sizes along an axis."""
+        at = self.ints(*sizes)
+        names = [self.fresh("split") for _ in sizes]
+        self.nodes.append(helper.make_node("Split", [x, at], names, axis=axis))
+        return names
 
     def const(self, value: Any, dtype: Any = np.float32) -> str:
         """The name of a constant; equal ones are stored once."""
@@ -117,8 +125,8 @@ class Sheet:
 
     def model(
         self,
-        inputs: Mapping[str, tuple[str, list]],
-        outputs: Mapping[str, tuple[str, str, list]],
+        inputs: Mapping[str, tuple[str, Shape]],
+        outputs: Mapping[str, tuple[str, str, Shape]],
         notes: Mapping[str, str],
     ) -> onnx.ModelProto:
         """The finished graph. `inputs`: name -> (type, shape); `outputs`: name -> (result, type, shape)."""

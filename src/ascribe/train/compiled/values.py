@@ -113,7 +113,7 @@ def surrogate(sheet: Sheet, x: str, S: np.ndarray, scores: Scores, graph: bytes)
         if parts is not None:
             known = inner.op("Where", inner.const(alone, bool), z, inner.const(0.0))
             h = inner.inline(parts.head, "first_layer", known, inner.const(alone, bool))[0]
-            empty, rest = inner.op("Split", h, inner.ints(1, n), outputs=2, axis=0)
+            empty, rest = inner.split(h, 0, 1, n)
             each = inner.op("Sub", rest, empty)
 
         def one_chunk(inner: Sheet, held: list[str]) -> list[str]:
@@ -141,7 +141,10 @@ def stacked(sheet: Sheet, S: np.ndarray, share: np.ndarray, c: Values, g: Values
 
 def _weighed(sheet: Sheet, f: str, tilt: str, s: str) -> tuple[str, str]:
     """Jackknife replicates s V - (s-1) V_(-k) of the mean weighted by exp(-tilt), and the least ess of each row."""
-    over = lambda name, a, axis, keep: sheet.op(name, a, sheet.ints(axis), keepdims=keep)  # noqa: E731
+
+    def over(name: str, a: str, axis: int, keep: int) -> str:
+        return sheet.op(name, a, sheet.ints(axis), keepdims=keep)
+
     w = sheet.op("Exp", sheet.op("Sub", over("ReduceMin", tilt, 2, 1), tilt))
     wf = sheet.op("Mul", w, f)
     D, N = over("ReduceSum", w, 2, 1), over("ReduceSum", wf, 2, 1)

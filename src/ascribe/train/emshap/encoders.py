@@ -54,7 +54,8 @@ class Set(nn.Module):
 
     def forward(self, steps: torch.Tensor) -> torch.Tensor:
         seen = steps[..., -1:]
-        return self.after((self.each(steps) * seen).sum(1) * self.scale)
+        state: torch.Tensor = self.after((self.each(steps) * seen).sum(1) * self.scale)
+        return state
 
 
 ENCODERS: dict[str, Callable[[int, int, int], nn.Module]] = {"gru": Gru, "mlp": Mlp, "set": Set}

@@ -123,7 +123,7 @@ def _shared(scales: int, rank: int) -> Fit:
 
 
 def _of(rows: ScoredRows, index: np.ndarray) -> np.ndarray:
-    return rows.spread[torch.as_tensor(index, device=rows.device)].cpu().numpy()
+    return np.asarray(rows.spread[torch.as_tensor(index, device=rows.device)].cpu())
 
 
 def _nll(rows: ScoredRows, fit: Fit, splits: Splits, seed: int) -> np.ndarray:

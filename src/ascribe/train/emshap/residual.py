@@ -50,7 +50,8 @@ class Residual(nn.Module):
         h = self.enter(x)
         for block in self.blocks:
             h = h + block(h)
-        return self.leave(nn.functional.silu(h))
+        left: torch.Tensor = self.leave(nn.functional.silu(h))
+        return left
 
 
 class Averaged(nn.Module, Generic[N]):

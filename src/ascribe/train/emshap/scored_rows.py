@@ -39,7 +39,8 @@ class ScoredRows:
     ) -> torch.Tensor:
         z, observed = self.masked(index, t, source)
         seen = z + self.noise * torch.randn_like(z)
-        return -log_q(proposal(seen, observed), z, observed).mean() / self.n
+        q: torch.Tensor = log_q(proposal(seen, observed), z, observed)
+        return -q.mean() / self.n
 
     def nll(self, proposal: torch.nn.Module, index: np.ndarray, seed: int) -> np.ndarray:
         """-log q of each row under one mask; the same masks for every proposal and epoch: fits are compared."""
@@ -74,7 +75,8 @@ class ScoredRows:
             drawn = draw_q(proposal(z, observed), s, dice)
         full = torch.where(observed[:, None], z[:, None], drawn).reshape(-1, self.n)
         wide = observed[:, None].expand(-1, s, -1).reshape(-1, self.n)
-        return tilt(z, observed) + torch.logsumexp(-tilt(full, wide).view(len(index), s), 1) - math.log(s)
+        own: torch.Tensor = tilt(z, observed)
+        return own + torch.logsumexp(-tilt(full, wide).view(len(index), s), 1) - math.log(s)
 
 
 def paired(difference: np.ndarray) -> tuple[float, float]:

@@ -87,7 +87,8 @@ class PowerMlp(nn.Module):
         self.register_buffer("sd_y", torch.tensor(float(y.std()) or 1.0, dtype=torch.float32))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.mean_y + self.sd_y * self.body(self.squash(x)).squeeze(-1)
+        y: torch.Tensor = self.mean_y + self.sd_y * self.body(self.squash(x)).squeeze(-1)
+        return y
 
 
 def fit_power_mlp(

@@ -63,7 +63,8 @@ class SurrogateNetwork(nn.Module):
         seen = observed.to(score.dtype)
         known = torch.where(observed, score, torch.zeros_like(score))
         bent = (self.ramps(known) * seen.unsqueeze(-1)).flatten(1)
-        return self.body(torch.cat([known, seen, bent], dim=-1)).squeeze(-1)
+        value: torch.Tensor = self.body(torch.cat([known, seen, bent], dim=-1))
+        return value.squeeze(-1)
 
     def forward(self, score: torch.Tensor, observed: torch.Tensor) -> torch.Tensor:
         return self.mean + self.sd * self.standard(score, observed)

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from ascribe.core.errors import InputError
 from ascribe.core.features import Feature
-from ascribe.train.loop import Loop, Progress, train
+from ascribe.train.loop import Loop, train
 
 __all__ = ["TableTransformer", "TransformerOptions", "fit_transformer"]
 
@@ -66,12 +66,13 @@ class TableTransformer(nn.Module):
         place = (x.unsqueeze(2) >= self.edges).sum(2) + self.first
         words = self.tokens(place)
         row = torch.cat([self.start + 0 * words[:, :1], words], 1)
-        return self.head(self.encoder(row)[:, 0])
+        margin: Tensor = self.head(self.encoder(row)[:, 0])
+        return margin
 
 
 def fit_transformer(
     features: Sequence[Feature], X: np.ndarray, y: np.ndarray, classes: int, seed: int = 0,
-    options: TransformerOptions | None = None, progress: Progress | None = None,
+    options: TransformerOptions | None = None,
 ) -> tuple[TableTransformer, float]:  # fmt: skip
     """The network and its accuracy on the tenth of the rows that training stopped on. `X (rows, n)`, `y (rows,)`: the
     number of each row's class.
@@ -96,7 +97,7 @@ def fit_transformer(
     def validate() -> float:
         return float(nn.functional.cross_entropy(network.margin(rows[held]), told[held]))
 
-    train(network, len(used), loss, validate, options.loop, rng, progress)
+    train(network, len(used), loss, validate, options.loop, rng)
     network.eval()
     with torch.no_grad():
         right = network.margin(rows[held]).argmax(1) == told[held]

@@ -48,4 +48,5 @@ class Attending(nn.Module):
 
     def _split(self, states: Tensor) -> Tensor:
         """(b, e, hidden) -> (b, heads, e, d)."""
-        return states.unflatten(2, (self.heads, self.d)).transpose(1, 2)
+        each: Tensor = states.unflatten(2, (self.heads, self.d))
+        return each.transpose(1, 2)

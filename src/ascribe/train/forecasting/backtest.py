@@ -21,7 +21,7 @@ from ascribe.bundle.forecast import Forecaster, open_forecaster
 from ascribe.core.durations import in_words, steps_in
 from ascribe.core.errors import InputError
 from ascribe.core.forecast import Series, Window, origins
-from ascribe.train.families import FORECAST_FAMILIES
+from ascribe.train.forecasting.families import FORECAST_FAMILIES
 from ascribe.train.forecasting.judged import PLAIN, Asked, judged
 from ascribe.train.series.options import SeriesOptions
 from ascribe.train.series.read import read_series

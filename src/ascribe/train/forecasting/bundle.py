@@ -29,13 +29,13 @@ from ascribe.core.durations import in_words
 from ascribe.core.errors import InputError
 from ascribe.core.forecast import Series, Window
 from ascribe.core.forecast.outputs import names
-from ascribe.train.emshap.conditional import npz
 from ascribe.train.forecasting.answer import ANSWER, answer
 from ascribe.train.forecasting.fitted import FittedForecast
 from ascribe.train.forecasting.front import Front
 from ascribe.train.forecasting.network import Forecaster
 from ascribe.train.graphs.export import to_onnx
 from ascribe.train.graphs.inside_graphs import gradient_graphs
+from ascribe.train.npz import npz
 
 __all__ = ["Written", "write_forecast"]
 
@@ -148,7 +148,8 @@ class _Named(nn.Module):
         self.served = served
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.served(x)[0]
+        told: Tensor = self.served(x)[0]
+        return told
 
 
 class _Looked(nn.Module):

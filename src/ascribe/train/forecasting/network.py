@@ -103,7 +103,7 @@ class Seq2Seq(nn.Module):
         short = -self.context % self.patch
         if short:
             inputs = torch.cat([inputs[:, :1].expand(-1, short, -1), inputs], dim=1)
-        patches = inputs.unflatten(1, (-1, self.patch))
+        patches: Tensor = inputs.unflatten(1, (-1, self.patch))
         return patches.flatten(2) if self.options.whole else patches.mean(dim=2)
 
     def _cut(self, ahead: Tensor) -> Tensor:
@@ -111,7 +111,8 @@ class Seq2Seq(nn.Module):
         short = -self.horizon % self.patch
         if short:
             ahead = torch.cat([ahead, ahead[:, -1:].expand(-1, short)], dim=1)
-        return ahead.unflatten(1, (-1, self.patch))
+        cut: Tensor = ahead.unflatten(1, (-1, self.patch))
+        return cut
 
     def _ahead(self, seen: Seen, seasonal: Tensor) -> Tensor:
         """(b, patches ahead, ...): what is known of each before anything is forecast."""

@@ -20,12 +20,13 @@ from ascribe.core.durations import steps_in
 from ascribe.core.errors import InputError
 from ascribe.core.forecast import Series, Window, origins, rows, window_of
 from ascribe.core.words import listed
-from ascribe.train.families import FORECAST_FAMILIES
 from ascribe.train.forecasting.backtest import data_sha256
 from ascribe.train.forecasting.bundle import Written, write_forecast
 from ascribe.train.forecasting.choosing import chosen, hidden, judged_on
+from ascribe.train.forecasting.families import FORECAST_FAMILIES
 from ascribe.train.forecasting.fitted import FittedForecast
 from ascribe.train.forecasting.options import NetworkOptions, changed, preset
+from ascribe.train.quarantine import put_aside
 from ascribe.train.series.options import SeriesOptions
 from ascribe.train.series.read import Read, read_series
 from ascribe.train.series.split import TEST, Parts, parts_of
@@ -35,7 +36,6 @@ from ascribe.train.watch import Watcher
 __all__ = ["BEST", "CANDIDATES", "ForecastOptions", "Report", "train_forecast"]
 
 BEST = "best"
-QUARANTINE = "quarantine.parquet"
 NETWORK = "traffic_seq2seq"
 CANDIDATES = ("yesterday", "last_week", "seasonal_mean", "ridge_lags", "boosted_lags", NETWORK)
 LEARN, EVERY = 256, "6h"
@@ -82,9 +82,8 @@ def train_forecast(options: ForecastOptions, watch: Watcher | None = None) -> Re
     for line in read.told():
         watch.note(line)
     if len(read.quarantine):
-        options.out.mkdir(parents=True, exist_ok=True)
-        read.quarantine.write_parquet(options.out / QUARANTINE)
-        watch.note(f"{len(read.quarantine)} rows put aside, each with its reason -> {options.out / QUARANTINE}")
+        place = put_aside(read.quarantine, options.out)
+        watch.note(f"{len(read.quarantine)} rows put aside, each with its reason -> {place}")
     series = read.series
     window = window_of(
         series, steps_in(options.context, series.step_s, "--context"),

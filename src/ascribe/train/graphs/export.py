@@ -62,7 +62,7 @@ def finish(proto: onnx.ModelProto) -> bytes:
             if any(f.name == field for f in held.DESCRIPTOR.fields):
                 held.ClearField(field)
     onnx.checker.check_model(proto)
-    return proto.SerializeToString(deterministic=True)
+    return bytes(proto.SerializeToString(deterministic=True))
 
 
 def check_parity(

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import onnx
@@ -29,6 +30,8 @@ NUMPY: dict[int, type] = {
     TensorProto.FLOAT: np.float32, TensorProto.DOUBLE: np.float64, TensorProto.INT64: np.int64,
     TensorProto.INT32: np.int32, TensorProto.UINT8: np.uint8,
 }  # fmt: skip
+Step = tuple[str, list[str], dict[str, Any]]
+"""An operator, what it takes beside the row, its attributes."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,7 @@ def _constant(graph: onnx.GraphProto, name: str, value: np.ndarray) -> str:
 
 def _entry(graph: onnx.GraphProto, feed: Feed, name: str, target: str, wide: bool) -> list[NodeProto]:
     """From x to one input of the file."""
-    steps: list[tuple[str, list[str], dict]] = []
+    steps: list[Step] = []
     if feed.columns:
         steps.append(("Gather", [_constant(graph, f"{name}_columns", np.array(feed.columns, np.int64))], {"axis": 1}))
     if feed.shape:
@@ -140,7 +143,7 @@ def _entry(graph: onnx.GraphProto, feed: Feed, name: str, target: str, wide: boo
 
 def _exit(graph: onnx.GraphProto, name: str, source: str, how: str) -> list[NodeProto]:
     """From an output of the file to one of ours."""
-    steps: list[tuple[str, list[str], dict]] = [("Cast", [], {"to": TensorProto.FLOAT})]
+    steps: list[Step] = [("Cast", [], {"to": TensorProto.FLOAT})]
     if how.startswith("column:"):
         at = _constant(graph, f"{name}_at", np.array([int(how.split(":")[1])], np.int64))
         steps.append(("Gather", [at], {"axis": -1}))
@@ -163,13 +166,13 @@ def _exit(graph: onnx.GraphProto, name: str, source: str, how: str) -> list[Node
     return _chain(steps, source, name, name)
 
 
-LINKS: dict[str, tuple[str, list[str], dict]] = {
+LINKS: dict[str, Step] = {
     "softmax": ("Softmax", [], {"axis": -1}),
     "logistic": ("Sigmoid", [], {}),
 }
 
 
-def _chain(steps: Sequence[tuple[str, list[str], dict]], first: str, last: str, name: str) -> list[NodeProto]:
+def _chain(steps: Sequence[Step], first: str, last: str, name: str) -> list[NodeProto]:
     """Operators one after the other: (operator, more inputs, attributes)."""
     if not steps:
         return [helper.make_node("Identity", [first], [last])]

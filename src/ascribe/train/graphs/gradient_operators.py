@@ -68,7 +68,7 @@ def avg_pool2d_backward(
     channels, (h, w) = x.shape[-3], g.shape[-2:]
     share = (g / divisor.to(g)).reshape(-1, channels, h, w)
     ones = torch.ones(channels, 1, *kernel, dtype=g.dtype)
-    full = aten.convolution.default(share, ones, None, stride, [0, 0], [1, 1], True, [0, 0], channels)
+    full: Tensor = aten.convolution.default(share, ones, None, stride, [0, 0], [1, 1], True, [0, 0], channels)
     for i, axis in enumerate((-2, -1)):
         full = _window(full, axis, padding[i], x.shape[axis])
     return full.reshape(x.shape)
@@ -138,7 +138,7 @@ def _means(outputs: int, inputs: int) -> Tensor:
     return A
 
 
-OPERATORS: dict[Any, Callable] = {
+OPERATORS: dict[Any, Callable[..., Any]] = {
     aten.convolution_backward.default: convolution_backward,
     aten.avg_pool2d_backward.default: avg_pool2d_backward,
     aten._adaptive_avg_pool2d_backward.default: adaptive_avg_pool2d_backward,

@@ -139,7 +139,8 @@ class _Embedded(nn.Module):
         self.function, self.traced = function, traced
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        return self.traced(*self.function.inputs(x))
+        told: tuple[Tensor, Tensor] = self.traced(*self.function.inputs(x))
+        return told
 
 
 def _traced(

@@ -31,9 +31,7 @@ TOLERANCE = 2e-3  # of the largest value: a ReLU within rounding of 0 is open he
 MOST_LAYERS = 4  # that are shown unless they are named
 
 
-def gradient_graphs(
-    network: nn.Module, example: Tensor, *, embedding: str | None = None, tolerance: float = TOLERANCE
-) -> dict[str, bytes]:
+def gradient_graphs(network: nn.Module, example: Tensor, *, embedding: str | None = None) -> dict[str, bytes]:
     """Graphs of the roles `gradient` and, where an embedding is named, `embed`.
 
     `example (rows, n)`: at least two rows, float32, also of word numbers. `embedding`: name of the nn.Embedding in
@@ -54,15 +52,13 @@ def gradient_graphs(
         with plain_attention(), torch.enable_grad():
             value = function(point, *list(given.values())[1:])
             (gradient,) = torch.autograd.grad(value.sum(), point)
-        _compare(slope, given, {"value": value, "gradient": gradient}, tolerance)
+        _compare(slope, given, {"value": value, "gradient": gradient})
     if embedding is None:
         return {"gradient": slope}
     return {"gradient": slope, "embed": to_onnx(_Points(function), {"x": example}, ["point"])}
 
 
-def layers_graph(
-    network: nn.Module, example: Tensor, layers: Mapping[str, str], *, tolerance: float = TOLERANCE
-) -> bytes:
+def layers_graph(network: nn.Module, example: Tensor, layers: Mapping[str, str]) -> bytes:
     """The graph of the role `layers`; `layers`: name shown -> module whose output is shown. Errors as above."""
     held, several = _of_rows(network, example)
     function = Shown(held, list(layers.values()), several)
@@ -80,13 +76,13 @@ def layers_graph(
         with plain_attention(), torch.enable_grad():
             value, *shown = function(*given.values(), *nothing)
             slopes = torch.autograd.grad(value.sum(), nothing)
-        _compare(graph, given, dict(zip(names, (*shown, *slopes), strict=True)), tolerance)
+        _compare(graph, given, dict(zip(names, (*shown, *slopes), strict=True)))
     return graph
 
 
-def map_layers(network: nn.Module, example: Tensor, most: int = MOST_LAYERS) -> dict[str, str]:
-    """Layers worth showing, from input to output: the last of each size of map, at most `most`; empty where the network
-    has no maps. Name shown -> module, as `layers_graph` takes them.
+def map_layers(network: nn.Module, example: Tensor) -> dict[str, str]:
+    """Layers worth showing, from input to output: the last of each size of map, at most `MOST_LAYERS`; empty where the
+    network has no maps. Name shown -> module, as `layers_graph` takes them.
     """
     seen: list[tuple[str, tuple[int, ...]]] = []
     held = held_still(network)
@@ -106,7 +102,7 @@ def map_layers(network: nn.Module, example: Tensor, most: int = MOST_LAYERS) -> 
         if calls.count(name) == 1:  # an activation that is used twice has two maps
             found.pop(size, None)
             found[size] = name
-    chosen = list(found.values())[-most:]
+    chosen = list(found.values())[-MOST_LAYERS:]
     return {name.rpartition(".")[2] if _alone(name, chosen) else name: name for name in chosen}
 
 
@@ -161,9 +157,9 @@ def _halves(inputs: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
     return [dict(inputs), {name: held[:1] for name, held in inputs.items()}]
 
 
-def _compare(graph: bytes, inputs: Mapping[str, Tensor], told: Mapping[str, Tensor], tolerance: float) -> None:
+def _compare(graph: bytes, inputs: Mapping[str, Tensor], told: Mapping[str, Tensor]) -> None:
     given = {name: held.detach().numpy() for name, held in inputs.items()}
-    check_parity(graph, given, {name: held.detach().numpy() for name, held in told.items()}, tolerance)
+    check_parity(graph, given, {name: held.detach().numpy() for name, held in told.items()}, TOLERANCE)
 
 
 def _alone(name: str, names: Sequence[str]) -> bool:

@@ -90,7 +90,8 @@ class OnnxNetwork(nn.Module):
             if isinstance(told, Tensor):
                 told = module(told)
             held.update(zip(outputs, told if isinstance(told, tuple) else (told,), strict=False))
-        return held[self.output]
+        y: Tensor = held[self.output]
+        return y
 
 
 def _module(output: str) -> str:

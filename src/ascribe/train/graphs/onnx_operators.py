@@ -93,11 +93,11 @@ def _layer_norm(a: Attributes, i: Inputs) -> Tensor:
 def _gemm(a: Attributes, i: Inputs) -> Tensor:
     left = i[0].mT if a.get("transA", 0) else i[0]
     right = i[1].mT if a.get("transB", 0) else i[1]
-    y = a.get("alpha", 1.0) * (left @ right)
+    y: Tensor = a.get("alpha", 1.0) * (left @ right)
     return y + a.get("beta", 1.0) * i[2] if len(i) > 2 else y
 
 
-def _reduce(function: Callable) -> Callable:
+def _reduce(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     def reduced(a: Attributes, i: Inputs) -> Tensor:
         axes = i[1] if len(i) > 1 and i[1] is not None else a.get("axes")
         if axes is None:
@@ -109,12 +109,14 @@ def _reduce(function: Callable) -> Callable:
 
 def _reshape(a: Attributes, i: Inputs) -> Tensor:
     kept = not a.get("allowzero", 0)
-    return i[0].reshape([i[0].shape[k] if size == 0 and kept else size for k, size in enumerate(i[1])])
+    x: Tensor = i[0]
+    return x.reshape([x.shape[k] if size == 0 and kept else size for k, size in enumerate(i[1])])
 
 
 def _flatten(a: Attributes, i: Inputs) -> Tensor:
     axis = a.get("axis", 1)
-    return i[0].flatten(1) if axis == 1 else i[0].reshape(math.prod(i[0].shape[:axis]), -1)
+    x: Tensor = i[0]
+    return x.flatten(1) if axis == 1 else x.reshape(math.prod(x.shape[:axis]), -1)
 
 
 def _axes(a: Attributes, i: Inputs) -> list[int] | None:
@@ -203,11 +205,11 @@ def _cast(a: Attributes, i: Inputs) -> Any:
     return i[0] if a["to"] in (6, 7) else torch.tensor(i[0], dtype=kinds[a["to"]])
 
 
-def _softmax(function: Callable) -> Callable:
+def _softmax(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return lambda a, i: function(i[0], a.get("axis", -1))
 
 
-def _plain(function: Callable) -> Callable:
+def _plain(function: Callable[..., Any]) -> Callable[..., Any]:
     return lambda a, i: function(*(_tensor(value) for value in i))
 
 

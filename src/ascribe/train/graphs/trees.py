@@ -8,6 +8,7 @@ the last bits would tell them apart.
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import xgboost
@@ -27,8 +28,10 @@ def booster_to_onnx(booster: xgboost.Booster, example: np.ndarray) -> bytes:
     """
     learner = json.loads(booster.save_raw("json"))["learner"]
     base = float(np.ravel(json.loads(str(learner["learner_model_param"]["base_score"])))[0])
-    nodes: dict[str, list] = {k: [] for k in ("tree", "node", "feature", "mode", "value", "true", "false", "missing")}
-    leaves: dict[str, list] = {k: [] for k in ("tree", "node", "weight")}
+    nodes: dict[str, list[Any]] = {
+        k: [] for k in ("tree", "node", "feature", "mode", "value", "true", "false", "missing")
+    }
+    leaves: dict[str, list[Any]] = {k: [] for k in ("tree", "node", "weight")}
     for t, tree in enumerate(learner["gradient_booster"]["model"]["trees"]):
         left, right = tree["left_children"], tree["right_children"]
         for i, (yes, no) in enumerate(zip(left, right, strict=True)):
@@ -72,4 +75,4 @@ def booster_to_onnx(booster: xgboost.Booster, example: np.ndarray) -> bytes:
 
 def _single(values: list[float]) -> list[float]:
     """float32 values, written wide: thresholds compare as xgboost compares them."""
-    return np.asarray(values, dtype=np.float32).astype(float).tolist()
+    return [float(value) for value in np.asarray(values, dtype=np.float32)]

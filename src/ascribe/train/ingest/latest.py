@@ -7,17 +7,15 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ascribe.bundle.state import State
 from ascribe.train.ingest.bad_rows import BadRows
+from ascribe.train.ingest.ingested import Ingested
 from ascribe.train.ingest.trail import Left
-from ascribe.train.ingest.vectors import Vectors
-
-if TYPE_CHECKING:
-    from ascribe.train.ingest.run import Ingested
+from ascribe.train.vectors import Vectors
 
 __all__ = ["Latest"]
 

@@ -9,7 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from ascribe.core.errors import ServiceError
-from ascribe.train.ingest.run import Ingested
+from ascribe.train.ingest.ingested import Ingested
 
 __all__ = ["Metrics"]
 

@@ -11,39 +11,27 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 
-from ascribe.train.ingest.definitions import FeatureSet
+from ascribe.train.definitions import FeatureSet
+from ascribe.train.ingest.ingested import Ingested
 from ascribe.train.ingest.latest import Latest
 from ascribe.train.ingest.recent import Recent
 from ascribe.train.ingest.screen import screen
-from ascribe.train.ingest.vectors import Batch, Vectors
 from ascribe.train.lake.lake import Lake
-from ascribe.train.lake.rows import EMPTY, dead_of, joined, quarantine_of, rows_of
+from ascribe.train.lake.rows import EMPTY, by_kind, dead_of, joined, quarantine_of, rows_of
 from ascribe.train.sources.source import Source
+from ascribe.train.vectors import Batch, Vectors
 
-__all__ = ["Ingested", "ingest"]
+__all__ = ["ingest"]
 
 WAITING = 2
 REPEATED = "duplicate of an earlier row (same id)"
-
-
-@dataclass
-class Ingested:
-    """Counts of this run so far; `reasons`: of what was put into quarantine or died, without its values. `lag`:
-    messages of each stream that are not read yet.
-    """
-
-    rows: int = 0
-    quarantined: int = 0
-    dead: int = 0
-    batches: int = 0
-    reasons: dict[str, int] = field(default_factory=dict)
-    lag: Mapping[str, int] = field(default_factory=dict)
 
 
 def ingest(
@@ -157,15 +145,14 @@ class _Writer:
             joined(rows) if rows else EMPTY, joined(quarantine) if quarantine else None, dead, batch.ends
         )
         self._source.kept(batch.ends)
-        for kind, turned_away in (*(("row", held) for held in quarantine), ("message", dead)):
-            if turned_away is not None:
-                self._latest.bad.see(turned_away.rows, kind)
+        turned_away = [(held, "row") for held in quarantine] + ([(dead, "message")] if dead else [])
+        for held, kind in turned_away:
+            self._latest.bad.see(held.rows, kind)
+        why = (reason for held, _ in turned_away for reason in held.rows["reason"].to_pylist())
+        total.reasons = dict(Counter(total.reasons) + by_kind(why))
         total.batches += 1
-        total.quarantined += sum(q.rows.num_rows for q in quarantine)
+        total.quarantined += sum(held.rows.num_rows for held in quarantine)
         total.dead += len(batch.dead)
-        for reason in (*(r for q in quarantine for r in q.rows["reason"].to_pylist()), *(d.reason for d in batch.dead)):
-            kind = reason.split(" (")[0]
-            total.reasons[kind] = total.reasons.get(kind, 0) + 1
         total.lag = self._source.lag()
         self._latest.now_and_then(total)
         self._told(total)

@@ -7,14 +7,13 @@ from math import inf
 import numpy as np
 
 from ascribe.core.features import Feature
-from ascribe.train.ingest.definitions import POWER, FeatureSet
-from ascribe.train.ingest.vectors import Vectors
+from ascribe.train.definitions import POWER, WATTS, FeatureSet
+from ascribe.train.vectors import Vectors
 
 __all__ = ["screen"]
 
 EARLIEST_US = 946_684_800_000_000  # 2000-01-01: a clock that was never set says 1970
 AHEAD_US = 86_400_000_000  # a day: time zones that were mixed up
-WATTS = Feature(POWER, "W", 0.0, inf)
 
 
 def screen(vectors: Vectors, known: FeatureSet | None, now_us: int) -> tuple[np.ndarray, list[str]]:

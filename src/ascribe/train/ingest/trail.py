@@ -13,7 +13,7 @@ import numpy as np
 
 from ascribe.bundle.recent import KEEP_S, Rows, Trail
 from ascribe.bundle.state import State
-from ascribe.train.ingest.vectors import Vectors
+from ascribe.train.vectors import Vectors
 
 __all__ = ["Left"]
 

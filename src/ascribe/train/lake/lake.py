@@ -16,11 +16,11 @@ from deltalake import DeltaTable
 
 from ascribe.bundle.selftest import checked
 from ascribe.bundle.state import State, beside
-from ascribe.train.ingest.definitions import FeatureSet
-from ascribe.train.ingest.vectors import RESERVED
+from ascribe.train.definitions import FeatureSet
 from ascribe.train.lake.reading import files_of, newest_days, thinned
 from ascribe.train.lake.rows import DAY, DEAD_SCHEMA, QUARANTINE_SCHEMA, ROW_SCHEMA, SHARD, Placed
 from ascribe.train.lake.table import Table
+from ascribe.train.vectors import RESERVED
 
 __all__ = ["Lake"]
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from zlib import crc32
 
@@ -10,10 +11,10 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from ascribe.train.ingest.vectors import DeadLetter, Places, Vectors
+from ascribe.train.vectors import DeadLetter, Places, Vectors
 
 __all__ = [
-    "DAY", "DEAD_SCHEMA", "EMPTY", "QUARANTINE_SCHEMA", "ROW_SCHEMA", "SHARD", "Placed", "dead_of", "joined",
+    "DAY", "DEAD_SCHEMA", "EMPTY", "QUARANTINE_SCHEMA", "ROW_SCHEMA", "SHARD", "Placed", "by_kind", "dead_of", "joined",
     "quarantine_of", "rows_of",
 ]  # fmt: skip
 
@@ -101,6 +102,11 @@ def joined(parts: Sequence[Placed]) -> Placed:
         pa.concat_tables([part.rows for part in parts], promote_options="default"),
         Places(names, np.concatenate(streams), np.concatenate([part.places.position for part in parts])),
     )
+
+
+def by_kind(reasons: Iterable[str]) -> Counter[str]:
+    """How often each reason was given, without its values in brackets."""
+    return Counter(reason.split(" (")[0] for reason in reasons)
 
 
 def _days(time: np.ndarray) -> pa.Array:

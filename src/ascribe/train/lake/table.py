@@ -18,7 +18,7 @@ from deltalake import (
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from ascribe.core.errors import InputError, LakeError
-from ascribe.train.ingest.vectors import Places
+from ascribe.train.vectors import Places
 
 __all__ = ["Table"]
 
@@ -69,7 +69,7 @@ class Table:
                 self._held = None
                 raise self._failed(exc) from exc
             else:
-                return new.num_rows
+                return int(new.num_rows)
         why = _first(last) if last else ""
         raise LakeError(f"{self.uri}: {ATTEMPTS} appends in a row were lost to others ({why}): let fewer write to it")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from deltalake.exceptions import DeltaError
 from ascribe.core.errors import LakeError
 from ascribe.train.lake.lake import Lake
 from ascribe.train.lake.reading import files_of
+from ascribe.train.lake.rows import by_kind
 
 __all__ = ["Described", "compact", "described"]
 
@@ -39,12 +41,10 @@ def described(lake: Lake, version: int | None = None, rows: int = 5) -> Describe
     by, day = held.metadata().partition_columns
     known = lake.features()
     newest = lake.newest(rows, version)
-    reasons: dict[str, int] = {}
+    reasons: Counter[str] = Counter()
     for table in (lake.quarantine, lake.dead):
         if table.version is not None:
-            kinds = table.read(columns=["reason"])["reason"].to_pylist()
-            for kind in (reason.split(" (")[0] for reason in kinds):
-                reasons[kind] = reasons.get(kind, 0) + 1
+            reasons.update(by_kind(table.read(columns=["reason"])["reason"].to_pylist()))
     parts = added.group_by(f"partition.{by}").agg(pl.col("num_records").sum()).sort(f"partition.{by}")
     days = sorted(added[f"partition.{day}"].to_list())
     return Described(

@@ -12,7 +12,7 @@ from ascribe.bundle.manifest import digest
 from ascribe.core.arrays import evenly
 from ascribe.core.errors import InputError
 from ascribe.core.model import Model
-from ascribe.train.adopted.background import Background
+from ascribe.train.adapters.background import Background
 
 __all__ = ["calibration"]
 

@@ -73,7 +73,7 @@ def live_rows(live: Live) -> Rows:
     return Rows(X[at], np.full(len(at), np.nan), words)
 
 
-def drift(bundle: Bundle, name: str, now: Rows, at: str, thresholds: Thresholds | None = None, seed: int = 0) -> Drift:
+def drift(bundle: Bundle, name: str, now: Rows, at: str, thresholds: Thresholds | None = None) -> Drift:
     """Compare a bundle's held-out rows with `now`. Attributions are those of its cheapest compiled tier; without one
     they are left out, and inputs count alike. Raises InputError for too few rows, BundleError.
     """
@@ -96,7 +96,7 @@ def drift(bundle: Bundle, name: str, now: Rows, at: str, thresholds: Thresholds 
     predictions = shifts([model.output], [model.unit], f[:, None], g[:, None], whole)[0]
     attributions = shifts(model.names, [model.unit] * len(units), phi, phi_now, weights) if tier else ()
     errors = _errors(model, np.abs(y - f), np.abs(measured - g))
-    apart = energy(X, Y, np.random.default_rng(seed), BLOCKS)
+    apart = energy(X, Y, np.random.default_rng(0), BLOCKS)
     word, reasons = verdict(inputs, predictions, attributions, errors, apart.p, thresholds)
     return Drift(
         name, model.version, at, f"{len(X)} held-out rows of version {model.version}", now.words, len(X), len(Y),
@@ -135,7 +135,7 @@ def _explained(model: Model, X: np.ndarray, Y: np.ndarray) -> tuple[str, np.ndar
     def attributed(rows: np.ndarray) -> np.ndarray:
         part = rows[evenly(len(rows), EXPLAINED_ROWS)]
         phi = tiers.explain(model, part, "conditional_shap", Options(), tier).values if tier else part[:0]
-        return phi[np.isfinite(phi).all(axis=1)]
+        return np.asarray(phi[np.isfinite(phi).all(axis=1)])
 
     before, now = attributed(X), attributed(Y)
     return (tier, before, now) if len(before) and len(now) else ("", before[:0], now[:0])
@@ -149,7 +149,7 @@ def _weights(phi: np.ndarray, phi_now: np.ndarray, n: int) -> np.ndarray:
         return np.full(n, 1 / n)
     sizes = [np.abs(part).mean(axis=0) for part in (phi, phi_now)]
     larger = np.maximum(*(size / max(size.sum(), np.finfo(float).tiny) for size in sizes))
-    return larger / max(larger.sum(), np.finfo(float).tiny)
+    return np.asarray(larger / max(larger.sum(), np.finfo(float).tiny))
 
 
 def _errors(model: Model, before: np.ndarray, now: np.ndarray) -> Shift | None:
@@ -164,4 +164,4 @@ def _errors(model: Model, before: np.ndarray, now: np.ndarray) -> Shift | None:
 def _numbers(table: pa.Table, name: str) -> np.ndarray:
     if name not in table.column_names:
         return np.full(len(table), np.nan)
-    return table[name].cast(pa.float64()).to_numpy(zero_copy_only=False)
+    return np.asarray(table[name].cast(pa.float64()).to_numpy(zero_copy_only=False))

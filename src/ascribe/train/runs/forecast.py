@@ -22,7 +22,7 @@ from ascribe.train.watch import Watcher
 
 __all__ = ["ForecastTraining", "forecast_stages"]
 
-FILE, QUARANTINE = "rows.parquet", "quarantine.parquet"
+FILE = "rows.parquet"
 TOLD = 8  # lines on what was mended
 
 
@@ -78,6 +78,7 @@ def forecast_stages(
 def _snapshot(folder: Path, options: SeriesOptions, watch: Watcher) -> dict[str, Any]:
     """Rows as they are, read once; they are mended here to be told and in training to be used, by the same function."""
     from ascribe.core.forecast.gaps import Rules
+    from ascribe.train.quarantine import put_aside
     from ascribe.train.series.read import mended
     from ascribe.train.series.tables import rows_of
 
@@ -87,7 +88,7 @@ def _snapshot(folder: Path, options: SeriesOptions, watch: Watcher) -> dict[str,
     for line in read.told(TOLD):
         watch.note(line)
     table.write_parquet(folder / FILE)
-    read.quarantine.write_parquet(folder / QUARANTINE)
+    put_aside(read.quarantine, folder)
     return {
         "labelled": len(table) - len(read.quarantine),
         "total": len(table),

@@ -14,7 +14,7 @@ from ascribe.bundle.state import State, beside
 from ascribe.core.errors import Conflict, LakeError, NotFound
 from ascribe.train.runs.code import code_version
 from ascribe.train.runs.forecast import ForecastTraining, forecast_stages
-from ascribe.train.runs.lock import SECONDS, Held, held
+from ascribe.train.runs.lock import Held, held
 from ascribe.train.runs.plan import Training, stages_of
 from ascribe.train.runs.record import ENDED, Run, identity, latest, runs, save, stamp
 from ascribe.train.runs.settings import work_folder
@@ -36,8 +36,8 @@ Clock = Callable[[], float]
 @dataclass(frozen=True)
 class RunOptions:
     """`lake`, `registry`: URIs. `work`: folder of the stages (None: beside the lake, or the platform's cache). `force`:
-    promote against the gate's verdict, which is recorded. `wait`: seconds to wait for another run; `lease`: seconds
-    that the lease lasts without a sign of life. `sign_key`, `verify_key`: files of the registry's signatures.
+    promote against the gate's verdict, which is recorded. `wait`: seconds to wait for another run. `sign_key`,
+    `verify_key`: files of the registry's signatures.
     """
 
     lake: str
@@ -48,7 +48,6 @@ class RunOptions:
     work: Path | None = None
     force: bool = False
     wait: float = 0.0
-    lease: float = SECONDS
     sign_key: Path | None = None
     verify_key: Path | None = None
 
@@ -78,7 +77,7 @@ def run(
     registry, state = options.opened(), State(beside(options.lake))
     registry.versions(options.name)  # a wrong name is found here
     checked(options.registry)  # not after an hour of training
-    with held(registry.store, options.name, clock, ", ".join(why), options.lease, options.wait) as lease:
+    with held(registry.store, options.name, clock, ", ".join(why), wait=options.wait) as lease:
         before = latest(state, options.name, options.registry, options.channel)
         record = _begun(options, lake, before, why, clock)
         if before is not None and before.plan == record.plan and _settled(before, registry, options):

@@ -15,8 +15,8 @@ import pyarrow.parquet
 from ascribe.core.errors import InputError, LakeError, SchemaError
 from ascribe.core.features import Feature
 from ascribe.core.words import listed
-from ascribe.train.ingest.definitions import POWER, FeatureSet
-from ascribe.train.ingest.vectors import RESERVED
+from ascribe.train.definitions import POWER, WATTS, FeatureSet
+from ascribe.train.vectors import RESERVED
 
 if TYPE_CHECKING:
     from ascribe.train.lake.lake import Lake
@@ -27,7 +27,6 @@ TARGET, TIME, GROUP = POWER, "timestamp", "node"
 
 FILE, UNITS = "rows.parquet", "units.json"
 LEAST_ROWS = 100
-WATTS = Feature(TARGET, "W", 0.0)
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,7 @@ def _version(defined: FeatureSet | None) -> str:
 
 
 def _is_number(kind: pa.DataType) -> bool:
-    return pa.types.is_floating(kind) or pa.types.is_integer(kind)
+    return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind))
 
 
 def _measured(column: pa.ChunkedArray) -> bool:

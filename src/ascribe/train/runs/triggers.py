@@ -10,20 +10,20 @@ from ascribe.train.runs.record import Run, moment
 
 __all__ = ["Seen", "Triggers", "awaited", "due"]
 
+REST_S = 3600.0  # after a run, drift is no reason for so long
+RETRY_S = 600.0  # after a failed run, nothing is
+
 
 @dataclass(frozen=True)
 class Triggers:
     """`min_new_rows`: since the last run (None: volume is no reason); `every_s`: seconds between runs, if there are new
-    rows at all (None: no schedule); `drift`, `code`: whether they are reasons. `rest_s`: after a run, drift is no
-    reason for so long; `retry_s`: after a failed run, nothing is.
+    rows at all (None: no schedule); `drift`, `code`: whether they are reasons.
     """
 
     min_new_rows: int | None = 10_000
     every_s: float | None = None
     drift: bool = True
     code: bool = True
-    rest_s: float = 3600.0
-    retry_s: float = 600.0
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def due(now: float, last: Run | None, seen: Seen, settings: Triggers, drift: Dri
         return (f"run {last.run} was not finished",)
     passed = now - moment(last.ended or last.started)
     if last.status == "failed":
-        return (f"run {last.run} failed: trying again",) if passed >= settings.retry_s else ()
+        return (f"run {last.run} failed: trying again",) if passed >= RETRY_S else ()
     reasons: list[str] = []
     new, newer = seen.count - last.count, seen.lake_version != last.lake_version
     if settings.min_new_rows is not None and new >= settings.min_new_rows:
@@ -61,7 +61,7 @@ def due(now: float, last: Run | None, seen: Seen, settings: Triggers, drift: Dri
     if settings.code and seen.code != last.code:
         reasons.append(f"new code {seen.code}")
     drifted = drift is not None and drift.word == "drifted" and drift.version == seen.production
-    if drift is not None and drifted and settings.drift and newer and passed >= settings.rest_s:
+    if drift is not None and drifted and settings.drift and newer and passed >= REST_S:
         reasons.append(f"drift: {drift.reasons[0]}")
     return tuple(reasons)
 
@@ -73,8 +73,8 @@ def awaited(now: float, last: Run | None, seen: Seen, settings: Triggers) -> str
     if last is None:
         return f"{(settings.min_new_rows or 0) - seen.count} more rows for a first run"
     passed = now - moment(last.ended or last.started)
-    if last.status == "failed" and passed < settings.retry_s:
-        return f"{_span(settings.retry_s - passed)} before trying again: {last.error}"
+    if last.status == "failed" and passed < RETRY_S:
+        return f"{_span(RETRY_S - passed)} before trying again: {last.error}"
     waits: list[str] = []
     if settings.min_new_rows is not None:
         waits.append(f"{max(0, settings.min_new_rows - (seen.count - last.count))} more rows")

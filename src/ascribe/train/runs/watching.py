@@ -37,7 +37,6 @@ class Looking:
     poll_s: float = 60.0
     drift_every_s: float = 3600.0
     drift_rows: int = 20_000
-    thresholds: Thresholds = field(default_factory=Thresholds)
     fresh: Callable[[int], None] = lambda version: None
 
 
@@ -90,12 +89,12 @@ def compare(
     return found
 
 
-def compare_live(options: RunOptions, thresholds: Thresholds | None = None, clock: Clock = time.time) -> Drift:
+def compare_live(options: RunOptions, clock: Clock = time.time) -> Drift:
     """Production against the rows that servers answered with it, kept in the state store. Raises NotFound."""
     bundle = options.opened().resolve(options.name, options.channel)
     state = State(beside(options.lake))
     now = live_rows(read_live(state, options.name, bundle.manifest.version()))
-    found = drift(bundle, options.name, now, stamp(clock()), thresholds)
+    found = drift(bundle, options.name, now, stamp(clock()))
     save(state, found)
     return found
 
@@ -127,7 +126,7 @@ def _look(options: RunOptions, lake: Lake, looking: Looking, teller: _Once, foll
 def _compared(options: RunOptions, lake: Lake, looking: Looking, follow: Watcher, clock: Clock) -> None:
     """Drift, where there is a version in production and enough rows."""
     try:
-        found = compare(options, lake, looking.drift_rows, looking.thresholds, clock)
+        found = compare(options, lake, looking.drift_rows, clock=clock)
         follow.note(f"drift: {found.word}; {found.reasons[0]}")
     except (NotFound, InputError) as exc:
         follow.note(f"drift was not measured: {exc}")

@@ -8,7 +8,6 @@ from dataclasses import replace
 from ascribe.bundle.state import State, beside
 from ascribe.core.durations import in_words
 from ascribe.core.forecast.context import latest_plain
-from ascribe.core.forecast.gaps import Rules
 from ascribe.core.forecast.rows import reach
 from ascribe.core.forecast.series import Series, Window
 from ascribe.train.series.options import SeriesOptions
@@ -36,14 +35,12 @@ def leave_latest(series: Series, window: Window, zone: str, state: State) -> int
     return len(alive)
 
 
-def refresh_latest(
-    options: SeriesOptions, window: Window, rules: Rules | None = None, state: State | None = None
-) -> Read:
+def refresh_latest(options: SeriesOptions, window: Window) -> Read:
     """Read the newest days of a lake (or of what else `options` name) and leave the contexts in the state beside it.
 
     Raises what `read_series` raises, RegistryError if the state cannot be written.
     """
     seconds = reach(window) * window.step_s + WEEKS_S
-    read = read_series(replace(options, last=in_words(seconds), step=in_words(window.step_s)), rules)
-    leave_latest(read.series, window, read.zone, state or State(beside(options.data)))
+    read = read_series(replace(options, last=in_words(seconds), step=in_words(window.step_s)))
+    leave_latest(read.series, window, read.zone, State(beside(options.data)))
     return read

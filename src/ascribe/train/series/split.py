@@ -37,9 +37,9 @@ class Parts:
         return origins(series, window, self.test, self.end, every)
 
 
-def parts_of(series: Series, window: Window, test: str | float = TEST, validation: float = VALIDATION) -> Parts:
-    """`test`: a share of the steps, or a span such as 14d, at the end; `validation`: a share of the rest, at its end,
-    at least one horizon.
+def parts_of(series: Series, window: Window, test: str | float = TEST) -> Parts:
+    """`test`: a share of the steps, or a span such as 14d, at the end; a share of the rest, at its end and at least one
+    horizon, is for validation.
 
     Raises InputError where a part has no whole window.
     """
@@ -51,7 +51,7 @@ def parts_of(series: Series, window: Window, test: str | float = TEST, validatio
     if not 0 < share < 1:
         raise InputError(f"a test part of {test}: give a share between 0 and 1, or less time than the data spans")
     cut = t - round(t * share)
-    fit = cut - max(window.horizon, round(cut * validation))
+    fit = cut - max(window.horizon, round(cut * VALIDATION))
     parts = Parts(fit, cut, t)
     for name, found in (("training", parts.training), ("validation", parts.validation), ("test", parts.testing)):
         if not len(found(series, window, 1)):

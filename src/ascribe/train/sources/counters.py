@@ -77,14 +77,14 @@ def rate_of(energy: np.ndarray, sampled_s: np.ndarray, per_window: int) -> np.nd
     """
     total = energy.reshape(len(energy), -1, per_window).sum(axis=2)
     passed = np.diff(sampled_s[:, ::per_window])
-    return np.divide(total, passed, out=np.full_like(total, np.nan), where=passed > 0)
+    return np.asarray(np.divide(total, passed, out=np.full_like(total, np.nan), where=passed > 0))
 
 
 def mean_of(values: np.ndarray, per_window: int, possible: float = np.inf) -> np.ndarray:
     """(s, w): mean of a gauge over the samples inside each window, its end included and its start not; `values
     (s, w * per_window + 1)`. NaN with any gap in it, or any value beyond +-`possible`."""
     within = np.where(np.abs(values) <= possible, values, np.nan)
-    return within[:, 1:].reshape(len(values), -1, per_window).mean(axis=2)
+    return np.asarray(within[:, 1:].reshape(len(values), -1, per_window).mean(axis=2))
 
 
 def newest(values: np.ndarray, sampled_s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

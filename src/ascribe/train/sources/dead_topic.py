@@ -8,7 +8,7 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from ascribe.core.errors import SourceError
-from ascribe.train.ingest.vectors import Batch
+from ascribe.train.vectors import Batch
 
 __all__ = ["DeadTopic"]
 

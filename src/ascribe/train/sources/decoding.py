@@ -18,8 +18,8 @@ import msgspec
 import numpy as np
 from google.protobuf.message import DecodeError
 
-from ascribe.train.ingest.vectors import RESERVED, DeadLetter, Places, Vectors, joined
 from ascribe.train.sources.moments import LATEST_US, timestamp_us
+from ascribe.train.vectors import RESERVED, DeadLetter, Places, Vectors, joined
 from ascribe.train.wire.telemetry_pb2 import FeatureVector
 
 __all__ = ["Decoder"]

@@ -16,10 +16,10 @@ import polars as pl
 from ascribe.bundle.manifest import digest
 from ascribe.bundle.tables import read_table
 from ascribe.core.errors import InputError, SchemaError
-from ascribe.train.ingest.vectors import RESERVED, Batch, Places, Vectors
 from ascribe.train.sources.decoding import Decoder
 from ascribe.train.sources.moments import timestamp_us
 from ascribe.train.sources.source import Held
+from ascribe.train.vectors import RESERVED, Batch, Places, Vectors
 
 __all__ = ["Columns", "FileSource"]
 

@@ -13,9 +13,9 @@ import numpy as np
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from ascribe.core.errors import SourceError
-from ascribe.train.ingest.vectors import Batch
 from ascribe.train.sources.decoding import Decoder
 from ascribe.train.sources.source import Held
+from ascribe.train.vectors import Batch
 
 __all__ = ["KafkaOptions", "KafkaSource"]
 

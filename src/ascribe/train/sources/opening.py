@@ -9,10 +9,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ascribe.core.errors import InputError
-from ascribe.train.ingest.vectors import Batch
 from ascribe.train.sources.decoding import Decoder
 from ascribe.train.sources.files import Columns, FileSource
 from ascribe.train.sources.source import Source
+from ascribe.train.vectors import Batch
 
 __all__ = ["Asked", "open_dead_topic", "open_source"]
 

@@ -23,12 +23,12 @@ from typing import TypeVar
 import numpy as np
 
 from ascribe.core.errors import SourceError
-from ascribe.train.ingest.vectors import Batch, Places, Vectors
 from ascribe.train.settings import PrometheusSettings
 from ascribe.train.sources.prometheus_address import Options, parsed
 from ascribe.train.sources.prometheus_client import MOST_POINTS, Away, Client
 from ascribe.train.sources.prometheus_windows import Key, Read, starts, values_of
 from ascribe.train.sources.source import Held
+from ascribe.train.vectors import Batch, Places, Vectors
 
 __all__ = ["PrometheusSource", "opened"]
 

@@ -22,6 +22,9 @@ Key = tuple[str, tuple[str, ...], tuple[str, ...]]
 Read = dict[Key, np.ndarray]
 """`(w,)` for each: one number a window."""
 
+Labels = tuple[tuple[str, str], ...]
+"""Of one counter, sorted, without its name."""
+
 
 @dataclass(frozen=True, eq=False)
 class _Series:
@@ -75,14 +78,14 @@ def values_of(
     return found
 
 
-def _sampled(client: Client, query: str, from_s: float, until_s: float, step: float) -> dict[tuple, np.ndarray] | None:
+def _sampled(client: Client, query: str, from_s: float, until_s: float, step: float) -> dict[Labels, np.ndarray] | None:
     """When each sample was scraped; None for an expression, whose numbers are made when it is asked."""
     if not re.fullmatch(r"[A-Za-z_:][\w:]*(\{[^{}]*\})?", query):
         return None
     return {_identity(line): line.values for line in client.lines(f"timestamp({query})", from_s, until_s, step)}
 
 
-def _identity(line: Line) -> tuple:
+def _identity(line: Line) -> Labels:
     return tuple(sorted((name, value) for name, value in line.labels.items() if name != "__name__"))
 
 
@@ -96,7 +99,7 @@ def _grouped(lines: Iterable[Line], preset: Preset, signal: Signal) -> dict[Key,
     return groups
 
 
-def _one(group: list[Line], sampled: Mapping[tuple, np.ndarray] | None, grid: np.ndarray, step: float) -> _Series:
+def _one(group: list[Line], sampled: Mapping[Labels, np.ndarray] | None, grid: np.ndarray, step: float) -> _Series:
     """One counter, though labels that do not matter (a pod's name) may change on the way."""
     values = np.stack([line.values for line in group])
     nothing = np.full(len(grid), np.nan)

@@ -19,9 +19,9 @@ from urllib.parse import parse_qsl, unquote
 import numpy as np
 
 from ascribe.core.errors import InputError
-from ascribe.train.ingest.vectors import Batch, Places, Vectors
 from ascribe.train.sources.files import FileSource
 from ascribe.train.sources.source import Held
+from ascribe.train.vectors import Batch, Places, Vectors
 
 __all__ = ["Replay", "ReplaySource", "read_replay"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
-from ascribe.train.ingest.vectors import Batch
+from ascribe.train.vectors import Batch
 
 __all__ = ["Held", "Source"]
 

@@ -15,7 +15,6 @@ from ascribe.train.parts import Part
 from ascribe.train.settings import computing
 from ascribe.train.values.amortized import train_amortized
 from ascribe.train.values.served import fit_taught
-from ascribe.train.values.surrogate import export_surrogate
 from ascribe.train.watch import Watcher
 
 __all__ = ["NOTHING", "answering_part"]
@@ -33,8 +32,10 @@ def answering_part(
     manifest's conditional, its `amortized`, and `metrics`.
     """
     with computing() as device:
-        fit, surrogate, choice = fit_taught(predict, conditional, X, held, unit, seed, device, watch, limit, control)
-        files = {"surrogate.onnx": export_surrogate(fit)}
+        fit, network, surrogate, choice = fit_taught(
+            predict, conditional, X, held, unit, seed, device, watch, limit, control
+        )
+        files = {"surrogate.onnx": network}
         watch.note(choice.reason)
         metrics: dict[str, Any] = {
             "value": {"mse_v": choice.mse, "reason": choice.reason},

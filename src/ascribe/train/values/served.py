@@ -16,7 +16,6 @@ from ascribe.core.judge import random_coalitions
 from ascribe.core.stack import ValueChoice, choose
 from ascribe.core.surrogate import Surrogate
 from ascribe.train.families.surrogate import SurrogateFit, fit_surrogate
-from ascribe.train.loop import Progress
 from ascribe.train.settings import computing
 from ascribe.train.values.distil import distil
 from ascribe.train.values.labels import pair_label
@@ -52,22 +51,23 @@ def choose_value(
 def fit_taught(
     predict: Predict, conditional: EmShap, X: np.ndarray, held: np.ndarray, unit: str, seed: int, device: str,
     watch: Watcher, max_seconds: float | None = None, control: Control | None = None,
-) -> tuple[SurrogateFit, Surrogate, ValueChoice]:  # fmt: skip
-    """A surrogate, taught by the value function that was chosen with it where that is not the surrogate alone, and
-    the choice with the one that results: on rows `held`, which neither it nor `conditional` was fitted on.
+) -> tuple[SurrogateFit, bytes, Surrogate, ValueChoice]:  # fmt: skip
+    """A surrogate, taught by the value function that was chosen with it where that is not the surrogate alone, its
+    graph, and the choice with the one that results: on rows `held`, which neither it nor `conditional` was fitted on.
     """
 
-    def chosen(fit: SurrogateFit) -> tuple[Surrogate, ValueChoice]:
-        surrogate = open_surrogate(export_surrogate(fit), fit)
-        return surrogate, choose_value(predict, conditional, surrogate, X[held], unit, seed, control)
+    def chosen(fit: SurrogateFit) -> tuple[bytes, Surrogate, ValueChoice]:
+        graph = export_surrogate(fit)
+        surrogate = open_surrogate(graph, fit)
+        return graph, surrogate, choose_value(predict, conditional, surrogate, X[held], unit, seed, control)
 
     first = fit_surrogate(predict, X, seed, device, watch.progress("surrogate"), max_seconds, conditional.scores, held)
-    surrogate, choice = chosen(first)
+    graph, surrogate, choice = chosen(first)
     if choice.value == "surrogate":
-        return first, surrogate, choice
+        return first, graph, surrogate, choice
     label = pair_label(choice, surrogate, predict, conditional, control, seed)
     taught = distil(first, label, predict, X, seed, device, watch.progress("surrogate, taught"), max_seconds)
-    return (taught, *chosen(taught))
+    return taught, *chosen(taught)
 
 
 def fit_value(
@@ -75,7 +75,6 @@ def fit_value(
     law: Conditional,
     seed: int = 0,
     max_seconds: float | None = None,
-    progress: Progress | None = None,
 ) -> tuple[Surrogate, ValueChoice | None]:
     """A surrogate of a function beside a fitted law, on the same training rows; and the choice among it, completions
     and the stack on the rows that the law left out (None for a law that left out none).
@@ -84,7 +83,7 @@ def fit_value(
     held = np.array(getattr(law, "held", ()), dtype=int)
     with computing() as device:
         fit = fit_surrogate(
-            predict, X, seed, device, progress, max_seconds, getattr(law, "scores", None), held if len(held) else None
+            predict, X, seed, device, None, max_seconds, getattr(law, "scores", None), held if len(held) else None
         )
         surrogate = open_surrogate(export_surrogate(fit), fit)
     if not len(held):

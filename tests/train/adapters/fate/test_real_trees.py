@@ -10,10 +10,10 @@ from scipy.special import expit
 
 from ascribe.core.federated import Explainer, Table, answer, with_counts, with_cover
 from ascribe.core.federated import ask as asked_of
-from ascribe.core.federated.cover import from_weights
 from ascribe.core.federated.fate_routes import heard, told
 from ascribe.core.federated.free import interval, steps
 from ascribe.core.federated.players import tree_players
+from tests.core.federated.given_away import from_weights
 
 from .real import FATE, ask, expected, labels, party, table
 

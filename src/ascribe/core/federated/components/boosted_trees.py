@@ -48,6 +48,15 @@ class BoostedTrees:
         return self.leaves is not None
 
     @property
+    def link(self) -> str:
+        """From margins to scores; what a host's half does not know is empty."""
+        return "" if self.leaves is None else self.leaves.link
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return () if self.leaves is None else self.leaves.labels
+
+    @property
     def columns(self) -> tuple[str, ...]:
         return self.splits.columns
 

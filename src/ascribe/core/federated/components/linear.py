@@ -52,6 +52,10 @@ class LinearModel:
         return f"linear {len(self.intercept)}"
 
     @property
+    def link(self) -> str:
+        return "logistic"
+
+    @property
     def merges(self) -> bool:
         return self.party == self.parties[0]
 
@@ -96,6 +100,6 @@ class LinearModel:
         margin = np.sum(list(sums.values()), axis=0)
         margin[context.code != 0] = np.nan
         return Answer(
-            "", context.code, tuple(context.reasons), margin, linked("logistic", margin), self.labels, self.columns,
+            "", context.code, tuple(context.reasons), margin, linked(self.link, margin), self.labels, self.columns,
             context.data, sums=sums, terms=terms, term_columns=columns,
         )  # fmt: skip

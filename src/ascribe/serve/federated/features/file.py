@@ -77,7 +77,8 @@ def _csv(path: Path) -> pa.Table:
 def _column(held: pa.ChunkedArray, name: str, path: Path) -> np.ndarray:
     kind = held.type
     if pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind) or pa.types.is_null(kind):
-        return held.cast(pa.float64()).combine_chunks().to_numpy(zero_copy_only=False).astype(float)
+        numbers = held.cast(pa.float64()).combine_chunks().to_numpy(zero_copy_only=False)
+        return np.asarray(numbers, dtype=float)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_dictionary(kind):
         return np.array(held.to_pylist(), dtype=object)
     raise InputError(f"column '{name}' of {path} is {kind}: numbers and texts are read")

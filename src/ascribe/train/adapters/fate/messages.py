@@ -18,14 +18,17 @@ M = TypeVar("M", bound=Message)
 
 def parsed(kind: type[M], held: bytes | dict[str, Any], name: str) -> M:
     """A message; fields that are not known are passed over. Raises InputError for bytes that are none of it."""
+    made: M = kind()
     if held == EMPTY:
-        return kind()
+        return made
     try:
         if isinstance(held, dict):
-            return ParseDict(held, kind(), ignore_unknown_fields=True)
-        return kind.FromString(held)
+            ParseDict(held, made, ignore_unknown_fields=True)
+        else:
+            made.ParseFromString(held)
     except (DecodeError, ParseError, ValueError, TypeError, RecursionError) as exc:
         raise InputError(f"{name} cannot be read as {kind.DESCRIPTOR.name}: fetch the model again") from exc
+    return made
 
 
 def finite(value: float, name: str) -> float:

@@ -1,0 +1,100 @@
+"""What prepares rows before a model: a row in a batch is the row alone, and each cell is as its rule says."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ascribe.core.federated import Step, Table
+from ascribe.core.federated.components.data_transform import DataTransform
+from ascribe.core.federated.components.one_hot import OneHot
+from ascribe.core.federated.splits import Splits
+from ascribe.core.federated.table import Context
+
+from .forest import a_forest, some_rows
+
+CELL = st.one_of(st.none(), st.sampled_from(["", "1.5", "-9", "NA", "nan", 2.0, float("nan")]))
+ROWS = st.lists(st.dictionaries(st.sampled_from("abc"), CELL), min_size=1, max_size=5)
+TRANSFORMS = {
+    "sparse": DataTransform("sparse", ("a", "b")),
+    "tag with an imputer": DataTransform("tag", ("a", "b"), ("na",), {"a": "7", "b": "none"}),
+    "dense with an imputer": DataTransform(missing=("na", "-9"), fills={"a": "0", "b": "3"}),
+    "outliers": DataTransform(outliers=("-9",), caps={"a": "1", "c": "2"}),
+}
+
+
+def absent(value: object) -> bool:
+    return value is None or value != value
+
+
+def by_the_rule(made: DataTransform, row: dict[str, object], columns: list[str]) -> dict[str, object]:
+    """One row, cell by cell, as the table in the class's docstring has it."""
+    held = {name: row.get(name) for name in columns}
+    if made.input_format != "dense":
+        empty = "" if made.fills is not None else 0.0
+        held = {name: empty if absent(row.get(name)) else row[name] for name in made.header}
+    if made.fills is not None:
+        gone = {name: absent(held.get(name)) or str(held[name]).lower() in made.missing for name in made.fills}
+        held = {name: fill if gone[name] else held[name] for name, fill in made.fills.items()}
+    for name, cap in made.caps.items():
+        if not absent(held.get(name)) and str(held[name]).lower() in made.outliers:
+            held[name] = cap
+    return held
+
+
+def same(a: object, b: object) -> bool:
+    return (absent(a) and absent(b)) or str(a) == str(b)
+
+
+@pytest.mark.parametrize("name", TRANSFORMS)
+@given(rows=ROWS)
+def test_each_cell_is_as_its_rule_says(name, rows):
+    table = Table.of_rows(rows)
+    found = TRANSFORMS[name].local_inference(Context("guest:1", len(rows)), table)
+    for i, row in enumerate(rows):
+        wanted = by_the_rule(TRANSFORMS[name], row, list(table.columns))
+        assert set(found.columns) == set(wanted)
+        assert all(same(found.columns[c].tolist()[i], value) for c, value in wanted.items()), (row, wanted)
+
+
+@given(st.lists(st.sampled_from([None, "0", "1", "2.0", 3, "1.5", -1, math.nan]), min_size=1, max_size=6))
+def test_one_column_for_each_value(cells):
+    context = Context("guest:1", len(cells))
+    made = OneHot({"a": ((0, 2, 3), ("a0", "a2", "a3"))})
+    found = made.local_inference(context, Table.of_rows([{"a": cell, "b": 4.0} for cell in cells]))
+    assert list(found.columns) == ["b", "a0", "a2", "a3"]
+    for i, cell in enumerate(cells):
+        number = math.nan if cell is None else float(cell)
+        assert (context.code[i] != 0) == (number == number and number != round(number))
+        wanted = [math.nan if number != number else float(number == value) for value in (0, 2, 3)]
+        assert [found.columns[c][i] for c in ("a0", "a2", "a3")] == pytest.approx(wanted, nan_ok=True)
+
+
+def test_splits_by_category_and_by_threshold_go_as_they_say():
+    """Category c goes as its bit says, an unknown one or a negative one as `other_left`, an absent one as told."""
+    bits = [True, False, True]
+    for other in (False, True):
+        splits = Splits(
+            ("a",), np.zeros(2, int), np.array([0.0, 0.5]), np.array([other, not other]),
+            category_start=np.array([0, 3, 3]), categories=np.array(bits), other_left=np.array([other, False]),
+        )  # fmt: skip
+        values = [0.0, 1.0, 2.0, 2.9, 3.0, -0.5, -1.0, np.inf, 1e12, np.nan]
+        found = splits.bits(np.array(values)[:, None])
+        for value, (first, second) in zip(values, found.tolist(), strict=True):
+            known = np.isfinite(value) and 0 <= value < 3
+            assert first == (other if np.isnan(value) or not known else bits[int(value)])
+            assert second == (not other if np.isnan(value) else value <= 0.5)
+
+
+def test_what_prepares_rows_is_run_before_the_model_it_feeds():
+    forest, rows = a_forest(1), some_rows(1, 10)
+    filled = Step("fill", DataTransform(fills={"a": "0.5", "b": "-0.5"}))
+    party = forest.party("guest:1", Step("pass", DataTransform()), Step(filled.name, filled.component, "pass"))
+    table = Table.of_rows([{"a": row["a"]} for row in rows])
+    found = party.pipeline.local_inference(Context("guest:1", len(rows)), table)["t"]
+    wanted = forest.halves["guest:1"].splits.bits(np.array([[row["a"], -0.5] for row in rows]))
+    assert found.bits.tolist() == wanted.tolist()
