@@ -79,7 +79,7 @@ bench-serve: setup  ## load on both doors, every tier, beside other servers; a m
 bench-fuzz: setup  ## 100,000 malformed inputs and Schemathesis against a server; a quarter of an hour (QUICK=--quick: less)
 	$(BIN)/python -m benchmarks.fuzz $(QUICK)
 
-bench-faults: setup  ## 100 faults in core, one at a time: how many do its tests catch? hours (QUICK=--quick: ten)
+bench-faults: setup  ## 100 faults in core, one at a time: how many do its tests catch? about an hour (QUICK=--quick: ten)
 	$(BIN)/python -m benchmarks.faults.run $(QUICK)
 
 soak: bench bench-accuracy bench-latency bench-swaps bench-lake bench-serve bench-restarts bench-fuzz  ## what is measured at full size only
