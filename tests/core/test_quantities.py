@@ -36,6 +36,14 @@ def test_one_prefix_for_a_figure():
     assert scale_of([], "") == Scale(0, "")
 
 
+@pytest.mark.parametrize(
+    ("largest", "wanted"),
+    [(0.0099, (-3, "mW")), (0.01, (0, "W")), (0.015, (0, "W")), (9999.0, (0, "W")), (10_000.0, (3, "kW"))],
+)
+def test_watts_from_a_hundredth_to_ten_thousand_stay_watts(largest, wanted):
+    assert scale_of([-largest, largest / 3], "W") == Scale(*wanted)
+
+
 def test_amounts_carry_sign_and_unit():
     watts = Scale(0, "W")
     assert watts.amount(12.34, watts.decimals([12.34, -3.0]), sign=True) == "+12.3 W"

@@ -73,6 +73,19 @@ def test_lab_of_known_colours():
     assert held == pytest.approx(np.array(wanted), abs=0.05)
 
 
+def test_lab_of_dark_greys_is_a_line():
+    """CIE: L* = (29/3)^3 Y up to Y = (6/29)^3; a grey's Y is its linear number, and a* and b* are 0."""
+    grey = np.arange(40.0)
+    s = grey / 255
+    y = np.where(s <= 0.04045, s / 12.92, ((s + 0.055) / 1.055) ** 2.4)
+    dark = y <= 216 / 24389
+    assert 15 < dark.sum() < 30
+    held = lab(np.repeat(grey[:, None, None], 3, axis=2))[:, 0]
+    assert held[dark, 0] == pytest.approx(24389 / 27 * y[dark], abs=1e-3)
+    assert held[~dark, 0] == pytest.approx(116 * np.cbrt(y[~dark]) - 16, abs=1e-3)
+    assert held[:, 1:] == pytest.approx(np.zeros((40, 2)), abs=1e-3)
+
+
 def test_a_grid_has_patches_of_nearly_one_size():
     held = grid((30, 23, 3))
     assert held.max() == 48

@@ -78,9 +78,15 @@ def test_of_equals_the_stack_serves():
     assert found.mse["surrogate"] == found.mse["completions"] == found.mse["stacked"]
 
 
-def test_the_winner_is_the_least_or_tied_with_it():
+def test_the_winner_is_the_least_or_tied_with_it_and_says_which():
+    reasons = set()
     for seed in range(20):
         spread = tuple(np.random.default_rng(seed).uniform(0.2, 1.0, 2))
         f, c, g, size = made(60, np.zeros(N + 1), spread, seed)
         found = choose(f, c, g, size, N)
         assert found.mse[found.value] <= 1.15 * min(found.mse.values())
+        best = min(found.mse, key=found.mse.__getitem__)
+        reasons.add(found.value == best)
+        why = "the least" if found.value == best else f"within a standard error of {best}, and sure where that is not"
+        assert found.reason.endswith(f"{found.value} serves: {why}")
+    assert reasons == {True, False}

@@ -99,6 +99,13 @@ def test_accurate_spends_more_and_lets_an_error_decide_where_one_is_named():
     assert wished(a_model(64), "accurate", Options(budget=200, target_stderr=0.1))[1].budget == 200
 
 
+def test_an_answer_of_accurate_says_what_the_tier_promises():
+    """1,024 coalitions of 32 completions: what callers keep beside their numbers, to ask for them again."""
+    rows = np.random.default_rng(2).standard_normal((1, 11))
+    told = explain(a_model(11), rows, "kernel_shap", Options(samples=8), tier="accurate").info
+    assert (told.tier, told.budget, told.samples) == ("accurate", 1024, 32)
+
+
 def test_an_unknown_tier_is_told_the_known_ones():
     for tier in ("quick", "Fast", " "):
         with pytest.raises(InputError, match=f"unknown tier '{tier}': use one of fast, balanced, accurate, exact"):

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ascribe.core.errors import InputError
 from ascribe.core.federated import Step, Table
 from ascribe.core.federated.components.data_transform import DataTransform
 from ascribe.core.federated.components.one_hot import OneHot
@@ -88,6 +89,16 @@ def test_splits_by_category_and_by_threshold_go_as_they_say():
             known = np.isfinite(value) and 0 <= value < 3
             assert first == (other if np.isnan(value) or not known else bits[int(value)])
             assert second == (not other if np.isnan(value) else value <= 0.5)
+
+
+@pytest.mark.parametrize("wrong", [-1, 2])
+def test_one_split_of_an_unknown_column_is_enough_to_refuse(wrong):
+    def made(feature: int) -> Splits:
+        return Splits(("a", "b"), np.array([0, feature, 1]), np.zeros(3), np.zeros(3, bool))
+
+    assert len(made(1)) == 3
+    with pytest.raises(InputError, match="a split names an unknown column"):
+        made(wrong)
 
 
 def test_what_prepares_rows_is_run_before_the_model_it_feeds():

@@ -29,7 +29,8 @@ class Change:
 
 def own_changes(guest: Party, answer: Answer, row: int, margin: float, output: int = 0) -> tuple[Change, ...]:
     """For each own column alone, the nearest value that takes the row's margin across `margin`; none where no value
-    does. Sorted by distance, in units of the column's own spread of thresholds for trees.
+    does. Sorted by distance; for trees in units of the column's own spread of thresholds and categories, where it has
+    more than one.
 
     Raises InputError for a row that was not answered.
     """
@@ -60,7 +61,7 @@ def own_changes(guest: Party, answer: Answer, row: int, margin: float, output: i
         if len(across):
             away = np.abs(values[across] - (x[j] if np.isfinite(x[j]) else 0.0))
             best = across[np.argmin(away)]
-            spread = float(np.ptp(values)) or 1.0
+            spread = float(np.ptp(np.concatenate([edges, named]))) or 1.0
             found.append((float(away.min()) / spread, Change(name, float(values[best]), float(made[best]))))
     return tuple(change for _, change in sorted(found, key=lambda pair: pair[0]))
 
