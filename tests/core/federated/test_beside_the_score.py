@@ -50,11 +50,23 @@ def test_an_own_change_is_the_nearest_value_that_crosses(seed):
                 told += 1
                 assert abs(mine[0].value - row[name]) == pytest.approx(min(abs(v - row[name]) for v in crossing))
                 assert mine[0].margin == pytest.approx(forest.margin(row | {name: mine[0].value}), abs=1e-12)
-        spread = {name: np.ptp([t for c, t in zip(forest.column, forest.threshold, strict=True) if c == name] or [0])
-                  for name in GUEST}  # fmt: skip
-        away = [abs(c.value - row[c.column]) / (spread[c.column] or 1.0) for c in changes]
-        assert away == sorted(away)
     assert told > 3
+
+
+def test_own_changes_are_sorted_by_distance_in_spreads_of_thresholds():
+    """A column of one threshold has no spread: its distance is in its own unit."""
+    apart = 0
+    for seed in range(30):
+        forest, rows = a_forest(seed, trees=2), some_rows(seed, 12)
+        held = {name: [t for c, t in zip(forest.column, forest.threshold, strict=True) if c == name] for name in GUEST}
+        spread = {name: np.ptp(thresholds or [0]) or 1.0 for name, thresholds in held.items()}
+        found, wanted = forest.answered(rows), float(np.median([forest.margin(row) for row in rows]))
+        for i, row in enumerate(rows):
+            changes = own_changes(forest.party("guest:1"), found, i, wanted)
+            away = [abs(c.value - row[c.column]) / spread[c.column] for c in changes]
+            assert away == sorted(away)
+            apart += len(changes) == 2 and len(set(held[changes[0].column])) == 1 < len(set(held[changes[1].column]))
+    assert apart > 3
 
 
 def test_an_own_change_of_a_linear_model_gives_the_margin_wanted():
