@@ -22,7 +22,8 @@ def test_a_pieces_value_is_its_sum_and_its_error_that_of_the_sum(segments, words
     a = Attribution(
         np.array([[0.1, 0.4, 0.2, 0.3, 0.2]]), 0.0, np.array([1.2]), np.array([[0.1, 0.2, 0.3, 3.0, 4.0]]),
         np.array([np.inf]), np.array(["ok"]), ("",), tuple("vwxyz"), np.array([[1.0, 2, 3, 0, 0]]),
-        Info("kernel_shap", "marginal", "background", "exact", 64, 100, 0), layout=Layout("text", (5,), 0, ("", "a", "fine", "film")),
+        Info("kernel_shap", "marginal", "background", "exact", 64, 100, 0),
+        layout=Layout("text", (5,), 0, ("", "a", "fine", "film")),
         segments=None if segments is None else np.array([segments]),
     )  # fmt: skip
     held = words_of(Answer(a), 0)

@@ -30,6 +30,7 @@ def test_a_row_that_only_the_variant_leaves_unanswered_is_infinitely_far():
     assert np.isfinite(drift("m", told, found).share)
     assert prediction_error(told[:2], found[:2], False).rows == 1
     found[0, 0] = np.inf
+    assert drift("m", np.arange(4.0)[None], np.array([[0, 1, 2, np.inf]])).rank == 0  # though infinity has a rank
     assert prediction_error(told, found, False).share == np.inf
 
 
