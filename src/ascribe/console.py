@@ -115,12 +115,13 @@ def show_verdict(verdict: Any) -> None:
 
 
 class _Bars(Progress):
-    """Nothing is drawn before there is something to show, so that an early error is one line."""
+    """Nothing is drawn before there is something to show, and nothing stays of what failed: an error is one line."""
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *raised: object) -> None:
+        self.live.transient = self.live.transient or raised[0] is not None
         if self.live.is_started:
             self.stop()
 

@@ -29,6 +29,8 @@ def read_table(path: Path) -> pa.Table:
     """Raises InputError for a missing, unknown or broken file."""
     suffix = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
     if suffix not in READERS:
+        if path.is_dir():
+            raise InputError(f"{path} is a folder: name a file of rows in it")
         raise InputError(f"{path} is neither {', '.join(READERS)} nor .csv.gz: convert it first")
     try:
         return READERS[suffix](str(path))
