@@ -122,8 +122,8 @@ class _Bars(Progress):
 
     def __exit__(self, *raised: object) -> None:
         self.live.transient = self.live.transient or raised[0] is not None
-        if self.live.is_started:
-            self.stop()
+        if self.live.is_started:  # a bar's own stop ends its line in a file, also one that leaves nothing
+            (self.live if self.live.transient else self).stop()
 
     def add_task(self, *args: Any, **kwargs: Any) -> TaskID:
         self.start()

@@ -13,6 +13,7 @@ import pyarrow.csv
 import pyarrow.feather
 import pyarrow.parquet
 
+from ascribe.bundle.written import unwritable
 from ascribe.core.errors import InputError
 
 __all__ = ["read_groups", "read_names", "read_table", "write_parquet"]
@@ -48,7 +49,7 @@ def write_parquet(columns: pa.Table | Mapping[str, object], path: Path) -> None:
         table = columns if isinstance(columns, pa.Table) else pa.table(dict(columns))
         pyarrow.parquet.write_table(table, str(path), compression="zstd")
     except OSError as exc:
-        raise InputError(f"{path} cannot be written ({exc.strerror or exc})") from exc
+        raise unwritable(path, exc) from exc
 
 
 def read_names(path: Path, what: str) -> Any:

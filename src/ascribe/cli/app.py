@@ -73,7 +73,7 @@ def train(
     family: Annotated[str, typer.Option("--family", help="best, power_mlp, power_xgboost, additive, linear")] = "best",
     seed: Seed = 0,
     max_seconds: Annotated[
-        float | None, typer.Option("--max-seconds", help="bound EmSHAP's fit; then not repeatable")
+        float | None, typer.Option("--max-seconds", min=0, help="bound EmSHAP's fit; then not repeatable")
     ] = None,
     label: Labels = None,
 ) -> None:

@@ -28,7 +28,7 @@ def screen(vectors: Vectors, known: FeatureSet | None, now_us: int) -> tuple[np.
     _say(
         reasons,
         early,
-        lambda i: f"timestamp lies before 2000 ({vectors.timestamp[i] / 1e6:.0f} s): is it in milliseconds?",
+        lambda i: f"timestamp lies before 2000, or is not in --time-unit ({vectors.timestamp[i] / 1e6:.0f} s)",
     )
     _say(reasons, late, lambda i: f"timestamp lies more than a day ahead ({vectors.timestamp[i] / 1e6:.0f} s)")
     power = vectors.power_w
