@@ -18,9 +18,13 @@ def said(monkeypatch):
 
 
 def test_what_failed_leaves_no_bar_and_no_empty_line(said):
-    with pytest.raises(KeyError), console.bars() as shown:
-        shown.add_task("reading", total=1.0)
-        raise KeyError
+    def failing() -> None:
+        with console.bars() as shown:
+            shown.add_task("reading", total=1.0)
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        failing()
     assert said.getvalue() == ""
 
 
