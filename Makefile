@@ -6,7 +6,7 @@ STAMP := .venv/.setup-stamp
 NODE_STAMP := tests/portability/node_modules/.setup-stamp
 AXE_STAMP := tests/page/node_modules/.setup-stamp
 
-.PHONY: setup demo test check docs dist sbom bench bench-list bench-page soak proto clean
+.PHONY: setup demo test coverage check docs dist sbom bench bench-list bench-page soak proto clean
 
 setup: $(STAMP)
 
@@ -33,6 +33,12 @@ demo: setup  ## the whole journey on real telemetry; serves on at a terminal
 
 test: setup $(NODE_STAMP) $(AXE_STAMP)  ## every test, at reduced size, on every core (JOBS=0: one after another)
 	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile
+
+coverage: setup $(NODE_STAMP) $(AXE_STAMP)  ## which lines of src no test runs, in servers and commands that tests start too: runs/coverage/report.txt
+	mkdir -p runs/coverage
+	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/coverage run -m pytest -q -n $(JOBS) --dist loadfile $(TESTS)
+	$(BIN)/coverage combine -q
+	$(BIN)/coverage report > runs/coverage/report.txt; tail -1 runs/coverage/report.txt
 
 check: setup  ## format, lint, types, import walls, shapes, doctests
 	$(BIN)/ruff format --check .

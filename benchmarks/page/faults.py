@@ -14,8 +14,10 @@ def text(raw: Raw) -> str:
     head = ["", "| not caught | was | changes nothing that a caller sees, since |", "|---|---|---|"] if rows else []
     lines = [
         "## Faults", "",
-        f"Small faults put into `core`, one at a time: its tests and laws catch {caught} of {len(held)}; before tests",
-        f"were added for the others it was {first}.", *head, *rows,
+        f"{len(held)} small faults, put into `core` one at a time: its tests and laws catch {caught}; before tests",
+        f"were added for the others it was {first}. They come from two draws, the second after tests were added for",
+        "the first:",
+        "[figures of each](../benchmarks/faults/README.md).", *head, *rows,
     ]  # fmt: skip
     if alike:
         lines += ["", f"{len(alike)} of the {len(missed)} that are left change nothing that a caller sees."]

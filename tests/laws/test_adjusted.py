@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -269,11 +270,13 @@ def test_auto_takes_what_predicts():
 
 
 @pytest.mark.parametrize(("game", "p", "budget"), [(rough, 9, 150), (smooth, 10, 200)])
-def test_what_auto_takes_depends_on_no_sign_and_no_unit(game, p, budget):
+def test_what_auto_takes_depends_on_no_sign_and_no_unit(game, p, budget, monkeypatch):
+    """Also where trees are tried whatever the others leave them to win."""
+    monkeypatch.setattr(import_module("ascribe.core.adjusted.auto"), "WORTH_TREES", 0.0)
     plan = fresh("auto", p, budget, 1)
     values = on(game(p, 2), plan.S)
     one = read(plan, values)
-    for factor in (-1.0, 1e-3, -1e3):
+    for factor in (-1.0, 1e-3, -1e-3, -1e3):
         other = read(plan, factor * values)
         assert other.estimator == one.estimator
         assert other.phi(factor * values) == pytest.approx(factor * one.phi(values), rel=1e-3, abs=1e-5 * abs(factor))

@@ -434,4 +434,6 @@ def test_so_few_pairs_as_there_are_players_still_tell_them_apart(p, budget):
     weights = np.arange(1.0, p + 1)
     for seed in range(16):
         plan = make_plan.__wrapped__("leverage", p, budget, seed)
+        size = plan.S.sum(axis=1)
+        assert np.linalg.matrix_rank(np.where(plan.S[(size > 0) & (size < p)], 1, -1)) == p
         assert plan.solve(plan.S @ weights) == pytest.approx(weights, abs=1e-9)

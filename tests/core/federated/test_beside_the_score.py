@@ -102,7 +102,7 @@ def test_cover_counts_rows_and_weights_of_splits_give_it_away(seed):
     y, penalty = np.random.default_rng(seed).random(len(rows)) < 0.5 + 0.2 * np.sign([r["a"] for r in rows]), 0.7
     slope = [sum(0.5 - y[i] for i, way in enumerate(ways) if n in way) for n in range(len(count))]
     weight = -np.array(slope) / (count / 4 + penalty)
-    found = from_weights(forest.structure, weight, len(rows), penalty)
+    found = from_weights(forest.structure, weight, float(len(rows)), penalty)
     known = np.isfinite(found)
     assert known.sum() > 2
     assert found[known] == pytest.approx(count[known], rel=1e-6)

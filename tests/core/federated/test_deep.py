@@ -66,6 +66,18 @@ def test_values_of_long_paths(depth, players, tabled, monkeypatch):
         assert found[i] == pytest.approx(by_definition(structure, leaves, player, left[i], players), abs=1e-12)
 
 
+def test_as_many_paths_are_tabled_as_fit(monkeypatch):
+    structure, leaves, player, _ = a_chain(12, 5, 0)
+    made = tree_values.tree_values(structure, leaves, player, 5)
+    sizes = [group.table.size for group in made.groups]
+    for most in range(0, sum(sizes) + 2, 16):
+        monkeypatch.setattr(tree_values, "MOST", most)
+        left = most
+        for group, size in zip(tree_values.tree_values(structure, leaves, player, 5).groups, sizes, strict=True):
+            assert (group.table is not None) == (size <= left)
+            left -= size if group.table is not None else 0
+
+
 def test_thirty_players_on_one_path_add_up():
     structure, leaves, player, left = a_chain(30, 30, 1)
     made = tree_values.tree_values(structure, leaves, player, 30)

@@ -39,7 +39,7 @@ class Context:
         self.defaulted, self.wanted = np.zeros(self.rows, np.int64), np.zeros(self.rows, np.int64)
         self.data = np.zeros((self.rows, 0))
 
-    def fail(self, rows: Iterable[int], code: int, reason: str) -> None:
+    def fail(self, rows: Iterable[int] | np.ndarray, code: int, reason: str) -> None:
         """These rows are not answered; the others are."""
         for i in rows:
             if self.code[i] == OK:
