@@ -219,6 +219,10 @@ WRONG = [
     ("serve --registry {place}/registry --model node@nowhere", "no channel 'nowhere'"),
     ("serve --registry ftp://x --model node", "use a directory"),
     ("nonsense", "No such command"),
+    ("history --registry {place}/registry", "Missing argument 'name'. (see `ascribe history --help`)"),
+    ("explain {place}/good {place} -o o.parquet", "is a folder"),
+    ("import {place}/torn.ubj --background {place}/rows.parquet --out x", "there is no file"),
+    ("import {place} --background {place}/rows.parquet --out x", "name the model's file in it"),
 ]
 
 

@@ -23,6 +23,7 @@ from ascribe.bundle.latency import BATCHES, timed
 from ascribe.bundle.manifest import Tier
 from ascribe.bundle.runtime import compiled
 from ascribe.bundle.sessions import session
+from ascribe.bundle.written import write_whole
 from ascribe.console import err, out
 from ascribe.core.errors import InputError
 from ascribe.core.tiers import TIERS
@@ -62,7 +63,7 @@ def run(directory: Path, output: Path | None) -> dict[str, Any]:
         table.add_row(name, *cells, stated, f"{ratio:.2f}" if ratio else "")
     out.print(table)
     if output is not None:
-        output.write_text(json.dumps(answer, indent=1) + "\n")
+        write_whole(output, json.dumps(answer, indent=1) + "\n")
         err.print(f"-> {output}")
     return answer
 

@@ -115,14 +115,15 @@ def show_verdict(verdict: Any) -> None:
 
 
 class _Bars(Progress):
-    """Nothing is drawn before there is something to show, so that an early error is one line."""
+    """Nothing is drawn before there is something to show, and nothing stays of what failed: an error is one line."""
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *raised: object) -> None:
-        if self.live.is_started:
-            self.stop()
+        self.live.transient = self.live.transient or raised[0] is not None
+        if self.live.is_started:  # a bar's own stop ends its line in a file, also one that leaves nothing
+            (self.live if self.live.transient else self).stop()
 
     def add_task(self, *args: Any, **kwargs: Any) -> TaskID:
         self.start()

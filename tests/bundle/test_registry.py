@@ -172,6 +172,8 @@ def test_what_there_is_not_names_what_there_is(registry, bundles):
     one = registry.publish(NAME, bundles[0])
     with pytest.raises(NotFound, match=f"{NAME} has no channel 'production' in .*: `ascribe promote {NAME} {one} "):
         registry.resolve(NAME)
+    with pytest.raises(NotFound, match=f"`ascribe promote {NAME} {one} --registry .* --channel canary`"):
+        registry.resolve(NAME, "canary")
     with pytest.raises(NotFound, match=f"{NAME} has no version v in .*: it has {one}"):
         registry.fetch(NAME, "v")
     with pytest.raises(NotFound):

@@ -63,7 +63,10 @@ def test_a_second_server_cannot_share_the_ports(served):
 def test_an_unknown_model_stops_the_start(served):
     with pytest.raises(NotFound, match="no model 'other'"), running(served.registry, "other"):
         pass
-    with pytest.raises(NotFound, match="no channel 'canary'"), running(served.registry, tiny.NAME + "@canary"):
+    with (
+        pytest.raises(NotFound, match=r"no channel 'canary' in .* --channel canary`"),
+        running(served.registry, tiny.NAME + "@canary"),
+    ):
         pass
 
 

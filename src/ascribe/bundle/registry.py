@@ -93,7 +93,7 @@ class Registry:
         try:
             raw = self.store.read(archive_path(name, version))
         except NotFound as exc:
-            raise NotFound(self._absent(name, f"version {version}")) from exc
+            raise NotFound(self._absent(name, version=version)) from exc
         found, wanted = digest(raw), sha256 or self._noted(name, version)
         if wanted not in (None, found):
             raise TamperedError(f"version {version} of {name} is not what {self.uri} recorded: publish it again")
@@ -137,7 +137,7 @@ class Registry:
         try:
             return self._decoded(self.store.read(channel_path(name, channel)), name, channel)
         except NotFound as exc:
-            raise NotFound(self._absent(name, f"channel '{channel}'")) from exc
+            raise NotFound(self._absent(name, channel=channel)) from exc
 
     def tag(self, name: str, channel: str = "production") -> str:
         """What changes whenever the channel moves; one request, nothing is read or listed. Raises NotFound."""
@@ -249,13 +249,15 @@ class Registry:
             raise RegistryError(f"channel {channel} of {name} in {self.uri} has no history: promote a version again")
         return found
 
-    def _absent(self, name: str, what: str) -> str:
+    def _absent(self, name: str, *, version: str = "", channel: str = "") -> str:
         versions = self.versions(name)
         if not versions:
             return f"no model '{name}' in {self.uri}: `ascribe publish DIR --registry {self.uri} --name {name}`"
-        if what.startswith("channel"):
-            return f"{name} has no {what} in {self.uri}: `ascribe promote {name} {versions[-1]} --registry {self.uri}`"
-        return f"{name} has no {what} in {self.uri}: it has {', '.join(versions[-5:])}"
+        if channel:
+            todo = f"`ascribe promote {name} {versions[-1]} --registry {self.uri}"
+            todo += "`" if channel == "production" else f" --channel {channel}`"
+            return f"{name} has no channel '{channel}' in {self.uri}: {todo}"
+        return f"{name} has no version {version} in {self.uri}: it has {', '.join(versions[-5:])}"
 
 
 def split_model(spec: str) -> tuple[str, str]:

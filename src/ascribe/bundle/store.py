@@ -130,7 +130,12 @@ class Store:
         except PreconditionError as exc:
             raise Conflict(f"{path} in {self.uri} was changed by somebody else: read it again") from exc
         except (BaseError, OSError) as exc:
-            raise RegistryError(f"{self.uri} cannot be used: {str(exc).splitlines()[0]}") from exc
+            hint = (
+                ""
+                if self.directory is not None
+                else "; AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID and so on say where and as whom"
+            )
+            raise RegistryError(f"{self.uri} cannot be used: {str(exc).splitlines()[0]}{hint}") from exc
 
 
 def open_store(uri: str) -> Store:

@@ -13,6 +13,7 @@ import pyarrow.csv
 import pyarrow.feather
 import pyarrow.parquet
 
+from ascribe.bundle.written import unwritable
 from ascribe.core.errors import InputError
 
 __all__ = ["read_groups", "read_names", "read_table", "write_parquet"]
@@ -29,6 +30,8 @@ def read_table(path: Path) -> pa.Table:
     """Raises InputError for a missing, unknown or broken file."""
     suffix = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
     if suffix not in READERS:
+        if path.is_dir():
+            raise InputError(f"{path} is a folder: name a file of rows in it")
         raise InputError(f"{path} is neither {', '.join(READERS)} nor .csv.gz: convert it first")
     try:
         return READERS[suffix](str(path))
@@ -46,7 +49,7 @@ def write_parquet(columns: pa.Table | Mapping[str, object], path: Path) -> None:
         table = columns if isinstance(columns, pa.Table) else pa.table(dict(columns))
         pyarrow.parquet.write_table(table, str(path), compression="zstd")
     except OSError as exc:
-        raise InputError(f"{path} cannot be written ({exc.strerror or exc})") from exc
+        raise unwritable(path, exc) from exc
 
 
 def read_names(path: Path, what: str) -> Any:

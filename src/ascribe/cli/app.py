@@ -73,7 +73,7 @@ def train(
     family: Annotated[str, typer.Option("--family", help="best, power_mlp, power_xgboost, additive, linear")] = "best",
     seed: Seed = 0,
     max_seconds: Annotated[
-        float | None, typer.Option("--max-seconds", help="bound EmSHAP's fit; then not repeatable")
+        float | None, typer.Option("--max-seconds", min=0, help="bound EmSHAP's fit; then not repeatable")
     ] = None,
     label: Labels = None,
 ) -> None:
@@ -178,7 +178,12 @@ def main() -> NoReturn:
     except Exception as exc:
         if not hasattr(exc, "format_message"):  # what typer raises for a wrong command line; it names no public class
             _stop(f"this should not happen ({type(exc).__name__}: {exc}); --debug shows where", exc, debug, 1)
-        _stop(f"{exc.format_message()} (see `ascribe --help`)", exc, debug, 2)
+        where = getattr(getattr(exc, "ctx", None), "command_path", "ascribe")
+        said = exc.format_message()
+        if said.startswith("Usage:"):  # a group without its command: what it has is the answer
+            typer.echo(said, err=True)
+            sys.exit(2)
+        _stop(f"{said} (see `{where} --help`)", exc, debug, 2)
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -63,7 +63,9 @@ def train(
     family: Annotated[str, typer.Option("--family", help="best, or one by name")] = "best",
     preset: Annotated[str, typer.Option("--preset", help="sizes of the network: default or document")] = "default",
     epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="of the network, at most")] = None,
-    max_seconds: Annotated[float | None, typer.Option("--max-seconds", help="of training; then not repeatable")] = None,
+    max_seconds: Annotated[
+        float | None, typer.Option("--max-seconds", min=0, help="of training; then not repeatable")
+    ] = None,
     checkpoint: Annotated[
         Path | None, typer.Option("--checkpoint", help="file that training leaves after each epoch, and goes on from")
     ] = None,

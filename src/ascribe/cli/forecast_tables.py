@@ -17,6 +17,7 @@ __all__ = ["attended", "candidates", "judged"]
 
 def attended(opened: Forecaster, series: Any, of: str, output: Path, seed: int) -> None:
     """The check of attention as a table, and as JSON beside the forecast."""
+    from ascribe.bundle.written import write_whole
     from ascribe.forecasted import checked
 
     if opened.model.attention is None:
@@ -26,7 +27,7 @@ def attended(opened: Forecaster, series: Any, of: str, output: Path, seed: int) 
         task = shown.add_task("checking attention", total=3)
         found = checked(opened, series, of, seed=seed, step=lambda _: shown.advance(task))
     place = output.with_suffix(".attention.json")
-    place.write_text(json.dumps(found.to_json(), indent=1) + "\n", encoding="utf-8")
+    write_whole(place, json.dumps(found.to_json(), indent=1) + "\n")
     from rich.table import Table
 
     unit = f", {found.unit}" if found.unit else ""

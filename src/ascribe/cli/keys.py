@@ -25,7 +25,9 @@ def new(
         list[str] | None,
         typer.Option("--scope", help="predict, explain, metrics or admin; repeatable (default: the first two)"),
     ] = None,
-    rate_per_s: Annotated[float | None, typer.Option("--rate-per-s", help="rows a second it may ask for")] = None,
+    rate_per_s: Annotated[
+        float | None, typer.Option("--rate-per-s", min=0, help="rows a second it may ask for")
+    ] = None,
 ) -> None:
     """Print a fresh key, once, and the lines for the file ASCRIBE_API_KEYS, which hold its hash alone."""
     from ascribe.serve.access.keys import line, new_key

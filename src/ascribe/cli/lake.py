@@ -37,7 +37,7 @@ def ingest(
     lake: Lake,
     group: Annotated[str, typer.Option("--group", help="consumer group: its readers share the topic")] = "ascribe",
     until_idle: Annotated[
-        float | None, typer.Option("--until-idle", help="end when nothing new came for so many seconds")
+        float | None, typer.Option("--until-idle", min=0, help="end when nothing new came for so many seconds")
     ] = None,
     features: Annotated[
         Path | None,
@@ -49,9 +49,11 @@ def ingest(
     time: Annotated[str, typer.Option("--time", help="column of a table that holds the time")] = "timestamp",
     time_unit: Annotated[str, typer.Option("--time-unit", help="of a time that is a number: ms or s")] = "ms",
     power: Annotated[str, typer.Option("--power", help="column of a table that holds measured watts")] = "power_w",
-    shards: Annotated[int, typer.Option("--shards", help="a new lake: partition by so many groups of nodes")] = 0,
-    batch_rows: Annotated[int, typer.Option("--batch-rows", help="most rows in one append")] = 25_000,
-    batch_seconds: Annotated[float, typer.Option("--batch-seconds", help="longest wait for an append")] = 1.0,
+    shards: Annotated[
+        int, typer.Option("--shards", min=0, help="a new lake: partition by so many groups of nodes")
+    ] = 0,
+    batch_rows: Annotated[int, typer.Option("--batch-rows", min=1, help="most rows in one append")] = 25_000,
+    batch_seconds: Annotated[float, typer.Option("--batch-seconds", min=0, help="longest wait for an append")] = 1.0,
     kafka_config: Annotated[
         Path | None, typer.Option("--kafka-config", help="TOML of librdkafka's settings, such as passwords")
     ] = None,
@@ -99,7 +101,7 @@ def ingest(
 def show(
     uri: Annotated[str, typer.Argument(help="directory or s3://bucket/prefix")],
     version: Annotated[int | None, typer.Option("--version", help="an earlier version")] = None,
-    rows: Annotated[int, typer.Option("--rows", help="how many of the newest rows")] = 5,
+    rows: Annotated[int, typer.Option("--rows", min=1, help="how many of the newest rows")] = 5,
 ) -> None:
     """Versions, rows, nodes and days of a lake, its quarantine and dead letters, and the newest rows."""
     with extra("train", NEEDS):
@@ -111,7 +113,9 @@ def show(
 @lake_app.command()
 def compact(
     uri: Annotated[str, typer.Argument(help="directory or s3://bucket/prefix")],
-    keep_hours: Annotated[float, typer.Option("--keep-hours", help="files of older versions go after so long")] = 168.0,
+    keep_hours: Annotated[
+        float, typer.Option("--keep-hours", min=0, help="files of older versions go after so long")
+    ] = 168.0,
 ) -> None:
     """Join small files, and remove files that no version of the last hours needs."""
     with extra("train", NEEDS):

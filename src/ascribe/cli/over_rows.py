@@ -35,7 +35,7 @@ def importance(
     ] = None,
     method: Annotated[str, typer.Option("--method", help="permutation, sage or mean_abs")] = "permutation",
     loss: Annotated[str | None, typer.Option("--loss", help="squared, absolute or log")] = None,
-    repeats: Annotated[int, typer.Option("--repeats", help="shuffles of each feature")] = 10,
+    repeats: Annotated[int, typer.Option("--repeats", min=1, help="shuffles of each feature")] = 10,
     explainer: Annotated[
         str | None, typer.Option("--explainer", help="of mean_abs (default: the first offered)")
     ] = None,
@@ -49,6 +49,8 @@ def importance(
     from ascribe import measures
     from ascribe.bundle.tables import read_groups
 
+    if output is not None and output.suffix.lower() not in (".json", ".png", ".svg"):
+        raise InputError(f"{output}: the answer is .json, its picture .png or .svg")
     model, given = _opened(bundle, data, name, space)
     y = None if target is None else _column(given.rows, target)
     players = read_groups(groups) if groups else None
@@ -225,11 +227,9 @@ def _writable(output: Path) -> None:
 
 
 def _written(output: Path, told: Any) -> None:
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
-    except OSError as exc:
-        raise InputError(f"{output} cannot be written ({exc.strerror or exc})") from exc
+    from ascribe.bundle.written import write_whole
+
+    write_whole(output, json.dumps(told, indent=1) + "\n")
 
 
 def _show_importance(told: Any) -> None:

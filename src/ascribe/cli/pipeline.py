@@ -27,7 +27,7 @@ Features = Annotated[str | None, typer.Option("--features", help="a,b,c (default
 Units = Annotated[Path | None, typer.Option("--units", help="TOML or JSON in place of the lake's definitions")]
 Holdout = Annotated[float, typer.Option("--holdout", help="share of rows held out")]
 Family = Annotated[str, typer.Option("--family", help="best, power_mlp, power_xgboost, additive or linear")]
-MaxSeconds = Annotated[float | None, typer.Option("--max-seconds", help="bound each fit; then not repeatable")]
+MaxSeconds = Annotated[float | None, typer.Option("--max-seconds", min=0, help="bound each fit; then not repeatable")]
 Quick = Annotated[bool, typer.Option("--quick", help="the smallest training that is of use, for a first look")]
 Force = Annotated[bool, typer.Option("--force", help="promote against the gate; recorded in the channel's history")]
 Work = Annotated[Path | None, typer.Option("--work", help="folder of the stages (default: beside the lake)")]

@@ -188,7 +188,10 @@ def _refused(exc: Any, call: Call[Any] | None) -> tuple[AscribeError, float | No
             retry_s = retry.retry_delay.ToNanoseconds() / 1e9
     if name == code_pb2.Code.Name(code_pb2.RESOURCE_EXHAUSTED) and retry_s is None:
         word = "too_large"  # the library's own limit: sending it again would not help
-    fault = refusal(word, exc.details() or name, retry_s)
+    text = exc.details() or name
+    if name == "UNAVAILABLE" and status is None:  # nobody's answer: the library's own word
+        text = f"the server cannot be reached ({text}): is one there?"
+    fault = refusal(word, text, retry_s)
     # Without word of its own, UNAVAILABLE may mean that the connection broke after the call had been read.
     lost = name == "UNAVAILABLE" and retry_s is None and call is not None and call.again
     if call is not None and (retry_s is not None or lost):

@@ -131,7 +131,9 @@ class Model:
         found = np.unique(np.argmax(self.scores(good), axis=1)) if len(good) else np.zeros(1, int)
         if len(found) > 1:
             labels = listed([self.outputs[k] for k in found])
-            raise InputError(f"the rows are predicted as different classes ({labels}): name one as the output")
+            raise InputError(
+                f"the rows are predicted as different classes ({labels}): name one of them as output (--target)"
+            )
         return self.choose(self.outputs[int(found[0])])
 
     @property

@@ -77,13 +77,16 @@ def run(folder: Path, once: bool, quick: bool) -> None:
         if has_display():
             webbrowser.open(picture.as_uri())
         show_tiers(http, NAME)
-        say.print(f"model card: {http}/v1/models/{NAME}", highlight=False)
-        say.print(f"watts per counter of a node, now: {http}/v1/nodes/{busy['node']}/attribution", highlight=False)
         moving(http)
-        say.print(
-            f"\nthe page: {http}/ (the nodes replay/1 to {PLAYED} are held-out rows of this server, played again)"
-        )
-        if not once and sys.stdout.isatty():
+        if once or not sys.stdout.isatty():
+            serve = f"ascribe serve --registry {folder / 'registry'} --model {NAME} --lake {lake.uri}"
+            say.print(f"\nthe page, and all of it again: {serve}", highlight=False, soft_wrap=True)
+        else:
+            say.print(f"model card: {http}/v1/models/{NAME}", highlight=False)
+            say.print(f"watts per counter of a node, now: {http}/v1/nodes/{busy['node']}/attribution", highlight=False)
+            say.print(
+                f"\nthe page: {http}/ (the nodes replay/1 to {PLAYED} are held-out rows of this server, played again)"
+            )
             say.print("serving on; Ctrl-C stops")
             try:
                 while True:

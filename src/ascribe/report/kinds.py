@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ascribe.bundle.written import write_whole
 from ascribe.core.answer import Answer, additive, by_players
 from ascribe.core.errors import InputError
 from ascribe.core.words import quoted
@@ -118,12 +119,7 @@ def save(drawn: Drawn, answer: Answer, path: str | Path, said: str = "", languag
     a = answer.attribution
     words = words_for(a, "", a.info.unit if additive(a) else "", False)
     heads = (words.head, sub_of(a), foot_of(a))
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(page_of(drawn, held.getvalue(), words.head, heads, said, language), encoding="utf-8")
-    except OSError as exc:
-        raise InputError(f"cannot write {path} ({exc.strerror or exc}): choose a folder that is yours") from exc
-    return path
+    return write_whole(path, page_of(drawn, held.getvalue(), words.head, heads, said, language))
 
 
 def _why(answer: Answer, kind: str) -> str:

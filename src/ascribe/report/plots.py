@@ -6,10 +6,12 @@ bars         mean_i |values_i| over rows: which players matter at all
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ascribe.bundle.written import write_whole
 from ascribe.core.answer import additive, answered
 from ascribe.core.attribution import Attribution
 from ascribe.core.errors import InputError
@@ -103,15 +105,9 @@ def save(figure: Figure, path: str | Path) -> Path:
     if path.suffix.lower() not in SUFFIXES:
         raise InputError(f"cannot save a figure as '{path.name}': end it in {' or '.join(SUFFIXES)}")
     vector = path.suffix.lower() == ".svg"
-    try:
-        figure.savefig(
-            path, format=path.suffix.lower()[1:], dpi=DOTS_PER_INCH, metadata={"Date": None} if vector else None
-        )
-    except OSError as exc:
-        raise InputError(
-            f"cannot write {path} ({exc.strerror or exc}): choose a folder that exists and is yours"
-        ) from exc
-    return path
+    held = io.BytesIO()
+    figure.savefig(held, format=path.suffix.lower()[1:], dpi=DOTS_PER_INCH, metadata={"Date": None} if vector else None)
+    return write_whole(path, held.getvalue())
 
 
 def _caution(attribution: Attribution, row: int) -> str:

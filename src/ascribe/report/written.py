@@ -9,6 +9,7 @@ from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ascribe.bundle.written import write_whole
 from ascribe.core.errors import InputError
 from ascribe.report.page import PLAIN
 from ascribe.report.spark import HEAD, METADATA
@@ -26,12 +27,7 @@ def write_page(html: str, path: Path) -> Path:
     """Raises InputError for another suffix or a place that cannot be written."""
     if path.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"cannot save a page as '{path.name}': end it in .html")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(html, encoding="utf-8")
-    except OSError as exc:
-        raise InputError(f"cannot write {path} ({exc.strerror or exc}): choose a folder that is yours") from exc
-    return path
+    return write_whole(path, html)
 
 
 def plain_page(head: str, says: str, facts: Sequence[tuple[str, str]], body: Sequence[str], foot: str) -> str:

@@ -49,6 +49,7 @@ __all__ = [
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 MIXED = "send values, or an image, or a text: a row is one of them"
+FIELDS = "; docs/wire.md has every field"  # behind a field too many, or one too few
 MAX_SEED = 2**63 - 1
 IDENTIFIER = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 Body = TypeVar("Body", wire.AttributionBody, wire.EnergyBody, wire.PredictionBody, ChunkBody)
@@ -126,6 +127,7 @@ def unreadable(exc: Exception, hint: str = "") -> InputError:
 
 def _said(exc: Exception) -> str:
     text = "it is nested too deeply" if isinstance(exc, RecursionError) else str(exc)
+    text += FIELDS if "field `" in text else ""
     return text + ("; JSON has no NaN or Infinity" if "malformed" in text else "")
 
 
@@ -136,7 +138,7 @@ def _read(raw: msgspec.Raw) -> Row:
         if row.image is not None or row.text is not None:
             return _whole(row)
         if row.values is msgspec.UNSET:
-            return Row(row.id or "", problem="the row cannot be read: Object missing required field `values`")
+            return Row(row.id or "", problem=f"the row cannot be read: Object missing required field `values`{FIELDS}")
         values = _any.decode(row.values)
     except UNREADABLE as exc:
         return Row(problem=f"the row cannot be read: {_said(exc)}")

@@ -216,7 +216,8 @@ def _fit_power(data: Dataset, options: TrainOptions, device: str, watch: Watcher
     best, *others = fitted
     for name in others:
         gain, error = _block_gain(data.validation.y, fitted[best].validation, fitted[name].validation)
-        verdict = f"{name} against {best}: squared error lower by {gain:.3g} +- {error:.2g} on validation rows"
+        than = "higher" if gain < 0 else "lower"
+        verdict = f"{name} against {best}: squared error {than} by {abs(gain):.3g} +- {error:.2g} on validation rows"
         best = name if gain > 2 * error else best
         report[name]["choice"] = f"{verdict}; {best} serves"
         watch.note(report[name]["choice"])

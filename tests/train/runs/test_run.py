@@ -243,7 +243,7 @@ def test_an_interrupted_run_is_recorded_as_stopped_and_gone_on_with(tmp_path):
 def test_a_run_that_fails_before_training_takes_newer_rows_next_time(tmp_path):
     lake = pour(str(tmp_path / "lake"), telemetry(90))
     asked = options(lake.uri, str(tmp_path / "registry"))
-    with pytest.raises(InputError, match="has 90 rows with power_w of 90, 100 are the least"):
+    with pytest.raises(InputError, match="has power_w in 90 of 90 rows, 100 are the least"):
         run(asked, lake)
     failed = last(asked)
     assert failed.status == "failed"

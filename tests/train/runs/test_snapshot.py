@@ -70,7 +70,7 @@ def test_what_holds_no_numbers_cannot_be_asked_for(lake, tmp_path, name):
 
 def test_too_few_labelled_rows_are_refused_with_their_count(tmp_path):
     lake = pour(str(tmp_path / "lake"), telemetry(200, unlabelled=150))
-    with pytest.raises(InputError, match="has 50 rows with power_w of 200, 100 are the least"):
+    with pytest.raises(InputError, match="has power_w in 50 of 200 rows, 100 are the least"):
         take(lake, 0, None, tmp_path)
 
 

@@ -98,7 +98,8 @@ def alone(model: Model, mine: Measured, y: np.ndarray, said: Said) -> None:
         loss = "" if p.log_loss is None else f", log loss {p.log_loss:.3g}"
         text = f"{100 * p.accuracy:.1f} % of held-out rows classified as they are{loss}"
     else:
-        text = f"R2 {p.r2:.3f}, MAE {p.mae:.3g} {model.unit}, MAPE {100 * p.mape:.1f} % on held-out rows"
+        mae = f"{p.mae:.3g} {model.unit}".rstrip()
+        text = f"R2 {p.r2:.3f}, MAE {mae}, MAPE {100 * p.mape:.1f} % on held-out rows"
     said.say(learnt, text if learnt else f"no better than always answering the mean: {text}")
     if mine.left is not None and learnt:
         what, word = "explanation error", "of what the marginal law leaves"

@@ -122,7 +122,7 @@ def _judged(candidate: Bundle, production: Bundle | None, said: Said) -> dict[st
     if comparable:
         assert champion is not None and production is not None
         _champion(candidate, production, model, champion, mine, (X, y), said, numbers)
-    said.say(gap <= MAX_EFFICIENCY_GAP * scale, f"attributions add up within {gap:.1g} {model.unit}")
+    said.say(gap <= MAX_EFFICIENCY_GAP * scale, f"attributions add up within {gap:.1g} {model.unit}".rstrip())
     found = gate_stability.stability(model, champion if comparable else None, X)
     if found is not None:
         numbers["stability"] = asdict(found)

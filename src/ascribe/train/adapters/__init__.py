@@ -30,6 +30,8 @@ KINDS: dict[str, str] = {
 
 def read_model(path: Path, asked: Asked) -> Adopted:
     """A model's file by its suffix. Raises InputError for another kind or a broken file, MissingExtra."""
+    if path.is_dir():
+        raise InputError(f"{path} is a folder: name the model's file in it")
     if not path.is_file():
         raise InputError(f"there is no file {path}")
     kind = KINDS.get(path.suffix.lower())

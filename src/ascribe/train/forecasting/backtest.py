@@ -18,6 +18,7 @@ import numpy as np
 
 from ascribe.bundle import archive
 from ascribe.bundle.forecast import Forecaster, open_forecaster
+from ascribe.bundle.written import write_whole
 from ascribe.core.durations import in_words, steps_in
 from ascribe.core.errors import InputError
 from ascribe.core.forecast import Series, Window, origins
@@ -106,12 +107,7 @@ def of_series(
 
 def write_report(report: dict[str, Any], place: Path) -> Path:
     """As JSON. Raises InputError for a place that cannot be written."""
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n")
-    except OSError as exc:
-        raise InputError(f"cannot write {place} ({exc.strerror or exc}): choose a folder that is yours") from exc
-    return place
+    return write_whole(place, msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n")
 
 
 def data_sha256(data: str) -> str:

@@ -25,7 +25,11 @@ def screen(vectors: Vectors, known: FeatureSet | None, now_us: int) -> tuple[np.
     reasons = [""] * len(vectors)
     watts = next((f for f in known.features if f.name == POWER), WATTS) if known else WATTS
     early, late = vectors.timestamp < EARLIEST_US, vectors.timestamp > now_us + AHEAD_US
-    _say(reasons, early, lambda i: f"timestamp lies before 2000 ({vectors.timestamp[i] / 1e6:.0f} s)")
+    _say(
+        reasons,
+        early,
+        lambda i: f"timestamp lies before 2000, or is not in --time-unit ({vectors.timestamp[i] / 1e6:.0f} s)",
+    )
     _say(reasons, late, lambda i: f"timestamp lies more than a day ahead ({vectors.timestamp[i] / 1e6:.0f} s)")
     power = vectors.power_w
     bad = np.isinf(power) | (power < watts.low) | (power > watts.high)

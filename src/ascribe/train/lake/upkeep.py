@@ -76,6 +76,8 @@ def compact(lake: Lake, keep_hours: float = 168.0) -> list[str]:
         except (DeltaError, OSError) as exc:
             raise LakeError(f"{table.uri} cannot be compacted ({str(exc).splitlines()[0]})") from exc
         said.append(f"{name}: {before} files -> {len(table.opened().file_uris())}, {len(gone)} removed from storage")
+    if not said:
+        lake.tables()["rows"].opened()  # says that there is none
     return said
 
 

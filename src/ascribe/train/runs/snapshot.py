@@ -63,7 +63,7 @@ def take(
     good = table.filter(pc.fill_null(pc.is_finite(table[TARGET]), False))
     if len(good) < LEAST_ROWS:
         raise InputError(
-            f"version {version} of the lake has {len(good)} rows with {TARGET} of {len(table)}, "
+            f"version {version} of the lake has {TARGET} in {len(good)} of {len(table)} rows, "
             f"{LEAST_ROWS} are the least to train on: ingest more"
         )
     absent = tuple(name for name in names if not _measured(good[name]))

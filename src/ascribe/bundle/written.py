@@ -1,0 +1,34 @@
+"""An answer, a report or a picture as a file: whole, or not at all."""
+
+from __future__ import annotations
+
+import errno
+from contextlib import suppress
+from pathlib import Path
+
+from ascribe.core.errors import InputError
+
+__all__ = ["unwritable", "write_whole"]
+
+
+def write_whole(path: Path, raw: bytes | str) -> Path:
+    """Beside the place first, then moved there: what was there stays until all is written. Folders are made.
+
+    Raises InputError if the place cannot be written; then nothing is left of it.
+    """
+    part = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(raw.encode() if isinstance(raw, str) else raw)
+        part.replace(path)
+    except OSError as exc:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise unwritable(path, exc) from exc
+    return path
+
+
+def unwritable(path: Path, exc: OSError) -> InputError:
+    """What is said of a place that cannot be written, and what to do."""
+    todo = "free some space" if exc.errno == errno.ENOSPC else "choose a folder that is yours"
+    return InputError(f"cannot write {path} ({exc.strerror or exc}): {todo}")

@@ -1,0 +1,37 @@
+"""A file is written whole, or what was there stays."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from ascribe.bundle.written import write_whole
+from ascribe.core.errors import InputError
+
+
+def test_folders_are_made_and_what_was_there_is_replaced(tmp_path):
+    path = tmp_path / "a" / "b.txt"
+    write_whole(path, "one")
+    assert write_whole(path, b"zwei") == path
+    assert path.read_text() == "zwei" and list(path.parent.iterdir()) == [path]
+
+
+def test_a_full_disk_leaves_what_was_there(tmp_path, monkeypatch):
+    path = write_whole(tmp_path / "b.txt", "one")
+
+    def full(self: Path, raw: bytes) -> int:
+        self.touch()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(InputError, match=r"No space left on device.*: free some space"):
+        write_whole(path, "two")
+    assert path.read_text() == "one" and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_place_that_is_no_folder_is_said(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"cannot write .*: choose a folder that is yours"):
+        write_whole(tmp_path / "file" / "b.txt", "one")
