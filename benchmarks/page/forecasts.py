@@ -75,7 +75,7 @@ def draw(raw: Raw, folder: Path) -> None:
     cells = list(raw.cells("forecast").values())
     shown = [data for data in TITLES if any(c["data"] == data for c in cells)]
     figure, axes = plt.subplots(1, len(shown), figsize=(5.2 * len(shown), 4.4), squeeze=False)
-    names = sorted({c["model"] for c in cells}, key=lambda n: list(LINES).index(n) if n in LINES else 99)
+    names = sorted({c["model"] for c in cells}, key=lambda n: (list(LINES).index(n) if n in LINES else len(LINES), n))
     for axis, data in zip(axes[0], shown, strict=True):
         for k, name in enumerate(names):
             held = [c for c in cells if c["data"] == data and c["model"] == name]

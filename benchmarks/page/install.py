@@ -13,13 +13,14 @@ WHAT_FOR = {
 
 def text(raw: Raw) -> str:
     d = raw("install")
-    heavy = [f"| {name} | {mb:.0f} | {WHAT_FOR.get(name.split()[0], '')} |" for name, mb in d["largest_mb"].items()]
+    largest = sorted(d["largest_mb"].items(), key=lambda one: -one[1])
+    heavy = [f"| {name} | {mb:.0f} | {WHAT_FOR.get(name.split()[0], '')} |" for name, mb in largest]
     rest = d["mb"] - sum(d["largest_mb"].values())
     starts = [
         f"| `{name}` | {s['first']:.2f} | {s['median']:.2f} | {s['processor_median']:.2f} |"
         if " " in name and name.split()[0] in ("python", "ascribe", "import")
         else f"| {name} | {s['first']:.2f} | {s['median']:.2f} | {s['processor_median']:.2f} |"
-        for name, s in d["start_s"].items()
+        for name, s in sorted(d["start_s"].items(), key=lambda one: one[1]["median"])
     ]
     lines = [
         f"{d['packages'] - 1} packages beside Ascribe, {d['mb']:.0f} MB in site-packages, "

@@ -64,7 +64,7 @@ def test_no_row_hash_is_in_two_parts():
 def test_the_seen_range_is_that_of_the_training_part():
     frame = table(100)
     data = split(frame, NAMES, "y", "t")
-    a, b = _with_range([Feature("a", "W"), Feature("b")], data)
+    a, b = _with_range([Feature("a", "W"), Feature("b")], data.training.X)
     assert (a.seen_low, a.seen_high) == (0.0, 69.0)  # not 99: the end of the table is held out
     assert (b.seen_low, b.seen_high) == (data.training.X[:, 1].min(), data.training.X[:, 1].max())
     assert (a.unit, a.low, a.high) == ("W", -np.inf, np.inf)

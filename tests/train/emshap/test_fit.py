@@ -221,4 +221,4 @@ def test_the_fit_is_reported_and_the_budget_of_time_kept():
     assert shares == sorted(shares)
     assert shares[-1] == pytest.approx(1)
     assert {text.split(":")[0] for _, text in told} == {"mixture", "proposal", "energy"}
-    assert fit.proposal_history.validation[0] > fit.proposal_history.best
+    assert fit.proposal_history.best == min(fit.proposal_history.validation)

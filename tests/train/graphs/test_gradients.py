@@ -307,7 +307,7 @@ def test_the_graph_holds_weights_for_both_directions_and_nothing_of_the_machine(
 )
 def test_an_operator_without_a_graph_is_named_and_the_torch_path_goes_on(forward, reason, capfd):
     network, x = Made(forward), torch.randn(4, 6)
-    with pytest.raises(CapabilityError, match=reason + r".*: use ascribe\.train\.gradients\.integrated_gradients"):
+    with pytest.raises(CapabilityError, match=rf"{reason}.*: use ascribe\.train\.graphs\.gradients\.integ"):
         gradient_graph(network, x)
     assert capfd.readouterr() == ("", "")
     told = integrated_gradients(network, x, torch.ones(1, 6), steps=5)
