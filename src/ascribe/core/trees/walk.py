@@ -10,6 +10,7 @@ from ascribe.core.trees.record import Trees
 __all__ = ["ZERO", "by_category", "in_set", "linked", "margin", "predict", "prepared"]
 
 ZERO = 1e-35
+Split = np.ndarray | np.generic  # of each value of z, or one for all
 AT_ONCE = 1 << 18  # pointers moved together: they stay in the cache
 
 
@@ -39,16 +40,14 @@ def by_category(trees: Trees, node: np.ndarray, z: np.ndarray) -> np.ndarray:
     return in_set(z, trees.categories, first, end, trees.other_left[node], trees.missing_left[node])
 
 
-def in_set(
-    z: np.ndarray, held: np.ndarray, first: np.ndarray, end: np.ndarray, other: np.ndarray, missing: np.ndarray
-) -> np.ndarray:
+def in_set(z: np.ndarray, held: np.ndarray, first: Split, end: Split, other: Split, missing: Split) -> np.ndarray:
     """`held[first + c]` of category c, z cut to an integer, where that lies before `end`; else `other`, of NaN
     `missing`.
     """
     with np.errstate(invalid="ignore"):
         c = np.where(np.isfinite(z) & (np.abs(z) < 1 << 31), np.trunc(z), -1).astype(np.int64)
-    known = (c >= 0) & (c < end - first) & ~((z < 0) & (c == 0))
-    return np.where(np.isnan(z), missing, np.where(known, held[first + np.where(known, c, 0)], other))
+    known = (c >= 0) & (c < np.subtract(end, first)) & ~((z < 0) & (c == 0))
+    return np.where(np.isnan(z), missing, np.where(known, held[np.add(first, np.where(known, c, 0))], other))
 
 
 def margin(trees: Trees, X: Float[np.ndarray, "b n"]) -> Float[np.ndarray, "b k"]:
