@@ -247,7 +247,7 @@ def test_a_run_that_fails_before_training_takes_newer_rows_next_time(tmp_path):
         run(asked, lake)
     failed = last(asked)
     assert failed.status == "failed"
-    assert failed.error.startswith("version 0 of the lake has 90 rows")
+    assert failed.error.startswith("version 0 of the lake has power_w in 90 of 90 rows")
     pour(lake.uri, telemetry(20, seed=5, start=2000))
 
     def only_snapshot(stages):

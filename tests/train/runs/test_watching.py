@@ -70,7 +70,7 @@ def test_a_run_that_fails_is_recorded_told_and_tried_again_after_a_while(options
     assert due[0] == "a run is due: first run"
     assert due[1].endswith("failed: trying again")
     assert len(due) == 2  # in eleven minutes
-    assert any(line.startswith("not now: version 0 of the lake has 60 rows") for line in lines)
+    assert any(line.startswith("not now: version 0 of the lake has power_w in 60 of 700 rows") for line in lines)
     assert any("before trying again: version 0" in line for line in lines)
     assert latest(State(beside(options.lake)), NAME, options.registry, "production").status == "failed"
 
