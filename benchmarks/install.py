@@ -23,6 +23,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks.demo_bundle import named
 from benchmarks.record import keep
 
 ROOT = Path(__file__).parents[1]
@@ -84,11 +85,8 @@ def install(place: Path, wheel: Path, cache: Path) -> float:
 
 
 def main() -> None:
-    quick = "--quick" in sys.argv[1:]  # installed once, each start tried twice
-    times = 1 if quick else TIMES
-    bundle = Path(next((word for word in sys.argv[1:] if word != "--quick"), "runs/demo/bundle")).resolve()
-    if not bundle.exists():
-        subprocess.run([sys.executable, "-m", "ascribe", "demo", "--once", "--quick"], check=True)
+    bundle, quick = named(sys.argv[1:])
+    bundle, times = bundle.resolve(), 1 if quick else TIMES  # quick: installed once, each start tried twice
     row = json.loads((bundle / "manifest.json").read_text())["example"]["x"]
     load = os.getloadavg()[0]
     os.environ.pop("PYTHONPATH", None)  # what is measured is what was installed

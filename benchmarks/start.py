@@ -10,18 +10,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from pathlib import Path
 
 from ascribe.bundle.archive import open_directory
 from ascribe.bundle.registry import Registry
+from benchmarks.demo_bundle import named
 from benchmarks.record import keep
 
 
 def main() -> None:
-    quick = "--quick" in sys.argv[1:]
-    bundle = Path(next((word for word in sys.argv[1:] if word != "--quick"), "runs/demo/bundle"))
-    if not bundle.exists():
-        subprocess.run([sys.executable, "-m", "ascribe", "demo", "--once", "--quick"], check=True)
+    bundle, quick = named(sys.argv[1:])
     with tempfile.TemporaryDirectory() as registry:
         store = Registry(registry)
         store.promote("m", store.publish("m", open_directory(bundle)), "2026-01-01T00:00:00Z")

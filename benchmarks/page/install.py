@@ -17,9 +17,8 @@ def text(raw: Raw) -> str:
     heavy = [f"| {name} | {mb:.0f} | {WHAT_FOR.get(name.split()[0], '')} |" for name, mb in largest]
     rest = d["mb"] - sum(d["largest_mb"].values())
     starts = [
-        f"| `{name}` | {s['first']:.2f} | {s['median']:.2f} | {s['processor_median']:.2f} |"
-        if " " in name and name.split()[0] in ("python", "ascribe", "import")
-        else f"| {name} | {s['first']:.2f} | {s['median']:.2f} | {s['processor_median']:.2f} |"
+        f"| {name if name.startswith('open') else f'`{name}`'} | {s['first']:.2f} | {s['median']:.2f} | "
+        f"{s['processor_median']:.2f} |"
         for name, s in sorted(d["start_s"].items(), key=lambda one: one[1]["median"])
     ]
     lines = [
