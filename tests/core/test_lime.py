@@ -135,6 +135,24 @@ def test_the_budget_and_the_target():
     assert more.stderr.max() <= wanted
 
 
+@pytest.mark.parametrize("lost", [np.nan, np.inf])
+def test_a_row_without_a_number_is_not_asked_again_for_a_smaller_error(lost):
+    """Where the model has no finite number near a row, more perturbations would not help: the others go on."""
+    asked = []
+
+    def f(Z: np.ndarray) -> np.ndarray:
+        asked.append(len(Z))
+        return np.where(Z[:, 0] > 10, lost, linear(Z))
+
+    for options in (Options(), Options(target_stderr=1e-6)):
+        assert explain(model_of(f), X[:1], "lime", options).status.tolist() == ["not_finite"]
+    assert sum(asked[: len(asked) // 2]) == sum(asked[len(asked) // 2 :])
+    both = explain(model_of(f), X, "lime")
+    assert both.status.tolist() == ["not_finite", "ok"]
+    assert np.isnan(both.values[0]).all()
+    assert both.values[1].tolist() == explain(model_of(f), X[1:], "lime").values[0].tolist()
+
+
 def test_the_model_is_asked_a_part_at_a_time():
     asked = []
 

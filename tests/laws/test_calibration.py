@@ -66,6 +66,18 @@ def test_both_errors_together_are_covered(samples):
     assert inside >= 0.9
 
 
+@pytest.mark.parametrize("estimator", ["kernel", "leverage", "odd", "unanimity", "trees", "auto"])
+def test_an_interval_over_drawn_coalitions_is_students_at_31(estimator):
+    """32 groups tell the error, whatever reads them, so errors of two readings have one form. From a table: 2.0395."""
+    rng = np.random.default_rng(0)
+    n = 11
+    model = Model(tuple(Feature(f"x{j}") for j in range(n)), lambda Z: np.prod(1 + Z / 2, axis=1), np.zeros((1, n)))
+    a = explain(model, rng.random((1, n)), "kernel_shap", Options(estimator, budget=300))
+    low, high = a.interval(0.95)
+    assert (a.stderr > 0).all()
+    assert (high - low) / 2 / a.stderr == pytest.approx(np.full((1, n), 2.0395), abs=1e-4)
+
+
 # An error that is asked for.
 
 

@@ -93,7 +93,7 @@ def answered(
         gap = np.abs(prediction - base - values.sum(axis=1))
         gaps = {kind.gap: float(gap[np.isfinite(gap)].max(initial=0.0)), **gaps}
     told = base[np.isfinite(base)]
-    own = len(told) > 0 and float(np.ptp(told)) > ROUNDING * float(np.abs(told).max())
+    own = (np.abs(told - told[:1]) > ROUNDING * np.abs(told)).any()
     info = Info(
         kind.method, kind.game, kind.value, kind.estimator, kind.budget or found.budget, kind.samples or found.samples,
         options.seed,

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 
 from ascribe.core.arrays import Bool, Float, np
 
-__all__ = ["Plan", "Solved"]
+__all__ = ["GROUPS", "Plan", "Solved"]
+
+GROUPS = 32  # of drawn coalitions, at most, by which their error is told
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,8 +20,8 @@ class Solved:
     `W (p, m)` is the matrix that was used: for linear plans the plan's own, for adjusted ones that of this row's fit.
     Replicates of `v` go through the same matrix. `offset (p,)` is what no matrix on `v` says: the Shapley values of a
     proxy of `v`, less its own reading; 0 by default. `deviations (g, p)`: the error from the choice of coalitions, as
-    independent parts, so that two rows read through the same coalitions can be compared with the error that they share
-    taken out. No rows: nothing was left to chance; NaN: too few coalitions to tell.
+    independent parts, 32 at most (16 of orders), so that two rows read through the same coalitions can be compared with
+    the error that they share taken out. No rows: nothing was left to chance; NaN: too few coalitions to tell.
     """
 
     W: Float[np.ndarray, "p m"]

@@ -29,16 +29,17 @@ def joined(parts: Sequence[Attribution]) -> Attribution:
     """Parts of one request, in their order: the most coalitions and completions that any row took, every estimator that
     was used, the largest gap.
     """
+    first = parts[0]
     if len(parts) == 1:
-        return parts[0]
+        return first
     infos = [part.info for part in parts]
     info = replace(
-        infos[0],
+        first.info,
         estimator="+".join(sorted({name for i in infos for name in i.estimator.split("+")})),
         value="+".join(sorted({name for i in infos for name in i.value.split("+")})),
         budget=max(i.budget for i in infos),
         samples=max(i.samples for i in infos),
-        gaps={name: max(i.gaps.get(name, 0.0) for i in infos) for name in infos[0].gaps},
+        gaps={name: max(i.gaps.get(name, 0.0) for i in infos) for name in first.info.gaps},
     )
 
     def column(name: str) -> np.ndarray:
@@ -46,12 +47,12 @@ def joined(parts: Sequence[Attribution]) -> Attribution:
 
     own = any(part.base_values is not None for part in parts) or len({part.base_value for part in parts}) > 1
     return replace(
-        parts[0], values=column("values"), prediction=column("prediction"), stderr=column("stderr"),
+        first, values=column("values"), prediction=column("prediction"), stderr=column("stderr"),
         ess=column("ess"), status=column("status"), data=column("data"),
         reasons=tuple(reason for part in parts for reason in part.reasons), deviations=None, info=info,
-        segments=None if parts[0].segments is None else column("segments"),
+        segments=None if first.segments is None else column("segments"),
         fit=None if any(part.fit is None for part in parts) else column("fit"),
-        **_bases(column("bases") if own and parts[0].additive else None),
+        **_bases(column("bases") if own and first.additive else None),
     )  # fmt: skip
 
 

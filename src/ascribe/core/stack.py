@@ -76,8 +76,8 @@ def choose(
     """
     size = np.broadcast_to(size, completions.shape)
     crossed = np.empty_like(completions)
-    half = np.arange(len(f)) % 2 == 0
-    for train, judge in ((half, ~half), (~half, half)):
+    for first in (0, 1):
+        train, judge = slice(first, None, 2), slice(1 - first, None, 2)
         share = fit_share(f[train], completions[train], surrogate[train], size[train], n)
         crossed[judge] = stacked(share, size[judge], completions[judge], surrogate[judge])
     held = {"surrogate": surrogate, "completions": completions, "stacked": crossed}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -86,6 +87,17 @@ def test_tables_that_are_not_kept_and_blocks_of_one_tree_change_nothing(monkeypa
     assert all(block.cells is None for block in other.blocks)
     assert other(X) == pytest.approx(usual(X), abs=1e-12)
     assert interactions(trees)(X).sum(axis=2) == pytest.approx(path_dependent(trees)(X), abs=1e-12)
+
+
+def test_kept_tables_take_512_megabytes_at_most():
+    """Tables of 700 are none that stay between calls."""
+    trees = random_trees(0, n=60, t=70, depth=8)
+    tracemalloc.start()
+    shares = path_dependent(trees)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert 8 * sum(int(block.parts.entry[-1]) * len(block.used) for block in shares.blocks) > 700 << 20
+    assert held <= 512 << 20
 
 
 @pytest.mark.parametrize(("most", "game"), [(12, "path-dependent"), (12, "interventional"), (-1, "path-dependent")])

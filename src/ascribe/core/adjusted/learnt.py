@@ -21,7 +21,7 @@ from functools import lru_cache
 
 from ascribe.core.adjusted.cube import Cube
 from ascribe.core.adjusted.evidence import JITTER, Kernel, scales
-from ascribe.core.adjusted.odd import ADDITIVE, GROUPS, regress
+from ascribe.core.adjusted.odd import ADDITIVE, regress
 from ascribe.core.adjusted.pairs import pairs_of
 from ascribe.core.adjusted.unanimity import Unanimity
 from ascribe.core.arrays import Float, np
@@ -72,7 +72,7 @@ def learnt(coalitions: Plan, reading: Reading) -> Plan:
     W = found.W + (2 * (np.arange(n) == 0) - found.W.sum(axis=0)) / p  # efficiency's last digits
     P = found.root.T @ found.root - found.R.T @ found.R
     K = (1 - reading.rho) * kernel.gram(pairs.s)[0] + (reading.rho + JITTER) * np.eye(n)
-    groups = [np.arange(1 + g, n, GROUPS) for g in range(min(GROUPS, n - 1))]
+    groups = pairs.groups()
     moved = np.array([-found.W[:, g] @ np.linalg.solve(P[np.ix_(g, g)], P[g]) for g in groups])  # (g, p, n)
     size = np.einsum("gin,nk,gik->i", moved, K, moved, optimize=True)
     a = np.sqrt(np.divide(found.variance, size, out=np.zeros_like(size), where=size > 0))

@@ -31,7 +31,6 @@ __all__ = ["Regression", "by_the_plan", "fitted", "odd", "regress", "solved", "u
 
 LEAST_SPARE = 3  # pairs beyond the p that the single terms take
 ADDITIVE = 1e-12  # what digits leave of a sum of single terms
-GROUPS = 32
 OPTIMISM = 0.3, 2.0  # see `calibration`: with one scale for all players, with one each
 PICKED = 1.5  # times that
 
@@ -73,10 +72,10 @@ def regress(pairs: Pairs, w: Float[np.ndarray, " n"], kernel: Kernel, rho: float
     s, (n, p) = pairs.s, pairs.s.shape
     K = (1 - rho) * kernel.gram(s)[0]
     K[np.diag_indices(n)] += rho + JITTER
-    L, fault = lapack.dpotrf(K, lower=1, clean=1, overwrite_a=1)
+    L, fault = lapack.dpotrf(K, lower=True, clean=True, overwrite_a=True)
     if fault:
         raise np.linalg.LinAlgError("the kernel's matrix has no root")
-    root, _ = lapack.dtrtri(L, lower=1, overwrite_c=1)  # K^-1 = root' root
+    root, _ = lapack.dtrtri(L, lower=True, overwrite_c=True)  # K^-1 = root' root
     at_s = root @ s
     A = np.linalg.cholesky(at_s.T @ at_s)
     R = solve_triangular(A, at_s.T @ root, lower=True)
@@ -151,9 +150,7 @@ def calibration(pairs: Pairs, found: Regression, picked: bool) -> float:
 
 def deviations(pairs: Pairs, found: Regression, picked: bool) -> Float[np.ndarray, "g p"]:
     """Errors from leaving out groups of pairs, each player's scaled to its posterior variance."""
-    n = len(found.alpha)
-    groups = [np.arange(1 + g, n, GROUPS) for g in range(min(GROUPS, n - 1))]
-    moved = np.array([found.without(group) for group in groups])
+    moved = np.array([found.without(group) for group in pairs.groups()])
     size = np.sqrt((moved**2).sum(axis=0))
     se = np.sqrt(found.variance * found.sigma2 * calibration(pairs, found, picked))
     return moved * np.divide(se, size, out=np.zeros_like(size), where=size > 0)

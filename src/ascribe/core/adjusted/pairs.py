@@ -15,7 +15,7 @@ from math import comb
 
 from ascribe.core.arrays import Float, np
 from ascribe.core.coalitions import shapley_weights
-from ascribe.core.plan import Plan
+from ascribe.core.plan import GROUPS, Plan
 
 __all__ = ["Pairs", "pairs_of"]
 
@@ -39,6 +39,11 @@ class Pairs:
         """w of each pair."""
         return (v[self.up] - v[self.down]) / 2
 
+    def groups(self) -> list[np.ndarray]:
+        """The numbers of all pairs but the first, in groups: what each of them does to phi tells the error."""
+        n = len(self.s)
+        return [np.arange(1 + g, n, GROUPS) for g in range(min(GROUPS, n - 1))]
+
     def on_values(self, W: Float[np.ndarray, "p n"]) -> Float[np.ndarray, "p m"]:
         """A matrix on pairs as a matrix on the plan's coalitions."""
         out = np.zeros((len(W), self.m))
@@ -59,7 +64,7 @@ def pairs_of(plan: Plan) -> Pairs:
     up[0] = len(S) - 1
     size = S[up].sum(axis=1)
     size[0] = 0
-    count = np.bincount(size, minlength=p + 1)
+    count = np.bincount(size)
     population = np.array([comb(p, int(k)) / (2 if 2 * k == p else 1) for k in size])
     mass = np.where(2 * size == p, 0.5, 1.0) / np.maximum(size * (p - size), 1) / count[size]
     mass[0] = 0

@@ -17,7 +17,6 @@ from ascribe.core.plan import Plan, Solved
 __all__ = ["held_out", "trees"]
 
 FOLDS = 4
-GROUPS = 32
 
 
 def weights_of(plan: Plan, pairs: Pairs) -> Float[np.ndarray, " m"]:
@@ -61,5 +60,4 @@ def deviations(pairs: Pairs, W: Float[np.ndarray, "p n"], errors: Float[np.ndarr
     summed within groups of pairs.
     """
     parts = (W * np.sqrt(np.maximum(1 - pairs.share, 0)) * errors).T
-    n = len(parts)
-    return np.array([parts[1 + g :: GROUPS].sum(axis=0) for g in range(min(GROUPS, n - 1))])
+    return np.array([parts[group].sum(axis=0) for group in pairs.groups()])

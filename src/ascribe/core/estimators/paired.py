@@ -11,11 +11,10 @@ from ascribe.core.arrays import Bool, Float, np
 from ascribe.core.coalitions import all_coalitions, distinct_subsets
 from ascribe.core.errors import BudgetError
 from ascribe.core.estimators.enumeration import AUTO_BUDGET, MAX_EXACT_PLAYERS
-from ascribe.core.plan import Plan
+from ascribe.core.plan import GROUPS, Plan
 
 __all__ = ["kernel", "leverage"]
 
-JACKKNIFE_GROUPS = 32
 SPARE = 2  # pairs beyond the players: with fewer there is no residual to speak of, and no error is stated
 
 
@@ -76,10 +75,13 @@ def _paired(name: str, p: int, budget: int | None, seed: int, mass_of: Callable[
 def _drawn(
     name: str, p: int, sizes: np.ndarray, take: np.ndarray, population: np.ndarray, rng: np.random.Generator
 ) -> Plan | None:
-    """`take` pairs of each size; None where they do not determine p values."""
+    """`take` pairs of each size; None where their differences v(S) - v(S^c) do not determine p values.
+
+    With efficiency fewer would do, and err by twice as much.
+    """
     half = np.vstack([distinct_subsets(p, int(k), int(t), rng) for k, t in zip(sizes, take, strict=True) if t])
     drawn = np.repeat(take < population, take)  # False: its size is complete
-    group = np.where(drawn, (np.cumsum(drawn) - 1) % JACKKNIFE_GROUPS, -1)
+    group = np.where(drawn, (np.cumsum(drawn) - 1) % GROUPS, -1)
     if take[0] != population[0] and np.linalg.matrix_rank(np.where(half, 1.0, -1.0), tol=0.5) < p:
         return None
     return _plan(name, np.vstack([half, ~half]), np.tile(group, 2), p)
@@ -102,8 +104,7 @@ def _share(total: int, mass: Float[np.ndarray, " k"], most: Float[np.ndarray, " 
 def _kernel_weights(Z: Bool[np.ndarray, "m p"], p: int) -> Float[np.ndarray, " m"]:
     """Each size's Shapley-kernel mass, shared equally by the coalitions of that size that are in `Z`."""
     size = Z.sum(axis=1)
-    count = np.bincount(size, minlength=p + 1)
-    return (p - 1) / (size * (p - size)) / count[size]
+    return (p - 1) / (size * (p - size)) / np.bincount(size)[size]
 
 
 def _plan(name: str, Z: Bool[np.ndarray, "m p"], group: np.ndarray, p: int) -> Plan:
@@ -124,10 +125,10 @@ def _plan(name: str, Z: Bool[np.ndarray, "m p"], group: np.ndarray, p: int) -> P
     n = len(Z) // 2
     groups = np.unique(group[group >= 0]) if n >= p + SPARE else np.empty(0, dtype=int)
     size = Z[:n].sum(axis=1)
-    share = np.bincount(size, minlength=p + 1)[size] / [comb(p, int(k)) / (2 if 2 * k == p else 1) for k in size]
+    count = np.bincount(size)[size]
+    share = count / [comb(p, int(k)) / (2 if 2 * k == p else 1) for k in size]
     s, A = np.where(Z[:n], 1.0, -1.0), 2 * W[:, 1 : n + 1]
     h = np.minimum(np.einsum("np,pn->n", s, A) / 2, 1 - 1e-3)
-    count = np.bincount(size, minlength=p + 1)[size]
     A = A * np.sqrt(np.maximum(1 - share, 0) / (1 - h) ** (1 + min(p / max(n, 1), 1)))
     A = A * np.sqrt(count / np.maximum(count - 1, 1))
     spare = max(len(groups) - 1, 1)
@@ -135,7 +136,7 @@ def _plan(name: str, Z: Bool[np.ndarray, "m p"], group: np.ndarray, p: int) -> P
     moved = np.empty((len(groups), *W.shape))
     for g, move in zip(groups, moved, strict=True):
         inside = group[:n] == g
-        part = scale * A * (inside - np.bincount(size, inside, p + 1)[size] / count)
+        part = scale * A * (inside - np.bincount(size, inside)[size] / count)
         move[:] = W - part @ s @ W
         move[:, 1 : n + 1] += part
         move[:, n + 1 : -1] -= part

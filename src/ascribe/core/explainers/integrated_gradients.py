@@ -53,7 +53,7 @@ def _gathered(gradient: Gradient, start: np.ndarray, end: np.ndarray, rows: np.n
     rise, span = after - before, end - start
     steps = FIRST if path.steps is None else path.steps
     left, parts, gap = np.arange(len(rows)), np.zeros(span.shape), np.full(len(rows), np.nan)
-    allowed = path.tolerance * np.maximum(np.abs(rise), ROUNDING * np.maximum(np.abs(before), np.abs(after)))
+    allowed = path.tolerance * np.maximum(np.abs(rise), ROUNDING * np.abs(after))
     while True:
         found = integral(gradient, start[left], end[left], rows[left], *quadrature(path.rule, steps))
         parts[left] = found * span[left]

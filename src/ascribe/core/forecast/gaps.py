@@ -13,7 +13,7 @@ from ascribe.core.forecast.calendar import DAY_S
 
 __all__ = ["DAY", "HELD", "MEASURED", "UNKNOWN", "WEEK", "Rules", "fill"]
 
-MEASURED, HELD, WEEK, DAY, UNKNOWN = 0, 1, 2, 3, 4
+MEASURED, HELD, WEEK, DAY, UNKNOWN = range(5)
 WEEK_S = 7 * DAY_S
 
 

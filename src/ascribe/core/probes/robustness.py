@@ -150,7 +150,7 @@ def _between(model: Model, own: int, other: int, space: str) -> Model:
 
 def _asked(model: Model, X: np.ndarray) -> np.ndarray:
     assert model.predict is not None
-    return np.asarray(model.predict(X), dtype=float).reshape(-1)
+    return np.asarray(model.predict(X), dtype=float).ravel()
 
 
 def _own(model: Model, X: np.ndarray, true: np.ndarray) -> np.ndarray:

@@ -140,8 +140,7 @@ def _patterns(parts: Parts, leaf: np.ndarray, k: int) -> np.ndarray:
     entry = np.arange(2**k, dtype=np.int32)
     found = np.zeros((len(leaf), 2**k), np.int32)
     for bit, goes, slot in zip(parts.way_bit[leaf].T, parts.way_goes[leaf].T, parts.way_slot[leaf].T, strict=True):
-        real = bit >= 0
-        if real.any():
-            fails = ((entry >> np.where(real, bit, 0).astype(np.int32)[:, None]) & 1) == goes[:, None]
-            found |= (fails & real[:, None]) * (1 << np.where(real, slot, 0)).astype(np.int32)[:, None]
+        on = np.flatnonzero(bit >= 0)  # the others' ways have ended
+        fails = ((entry >> bit[on, None]) & 1) == goes[on, None]
+        found[on] |= fails << slot[on, None]
     return found

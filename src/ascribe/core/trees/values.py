@@ -62,8 +62,9 @@ class _Block:
 class Shares:
     """What is prepared once: call it with rows (b, n) for their Shapley values (b, n).
 
-    `base_value`: the margin with no feature known. With `pairs`, the answer is (b, n, n): half the Shapley interaction
-    index of each pair, and 0 on the diagonal.
+    `base_value`: the margin with no feature known. Tables are kept where all of them take 512 MB at most, else made
+    anew for each call. With `pairs`, the answer is (b, n, n): half the Shapley interaction index of each pair, and 0 on
+    the diagonal.
     """
 
     trees: Trees
