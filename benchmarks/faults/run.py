@@ -87,10 +87,9 @@ def _try(chosen: list[Site], folder: Path, jobs: int) -> None:
                 every = "" in files or not in_function(own[site.file], site)
                 # near ones always: what an earlier call came to may have been kept for them
                 there = [(near[t], wide[t], t) for t in tests if every or t in files or near[t] < 3]
-                _keep(
-                    site,
-                    _fails([t for _, _, t in sorted(there)], places[job], {site.file: faulty(own[site.file], site)}),
-                )
+                source = own[site.file]
+                by = _fails([t for _, _, t in sorted(there)], places[job], {site.file: faulty(source, site)})
+                _keep(site, short(source), by)
 
         list(pool.map(one, range(jobs)))
 
@@ -169,15 +168,16 @@ def _missed(record: dict[str, object]) -> bool:
     return not record["caught"] and "equivalent" not in record
 
 
-def _keep(site: Site, by: str) -> None:
+def _keep(site: Site, source: str, by: str) -> None:
+    """`source`: of the copy that was tried; the tree may have moved on."""
     before = _record(site)
     record = {
         "file": site.file, "line": site.line, "column": site.column, "kind": site.kind,
         "was": site.was, "is": site.becomes,
-        "source": short((ROOT / CORE / site.file).read_text()), "caught": bool(by), "by": by,
+        "source": source, "caught": bool(by), "by": by,
         "caught_at_first": before.get("caught_at_first", bool(by)),
     }  # fmt: skip
-    if before.get("equivalent") and _holds(before, site) and not by:
+    if before.get("equivalent") and before["source"] == source and not by:
         record["equivalent"] = before["equivalent"]
     (OUT / f"{site.name}.json").write_text(json.dumps(record, indent=1) + "\n")
     print(f"{'caught' if by else 'NOT CAUGHT':10s} {site}: {by}", flush=True)
