@@ -379,6 +379,7 @@ def test_cut_into_rows_and_joined_again(method):
         assert part.base_value == pytest.approx(alone.base_value, rel=1e-12)
         assert dict(part.info.gaps) == pytest.approx(dict(alone.info.gaps), abs=1e-6)
         check_efficiency(part)
+    assert joined([whole]) is whole  # of one part nothing is lost, deviations neither
     again = joined(parts)
     assert again.bases.tolist() == whole.bases.tolist()
     assert again.base_value == whole.base_value
