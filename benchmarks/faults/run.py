@@ -6,7 +6,7 @@ The tree is copied, so that it may be worked on meanwhile. Its tests run there o
 and they note which of them enter the functions that are to be faulty. Then each fault in turn meets the tests that
 enter its function (all of tests/core and tests/laws where it is outside of functions), first of all those that are
 named like its file or import it, then those that enter few others, until one fails. What takes 300 s of a core is
-caught, too: all tests together take 90.
+caught, too: all tests together take 90; and what asks for 4 GB of memory.
 
 One record for each fault in benchmarks/results/faults. It holds for the source that it names: where the file has
 changed it is made again. `caught_at_first` is what the first run said and stays; --again tries those that were not
@@ -28,7 +28,7 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
-from resource import RLIMIT_CPU, setrlimit
+from resource import RLIMIT_CPU, RLIMIT_DATA, setrlimit
 from signal import SIGKILL, SIGTERM, SIGXCPU
 
 import pytest
@@ -45,6 +45,7 @@ TESTS = ("tests/core", "tests/laws")
 LAID_ASIDE = shutil.ignore_patterns("__pycache__", "node_modules", "results")
 LOADED = ("scipy.stats", "hypothesis", "torch", "captum.attr", "shap", "sklearn.metrics")  # what most tests begin with
 CPU_S = 300  # of one run: three times what all tests take
+MOST_BYTES = 4 << 30  # of one run: all tests take less than 1 GB
 
 
 def main() -> None:
@@ -142,6 +143,7 @@ def _fails(tests: list[str], place: Path, texts: dict[str, str]) -> str:
 def _tested(tests: list[str], place: Path) -> None:
     """In a process of its own, a fork of this one, which has loaded all libraries but nothing of Ascribe."""
     setrlimit(RLIMIT_CPU, (CPU_S, CPU_S + 5))
+    setrlimit(RLIMIT_DATA, (MOST_BYTES, MOST_BYTES))
     said = os.open(place / "said", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(said, 1)
     os.dup2(said, 2)
