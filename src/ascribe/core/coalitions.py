@@ -9,7 +9,7 @@ from scipy.special import gammaln
 
 from ascribe.core.arrays import Bool, Float, np
 
-__all__ = ["all_coalitions", "distinct_subsets", "shapley_weights"]
+__all__ = ["all_coalitions", "distinct_subsets", "shapley_weights", "signs"]
 
 ENUMERATE_BELOW = 20_000  # so few subsets of one size are listed and shuffled rather than drawn and compared
 
@@ -48,6 +48,11 @@ def distinct_subsets(n: int, size: int, count: int, rng: np.random.Generator) ->
         members = members + 1
     np.put_along_axis(rows, members, True, axis=1)
     return rows
+
+
+def signs(S: Bool[np.ndarray, "m p"]) -> Float[np.ndarray, "m p"]:
+    """1 where a player is present, -1 where it is absent: a coalition's complement is its negative."""
+    return np.where(S, 1.0, -1.0)
 
 
 def shapley_weights(S: Bool[np.ndarray, "m p"]) -> Float[np.ndarray, "m p"]:

@@ -98,10 +98,10 @@ def test_missing_zero_and_infinite_values():
 
 def test_categories():
     sets = {"category_start": [0, 3, 3, 3], "categories": [True, False, True], "missing_left": [False] * 3}
-    X = np.array([[0, c] for c in (0, 1, 2, 2.7, 3, -1, 1e12, np.inf, np.nan)])
-    assert margin(stump(**sets), X)[:, 0].tolist() == [11, 12, 11, 11, 12, 12, 12, 12, 12]
+    X = np.array([[0, c] for c in (0, 1, 2, 2.7, 3, -1, -0.4, 1e300, -1e300, np.inf, np.nan)])
+    assert margin(stump(**sets), X)[:, 0].tolist() == [11, 12, 11, 11, 12, 12, 12, 12, 12, 12, 12]
     other = stump(**sets, other_left=[True, False, False])
-    assert margin(other, X)[:, 0].tolist() == [11, 12, 11, 11, 11, 11, 11, 11, 12]
+    assert margin(other, X)[:, 0].tolist() == [11, 12, 11, 11, 11, 11, 11, 11, 11, 11, 12]
 
 
 @pytest.mark.parametrize("seed", [0, 1])

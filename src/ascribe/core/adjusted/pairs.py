@@ -14,7 +14,7 @@ from functools import lru_cache
 from math import comb
 
 from ascribe.core.arrays import Float, np
-from ascribe.core.coalitions import shapley_weights
+from ascribe.core.coalitions import shapley_weights, signs
 from ascribe.core.plan import GROUPS, Plan
 
 __all__ = ["Pairs", "pairs_of"]
@@ -71,4 +71,4 @@ def pairs_of(plan: Plan) -> Pairs:
     chosen = S[up]
     share = count[size] / population
     q = 2 * shapley_weights(chosen)
-    return Pairs(np.where(chosen, 1.0, -1.0), q, mass / mass.sum(), share, up, down[up], len(S))
+    return Pairs(signs(chosen), q, mass / mass.sum(), share, up, down[up], len(S))

@@ -8,7 +8,7 @@ from math import comb
 from scipy.special import stdtrit
 
 from ascribe.core.arrays import Bool, Float, np
-from ascribe.core.coalitions import all_coalitions, distinct_subsets
+from ascribe.core.coalitions import all_coalitions, distinct_subsets, signs
 from ascribe.core.errors import BudgetError
 from ascribe.core.estimators.enumeration import AUTO_BUDGET, MAX_EXACT_PLAYERS
 from ascribe.core.plan import GROUPS, Plan
@@ -82,7 +82,7 @@ def _drawn(
     half = np.vstack([distinct_subsets(p, int(k), int(t), rng) for k, t in zip(sizes, take, strict=True) if t])
     drawn = np.repeat(take < population, take)  # False: its size is complete
     group = np.where(drawn, (np.cumsum(drawn) - 1) % GROUPS, -1)
-    if take[0] != population[0] and np.linalg.matrix_rank(np.where(half, 1.0, -1.0), tol=0.5) < p:
+    if take[0] != population[0] and np.linalg.matrix_rank(signs(half), tol=0.5) < p:
         return None
     return _plan(name, np.vstack([half, ~half]), np.tile(group, 2), p)
 
@@ -127,7 +127,7 @@ def _plan(name: str, Z: Bool[np.ndarray, "m p"], group: np.ndarray, p: int) -> P
     size = Z[:n].sum(axis=1)
     count = np.bincount(size)[size]
     share = count / [comb(p, int(k)) / (2 if 2 * k == p else 1) for k in size]
-    s, A = np.where(Z[:n], 1.0, -1.0), 2 * W[:, 1 : n + 1]
+    s, A = signs(Z[:n]), 2 * W[:, 1 : n + 1]
     h = np.minimum(np.einsum("np,pn->n", s, A) / 2, 1 - 1e-3)
     A = A * np.sqrt(np.maximum(1 - share, 0) / (1 - h) ** (1 + min(p / max(n, 1), 1)))
     A = A * np.sqrt(count / np.maximum(count - 1, 1))

@@ -16,6 +16,7 @@ so that work is rows x nodes x points (Linear TreeSHAP, Yu et al. 2022, with qua
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from scipy.sparse import csr_array
 
@@ -58,6 +59,11 @@ class DeepTree:
     ends: np.ndarray
     features: int
 
+    @cached_property
+    def used(self) -> np.ndarray:
+        """The features that it splits, ascending."""
+        return np.unique(self.feature[self.feature >= 0])
+
 
 def deep_tree(trees: Trees, i: int) -> DeepTree:
     """Tree i of an ensemble of one output."""
@@ -87,8 +93,7 @@ def deep_tree(trees: Trees, i: int) -> DeepTree:
 
 def deep_shares(tree: DeepTree, X: Float[np.ndarray, "b n"], fixed: int | None = None) -> Float[np.ndarray, "b n"]:
     """Shapley values of rows for one tree; with `fixed`, of the game's derivative in that feature: its interactions."""
-    most = int(np.bincount(tree.feature[1:], minlength=1).astype(bool).sum())
-    t, w = points(max(min(most, len(tree.ends) - 1) - 1, 0))
+    t, w = points(max(min(len(tree.used), len(tree.ends) - 1) - 1, 0))
     step = max(1, CELLS // (len(tree.parent) * len(t)))
     parts = [_rows(tree, X[k : k + step], t, w, fixed) for k in range(0, len(X), step)]
     return np.concatenate(parts) if parts else np.zeros((0, tree.features))

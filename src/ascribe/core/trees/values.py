@@ -221,5 +221,5 @@ def _deep(tree: DeepTree, rows: np.ndarray, out: np.ndarray, pairs: bool) -> Non
     if not pairs:
         out += deep_shares(tree, rows)
         return
-    for i in np.unique(tree.feature[1:]).tolist():
+    for i in tree.used.tolist():
         out[:, i] += deep_shares(tree, rows, fixed=i) / 2

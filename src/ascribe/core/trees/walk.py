@@ -44,9 +44,8 @@ def in_set(z: np.ndarray, held: np.ndarray, first: Split, end: Split, other: Spl
     """`held[first + c]` of category c, z cut to an integer, where that lies before `end`; else `other`, of NaN
     `missing`.
     """
-    with np.errstate(invalid="ignore"):
-        c = np.where(np.isfinite(z) & (np.abs(z) < 1 << 31), np.trunc(z), -1).astype(np.int64)
-    known = (c >= 0) & (c < np.subtract(end, first)) & ~((z < 0) & (c == 0))
+    c = np.fmax(np.fmin(z, len(held)), 0).astype(np.int64)  # within what there is: an integer holds no 1e300
+    known = (z >= 0) & (c < np.subtract(end, first))
     return np.where(np.isnan(z), missing, np.where(known, held[np.add(first, np.where(known, c, 0))], other))
 
 
