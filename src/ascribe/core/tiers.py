@@ -129,7 +129,7 @@ def _cheap(model: Model, X: np.ndarray, options: Options) -> Attribution | None:
     for tier in ("fast", "balanced"):
         if tier in (model.compiled or {}):
             held = explainers.explain(model, X, *wished(model, tier, options))
-            stderr = held.stderr[np.isfinite(held.values).all(axis=1)]
+            stderr = held.stderr[np.isfinite(held.prediction)]
             if (stderr <= options.target_stderr).all():  # of rows with another remark too
                 return held
     return None
