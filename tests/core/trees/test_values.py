@@ -100,6 +100,16 @@ def test_kept_tables_take_512_megabytes_at_most():
     assert held <= 512 << 20
 
 
+@games
+def test_tables_are_kept_where_all_of_them_fit(monkeypatch, game):
+    trees, X = random_trees(6, t=6, depth=5), random_rows(6, 30)
+    monkeypatch.setattr(values, "WIDE", 3)
+    cells = sum(block.table().size for block in prepared(game, trees, X).blocks)
+    for room, kept in ((cells, True), (cells - 1, False)):
+        monkeypatch.setattr(values, "KEPT", room)
+        assert [block.cells is not None for block in prepared(game, trees, X).blocks] == [kept] * 6
+
+
 @pytest.mark.parametrize(("most", "game"), [(12, "path-dependent"), (12, "interventional"), (-1, "path-dependent")])
 def test_a_row_alone_is_the_same_bits_as_among_others(monkeypatch, most, game):
     """Not where patterns meet: matrix products, whose last bits depend on their shapes."""
