@@ -199,6 +199,13 @@ def test_every_method_is_compared():
     assert by[RANDOM].gain.stderr > 0 and np.isnan(by[RANDOM].missed.mean)
 
 
+def test_a_column_that_never_moves_takes_no_sensitivity_away():
+    """Rows nearby differ in the others."""
+    still = replace(LINEAR, background=BACKGROUND * [1, 1, 0, 1, 1])
+    by = {j.method: j for j in compare(still, X, ["occlusion"]).judged}
+    assert 0 < by["occlusion"].sensitivity.mean < 1
+
+
 def test_a_method_that_says_nothing_of_the_model_is_found_out(monkeypatch):
     row = EXPLAINERS["occlusion"]
 

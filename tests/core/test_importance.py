@@ -230,8 +230,11 @@ def test_dependence_of_two_and_grids_by_themselves():
 
 def test_interactions_find_the_product_alone():
     X = drawn(60, 15)
-    H = interactions(CURVED, X)
+    told: list[int] = []
+    H = interactions(CURVED, X, step=lambda: told.append(1))
     assert pytest.approx(H.T) == H
+    assert not H.diagonal().any()
+    assert len(told) == 6
     assert H[0, 1] > 0.2
     others = [H[i, j] for i in range(4) for j in range(i + 1, 4) if (i, j) != (0, 1)]
     assert max(others) < 1e-6

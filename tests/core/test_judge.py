@@ -9,7 +9,16 @@ import pytest
 
 from ascribe.core.conditional import Gaussian, Independent
 from ascribe.core.games import ConditionalGame
-from ascribe.core.judge import ClassError, MseV, class_error, game_error, mse_v, power_error, random_coalitions
+from ascribe.core.judge import (
+    ClassError,
+    MseV,
+    block_mean,
+    class_error,
+    game_error,
+    mse_v,
+    power_error,
+    random_coalitions,
+)
 from ascribe.core.regression import Regression
 from ascribe.core.scaling import REACH, Scores
 from ascribe.core.surrogate import Surrogate
@@ -96,6 +105,17 @@ def test_mse_v_falls_with_samples_and_repeats_with_the_seed():
     one, two = (mse_v(f, law, rows[:5], seed=3).rows for _ in range(2))
     assert one.tobytes() == two.tobytes() != mse_v(f, law, rows[:5], seed=4).rows.tobytes()
     assert mse_v(f, law, rows[2:3], seed=3).rows.tobytes() == one[2:3].tobytes()
+
+
+def test_chance_is_judged_over_blocks_of_neighbouring_rows():
+    """Errors that last: one number for a run of 20 rows. Rows are 20 times as many as there are runs."""
+    runs = np.repeat(np.random.default_rng(0).standard_normal(30), 20)
+    by_rows = runs.std(ddof=1) / np.sqrt(len(runs))
+    found = block_mean(runs)
+    assert found.stderr == pytest.approx(runs[::20].std(ddof=1) / np.sqrt(30))
+    assert found.stderr > 4 * by_rows
+    assert found.beyond == pytest.approx(2.09 * found.stderr, rel=0.01)
+    assert np.isnan(block_mean(runs[:1]).beyond)
 
 
 def test_mse_v_is_a_number_with_its_rows_and_error():

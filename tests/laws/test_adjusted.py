@@ -250,6 +250,18 @@ def test_shapley_values_of_a_forest():
     assert forest.shapley(p) == pytest.approx(shapley_weights(S).T @ g, abs=1e-10)
 
 
+def test_a_weight_of_two_is_a_coalition_seen_twice():
+    p = 6
+    S = all_coalitions(p)
+    v, often = on(rough(p, 0), S), np.random.default_rng(0).integers(1, 4, len(S))
+    weighted, repeated = (
+        grow(S, v, often.astype(float)),
+        grow(np.repeat(S, often, 0), np.repeat(v, often), np.ones(often.sum())),
+    )
+    assert weighted(S) == pytest.approx(repeated(S), abs=1e-6)
+    assert np.abs(weighted(S) - grow(S, v, np.ones(len(S)))(S)).max() > 1e-2
+
+
 def test_auto_takes_what_predicts():
     """Trees or unanimity on a sparse sum of unanimity games, `odd` or its like on a smooth one; both pay."""
     p = 16

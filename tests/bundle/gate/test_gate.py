@@ -23,7 +23,6 @@ from ascribe.bundle.runtime import load
 from ascribe.bundle.store import open_store
 from ascribe.bundle.verdicts import keep, verdicts
 from ascribe.core.errors import BundleError, TamperedError
-from ascribe.core.judge import block_mean
 from tests.journey import ascribe, typed
 
 from ..made import BIAS, CENTRE, FEATURES, NAME, SPREAD, WEIGHTS, made, rows
@@ -204,17 +203,6 @@ def test_the_verdict_repeats_but_for_what_a_clock_says(production, tmp_path):
 
 
 # rows close in time
-
-
-def test_chance_is_judged_over_blocks_of_neighbouring_rows():
-    """Errors that last: one number for a run of 20 rows. Rows are 20 times as many as there are runs."""
-    runs = np.repeat(np.random.default_rng(0).standard_normal(30), 20)
-    by_rows = runs.std(ddof=1) / np.sqrt(len(runs))
-    found = block_mean(runs)
-    assert found.stderr == pytest.approx(runs[::20].std(ddof=1) / np.sqrt(30))
-    assert found.stderr > 4 * by_rows
-    assert found.beyond == pytest.approx(2.09 * found.stderr, rel=0.01)
-    assert np.isnan(block_mean(runs[:1]).beyond)
 
 
 def test_a_lasting_difference_in_few_blocks_does_not_refuse(production, tmp_path):

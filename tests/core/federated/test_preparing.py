@@ -13,6 +13,7 @@ from ascribe.core.errors import InputError
 from ascribe.core.federated import Step, Table
 from ascribe.core.federated.components.data_transform import DataTransform
 from ascribe.core.federated.components.one_hot import OneHot
+from ascribe.core.federated.components.scale import Scale
 from ascribe.core.federated.splits import Splits
 from ascribe.core.federated.table import Context
 
@@ -109,3 +110,19 @@ def test_what_prepares_rows_is_run_before_the_model_it_feeds():
     found = party.pipeline.local_inference(Context("guest:1", len(rows)), table)["t"]
     wanted = forest.halves["guest:1"].splits.bits(np.array([[row["a"], -0.5] for row in rows]))
     assert found.bits.tolist() == wanted.tolist()
+
+
+def test_scaled_columns_by_hand():
+    """Cut to their bounds; a range or a deviation of next to nothing counts as 1."""
+    columns = {"a": (-1.0, 3.0, 1.0, 2.0), "b": (-1.0, 3.0, 1.0, 0.0), "c": (2.0, 2.0 + 2**-21, 2.0, 2**-21)}
+    rows = Table.of_rows([dict.fromkeys("abcd", x) for x in (-9.0, 0.0, 2.0, 9.0)])
+    found = {
+        method: Scale(method, columns).local_inference(Context("guest:1", 4), rows).columns
+        for method in ("standard_scale", "min_max_scale")
+    }
+    assert found["standard_scale"]["a"].tolist() == [-1, -0.5, 0.5, 1]
+    assert found["standard_scale"]["b"].tolist() == [-2, -1, 1, 2]
+    assert found["standard_scale"]["c"].tolist() == [0, 0, 0, 1]
+    assert found["min_max_scale"]["a"].tolist() == [0, 0.25, 0.75, 1]
+    assert found["min_max_scale"]["c"].tolist() == [0, 0, 0, 1]
+    assert list(found["min_max_scale"]["d"]) == [-9, 0, 2, 9]

@@ -8,8 +8,7 @@ the sections c = (1 - rho) phi[k_b(., s)] + rho q (n, p), the posterior mean and
     phi = W w,     W = 2 (s' K^-1 s)^-1 s' K^-1 + c' P
     cov = sigma^2 (C - c' K^-1 c + (2 - c' K^-1 s) (s' K^-1 s)^-1 (2 - c' K^-1 s)'),     C = prior covariance of phi
 
-0 once every pair is seen, as phi then is the full sum. sigma^2 = w' P w / (n - p), times what leaving one out says:
-see `calibration`.
+0 once every pair is seen, as phi then is the full sum. sigma^2 is what leaving one out says: see `scale`.
 That only odd terms matter is also what OddSHAP uses (arXiv 2602.01399); kernel, reading and errors are our own.
 """
 
@@ -31,20 +30,21 @@ __all__ = ["Regression", "by_the_plan", "fitted", "odd", "regress", "solved", "u
 
 LEAST_SPARE = 3  # pairs beyond the p that the single terms take
 ADDITIVE = 1e-12  # what digits leave of a sum of single terms
-OPTIMISM = 0.3, 2.0  # see `calibration`: with one scale for all players, with one each
+OPTIMISM = 0.3, 2.0  # see `scale`: with one scale for all players, with one each
 PICKED = 1.5  # times that
 
 
 @dataclass(frozen=True, eq=False)
 class Regression:
-    """One row's fit. `W (p, n)` on pairs; `alpha = P w`; `root (n, n)` and `R (p, n)` with P = root' root - R' R."""
+    """One row's fit. `W (p, n)` on pairs; `alpha = P w`; `root (n, n)` and `R (p, n)` with P = root' root - R' R;
+    `variance (p,)` of phi, sigma^2 being 1.
+    """
 
     W: Float[np.ndarray, "p n"]
     alpha: Float[np.ndarray, " n"]
     root: Float[np.ndarray, "n n"]
     R: Float[np.ndarray, "p n"]
     variance: Float[np.ndarray, " p"]
-    sigma2: float
 
     def precision(self) -> Float[np.ndarray, " n"]:
         """diag P: one over the variance of each w given all others, sigma^2 being 1."""
@@ -86,7 +86,7 @@ def regress(pairs: Pairs, w: Float[np.ndarray, " n"], kernel: Kernel, rho: float
     alpha = root.T @ (root @ w) - R.T @ (R @ w)
     prior = (1 - rho) * kernel.variance() + rho * unstructured_variance(p)
     variance = np.maximum(prior - (at_c**2).sum(axis=0) + (beta**2).sum(axis=0), 0)
-    return Regression(W, alpha, root, R, variance, max(float(w @ alpha), 0.0) / (n - p))
+    return Regression(W, alpha, root, R, variance)
 
 
 def fitted(kind: type[Kernel], pairs: Pairs, w: Float[np.ndarray, " n"]) -> Regression | None:
@@ -130,8 +130,8 @@ def unanimity(plan: Plan, v: Float[np.ndarray, " m"]) -> Solved:
     return by_the_plan(plan, v) if found is None else solved(pairs, found, "unanimity")
 
 
-def calibration(pairs: Pairs, found: Regression, picked: bool) -> float:
-    """What to multiply sigma^2 by: geometric mean of two averages of z^2 = (left-out error)^2 / (its variance),
+def scale(pairs: Pairs, found: Regression, picked: bool) -> float:
+    """sigma^2: geometric mean of two averages of z^2 = (left-out error)^2 / (its variance, sigma^2 being 1),
 
         plain;   and by a = (1/share - 1) sum_i q_i^2 / diag P: what pairs like this one that were not drawn do to phi
 
@@ -140,7 +140,7 @@ def calibration(pairs: Pairs, found: Regression, picked: bool) -> float:
     """
     n, p = pairs.s.shape
     precision = found.precision()
-    z2 = found.alpha**2 / np.maximum(precision * found.sigma2, np.finfo(float).tiny)
+    z2 = found.alpha**2 / precision
     a = (1 / pairs.share - 1) * (pairs.q**2).sum(axis=1) / precision
     plain = z2[1:].mean()
     unseen = (a * z2).sum() / a.sum() if a.any() else plain
@@ -152,5 +152,5 @@ def deviations(pairs: Pairs, found: Regression, picked: bool) -> Float[np.ndarra
     """Errors from leaving out groups of pairs, each player's scaled to its posterior variance."""
     moved = np.array([found.without(group) for group in pairs.groups()])
     size = np.sqrt((moved**2).sum(axis=0))
-    se = np.sqrt(found.variance * found.sigma2 * calibration(pairs, found, picked))
+    se = np.sqrt(found.variance * scale(pairs, found, picked))
     return moved * np.divide(se, size, out=np.zeros_like(size), where=size > 0)

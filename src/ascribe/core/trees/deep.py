@@ -37,7 +37,7 @@ def reach_of(trees: Trees) -> Float[np.ndarray, " nodes"]:
     for level in trees.levels:
         inner = level[~trees.leaf[level]]
         for child in (trees.left[inner], trees.right[inner]):
-            reach[child] = reach[inner] * trees.cover[child] / np.where(trees.cover[inner] > 0, trees.cover[inner], 1.0)
+            reach[child] = reach[inner] * trees.ratio[child]
     return reach
 
 
@@ -77,8 +77,6 @@ def deep_tree(trees: Trees, i: int) -> DeepTree:
     parent[number[one.left[inner]]] = parent[number[one.right[inner]]] = number[inner]
     left[number[one.left[inner]]] = True
     feature = np.where(parent >= 0, one.feature[order[parent]], -1)
-    cover = one.cover[order]
-    ratio = np.where(parent >= 0, cover / np.where(cover[parent] > 0, cover[parent], 1.0), 1.0)
     test = np.where(parent >= 0, np.searchsorted(codes.split, order[parent]), 0)
     before = np.full(len(order), -1)
     last = np.full((1, n), -1)  # of the level above: the last node by feature on the way
@@ -88,7 +86,7 @@ def deep_tree(trees: Trees, i: int) -> DeepTree:
         last = last[parent[at] - start]
         before[at] = last[np.arange(len(at)), feature[at]]
         last[np.arange(len(at)), feature[at]] = at
-    return DeepTree(codes, parent, feature, test, left, ratio, before, one.value[order, 0], ends, n)
+    return DeepTree(codes, parent, feature, test, left, one.ratio[order], before, one.value[order, 0], ends, n)
 
 
 def deep_shares(tree: DeepTree, X: Float[np.ndarray, "b n"], fixed: int | None = None) -> Float[np.ndarray, "b n"]:

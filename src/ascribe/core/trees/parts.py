@@ -62,7 +62,7 @@ def paths_of(trees: Trees) -> Paths:
         slot[level, d] = at
         feature[level, at] = own
         count[level] += ~old
-        ratio[level, at] *= trees.cover[level] / np.where(trees.cover[above] > 0, trees.cover[above], 1.0)
+        ratio[level, at] *= trees.ratio[level]
     return Paths(split, left, slot, count, feature, ratio, length)
 
 

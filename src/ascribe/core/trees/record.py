@@ -89,6 +89,15 @@ class Trees:
         return tree_of(self.start)
 
     @cached_property
+    def ratio(self) -> np.ndarray:
+        """Of each node, its cover over its parent's (nodes,): 1 at a root, 0 below a node that no row covers."""
+        out, inner = np.ones(len(self.leaf)), np.flatnonzero(~self.leaf)
+        whole = self.cover[inner]
+        for child in (self.left[inner], self.right[inner]):
+            out[child] = np.divide(self.cover[child], whole, out=np.zeros(len(inner)), where=whole > 0)
+        return out
+
+    @cached_property
     def levels(self) -> list[np.ndarray]:
         """Nodes by depth, the roots first."""
         return levels_of(self.start, self.left, self.right)

@@ -72,7 +72,8 @@ def _leaves(trees: Trees, Z: np.ndarray) -> np.ndarray:
     node = np.tile(trees.start[:-1], b)
     cut, odd = _cut(trees.threshold, trees.comparison, Z.dtype), bool(trees.zero_missing.any())
     mixed, gaps = bool(trees.categorical.any()), bool(np.isnan(Z).any())
-    at = np.flatnonzero(trees.left[node] >= 0)
+    leaf = trees.leaf
+    at = np.flatnonzero(~leaf[node])
     row = np.repeat(np.arange(b), t)
     while len(at):
         here = node[at]
@@ -86,7 +87,7 @@ def _leaves(trees: Trees, Z: np.ndarray) -> np.ndarray:
             split = trees.categorical[here]
             left[split] = by_category(trees, here[split], z[split])
         node[at] = below = np.where(left, trees.left[here], trees.right[here])
-        at = at[trees.left[below] >= 0]
+        at = at[~leaf[below]]
     return node.reshape(b, t)
 
 
