@@ -14,11 +14,10 @@ def text(raw: Raw) -> str:
     head = ["", "| not caught | was | changes nothing that a caller sees, since |", "|---|---|---|"] if rows else []
     lines = [
         "## Faults", "",
-        f"{len(held)} small faults, put into `core` one at a time: its tests and laws catch {caught}; before tests",
-        f"were added for the others it was {first}. They come from two draws, the second after tests were added for",
-        "the first:",
+        f"{len(held)} small faults, put into `core` one at a time: its tests and laws catch {caught}; when each was",
+        f"tried for the first time it was {first}. They come from three draws, each after tests were added for those before:",
         "[figures of each](../benchmarks/faults/README.md).", *head, *rows,
     ]  # fmt: skip
     if alike:
-        lines += ["", f"{len(alike)} of the {len(missed)} that are left change nothing that a caller sees."]
+        lines += ["", f"By {len(alike)} of the {len(missed)} that are left nothing changes that a caller sees."]
     return "\n".join(lines) + "\n"
