@@ -15,8 +15,8 @@ def text(raw: Raw) -> str:
     lines = [
         "## Faults", "",
         f"{len(held)} small faults, put into `core` one at a time: its tests and laws catch {caught}; when each was",
-        f"tried for the first time it was {first}. They come from three draws, each after tests were added for those before:",
-        "[figures of each](../benchmarks/faults/README.md).", *head, *rows,
+        f"tried for the first time it was {first}. They come from three draws, each after tests were added for those",
+        "before: [figures of each](../benchmarks/faults/README.md).", *head, *rows,
     ]  # fmt: skip
     if alike:
         lines += ["", f"By {len(alike)} of the {len(missed)} that are left nothing changes that a caller sees."]
