@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import logging
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from unittest import mock
 
 import numpy as np
 import onnx
@@ -32,7 +34,7 @@ def to_onnx(
     """
     network = network.eval().cpu()
     free = {name: {0: torch.export.Dim("rows", min=1)} for name in example}
-    with quiet():
+    with quiet(), _operators_read_once():
         program = torch.onnx.export(
             network,
             tuple(example.values()),
@@ -79,6 +81,21 @@ def check_parity(
             )
         worst = max(worst, gap)
     return worst
+
+
+@contextlib.contextmanager
+def _operators_read_once() -> Iterator[None]:
+    """torch reads the sources of its five hundred operators anew at every export, a quarter of its time: kept here."""
+    from torch.onnx._internal.exporter._registration import ONNXRegistry
+
+    kept = staticmethod(functools.partial(_operators, ONNXRegistry.from_torchlib))
+    with mock.patch.object(ONNXRegistry, "from_torchlib", kept):
+        yield
+
+
+@functools.cache
+def _operators(read: Callable[..., object], opset_version: int) -> object:
+    return read(opset_version=opset_version)
 
 
 @contextlib.contextmanager
