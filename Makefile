@@ -1,7 +1,7 @@
 # Two commands set everything up: `make demo` and `make test`.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
-JOBS ?= auto
+JOBS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) # tests wait, too: for servers, browsers, clocks
 STAMP := .venv/.setup-stamp
 NODE_STAMP := tests/portability/node_modules/.setup-stamp
 AXE_STAMP := tests/page/node_modules/.setup-stamp
@@ -32,7 +32,7 @@ demo: setup  ## the whole journey on real telemetry; serves on at a terminal
 	$(BIN)/ascribe demo
 
 test: setup $(NODE_STAMP) $(AXE_STAMP)  ## every test, at reduced size, on every core (JOBS=0: one after another)
-	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile
+	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile -m 'not slow'
 
 coverage: setup $(NODE_STAMP) $(AXE_STAMP)  ## which lines of src no test runs, in servers and commands that tests start too: runs/coverage/report.txt
 	mkdir -p runs/coverage
@@ -62,7 +62,8 @@ sbom: setup  ## runs/sbom: bills of materials of core and of all extras, Cyclone
 bench: setup  ## every measurement but those that take hours, about four; then the pages. QUICK=--quick: reduced; ONLY="a b": these; REDO=--redo: also what is there
 	$(BIN)/python -m benchmarks $(QUICK) $(REDO) $(if $(ONLY),--only $(ONLY))
 
-soak: setup  ## every measurement; ten hours
+soak: setup $(AXE_STAMP)  ## tests at full size, then every measurement; ten hours
+	$(BIN)/python -m pytest -q -n 0 -m slow
 	$(BIN)/python -m benchmarks --soak $(QUICK) $(REDO)
 
 bench-list: setup  ## names of all measurements, with commands and minutes

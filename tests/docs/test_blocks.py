@@ -23,8 +23,8 @@ from ascribe.train.units import read_units
 from tests.docs.blocks import PAGES, ROOT, Block, blocks, lines
 from tests.lines import NO_SUCH, fields, options, parsed
 
-ELSEWHERE = {"js", "java", "cpp", "go"}
-"""docs/callers.md: tests/portability runs the JavaScript, and holds all to the names of a compiled graph."""
+ELSEWHERE = {"js"}
+"""docs/callers.md: tests/portability runs it."""
 INLINE = re.compile(r"`(?:\.venv/bin/)?ascribe ([a-z][^`\n]*)`")
 URL = re.compile(r"(?:http://)?127\.0\.0\.1:8080(/[^\s'\"]*)")
 

@@ -16,7 +16,7 @@ import pytest
 
 from ascribe.bundle.archive import open_directory
 from ascribe.bundle.holdout import holdout
-from tests.journey import ROOT, ascribe, sampled, train
+from tests.journey import ROOT, sampled, train, typed
 
 HERE = Path(__file__).parent
 RUNTIMES = ("onnxruntime-node", "onnxruntime-web")
@@ -43,13 +43,14 @@ def place(tmp_path_factory):
     """
     place = tmp_path_factory.mktemp("portable")
     (place / "alone").mkdir()
-    done = train(sampled(place / "rows.parquet", 24), place / "bundle", "--family", "power_mlp", "--max-seconds", 1)
+    rows = sampled(place / "rows.parquet", 24)
+    done = train(rows, place / "bundle", "--family", "power_mlp", "--max-seconds", 1, by=typed)
     assert done.returncode == 0, done.stderr
     for words in (
         ("--standalone", place / "alone" / "explain.onnx"),
         ("--tier", "accurate", "--value", "completions", "--samples", 8),
     ):
-        done = ascribe("compile", place / "bundle", *words)
+        done = typed("compile", place / "bundle", *words)
         assert done.returncode == 0, done.stderr
     return place
 

@@ -97,7 +97,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     (place / "units.toml").write_text(UNITS)
     options = TrainOptions(
         place / "telemetry.parquet", "powerWatts", place / "out", (*FEATURES, "numSockets"), "seq", ("workload",),
-        place / "units.toml", seed=7, max_seconds=3.0,
+        place / "units.toml", seed=7, max_seconds=1.0,
     )  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ASCRIBE_DEVICE", "cpu")

@@ -13,7 +13,7 @@ import pyarrow.csv
 import pyarrow.feather
 import pyarrow.parquet
 
-from ascribe.bundle.written import unwritable
+from ascribe.bundle.written import writing
 from ascribe.core.errors import InputError
 
 __all__ = ["read_groups", "read_names", "read_table", "write_parquet"]
@@ -43,13 +43,10 @@ def read_table(path: Path) -> pa.Table:
 
 
 def write_parquet(columns: pa.Table | Mapping[str, object], path: Path) -> None:
-    """A table, or columns by name. Raises InputError if the place cannot be written."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        table = columns if isinstance(columns, pa.Table) else pa.table(dict(columns))
-        pyarrow.parquet.write_table(table, str(path), compression="zstd")
-    except OSError as exc:
-        raise unwritable(path, exc) from exc
+    """A table, or columns by name, whole or not at all. Raises InputError if the place cannot be written."""
+    table = columns if isinstance(columns, pa.Table) else pa.table(dict(columns))
+    with writing(path) as part:
+        pyarrow.parquet.write_table(table, str(part), compression="zstd")
 
 
 def read_names(path: Path, what: str) -> Any:

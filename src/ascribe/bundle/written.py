@@ -3,29 +3,39 @@
 from __future__ import annotations
 
 import errno
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ascribe.core.errors import InputError
 
-__all__ = ["unwritable", "write_whole"]
+__all__ = ["unwritable", "write_whole", "writing"]
 
 
 def write_whole(path: Path, raw: bytes | str) -> Path:
-    """Beside the place first, then moved there: what was there stays until all is written. Folders are made.
+    """Raises InputError as `writing` does."""
+    with writing(path) as part:
+        part.write_bytes(raw.encode() if isinstance(raw, str) else raw)
+    return path
 
-    Raises InputError if the place cannot be written; then nothing is left of it.
+
+@contextmanager
+def writing(path: Path) -> Iterator[Path]:
+    """A place beside `path` to write to, moved there in the end: what was there stays until all is written. Folders are
+    made.
+
+    Raises InputError if the place cannot be written; then, as after any other error, nothing is left of it.
     """
     part = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(raw.encode() if isinstance(raw, str) else raw)
+        yield part
         part.replace(path)
     except OSError as exc:
+        raise unwritable(path, exc) from exc
+    finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
-        raise unwritable(path, exc) from exc
-    return path
 
 
 def unwritable(path: Path, exc: OSError) -> InputError:

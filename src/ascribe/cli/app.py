@@ -176,6 +176,8 @@ def main() -> NoReturn:
         full = " (the disk is full: free some space)" if exc.errno == errno.ENOSPC else ""
         _stop(f"{exc.filename or 'the system'}: {exc.strerror or exc}{full}", exc, debug, 2)
     except Exception as exc:
+        if _interrupted(exc):
+            _stop("stopped", exc, debug, STOPPED)
         if not hasattr(exc, "format_message"):  # what typer raises for a wrong command line; it names no public class
             _stop(f"this should not happen ({type(exc).__name__}: {exc}); --debug shows where", exc, debug, 1)
         where = getattr(getattr(exc, "ctx", None), "command_path", "ascribe")
@@ -185,6 +187,13 @@ def main() -> NoReturn:
             sys.exit(2)
         _stop(f"{said} (see `{where} --help`)", exc, debug, 2)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _interrupted(exc: BaseException | None) -> bool:
+    """Ctrl-C while a compiled library is imported comes as that library's error."""
+    while exc is not None and not isinstance(exc, KeyboardInterrupt):
+        exc = exc.__cause__ or exc.__context__
+    return exc is not None
 
 
 def _stop(text: str, exc: BaseException, debug: bool, code: int) -> NoReturn:

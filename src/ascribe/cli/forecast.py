@@ -147,6 +147,7 @@ def predict(
         raise InputError(f"{output}: the forecast is a Parquet file, name it .parquet")
     with extra("train", "polars"):
         import polars as pl
+    from ascribe.bundle.written import writing
     from ascribe.forecasted import curves_of, explained, newest
 
     opened = opened_forecaster(bundle)
@@ -156,8 +157,8 @@ def predict(
         err.print(f"{name} is left out: {why}", highlight=False)
     curves = curves_of(opened, held.series, windows)
     columns = curves.columns(windows.names if len(held.series.names) > 1 else ())
-    output.parent.mkdir(parents=True, exist_ok=True)
-    pl.DataFrame(columns).with_columns(pl.col("time").cast(pl.Datetime("us", "UTC"))).write_parquet(output)
+    with writing(output) as part:
+        pl.DataFrame(columns).with_columns(pl.col("time").cast(pl.Datetime("us", "UTC"))).write_parquet(part)
     err.print(f"{len(windows.at)} series x {opened.window.horizon} steps -> {output}", highlight=False)
     if explain:
         from ascribe.bundle.answers import write_answer

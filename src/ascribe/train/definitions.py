@@ -68,7 +68,7 @@ def read_definitions(path: Path, power: str = POWER) -> FeatureSet:
 
     Raises InputError for a broken file, an unknown unit or transform.
     """
-    units = {POWER if name == power else name: record for name, record in read_units(path).items()}
+    units = {POWER if name == power else name: record for name, record in read_units(path, "features").items()}
     transforms = {name: record["transform"] for name, record in units.items() if record.get("transform")}
     for name, word in transforms.items():
         if word not in TRANSFORMS:

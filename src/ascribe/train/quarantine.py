@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from ascribe.core.errors import InputError
+from ascribe.bundle.written import writing
 
 __all__ = ["QUARANTINE", "put_aside"]
 
@@ -16,9 +16,6 @@ QUARANTINE = "quarantine.parquet"
 def put_aside(rows: pl.DataFrame, folder: Path) -> Path:
     """Write them into a folder, which is made. Raises InputError where it cannot be written."""
     place = folder / QUARANTINE
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        rows.write_parquet(place)
-    except OSError as exc:
-        raise InputError(f"{place} cannot be written ({exc.strerror or exc})") from exc
+    with writing(place) as part:
+        rows.write_parquet(part)
     return place

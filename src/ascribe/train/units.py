@@ -35,14 +35,15 @@ BOUNDS: dict[str, tuple[float, float]] = {
 }
 
 
-def read_units(path: Path) -> dict[str, dict[str, Any]]:
-    """TOML or JSON:  name = "unit"  or  name = { unit = "...", low = 0, high = 10, group = "...", transform = "..." }.
+def read_units(path: Path, what: str = "units") -> dict[str, dict[str, Any]]:
+    """TOML or JSON:  name = "unit"  or  name = { unit = "...", low = 0, high = 10, group = "...", transform = "..." };
+    `what` names the file in a message.
 
     Raises InputError for a broken file, an unknown key, or a unit that is unknown and comes without bounds.
     """
-    raw = read_names(path, "units")
+    raw = read_names(path, what)
     if not isinstance(raw, dict):
-        raise InputError(f'units file {path} is no table: write name = "unit" a line')
+        raise InputError(f'{what} file {path} is no table: write name = "unit" a line')
     return {name: _checked(name, given, path) for name, given in raw.items()}
 
 

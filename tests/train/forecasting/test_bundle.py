@@ -18,7 +18,7 @@ from ascribe.train.forecasting.fitted import FittedForecast
 from ascribe.train.forecasting.options import NetworkOptions
 from tests.train.forecasting.series import DAY, weekly
 
-SMALL = NetworkOptions(patch=6, hidden=8, dense=8, every=7, epochs=1, refit=False)
+SMALL = NetworkOptions(patch=0, hidden=8, dense=8, every=7, epochs=1, refit=False)
 HELD = {"x": np.zeros((1, 1)), "y": np.zeros((1, 1)), "origins": np.zeros((1, 2), int), "scale": np.ones(1)}
 
 
@@ -26,7 +26,7 @@ HELD = {"x": np.zeros((1, 1)), "y": np.zeros((1, 1)), "origins": np.zeros((1, 2)
 def network(tmp_path_factory):
     torch.set_num_threads(1)
     series = weekly(days=30)
-    window = window_of(series, 3 * DAY, 9)
+    window = window_of(series, DAY + 2, 9)  # three patches, as each is traced by itself; the outer ones are cut
     fitted = fit_traffic_seq2seq(series, window, series.steps, options=replace(SMALL, attention="multi-head", heads=2))
     X = rows(series, window, origins(series, window, 0, series.steps, 11))
     bundle = write_forecast(fitted, series, window, Written(X, HELD), tmp_path_factory.mktemp("network"))
@@ -75,7 +75,7 @@ def test_attention_says_where_it_looks(network):
         assert weights == pytest.approx(fitted.module.attention(torch.as_tensor(X[:4])).numpy(), abs=1e-5)
     steps = np.array(told["key_steps"])
     assert steps[0, 0] == 0 and steps[-1, 1] == window.context and (steps[1:, 0] == steps[:-1, 1]).all()
-    assert told["query"][0] == "+0 to +6h" and told["key"][-1] == "-6h to -0"
+    assert told["query"][0] == "+0 to +18h" and told["key"][-1] == "-1d to -0"
 
 
 def test_no_path_of_this_machine_is_in_a_graph(network):

@@ -28,7 +28,7 @@ def place(tmp_path_factory):
 def asked(place, out, **more):
     """With a small network: it is to compete, not to win."""
     data = SeriesOptions(str(place), "time", ("north", "south"), step=f"{STEP_S}s", zone="UTC", unit="Mb/s")
-    small = ("patch=6", "hidden=8", "dense=8")
+    small = ("patch=0", "hidden=8", "dense=8")  # a day of the context is a step
     return ForecastOptions(data, out, "3d", "18h", epochs=2, network=small, **more)
 
 

@@ -32,13 +32,13 @@ class Small(nn.Module):
 
 
 class Words(nn.Module):
-    """Two encoder layers over six words, padding masked; `plain`: attention written by hand, one head."""
+    """Encoder layers over six words, padding masked; `plain`: attention written by hand, one head."""
 
-    def __init__(self, plain: bool = False) -> None:
+    def __init__(self, plain: bool = False, layers: int = 2) -> None:
         super().__init__()
         self.table = nn.Embedding(12, 8)
         layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
-        self.encoder = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
+        self.encoder = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
         self.plain, self.head = plain, nn.Linear(8, 2)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -112,7 +112,7 @@ def test_layers_worth_showing():
 
 
 def test_slopes_in_the_vectors_of_words():
-    network = seeded(Words)
+    network = seeded(Words, False, 1)
     graphs = gradient_graphs(network, words(3), embedding="table")
     assert set(graphs) == {"gradient", "embed"}
     x = words(4)
@@ -128,11 +128,15 @@ def test_slopes_in_the_vectors_of_words():
     assert np.abs(told[:, 4:].numpy()).max() == 0  # padding is masked all along the way
 
 
+@pytest.fixture(scope="module")
+def predict() -> bytes:
+    return to_onnx(seeded(Words), {"x": words(3)}, ["margin"])
+
+
 @pytest.mark.parametrize("way", ["module", "graph"])
-def test_attention_of_torchs_layers(way):
+def test_attention_of_torchs_layers(predict, way):
     """From the modules, and from the softmax between two products of the exported graph; the mask hides padding."""
     network = seeded(Words)
-    predict = to_onnx(network, {"x": words(3)}, ["margin"])
     example = words(3)
     graph = (
         attention_graph(network, example, predict) if way == "module" else exposed_attention(predict, example.numpy())

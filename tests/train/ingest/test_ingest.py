@@ -181,7 +181,7 @@ def test_a_reader_stops_when_asked_and_tells_its_lag(tmp_path):
         assert lake.state.get("ingest", "ascribe")["rows"] == 100
 
 
-def test_a_dead_cluster_is_told_in_one_line(tmp_path, monkeypatch):
+def test_a_dead_cluster_is_told_in_one_line(tmp_path, monkeypatch, capfd):
     from ascribe.core.errors import SourceError
     from ascribe.train.sources import kafka
     from ascribe.train.sources.decoding import Decoder
@@ -192,6 +192,7 @@ def test_a_dead_cluster_is_told_in_one_line(tmp_path, monkeypatch):
     with pytest.raises(SourceError, match=r"no broker at 127\.0\.0\.1:1 answers"):
         next(source.batches(lambda _: None))
     source.close()
+    assert capfd.readouterr().err == ""  # the library itself is silent
 
 
 def test_killed_readers_and_a_failing_cluster_keep_every_row_once(tmp_path):

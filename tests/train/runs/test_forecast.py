@@ -132,7 +132,6 @@ def test_a_plan_is_plain_and_a_window_needs_its_step():
         replace(TRAINING, context="90min").window  # noqa: B018
 
 
-@pytest.mark.slow
 def test_a_real_forecast_goes_all_the_way(tmp_path):
     """Trained, judged by the gate of forecasts, promoted; the bundle is asked with what lies beside the lake."""
     lake, registry = str(tmp_path / "lake"), str(tmp_path / "registry")

@@ -21,7 +21,6 @@ from ascribe.bundle.verdicts import verdicts
 from ascribe.core.errors import Conflict, InputError, LakeError, RegistryError
 from ascribe.train.runs.code import code_version
 from ascribe.train.runs.lock import held
-from ascribe.train.runs.plan import Training
 from ascribe.train.runs.record import Run, latest, runs
 from ascribe.train.runs.run import RunOptions, run
 from tests.journey import ROOT
@@ -295,7 +294,7 @@ def test_the_code_version_names_the_release_and_the_sources():
 def test_one_bundle_of_several_targets(tmp_path):
     """Power, and a counter that is predicted from the others."""
     lake = pour(str(tmp_path / "lake"), telemetry(500))
-    asked = RunOptions(lake.uri, str(tmp_path / "registry"), NAME, training=Training(quick=True, also=("misses",)))
+    asked = RunOptions(lake.uri, str(tmp_path / "registry"), NAME, training=replace(QUICK, also=("misses",)))
     record = run(asked, lake)
     assert record.status == "promoted", record.reasons
     bundle = Registry(asked.registry).resolve(NAME)

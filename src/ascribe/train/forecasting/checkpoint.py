@@ -9,7 +9,6 @@ told                                      JSON: epoch, losses, the best epoch, g
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ascribe.bundle.written import writing
 from ascribe.core.errors import InputError
 
 __all__ = ["read_checkpoint", "write_checkpoint"]
@@ -24,17 +24,17 @@ __all__ = ["read_checkpoint", "write_checkpoint"]
 
 def write_checkpoint(path: Path, told: Mapping[str, Any], parts: Mapping[str, Mapping[str, torch.Tensor]],
                      optimiser: torch.optim.Optimizer) -> None:  # fmt: skip
-    """Whole or not at all: a run that is killed while it writes leaves the file before."""
+    """Whole or not at all: a run that is killed while it writes leaves the file before.
+
+    Raises InputError if the place cannot be written.
+    """
     held = {f"{part}:{name}": value.cpu().numpy() for part, state in parts.items() for name, value in state.items()}
     for number, state in optimiser.state_dict()["state"].items():
         held |= {f"adam:{number}:{key}": torch.as_tensor(value).cpu().numpy() for key, value in state.items()}
     held["random:torch"] = torch.get_rng_state().numpy()
     held["told"] = np.frombuffer(json.dumps(told).encode(), np.uint8)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
-    with open(temporary, "wb") as file:
+    with writing(path) as part, open(part, "wb") as file:
         np.savez(file, **held)  # type: ignore[arg-type]
-    os.replace(temporary, path)
 
 
 def read_checkpoint(

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import gc
 import io
 import logging
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from unittest import mock
 
 import numpy as np
 import onnx
@@ -32,7 +35,7 @@ def to_onnx(
     """
     network = network.eval().cpu()
     free = {name: {0: torch.export.Dim("rows", min=1)} for name in example}
-    with quiet():
+    with quiet(), _operators_read_once():
         program = torch.onnx.export(
             network,
             tuple(example.values()),
@@ -82,13 +85,35 @@ def check_parity(
 
 
 @contextlib.contextmanager
+def _operators_read_once() -> Iterator[None]:
+    """torch reads the sources of its five hundred operators anew at every export, a quarter of its time: kept here."""
+    from torch.onnx._internal.exporter._registration import ONNXRegistry
+
+    kept = staticmethod(functools.partial(_operators, ONNXRegistry.from_torchlib))
+    with mock.patch.object(ONNXRegistry, "from_torchlib", kept):
+        yield
+
+
+@functools.cache
+def _operators(read: Callable[..., object], opset_version: int) -> object:
+    return read(opset_version=opset_version)
+
+
+@contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """The exporter warns of its own future, prints its steps and logs each absent optional package."""
-    held = logging.root.manager.disable
+    """The exporter warns of its own future, prints its steps and logs each absent optional package.
+
+    Nor is garbage collected: what a trace makes lives as long as it, and to walk all of it again and again takes a
+    twentieth of its time, a seventh in a process that holds much.
+    """
+    held, collecting = logging.root.manager.disable, gc.isenabled()
     logging.disable(logging.WARNING)
+    gc.disable()
     try:
         with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
             yield
     finally:
         logging.disable(held)
+        if collecting:
+            gc.enable()

@@ -20,7 +20,8 @@ class DeadTopic:
 
     def __init__(self, brokers: str, topic: str, config: Mapping[str, Any]) -> None:
         self._topic = topic
-        self._producer = Producer({"bootstrap.servers": brokers, "enable.idempotence": True} | dict(config))
+        ours = {"bootstrap.servers": brokers, "enable.idempotence": True, "log_level": 2}
+        self._producer = Producer(ours | dict(config))
 
     def __call__(self, batch: Batch) -> None:
         """Raises SourceError if they cannot all be delivered."""

@@ -56,7 +56,7 @@ class KafkaSource:
             "enable.partition.eof": True,
             "fetch.wait.max.ms": 100,
             "error_cb": self._error,
-            "log_level": 3,
+            "log_level": 2,  # what `error_cb` hears is said once; the library would say it twenty times a second
         }
         try:
             self._consumer = Consumer(ours | dict(options.config))
