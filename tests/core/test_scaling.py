@@ -93,6 +93,13 @@ def test_beyond_the_table_is_its_end():
     assert X[1] == pytest.approx(SCORES.table[:, -1], rel=1e-6)
 
 
+@pytest.mark.parametrize("table", [[0, 1, 2, 2, 2], [2, 2, 2, 3, 4], [7, 7, 7, 7, 7]])
+def test_just_beyond_an_atom_at_the_end_is_the_end(table):
+    scores = Scores(np.array([table], np.float32))
+    Z = scores.forward(np.array([[table[-1] + 1e-3], [table[0] - 1e-3]]))
+    assert Z.ravel().tolist() == [REACH, -REACH]
+
+
 def test_not_a_number_stays_so_and_stays_alone():
     X = ROWS_OF[:6].copy()
     clean = SCORES.forward(X)

@@ -62,7 +62,8 @@ class Scores:
             width = knots[i + 1] - knots[i]
             inside = np.clip((X[..., j] - knots[i]) / np.where(width > 0, width, 1), 0, 1)
             at_knot = right > left  # the middle of the run of knots that equal x (a run of one: the knot itself)
-            position = np.where(at_knot, (left + right - 1) / 2, i + inside)
+            between = np.clip(left - 1 + inside, 0, len(knots) - 1)  # beyond the table: its end
+            position = np.where(at_knot, (left + right - 1) / 2, between)
             Z[..., j] = np.where(np.isnan(X[..., j]), np.nan, position * self.step - REACH)
         return Z
 

@@ -24,15 +24,16 @@ def forward(sheet: Sheet, x: str, scores: Scores) -> str:
     knots = sheet.const(table[None])
     left = count(sheet.op("Greater", column, knots))
     right = count(sheet.op("GreaterOrEqual", column, knots))
-    i = sheet.op("Clip", sheet.op("Sub", left, sheet.const(1, np.int64)), sheet.const(0, np.int64),
-                 sheet.const(k - 2, np.int64))  # fmt: skip
+    before = sheet.op("Sub", left, sheet.const(1, np.int64))
+    i = sheet.op("Clip", before, sheet.const(0, np.int64), sheet.const(k - 2, np.int64))
     at = sheet.op("Add", i, sheet.const(np.arange(n) * k, np.int64))
     low = sheet.op("Gather", sheet.const(table.ravel()), at)
     width = sheet.op("Gather", sheet.const(np.append(np.diff(table.ravel()), 0)), at)
     flat = sheet.op("LessOrEqual", width, sheet.const(0.0))
     inside = sheet.op("Div", sheet.op("Sub", x, low), sheet.op("Where", flat, sheet.const(1.0), width))
     inside = sheet.cast(sheet.op("Clip", inside, sheet.const(0.0), sheet.const(1.0)), "double")
-    between = sheet.op("Add", sheet.cast(i, "double"), inside)
+    between = sheet.op("Clip", sheet.op("Add", sheet.cast(before, "double"), inside), sheet.const(0, np.float64),
+                       sheet.const(k - 1, np.float64))  # fmt: skip
     middle = sheet.op("Mul", sheet.cast(sheet.op("Sub", sheet.op("Add", left, right), sheet.const(1, np.int64)),
                                         "double"), sheet.const(0.5, np.float64))  # fmt: skip
     position = sheet.op("Where", sheet.op("Greater", right, left), middle, between)
