@@ -188,6 +188,8 @@ def test_another_moment_is_chosen_by_keyboard_and_by_a_click(at, tab):
     assert answer.value.ok
     expect(title).not_to_contain_text(asked)
     changed = page.locator("h3", has_text="What changed")
+    moment = title.inner_text().split()[-1]
+    expect(changed).to_contain_text(f"B {moment}")  # what the click itself asked for is answered
     page.locator("#moment-since").focus()
     with page.expect_response("**/change?*") as answer:
         page.keyboard.press("ArrowRight")
