@@ -19,8 +19,9 @@ from .shop import NAME, TOKEN, Shop, open_shop
 SIZES = pytest.mark.parametrize(("size", "theme"), [(WIDE, "dark"), (NARROW, "light")], ids=["wide", "narrow"])
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """For each test its own: admins change it."""
     with open_shop(tmp_path_factory) as held:
         yield held
 
