@@ -1,4 +1,4 @@
-"""The life of a model, told in this order: a run killed at every stage, a bad candidate refused, a better one promoted."""
+"""The life of a model in its order: a run killed at every stage, a bad candidate refused, a better one promoted."""
 
 from __future__ import annotations
 
