@@ -6,11 +6,10 @@ from scipy.stats import spearmanr
 
 from ascribe.core.variant import drift, prediction_error
 
-RNG = np.random.default_rng(0)
-
 
 def test_ranks_are_spearmans_also_with_ties():
-    told, found = RNG.integers(0, 4, (40, 7)).astype(float), RNG.integers(0, 4, (40, 7)).astype(float)
+    rng = np.random.default_rng(0)
+    told, found = rng.integers(0, 4, (40, 7)).astype(float), rng.integers(0, 4, (40, 7)).astype(float)
     ranks = [spearmanr(a, b).statistic for a, b in zip(told, found, strict=True)]
     seen = drift("kernel_shap", told, found, 0.5)
     assert seen.rank == pytest.approx(np.median(ranks))
@@ -21,7 +20,8 @@ def test_ranks_are_spearmans_also_with_ties():
 
 
 def test_a_row_that_only_the_variant_leaves_unanswered_is_infinitely_far():
-    told, found = RNG.standard_normal((3, 4)), RNG.standard_normal((3, 4))
+    rng = np.random.default_rng(0)
+    told, found = rng.standard_normal((3, 4)), rng.standard_normal((3, 4))
     found[1, 2] = np.nan
     assert drift("m", told, found).share == np.inf
     assert drift("m", told[1:2], found[1:2]).rank == 0
@@ -41,7 +41,8 @@ def test_rows_without_order_agree_with_rows_without_order_only():
 
 
 def test_the_error_of_answers_is_told_in_the_unit_and_of_their_spread():
-    told = RNG.standard_normal((50, 3))
+    rng = np.random.default_rng(0)
+    told = rng.standard_normal((50, 3))
     found = told + np.array([0.0, 0.0, 3.0])
     seen = prediction_error(told, found, True)
     assert seen.most == pytest.approx(3.0)
