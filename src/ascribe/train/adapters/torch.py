@@ -23,7 +23,7 @@ from ascribe.core.errors import CapabilityError, InputError
 from ascribe.train.adapters.adopted import Adopted, Asked
 from ascribe.train.adapters.of_trees import columns_of
 from ascribe.train.adapters.onnx import of_model
-from ascribe.train.graphs.export import OPSET, quiet
+from ascribe.train.graphs.export import exported, quiet
 
 __all__ = ["read"]
 
@@ -150,13 +150,7 @@ def _adopted(network: nn.Module, example: Tensor, asked: Asked, what: str) -> Ad
 
 def _onnx(network: nn.Module, example: Tensor, what: str) -> onnx.ModelProto:
     try:
-        with quiet():
-            program: Any = torch.onnx.export(
-                network, (example,), input_names=["x"], output_names=["y"], opset_version=OPSET, dynamo=True,
-                dynamic_shapes=({0: torch.export.Dim("rows", min=1)},), verbose=False,
-            )  # fmt: skip
+        return exported(network, {"x": example}, ["y"])
     except Exception as exc:  # the exporter's errors share no base class
         told = " ".join(str(exc.__cause__ or exc).split())
         raise CapabilityError(f"{what} cannot be written as ONNX ({told[:200]})") from exc
-    held: onnx.ModelProto = program.model_proto
-    return held

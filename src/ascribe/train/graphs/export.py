@@ -19,7 +19,7 @@ from torch import nn
 from ascribe.bundle.sessions import session
 from ascribe.core.errors import BundleError
 
-__all__ = ["OPSET", "check_parity", "finish", "quiet", "to_onnx"]
+__all__ = ["OPSET", "check_parity", "exported", "finish", "quiet", "to_onnx"]
 
 OPSET = 20
 TOLERANCE = 1e-5  # of the largest value of an output, float32 against float32
@@ -34,7 +34,18 @@ def to_onnx(
     Raises BundleError if ONNX Runtime and torch differ by more than `tolerance` of an output's largest value.
     """
     network = network.eval().cpu()
-    free = {name: {0: torch.export.Dim("rows", min=1)} for name in example}
+    graph = finish(exported(network, example, outputs))
+    for rows in (None, 1):
+        inputs = {name: value[:rows].numpy() for name, value in example.items()}
+        with torch.no_grad():
+            told = network(*(torch.as_tensor(v) for v in inputs.values()))
+        told = told if isinstance(told, tuple) else (told,)
+        check_parity(graph, inputs, dict(zip(outputs, (t.numpy() for t in told), strict=True)), tolerance)
+    return graph
+
+
+def exported(network: nn.Module, example: Mapping[str, torch.Tensor], outputs: Sequence[str]) -> onnx.ModelProto:
+    """As torch's exporter writes it, with free first axis. Raises what that raises, which has no common base."""
     with quiet(), _operators_read_once():
         program = torch.onnx.export(
             network,
@@ -43,18 +54,11 @@ def to_onnx(
             output_names=list(outputs),
             opset_version=OPSET,
             dynamo=True,
-            dynamic_shapes=tuple(free.values()),
+            dynamic_shapes=tuple({0: torch.export.Dim("rows", min=1)} for _ in example),
             verbose=False,
         )
     assert program is not None
-    graph = finish(program.model_proto)
-    for rows in (None, 1):
-        inputs = {name: value[:rows].numpy() for name, value in example.items()}
-        with torch.no_grad():
-            told = network(*(torch.as_tensor(v) for v in inputs.values()))
-        told = told if isinstance(told, tuple) else (told,)
-        check_parity(graph, inputs, dict(zip(outputs, (t.numpy() for t in told), strict=True)), tolerance)
-    return graph
+    return program.model_proto
 
 
 def finish(proto: onnx.ModelProto) -> bytes:
