@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.journey import ROOT, ascribe, sampled, train
+from tests.journey import MOBILENET, ROOT, ascribe, sampled, train
 from tests.once import once
 from tests.order import longest_first
 from tests.stores import careless_s3, careless_s3_server, s3, s3_server
@@ -47,11 +47,7 @@ def mobilenet(tmp_path_factory):
     """MobileNet imported once a run by the command, which traces it for half a minute: the bundle's folder."""
 
     def make(place):
-        data = ROOT / "examples" / "data"
-        done = ascribe(
-            "import", data / "models" / "mobilenet_v1_0.25_128.onnx", "--background", data / "images", "--mean", 128,
-            "--scale", 0.0078125, "--labels", data / "models" / "imagenet_labels_1001.txt", "--out", place / "bundle",
-        )  # fmt: skip
+        done = ascribe(*MOBILENET.split(), "--out", place / "bundle", cwd=ROOT)
         assert done.returncode == 0, done.stderr
 
     return once(tmp_path_factory, "mobilenet", make) / "bundle"

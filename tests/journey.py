@@ -18,6 +18,10 @@ ROOT = Path(__file__).parents[1]
 DATA = ROOT / "examples" / "data" / "xeon_e5_2650.parquet"
 UNITS = ROOT / "examples" / "units_power.toml"
 TARGET = "powerWatts"
+MOBILENET = (  # from ROOT, as docs/adopt.md has it; `--out` follows
+    "import examples/data/models/mobilenet_v1_0.25_128.onnx --background examples/data/images --mean 128 "
+    "--scale 0.0078125 --labels examples/data/models/imagenet_labels_1001.txt"
+)
 FEATURES = ("cpu_user", "cpu_wio", "cpu-cycles", "instructions", "interrupts", "mem_free")
 
 

@@ -11,13 +11,10 @@ import sys
 import pytest
 
 from tests.docs.blocks import ROOT, blocks
+from tests.journey import MOBILENET
 
 APART = ("docs/forecast.md", "docs/signing.md")  # whose blocks belong together
 SCRIPTS = [block for block in blocks() if block.mark == "runs"]
-PICTURES = (  # the command by which `mobilenet` (tests/conftest.py) is imported, once a run
-    "ascribe import examples/data/models/mobilenet_v1_0.25_128.onnx --background examples/data/images --mean 128 "
-    "--scale 0.0078125 --labels examples/data/models/imagenet_labels_1001.txt --out runs/mobilenet"
-)
 
 
 def test_these_run():
@@ -29,7 +26,7 @@ def test_these_run():
 def test_the_commands_run(block, tmp_path, request):
     text = block.text.replace("\\\n", " ")
     first, _, rest = text.partition("\n")
-    if shlex.split(first) == shlex.split(PICTURES):
+    if shlex.split(first) == f"ascribe {MOBILENET} --out runs/mobilenet".split():  # which is imported once a run
         text = rest
         shutil.copytree(request.getfixturevalue("mobilenet"), tmp_path / "runs" / "mobilenet")
     said = run(text, tmp_path)
