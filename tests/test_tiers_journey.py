@@ -81,13 +81,18 @@ def test_the_graph_alone_and_in_its_folder_says_what_the_model_says(compiled):
         assert found["prediction"][ok] == pytest.approx(told.prediction[ok], rel=1e-6)
 
 
-@pytest.mark.parametrize("tier", ["fast", "balanced", "accurate", "exact"])
+FAR = {"fast": 0.9, "balanced": 0.5, "accurate": 1e-3, "exact": 1e-6}
+"""Error over the spread of the exact answer. A network that got a second of a busy machine reaches .63 (.23 when it has
+all the time it wants); sharing every prediction equally, as an untrained one does, .99."""
+
+
+@pytest.mark.parametrize("tier", FAR)
 def test_explaining_by_tier(compiled, tier):
     found = answered(*compiled, "--tier", tier)
     assert f"tier {tier}" in found["said"][0]
     accurate = package.open(compiled[0]).explain(pl.read_parquet(compiled[1]), tier="exact")
     gap = found.select(FEATURES).to_numpy() - accurate.values
-    assert np.sqrt((gap**2).mean()) < 0.6 * accurate.values.std()  # the same thing, more or less exactly
+    assert np.sqrt((gap**2).mean()) < FAR[tier] * accurate.values.std()
 
 
 def test_a_time_needs_a_measurement_and_then_chooses(compiled, tmp_path):
