@@ -31,6 +31,9 @@ $(AXE_STAMP): tests/page/package.json tests/page/package-lock.json
 demo: setup  ## the whole journey on real telemetry; serves on at a terminal
 	$(BIN)/ascribe demo
 
+# A process that a test starts would compile the package anew where nothing may be kept.
+test coverage soak: export PYTHONDONTWRITEBYTECODE :=
+
 test: setup $(NODE_STAMP) $(AXE_STAMP)  ## every test, at reduced size, on every core (JOBS=0: one after another)
 	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile -m 'not slow'
 

@@ -22,8 +22,8 @@ from ascribe.core.model import Model
 from ascribe.serve.now.track import Track
 from ascribe.train.clean import clean
 from ascribe.train.dataset import split
-from ascribe.train.families import ADDITIVE_FAMILIES
 from ascribe.train.families.transformer import fit_transformer
+from ascribe.train.power_families import ADDITIVE_FAMILIES
 from ascribe.train.units import describe, read_units
 from benchmarks.power import FEATURES, ROOT, TARGET, UNITS
 from benchmarks.record import keep

@@ -53,19 +53,15 @@ class Fleet:
 class Costs:
     """What one of everything costs. Seconds, bytes, rows; 32 features.
 
-    Measured on two cores: `rows_per_s` of a reader, `row_bytes` in the compacted lake (2.2 to 2.7 bytes a value on the
-    telemetry of two servers; 8 if numbers are random), `file_s` and `file_bytes` of one more file of an append on a
-    directory, `blob_s` of a node's latest vector, `message_bytes` as JSON, `train_s` for `train_rows`, `serve_s` of a
-    row in calls of 256 through gRPC, tier fast. Taken as given: `remote_s`, one write to an object store, of
-    which a reader has `remote_at_once` under way;
-    `partition_bytes_per_s`; the rest are choices.
+    Measured on two cores: `rows_per_s` of a reader, `row_bytes` in the compacted lake, `file_s` of one more file of an
+    append on a directory, `message_bytes` as JSON (benchmarks/lake_costs.py), `train_s` for `train_rows`, `serve_s` of
+    a row in calls of 256 through gRPC, tier fast. Taken as given: `remote_s`, one write to an object store, of which a
+    reader has `remote_at_once` under way; `partition_bytes_per_s`; the rest are choices.
     """
 
     rows_per_s: float = 100_000.0
     row_bytes: float = 90.0
     file_s: float = 0.0003
-    file_bytes: float = 6_700.0
-    blob_s: float = 0.00016
     remote_s: float = 0.015
     remote_at_once: int = 16
     message_bytes: float = 1_000.0

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -14,6 +16,7 @@ from ascribe.core.forecast.outputs import names
 from ascribe.train.graphs.export import to_onnx
 from ascribe.train.graphs.inside_graphs import gradient_graphs
 from ascribe.train.npz import npz
+from tests.once import once
 
 CONTEXT, HORIZON, STEP_S = 48, 12, 3600
 START_S = 1_767_225_600  # Thursday 1 January 2026, midnight
@@ -76,7 +79,26 @@ class Looked(nn.Module):
         return self.network.looked(x)[0][:, None]
 
 
-def forecast_bundle(folder, held: Series | None = None, seed: int = 0, exogenous: tuple[str, ...] = ()):
+def graphs(factory: pytest.TempPathFactory, network: Attentive, x: Tensor, seed: int) -> dict[str, bytes]:
+    """Files of graphs, exported once a run for every file of tests: they depend on inputs and seed alone."""
+
+    def make(place: Path) -> None:
+        files = {
+            "predict.onnx": to_onnx(network, {"x": x}, ["forecast", "lower", "upper"]),
+            "gradient.onnx": gradient_graphs(Named(network), x)["gradient"],
+            "attention.onnx": to_onnx(Looked(network), {"x": x}, ["weights:hours"]),
+        }
+        for name, raw in files.items():
+            (place / name).write_bytes(raw)
+
+    place = once(factory, f"attentive-{network.inputs}-{seed}", make)
+    return {file.name: file.read_bytes() for file in sorted(place.iterdir())}
+
+
+def forecast_bundle(
+    factory: pytest.TempPathFactory, folder: Path, held: Series | None = None, seed: int = 0,
+    exogenous: tuple[str, ...] = (),
+) -> archive.Bundle:  # fmt: skip
     """The bundle, written and opened, as the training of a forecast writes one."""
     held = held or series()
     window = window_of(held, CONTEXT, HORIZON, exogenous)
@@ -86,12 +108,7 @@ def forecast_bundle(folder, held: Series | None = None, seed: int = 0, exogenous
     x = torch.as_tensor(X[:3], dtype=torch.float32)
     with torch.no_grad():
         told, base = network(x[:1])[0], float(network(torch.as_tensor(X, dtype=torch.float32))[0][:, 0].mean())
-    files = {
-        "predict.onnx": to_onnx(network, {"x": x}, ["forecast", "lower", "upper"]),
-        "gradient.onnx": gradient_graphs(Named(network), x)["gradient"],
-        "attention.onnx": to_onnx(Looked(network), {"x": x}, ["weights:hours"]),
-        "background.npz": npz(background=X.astype(np.float32)),
-    }
+    files = graphs(factory, network, x, seed) | {"background.npz": npz(background=X.astype(np.float32))}
     hours = [f"{CONTEXT - k} h before" for k in range(CONTEXT)]
     made = manifest.Manifest(
         format=manifest.FORMAT, created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), family="attentive",

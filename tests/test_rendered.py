@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import copy
+import importlib
 import shutil
 import subprocess
 from pathlib import Path
 
-import kubernetes_validate
 import pytest
 import yaml
 
@@ -35,14 +35,20 @@ def rendered(request, tmp_path_factory):
     return True, list(yaml.safe_load_all(done.stdout))
 
 
+@pytest.fixture(scope="module")
+def kubernetes_validate():
+    """Two seconds to import: where it is used, not in every worker that only counts tests."""
+    return importlib.import_module("kubernetes_validate")
+
+
 @pytest.mark.parametrize("version", VERSIONS)
-def test_every_document_is_of_the_schema(rendered, version):
+def test_every_document_is_of_the_schema(rendered, version, kubernetes_validate):
     assert len(rendered[1]) >= 2
     for one in rendered[1]:
         kubernetes_validate.validate(one, version, strict=True)
 
 
-def test_a_field_that_there_is_not_would_be_found(rendered):
+def test_a_field_that_there_is_not_would_be_found(rendered, kubernetes_validate):
     for one in rendered[1]:
         if one["kind"] == "Deployment":
             bad = copy.deepcopy(one)

@@ -41,8 +41,8 @@ def name_of(name: str) -> str:
 
 
 def summed(held: Known) -> dict[str, dict[str, Any]]:
-    """By method, over worlds and functions: error over that of the exact sampler by number of rows (median, worst),
-    rank agreement, coverage and seconds (medians).
+    """By method, over worlds and functions that it was run on, `cells` of them: error over that of the exact sampler by
+    number of rows (median, worst), rank agreement, coverage and seconds (medians).
     """
     found: dict[str, dict[str, list[float]]] = {}
     for (_, rows, _), methods in held.items():
@@ -56,6 +56,7 @@ def summed(held: Known) -> dict[str, dict[str, Any]]:
     return {
         method: {key: float(np.median(v)) for key, v in kept.items()}
         | {f"worst_{key}": max(v) for key, v in kept.items() if key.startswith("ratio")}
+        | {"cells": max(map(len, kept.values()))}
         for method, kept in found.items()
     }
 

@@ -129,10 +129,11 @@ def _more_values(
         if chosen in held:  # `auto` is one of the others
             held[value] = held[chosen]
             continue
-        a = ascribe.explain(f, X, value=value, **asked)
+        parts = [ascribe.explain(f, X[k : k + CHUNK], value=value, seed=k, **asked) for k in range(0, len(X), CHUNK)]
         fit_s += middle - begin if value == VALUES[0] else 0.0
         row_s = (time.perf_counter() - middle) / len(X)
-        held[value] = judged(a.values, phi, a.stderr) | {"fit_s": fit_s, "row_s": row_s, "value": a.info.value}
+        values, stderr = (np.vstack([getattr(a, key) for a in parts]) for key in ("values", "stderr"))
+        held[value] = judged(values, phi, stderr) | {"fit_s": fit_s, "row_s": row_s, "value": parts[0].info.value}
     return held
 
 

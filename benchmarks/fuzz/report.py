@@ -29,6 +29,7 @@ def told(server: Server, soaked: Told, cases: int, seed: int) -> dict[str, Any]:
         "inputs": soaked.inputs,
         "statuses": {family: dict(sorted(counts.items())) for family, counts in sorted(soaked.statuses.items())},
         "canaries": soaked.canaries,
+        "canaries_again": soaked.canaries_again,
         "grpc_server_fell_and_stood_up": soaked.grpc_again,
         "failed": soaked.failed,
         "failures_by_kind": dict(soaked.kinds.most_common()),

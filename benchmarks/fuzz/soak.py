@@ -57,6 +57,7 @@ class Told:
     rss: list[tuple[int, int]] = field(default_factory=list)
     seconds: float = 0.0
     canaries: int = 0
+    canaries_again: int = 0
     grpc_again: int = 0
 
     @property
@@ -107,7 +108,7 @@ def soak(server: Server, inputs: int, seed: int, say: Any = lambda _: None) -> T
             told.rss.append((told.inputs, server.rss_bytes()))
             say(f"{told.inputs} inputs, {told.failed} failures, RSS {told.rss[-1][1] / 1e6:.0f} MB")
     told.seconds = time.perf_counter() - start
-    told.canaries = canaries.asked
+    told.canaries, told.canaries_again = canaries.asked, canaries.again
     for text in canaries.died:
         told.fail(f"a canary changed: {text}", seed=seed)
     told.grpc_again = server.again

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import resource
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 
 from ascribe.bench import floor, milliseconds
-from ascribe.bundle import archive
+from ascribe.bundle import archive, sessions
 from ascribe.bundle.holdout import answerable, holdout
 from ascribe.bundle.runtime import compiled, load
 from ascribe.bundle.sessions import session
@@ -32,7 +33,9 @@ def cell(name: str, threads: int, quick: bool = False) -> dict[str, Any]:
     """Milliseconds of a call by batch: predict, every tier, completions with and without the energy; peers, one row."""
     place = bundle_of(name)
     bundle = archive.open_directory(place)
-    model, X = load(bundle), answerable(bundle)
+    with mock.patch.object(sessions, "cores", return_value=threads):
+        model = load(bundle)
+    X = answerable(bundle)
     rows = {b: np.resize(X, (b, X.shape[1])).astype(np.float32) for b in BATCHES}
     bare = session(bundle.read("predict"), name, threads)
     answer: dict[str, Any] = {
@@ -79,7 +82,10 @@ def _graph(bundle: archive.Bundle, tier: str, rows: dict[int, np.ndarray], threa
 
 
 def peak_mib(place: Path, tier: str, rows: int = 256) -> float:
-    """Resident memory of a process that explains one batch, less that of one that only opened the bundle."""
+    """The most resident memory of a process that explains one batch, less that of one that explains one row.
+
+    Of the program itself: what `getrusage` tells begins with the memory of the process that started it.
+    """
     found = [
         float(subprocess.run([sys.executable, "-m", "benchmarks.latency.cells", str(place), tier, str(b)],
                              check=True, capture_output=True, text=True).stdout)
@@ -92,4 +98,5 @@ if __name__ == "__main__":
     held = archive.open_directory(Path(sys.argv[1]))
     batch = np.resize(holdout(held)[0], (int(sys.argv[3]), len(held.manifest.features))).astype(np.float32)
     compiled(held, sys.argv[2], 1).run(batch)
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    (peak_kib,) = re.findall(r"^VmHWM:\s+(\d+) kB$", Path("/proc/self/status").read_text(), re.M)
+    print(int(peak_kib) / 1024)

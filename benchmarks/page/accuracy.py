@@ -46,18 +46,20 @@ def _known(title: str, held: Known) -> str:
     methods = _order({m for value in held.values() for m in value} - {"exact"})
     total = summed(held)
     numbers = sorted({rows for _, rows, _ in held})
-    head = ["method", *(f"{rows:,} rows: median (worst)" for rows in numbers), "rank", "coverage", "fit s", "row s"]
+    errors = [f"{rows:,} rows: median (worst)" for rows in numbers]
+    head = ["method", *errors, "cells", "rank", "coverage", "fit s", "row s"]
     lines = [
         [name_of(m)]
         + [f"{one[f'ratio_{r}']:.2f} ({one[f'worst_ratio_{r}']:.1f})" if f"ratio_{r}" in one else "" for r in numbers]
+        + [f"{one['cells']:.0f}"]
         + [three(one.get(key)) for key in ("rank", "coverage", "fit_s", "row_s")]
         for m, one in ((m, total[m]) for m in ["exact", *methods] if m in total)
     ]
     explain = (
         "Mean absolute error of the Shapley values, over that of the exact sampler (plain draws of the true law) at "
-        "equal completions, over worlds and functions; below 1 is possible, since a control variate takes out noise. "
-        "Rank: "
-        "Spearman's, per row. Coverage: of values ± 1.96 stated errors about the truth, misfit included.\n"
+        "equal completions, over the worlds and functions (`cells`) that a method was run on: methods with other cells "
+        "are compared world by world, below. Under 1 is possible, since a control variate takes out noise. "
+        "Rank: Spearman's, per row. Coverage: of values ± 1.96 stated errors about the truth, misfit included.\n"
     )
     short = [m for m in methods if m not in ("shap_permutation", "shap_sampling")]
     by_world = [

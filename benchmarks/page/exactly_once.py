@@ -15,5 +15,5 @@ def text(raw: Raw) -> str:
 {d["produced"]:,} rows and {d["poison"]:,} messages of poison; a producer without idempotence; {d["kills"]} kills
 (SIGKILL) at random moments, each beside one of: failing produce and fetch requests, 200 ms answers, a broker down
 for 2 s, a second reader, a new leader. The lake held {verdict}, the dead letters {d["dead"]:,} of the poison;
-{d["quarantined"]:,} messages that the producer had sent twice were in quarantine; {d["seconds"]:.0f} s.
+{d["quarantined"]:,} messages that came twice were in quarantine; {d["seconds"]:.0f} s.
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +28,13 @@ blocks of two days. The band is nominally 90 %. Where values come near 0, MAPE s
 
 def text(raw: Raw) -> str:
     cells = list(raw.cells("forecast").values())
-    parts = [INTRODUCTION]
+    parts, every = [INTRODUCTION], {c["model"]: None for c in cells}
     for data, title in TITLES.items():
         held = sorted((c for c in cells if c["data"] == data), key=lambda c: c["mase"])
         if held:
             parts.append(_table(title, held))
+            if absent := [name.replace("_", " ") for name in every if name not in {c["model"] for c in held}]:
+                parts.append("\n".join([*textwrap.wrap(f"Not run on it: {', '.join(absent)}.", 120), ""]))
     return "\n".join(parts)
 
 

@@ -15,5 +15,7 @@ def text(raw: Raw) -> str:
 {d["inputs"]:,} malformed inputs and {d["schemathesis"]["cases"]:,} cases of Schemathesis, {d["canaries"]:,}
 well-formed requests between them: {said}. A failure is an answer of 5xx, a connection that hangs, a server
 that ends, a well-formed request that is answered otherwise than before, or memory that grows by more than 100 bytes
-an input; it changed by {d["rss_slope_bytes_per_input"]:+.0f} ± {d["rss_slope_stderr_bytes_per_input"]:.0f}.
+an input; it changed by {d["rss_slope_bytes_per_input"]:+.0f} ± {d["rss_slope_stderr_bytes_per_input"]:.0f}. Not
+counted: the gRPC server fell {d["grpc_server_fell_and_stood_up"]} times and stood up again, by a path that is no
+UTF-8 ([why](security.md)).
 """

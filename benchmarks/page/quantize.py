@@ -7,7 +7,7 @@ from typing import Any
 from benchmarks.page.text import table
 from benchmarks.record import Raw
 
-NAMES = {"power": "power, 6-64-32-1", "resnet20": "ResNet-20", "mobilenet": "MobileNet v1 0.25, 128 x 128"}
+NAMES = {"power": "power, 6-64-32-1", "resnet20": "ResNet-20", "mobilenet_v1_0.25_128": "MobileNet v1 0.25, 128 x 128"}
 DRIFT = ("conditional_shap", "occlusion")  # of tables, of pictures
 HEAD = (
     "model", "precision", "graph, KiB", "size", "time, 1 row", "time, 64 rows", "error, RMS of spread", "same class",

@@ -32,14 +32,15 @@ def text(raw: Raw) -> str:
 
 
 PREDICTIONS = """
-The same ONNX graph behind each, one worker, one thread. `calls a core`: the inverse of the processor time that a call
-takes in the server's processes, eight callers; `x`: over Ascribe's JSON door in the same run.
+The same ONNX graph behind each, in one worker; the peers' sessions have one thread, ours the machine's.
+`calls a core`: the inverse of the processor time that a call takes in the server's processes, eight callers; `x`: over
+Ascribe's JSON door in the same run.
 """
 EXPLANATIONS = """
 `kernel`, `trees`: shap's KernelExplainer and TreeExplainer at their defaults behind FastAPI; other games, and without
 standard errors. `x`: over `fast` by JSON.
 """
-HEAD = ("rows a call", "server", "door", "", "calls a core, 1/s", "x", "p50 ms", "p99 ms", "at")
+HEAD = ("rows a call", "server", "door", "", "calls a core, 1/s", "x", "p50 ms", "p99 ms", "at", "failed")
 
 
 def _rates(held: dict[str, Any]) -> str:
@@ -52,7 +53,9 @@ def _rates(held: dict[str, Any]) -> str:
         over = f"{told['p99_ms'] / alone:.0f} x" if alone and told["p99_ms"] else ""
         lines.append(row(name, f"{told['rate']:g}/s", three(told["p50_ms"]), three(told["p99_ms"]), three(alone),
                           over, told["failed"]))  # fmt: skip
-    return "\n".join([*lines, "", f"{held['explained_meanwhile']} `accurate` rows were explained meanwhile.", ""])
+    done, refused = held["explained_meanwhile"], held["refused_meanwhile"]
+    told = f"{done} `accurate` rows were explained meanwhile, {refused} refused."
+    return "\n".join([*lines, "", told, ""])
 
 
 def _per_core(cells: list[dict[str, Any]], floor: dict[str, Any] | None, title: str, text: str) -> str:
@@ -70,7 +73,7 @@ def _per_core(cells: list[dict[str, Any]], floor: dict[str, Any] | None, title: 
                 rows, f"**{held['who']}**" if held["who"] == "ascribe" else f"{held['who']} {held.get('version', '')}",
                 "JSON" if held["door"] in ("http", "rows") else held["door"],
                 held["verb"].removeprefix("explain_"), three(calls), f"{calls / base:.2f}" if calls and base else "",
-                three(loop["p50_ms"]), three(loop["p99_ms"]), f"{loop['rate']:g}/s",
+                three(loop["p50_ms"]), three(loop["p99_ms"]), f"{loop['rate']:g}/s", loop["failed"],
             ))  # fmt: skip
     return "\n".join([*lines, ""])
 

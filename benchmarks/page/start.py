@@ -9,6 +9,5 @@ def text(raw: Raw) -> str:
     d = raw("start")
     return f"""## Start
 
-From starting `ascribe serve` to its ready line, median of {len(d["ready_s"])}: {d["ready_median_s"]:.2f} s;
-{d["first_cold_s"]:.2f} s the first time.
+From starting `ascribe serve` to its ready line, median of {len(d["ready_s"])}: {d["ready_median_s"]:.2f} s.
 """

@@ -33,6 +33,9 @@ def text(raw: Raw) -> str:
     ]
     told = ", ".join(f"{library} {version}" for library, version in d.get("versions", {}).items())
     versions = f" ({told})" if told else ""
+    same = f"path: first, {size['few']} rows"
+    some = [f"{r[same]:,.0f}" for _, r in held if same in r]
+    fewer = f" (first, path-dependent, on those {size['few']}: {', '.join(some)} rows a second)" if some else ""
     gap = {
         name: max((d[t]["gap"].get(name, 0.0) for t in TABLES), default=0.0)
         for name in ("path: xgboost", "path: lightgbm", "interventional: shap", "path: woodelf")
@@ -42,8 +45,9 @@ def text(raw: Raw) -> str:
 
 {size["rows"]:,} rows, {size["trees"]} trees of depth 6 (LightGBM: 63 leaves), california housing and adult with
 their missing values; rows a second of processor time, one thread each. `first` makes the tables and answers,
-`again` has them, as a served model does. Interventional: {size["rows"]:,} background rows for ours and woodelf,
-{size["meeting"]} for shap{versions}.
+`again` has them, as a served model does. xgboost, LightGBM and shap answer {size["few"]} of the rows, shap's
+interventional values {size["met"]}: their work is proportional to rows, ours is not{fewer}. Interventional:
+{size["rows"]:,} background rows for ours and woodelf, {size["meeting"]} for shap{versions}.
 
 {table(("", *TABLES.values()), lines)}
 The largest differences: {gap["path: xgboost"]:.0e} from xgboost, which counts in single precision,

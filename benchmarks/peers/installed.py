@@ -16,12 +16,16 @@ from pathlib import Path
 
 import httpx
 
-__all__ = ["PEERS", "Peer", "installed", "served", "version"]
+__all__ = ["PEERS", "Absent", "Peer", "installed", "served", "version"]
 
 ROOT = Path(__file__).parents[2]
 CACHE = ROOT / ".cache" / "peers"
 INSTALL_S, START_S = 900, 120
 JSON = {"Content-Type": "application/json"}
+
+
+class Absent(RuntimeError):
+    """A peer that does not install, or does not come up."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ PEERS = {
 
 
 def installed(name: str) -> str:
-    """Python of the peer's environment. Raises RuntimeError with pip's last words where it does not install."""
+    """Python of the peer's environment. Raises Absent with pip's last words where it does not install."""
     place = CACHE / name
     python, done = place / "bin" / "python", place / ".installed"
     if not done.exists():
@@ -60,9 +64,9 @@ def installed(name: str) -> str:
                 timeout=INSTALL_S,
             )  # fmt: skip
         except subprocess.TimeoutExpired as exc:
-            raise RuntimeError(f"pip took more than {INSTALL_S} s") from exc
+            raise Absent(f"pip took more than {INSTALL_S} s") from exc
         if found.returncode:
-            raise RuntimeError(found.stderr.strip().rsplit("\n", 1)[-1][:300])
+            raise Absent(found.stderr.strip().rsplit("\n", 1)[-1][:300])
         done.write_text("")
     return str(python)
 
@@ -74,7 +78,7 @@ def version(name: str) -> str:
 
 @contextmanager
 def served(name: str, model: Path, rows: Path, first: bytes) -> Iterator[tuple[str, int]]:
-    """Its URL and process, once it answers a `first` body. Raises RuntimeError where it does not install or come up."""
+    """Its URL and process, once it answers a `first` body. Raises Absent where it does not install or come up."""
     python, peer, port = installed(name), PEERS[name], _free_port()
     log = CACHE / f"{name}.log"
     with log.open("w") as said, subprocess.Popen(
@@ -102,7 +106,7 @@ def _wait(url: str, body: bytes, process: subprocess.Popen[bytes], log: Path) ->
         except httpx.HTTPError:
             pass
         time.sleep(0.2)
-    raise RuntimeError(f"it does not come up: {json.dumps(log.read_text()[-300:])}")
+    raise Absent(f"it does not come up: {json.dumps(log.read_text()[-300:])}")
 
 
 def _free_port() -> int:

@@ -66,7 +66,7 @@ def cells() -> list[Cell]:
 
 
 def measured(cell: Cell, seconds: float) -> dict[str, Any]:
-    """Raises RuntimeError for a peer that cannot be had."""
+    """Raises Absent for a peer that cannot be had."""
     told = {"who": cell.who, "door": cell.door, "verb": cell.verb}
     if cell.who in PEERS:
         told["version"] = version(cell.who)
@@ -105,20 +105,24 @@ def rates(seconds: float) -> dict[str, Any]:
                     "in_process_ms": in_process_ms,
                 }
             found["grpc predict, calm"] = await open_loop(predict, 100, seconds, FAILURES)
-            stop, done = asyncio.Event(), 0
+            stop, done, refused = asyncio.Event(), 0, 0
             explain = asking("grpc", "accurate", 1)
 
             async def flood() -> None:
-                nonlocal done
+                nonlocal done, refused
                 while not stop.is_set():
-                    await explain()
-                    done += 1
+                    try:
+                        await explain()
+                        done += 1
+                    except FAILURES:  # a full server says so
+                        refused += 1
+                        await asyncio.sleep(0.1)
 
             flooding = [asyncio.create_task(flood()) for _ in range(FLOOD)]
             found["grpc predict, explanations saturated"] = await open_loop(predict, 100, seconds, FAILURES)
             stop.set()
             await asyncio.gather(*flooding)
-            return {"who": "ascribe", "rates": found, "explained_meanwhile": done}
+            return {"who": "ascribe", "rates": found, "explained_meanwhile": done, "refused_meanwhile": refused}
 
         return asyncio.run(run())
 

@@ -2,7 +2,8 @@
 
     floor = predict, proposal, energy and surrogate of a compiled tier, each once, on the shapes that one row needs
 
-A compiled tier near its floor leaves nothing to win but smaller parts.
+A law that is a mixture is drawn without the proposal. A compiled tier near its floor leaves nothing to win but smaller
+parts.
 """
 
 from __future__ import annotations
@@ -94,7 +95,8 @@ def _parts(bundle: Bundle, tier: Tier, row: np.ndarray, threads: int) -> dict[st
     completed = inner * tier.samples
     parts = {"predict": call("predict", {"x": np.repeat(row, max(completed, 1), axis=0)})}
     if completed:
-        parts["proposal"] = call("proposal", scored(inner))
+        if tier.law != "mixture":
+            parts["proposal"] = call("proposal", scored(inner))
         told = bundle.manifest.conditional
         if told is not None and told.weighting == "energy":
             parts["energy"] = call("energy", scored(completed))

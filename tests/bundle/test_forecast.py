@@ -20,7 +20,7 @@ from tests.forecasts import CONTEXT, HORIZON, forecast_bundle, series
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("forecast") / "bundle"
-    forecast_bundle(folder)
+    forecast_bundle(tmp_path_factory, folder)
     return folder
 
 

@@ -27,7 +27,7 @@ MOMENTS = [datetime.fromtimestamp(int(at), UTC) for at in HELD.time_s]
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("forecast") / "bundle"
-    forecast_bundle(place, HELD)
+    forecast_bundle(tmp_path_factory, place, HELD)
     return place
 
 

@@ -44,7 +44,7 @@ class Place:
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp("forecast")
     registry = Registry(str(folder / "registry"))
-    version = registry.publish("traffic", forecast_bundle(folder / "bundle", HELD))
+    version = registry.publish("traffic", forecast_bundle(tmp_path_factory, folder / "bundle", HELD))
     registry.promote("traffic", version, "2026-11-01T00:00:00+00:00")
     lake = str(folder / "lake")
     for j, name in enumerate(HELD.names):

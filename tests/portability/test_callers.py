@@ -75,7 +75,7 @@ def at(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Addresses]:
     place = tmp_path_factory.mktemp("callers")
     registry, _ = tiny.publish(place)
     store = Registry(registry)
-    bundle = forecasts.forecast_bundle(place / "traffic", forecasts.series())
+    bundle = forecasts.forecast_bundle(tmp_path_factory, place / "traffic", forecasts.series())
     store.promote(TRAFFIC, store.publish(TRAFFIC, bundle), tiny.AT)
     with running(registry, [tiny.NAME, TRAFFIC], Settings(), write=lambda line: None) as at:
         yield at

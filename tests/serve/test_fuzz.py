@@ -121,6 +121,15 @@ def test_a_canary_that_changes_is_seen(server):
     assert len(canaries.died) == 1 and canaries.died[0].startswith("exact")
 
 
+def test_a_canary_that_a_full_server_sends_away_comes_again(server, monkeypatch):
+    canaries, asker = Canaries(), Asker(server.at["http"], server.at["grpc"])
+    ask, full = asker.http, json.dumps({"detail": "48 rows wait, about 1 s: come again later"}).encode()
+    answers = [(SimpleNamespace(status=429), full)] * 2
+    monkeypatch.setattr(asker, "http", lambda sent: answers.pop() if answers else ask(sent))
+    canaries.sing(asker, 0)
+    assert canaries.again == 2 and not canaries.died and "attributions" in canaries.first["exact"]
+
+
 def test_lines_of_a_log_that_tell_of_a_fault_are_seen():
     lines = [
         '{"event":"request","verb":"prediction","code":"internal","cause":"KeyError at a.py:1"}',

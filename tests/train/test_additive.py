@@ -11,8 +11,8 @@ from sklearn.linear_model import Ridge
 from ascribe.bundle.runtime import graph_predict
 from ascribe.core.errors import BundleError
 from ascribe.train.dataset import split
-from ascribe.train.families import ADDITIVE_FAMILIES, POWER_FAMILIES
 from ascribe.train.families.additive import terms_of_stumps
+from ascribe.train.power_families import ADDITIVE_FAMILIES, POWER_FAMILIES
 
 NAMES = ["a", "b", "c"]
 

@@ -10,11 +10,11 @@ import pytest
 
 from ascribe.bundle.runtime import graph_predict
 from ascribe.train.dataset import Dataset, Part
-from ascribe.train.families import POWER_FAMILIES
 from ascribe.train.families.power_mlp import PowerMlpOptions, fit_power_mlp
 from ascribe.train.families.power_xgboost import PowerXgboostOptions, fit_power_xgboost
 from ascribe.train.fitted import FittedPower
 from ascribe.train.loop import Loop
+from ascribe.train.power_families import POWER_FAMILIES
 
 from .worlds import crossed
 

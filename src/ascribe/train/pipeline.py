@@ -28,13 +28,13 @@ from ascribe.core.judge import block_mean, power_error
 from ascribe.train.clean import Cleaned, clean
 from ascribe.train.compile import Wanted, with_tiers
 from ascribe.train.dataset import Dataset, split
-from ascribe.train.families import ADDITIVE_FAMILIES, POWER_FAMILIES
 from ascribe.train.families.amortized import AmortizedOptions
 from ascribe.train.families.emshap import EmShapOptions
 from ascribe.train.families.surrogate import SurrogateOptions
 from ascribe.train.fitted import FittedPower
 from ascribe.train.npz import npz
 from ascribe.train.parts import Keep, Part, once
+from ascribe.train.power_families import ADDITIVE_FAMILIES, POWER_FAMILIES
 from ascribe.train.quarantine import put_aside
 from ascribe.train.settings import computing
 from ascribe.train.units import describe, read_units

@@ -50,7 +50,7 @@ class Served:
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     place = tmp_path_factory.mktemp("forecasts")
-    bundle = forecast_bundle(place / "bundle", HELD)
+    bundle = forecast_bundle(tmp_path_factory, place / "bundle", HELD)
     registry = Registry(str(place / "registry"))
     registry.promote("traffic", registry.publish("traffic", bundle), AT)
     lake = str(place / "lake")
