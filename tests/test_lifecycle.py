@@ -117,7 +117,7 @@ class Load(threading.Thread):
     def run(self) -> None:
         rows = [{"values": list(row["features"].values())} for row in telemetry(3, 99)]
         with httpx.Client(base_url=self.url, timeout=30) as http:
-            while not self.stopped.is_set():
+            while not self.stopped.wait(0.02):  # never at rest, and the training has cores to run on
                 try:
                     a = (
                         http.post("/v1/attributions", json={"feature_vector": rows, "samples": 8})
