@@ -5,7 +5,6 @@ from __future__ import annotations
 import lightgbm
 import numpy as np
 import pytest
-import shap
 
 from ascribe.core.errors import InputError
 from ascribe.core.trees import Trees, interventional, margin, path_dependent, predict
@@ -40,6 +39,8 @@ def check(booster: lightgbm.Booster, X: np.ndarray, scale: float = 1.0) -> Trees
 
 @pytest.mark.parametrize("table", TABLES)
 def test_tables_with_missing_values(table):
+    import shap
+
     X, y = TABLES[table]()
     booster = fitted(X, y, 30, objective="binary" if table == "adult" else "regression")
     trees = check(booster, X)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import shap
 from sklearn.ensemble import (
     ExtraTreesClassifier,
     ExtraTreesRegressor,
@@ -59,6 +58,8 @@ def check_predictions(model, trees: Trees, X: np.ndarray) -> None:
 
 def check_values(model, trees: Trees, X: np.ndarray) -> None:
     """Of the last output, by cover and over a background."""
+    import shap
+
     alone, background = trees.of_output(len(trees.outputs) - 1), X[500:540]
     for rows in (None, background):
         kind = "tree_path_dependent" if rows is None else "interventional"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import shap
 import xgboost
 
 from ascribe.core.errors import InputError
@@ -38,6 +37,8 @@ def check(booster: xgboost.Booster, data: xgboost.DMatrix, X: np.ndarray) -> Tre
 
 @pytest.mark.parametrize("table", TABLES)
 def test_tables_with_missing_values(table):
+    import shap
+
     X, y = TABLES[table]()
     booster, data = fitted(X, y, 30, objective="binary:logistic" if table == "adult" else "reg:squarederror")
     trees = check(booster, data, X)
