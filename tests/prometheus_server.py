@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
 import time
 import urllib.error
@@ -17,6 +16,8 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+
+from tests.ports import held_port
 
 CACHE = Path(__file__).resolve().parents[1] / ".cache" / "prometheus"
 READY_S = 60.0
@@ -67,12 +68,6 @@ def unpack() -> str:
             shutil.rmtree(fresh, ignore_errors=True)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def backfilled(place: Path, exposition: str) -> Path:
     """A database made of OpenMetrics text with times."""
     text, database = place / "samples.txt", place / "tsdb"
@@ -88,12 +83,12 @@ def serving(place: Path, database: Path, scrape: str = "") -> Iterator[str]:
     """A server on loopback over a database; `scrape` is the YAML of what it scrapes. Gives its address."""
     config = place / "prometheus.yml"
     config.write_text(scrape or "global: {scrape_interval: 15s}\n")
-    address = f"127.0.0.1:{free_port()}"
-    command = [
-        programs()[0], f"--config.file={config}", f"--storage.tsdb.path={database}",
-        f"--web.listen-address={address}", "--storage.tsdb.retention.time=100y",
-    ]  # fmt: skip
-    with (place / "prometheus.log").open("w") as log:
+    with held_port() as port, (place / "prometheus.log").open("w") as log:
+        address = f"127.0.0.1:{port}"
+        command = [
+            programs()[0], f"--config.file={config}", f"--storage.tsdb.path={database}",
+            f"--web.listen-address={address}", "--storage.tsdb.retention.time=100y",
+        ]  # fmt: skip
         server = subprocess.Popen(command, stdout=log, stderr=log)
         try:
             until = time.monotonic() + READY_S

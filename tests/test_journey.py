@@ -137,17 +137,14 @@ def test_promote_and_rollback(shop):
     done = typed("compile", place / "next", "--seed", 1)  # another version
     assert done.returncode == 0, done.stderr
     version = published(place / "next", registry)
-    done = typed("promote", "node", version, "--registry", registry, "--channel", "canary")
+    canary = ("node", "--registry", registry, "--channel", "canary")
+    done = typed("promote", *canary, version)
     assert done.returncode == 0, done.stderr
-    assert typed("promote", "node", good, "--registry", registry, "--channel", "canary").returncode in (0, 3)
-    moves = typed("history", "node", "--registry", registry, "--channel", "canary").stdout
-    if moves.count("promote") == 2:
-        back = ascribe("rollback", "node", "--registry", registry, "--channel", "canary")
-        assert back.stdout.strip() == version
-    else:
-        assert "no earlier version" in one_line(
-            ascribe("rollback", "node", "--registry", registry, "--channel", "canary")
-        )
+    assert "no earlier version" in one_line(ascribe("rollback", *canary))
+    done = typed("promote", *canary, good, "--force")  # whatever the gate makes of two that are as good
+    assert done.returncode == 0, done.stderr
+    back = ascribe("rollback", *canary)
+    assert back.stdout.strip() == version, back.stderr
 
 
 def test_the_service_answers_both_doors_alike(shop):

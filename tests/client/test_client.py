@@ -37,6 +37,7 @@ from ascribe.serve.wire.attribution_pb2_grpc import (
     AttributionServiceServicer,
     add_AttributionServiceServicer_to_server,
 )
+from tests.ports import held_port
 from tests.serve import tiny
 
 NAMES = list(tiny.ROW)
@@ -230,22 +231,23 @@ def test_models_are_described(at):
         client.models()
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as held:
-        return held.getsockname()[1]
+@pytest.fixture
+def port() -> Iterator[int]:
+    with held_port() as port:
+        yield port
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_nobody_there_is_said_after_the_tries(way):
-    held = client_of(way, f"{way.split()[0]}://127.0.0.1:{free_port()}".removeprefix("grpc://"), timeout=10, tries=2)
+def test_nobody_there_is_said_after_the_tries(way, port):
+    held = client_of(way, f"{way.split()[0]}://127.0.0.1:{port}".removeprefix("grpc://"), timeout=10, tries=2)
     with pytest.raises(UnavailableError, match=r"cannot be reached \(.*\): is (a server|one) there\?"):
         held.predict(tiny.ROW)
     held.close()
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_server_that_starts_meanwhile_is_found(way, at):
-    port, target = free_port(), (at.http.removeprefix("http://") if way.startswith("http") else at.grpc)
+def test_a_server_that_starts_meanwhile_is_found(way, at, port):
+    target = at.http.removeprefix("http://") if way.startswith("http") else at.grpc
     held = client_of(way, f"{way.split()[0]}://127.0.0.1:{port}".removeprefix("grpc://"), timeout=20, tries=30)
     stop = threading.Event()
 

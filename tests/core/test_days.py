@@ -27,8 +27,7 @@ from ascribe.core.spending import players
 DAY, CONTEXT = 4, 10
 INPUTS = ("value", *CLOCK)
 LAYOUT = Layout("series", (CONTEXT, len(INPUTS)), words=INPUTS, step_s=21600, day=DAY)
-RNG = np.random.default_rng(3)
-WEIGHT = RNG.standard_normal(LAYOUT.n)
+WEIGHT = np.random.default_rng(3).standard_normal(LAYOUT.n)
 
 
 def windows(count: int, seed: int = 0) -> np.ndarray:
@@ -223,7 +222,7 @@ def test_attention_that_misleads_is_told_so():
 
 
 def test_what_of_a_forecast_can_be_named():
-    y = RNG.standard_normal((4, 3))
+    y = np.random.default_rng(4).standard_normal((4, 3))
     assert of_steps(y) == pytest.approx(np.column_stack([y.mean(1), y.max(1), y.sum(1), y]))
     assert names(3) == ("mean", "peak", "total", "step 1", "step 2", "step 3")
     assert unit_of("total", "", 3) == "summed over 3 steps"

@@ -50,7 +50,7 @@ def test_a_column_that_does_not_move_has_no_slope():
 
 @pytest.mark.filterwarnings("error")
 def test_nothing_moves():
-    fit = local_fit(np.ones((20, 3)), RNG.standard_normal(20), np.ones(20))
+    fit = local_fit(np.ones((20, 3)), np.random.default_rng(1).standard_normal(20), np.ones(20))
     assert np.abs(fit.slopes).max() < 1e-6
     assert np.isfinite(fit.covariance).all()
     assert fit.r2 == pytest.approx(0.0, abs=1e-9)

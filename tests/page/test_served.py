@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from ascribe.bundle.recent import Rows, Trail
 from ascribe.bundle.state import State, beside
 from ascribe.serve.app import running
 from ascribe.serve.settings import Settings
+from tests.ports import held_port
 from tests.serve import tiny
 
 from .test_now import column, opened
@@ -82,13 +82,11 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp("served")
     registry, _ = tiny.publish(folder)
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        port = held.getsockname()[1]
-    return Place(registry, Lake(str(folder / "lake")), port)
+    with held_port() as port:
+        yield Place(registry, Lake(str(folder / "lake")), port)
 
 
 def test_the_page_shows_what_the_server_says(place, tab):

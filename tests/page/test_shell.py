@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import socket
-
 import pytest
 from playwright.sync_api import expect
+
+from tests.ports import held_port
 
 from .browser import NARROW, WIDE
 from .feigned import Service, feigning
@@ -17,12 +17,6 @@ MOST_BYTES = 2 << 20
 def at():
     with feigning(Service()) as at:
         yield at
-
-
-def free_port() -> int:
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        return held.getsockname()[1]
 
 
 def test_all_that_is_loaded_comes_from_here_and_is_small(at, tab):
@@ -135,8 +129,14 @@ def test_a_token_is_asked_for_and_kept_in_the_tab(tab):
         assert "sesame" not in page.url
 
 
-def test_a_restart_of_the_service_is_waited_out(tab):
-    port, service = free_port(), Service(every_s=0.2)
+@pytest.fixture
+def port():
+    with held_port() as port:
+        yield port
+
+
+def test_a_restart_of_the_service_is_waited_out(port, tab):
+    service = Service(every_s=0.2)
     with feigning(service, port) as at:
         one = tab(at)
         page = one.open()

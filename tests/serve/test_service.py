@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -16,7 +17,7 @@ from ascribe.core.errors import CapabilityError, NotFound
 from ascribe.core.features import Feature
 from ascribe.core.model import Model
 from ascribe.serve.faults import FAULTS, DeadlineError, InvalidRowsError, UnavailableError, problem_of
-from ascribe.serve.messages import AttributionAsked, EnergyAsked
+from ascribe.serve.messages import AttributionAsked, AttributionResponse, EnergyAsked
 from ascribe.serve.observe.log import Log
 from ascribe.serve.rest.door import http_door
 from ascribe.serve.rows import Row
@@ -161,16 +162,23 @@ def test_who_hangs_up_is_not_computed_for(door):
 
 
 def test_the_loop_stays_free_while_threads_work():
-    service, _ = room(Counting(0.02))
+    begun, turned = threading.Event(), threading.Event()
 
-    async def ticks() -> int:
-        work, count = asyncio.ensure_future(service.attribute(ASKED, rows(10))), 0
-        while not work.done():
+    def waiting(X: np.ndarray) -> np.ndarray:
+        begun.set()
+        assert turned.wait(20), "the loop did not turn while the model was asked"
+        return X.sum(axis=1)
+
+    service, _ = room(waiting)  # type: ignore[arg-type]
+
+    async def asked() -> AttributionResponse:
+        work = asyncio.ensure_future(service.attribute(ASKED, rows(10)))
+        while not begun.is_set():
             await asyncio.sleep(0.005)
-            count += 1
-        return count
+        turned.set()
+        return await work
 
-    assert asyncio.run(ticks()) > 10
+    assert len(asyncio.run(asked()).attributions) == 10
 
 
 def test_energy_needs_an_energy_model():

@@ -11,11 +11,9 @@ from ascribe.core.attribution import Attribution, Info
 from ascribe.core.errors import InputError
 from ascribe.core.federated import Ledger, Policy, published
 
-RNG = np.random.default_rng(0)
-
 
 def an_answer(rows: int = 12) -> Attribution:
-    values = RNG.normal(size=(rows, 3))
+    values = np.random.default_rng(0).normal(size=(rows, 3))
     values[:, 2] = np.repeat([0.25, -0.5, 1.0], rows // 3)  # the host's
     values[0, 2] = 0.9
     info = Info("federated_shap", "path-dependent", "", "exact", 0, 0, 0)

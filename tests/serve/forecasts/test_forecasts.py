@@ -236,6 +236,7 @@ def test_trees_are_served_and_explained_by_days(tmp_path: Path):
 
 
 def test_raw_bodies_the_document_and_the_log(served: Served):
+    assert served.rpc.forecast(sent()).forecasts[0].status == "ok"
     said = served.http.post("/v1/forecasts", json={"series": sent(), "attention": True})
     assert said.status_code == 200 and said.json()["forecasts"][0]["attention"][0]["layer"] == "hours"
     odd = served.http.post("/v1/forecasts", json={"series": [sent(), 7, {"nme": "x"}]}).json()["forecasts"]
@@ -254,4 +255,6 @@ def test_raw_bodies_the_document_and_the_log(served: Served):
     mine = [line for line in lines if line.get("verb") == "forecast" and line["code"] == "ok"]
     assert {line["transport"] for line in mine} == {"http", "grpc"}
     assert all(line["model"] == "traffic" and line["rows"] for line in mine)
-    assert 'verb="forecast"' in served.http.get("/metrics").text or "forecast" in served.http.get("/metrics").text
+    asks = 'attribution_requests_total{code="ok",method="forecast",model="traffic",tier="",transport='
+    counted = served.http.get("/metrics").text
+    assert f'{asks}"http"' in counted and f'{asks}"grpc"' in counted

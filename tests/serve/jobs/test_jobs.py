@@ -23,6 +23,15 @@ from ..asking import doors
 from ..conftest import Served, open_server
 
 RUN = "import sys; from ascribe.serve.app import run; run(*sys.argv[1:])"
+STALLED = (  # before the fourth chunk is written
+    """
+import time
+from ascribe.serve.jobs.records import Records
+write = Records.write
+Records.write = lambda self, job, version, k, answer: (k == 3 and time.sleep(600), write(self, job, version, k, answer))
+"""
+    + RUN
+)
 
 
 @pytest.fixture(scope="module")
@@ -134,26 +143,28 @@ def test_a_killed_process_leaves_its_job_to_the_next_which_does_not_begin_again(
     registry, version = tiny.publish(tmp_path)
     place = tmp_path / "jobs"
     settings = {"ASCRIBE_JOBS": str(place), "ASCRIBE_JOBS_LEASE_S": "1", "ASCRIBE_POLL_S": "0.2"}
-    command = [sys.executable, "-c", RUN, registry, tiny.NAME, "127.0.0.1:0", "127.0.0.1:0"]
 
-    def started() -> tuple[subprocess.Popen[str], httpx.Client]:
+    def started(program: str) -> tuple[subprocess.Popen[str], httpx.Client]:
+        command = [sys.executable, "-c", program, registry, tiny.NAME, "127.0.0.1:0", "127.0.0.1:0"]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **settings})
         assert process.stdout
         return process, httpx.Client(base_url=json.loads(process.stdout.readline())["http"], timeout=20)
 
-    first, http = started()
+    first, http = started(STALLED)
     try:
-        body = {"feature_vector": vectors(900), "samples": 1024, "estimator": "exact"}
+        body = {"feature_vector": vectors(900), "samples": 64, "estimator": "exact"}
         job = http.post("/v1/jobs", json=body).json()["id"]
-        while not (done := http.get(f"/v1/jobs/{job}").json()["done"]):
+        until = time.monotonic() + 60
+        while (done := http.get(f"/v1/jobs/{job}").json()["done"]) < 192:
+            assert time.monotonic() < until
             time.sleep(0.01)
     finally:
         first.send_signal(signal.SIGKILL)
         first.communicate()
     out = place / "out" / job / version
     written = {path.name: path.stat().st_mtime_ns for path in out.iterdir() if path.name.isdigit()}
-    assert done and len(written) < 15
-    second, http = started()
+    assert (done, len(written)) == (192, 3)
+    second, http = started(RUN)
     try:
         # what the killed process had counted and not yet recorded is counted again when its lease is over
         assert ended(http, job)["done"] == 900

@@ -22,7 +22,8 @@ from ascribe.bundle.archive import open_directory, write
 from ascribe.bundle.registry import Registry
 from ascribe.train.ingest.metrics import Metrics as IngestMetrics
 from ascribe.train.ingest.run import Ingested
-from tests.prometheus_server import asked, free_port, programs, serving
+from tests.ports import held_port
+from tests.prometheus_server import asked, programs, serving
 
 from .. import tiny
 from ..conftest import Served, open_server
@@ -54,12 +55,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 @pytest.fixture(scope="module")
-def ingest() -> tuple[IngestMetrics, int]:
+def ingest() -> Iterator[tuple[IngestMetrics, int]]:
     """What `ascribe ingest --metrics` shows."""
-    port = free_port()
-    metrics = IngestMetrics(f"127.0.0.1:{port}", "ascribe")
-    metrics.set(Ingested(rows=10, quarantined=1, dead=1, lag={"kafka/raw_metrics/0": 3}))
-    return metrics, port
+    with held_port() as port:
+        metrics = IngestMetrics(f"127.0.0.1:{port}", "ascribe")
+        metrics.set(Ingested(rows=10, quarantined=1, dead=1, lag={"kafka/raw_metrics/0": 3}))
+        yield metrics, port
 
 
 @pytest.fixture(scope="module")

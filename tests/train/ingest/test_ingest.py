@@ -23,6 +23,7 @@ from ascribe.train.lake.rows import TIME
 from benchmarks.exactly_once import Trial, run
 from tests.journey import typed
 from tests.kafka_cluster import cluster
+from tests.ports import held_port
 
 DATA = Path(__file__).parents[3] / "examples"
 WHEN = 1_790_000_000_000
@@ -157,7 +158,8 @@ def test_kafka_poison_goes_to_table_and_topic(tmp_path):
 
 
 def test_a_reader_stops_when_asked_and_tells_its_lag(tmp_path):
-    with cluster(1) as brokers:
+    with cluster(1) as brokers, held_port() as port:
+        at = f"127.0.0.1:{port}"
         brokers.topic("raw_metrics", 2)
         producer = Producer({"bootstrap.servers": brokers.bootstrap})
         for i in range(100):
@@ -166,13 +168,13 @@ def test_a_reader_stops_when_asked_and_tells_its_lag(tmp_path):
         lake = Lake(str(tmp_path / "lake"))
         with subprocess.Popen(
             [sys.executable, "-m", "ascribe", "ingest", "--source", f"kafka://{brokers.bootstrap}/raw_metrics",
-             "--lake", lake.uri, "--metrics", "127.0.0.1:19464"], stderr=subprocess.PIPE, text=True,
+             "--lake", lake.uri, "--metrics", at], stderr=subprocess.PIPE, text=True,
         ) as reader:  # fmt: skip
             try:
                 _wait(lambda: lake.version() is not None and lake.count() == 100)
                 told = 'attribution_ingested_rows_total{group="ascribe"} 100.0'  # said after the commit
-                _wait(lambda: told in _read("http://127.0.0.1:19464/metrics"))
-                text = _read("http://127.0.0.1:19464/metrics")
+                _wait(lambda: told in _read(f"http://{at}/metrics"))
+                text = _read(f"http://{at}/metrics")
                 assert 'attribution_consumer_lag_records{group="ascribe",partition="0",topic="raw_metrics"} 0.0' in text
                 reader.send_signal(signal.SIGTERM)
                 assert reader.wait(30) == 0

@@ -15,7 +15,7 @@ import pytest
 
 from ascribe.bundle.store import Store, open_store
 from ascribe.core.errors import Conflict
-from ascribe.train.runs import process
+from ascribe.train.runs import lock, process
 from ascribe.train.runs.lock import Lease, held, holder
 from ascribe.train.runs.process import gone, this_process
 
@@ -140,13 +140,16 @@ def test_the_loser_leaves_the_winners_lease_alone(store):
     winner.__exit__(None, None, None)
 
 
-def test_it_is_renewed_while_it_is_held(store):
-    with held(store, "power", time.time, seconds=0.4) as mine:
-        first = msgspec.json.decode(store.read(PATH), type=Lease).until
-        deadline = time.monotonic() + 20
-        while msgspec.json.decode(store.read(PATH), type=Lease).until <= first + 0.4:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+def test_it_is_renewed_while_it_is_held(store, monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(lock, "RENEWALS", 5000)  # one every 20 ms
+    with held(store, "power", clock, seconds=100) as mine:
+        for _ in range(2):  # the first lease alone would have run out by then
+            clock.now += 90
+            deadline = time.monotonic() + 20
+            while msgspec.json.decode(store.read(PATH), type=Lease).until != clock.now + 100:
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
         mine.check()
 
 

@@ -3,6 +3,8 @@
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from ascribe.train.settings import PrometheusSettings
 from ascribe.train.sources import prometheus
 from ascribe.train.sources.prometheus import opened
 from ascribe.train.sources.prometheus_client import Client
-from tests.prometheus_server import free_port
+from tests.ports import held_port
 
 RESULT = b'[{"metric":{"a":"b"},"values":[[10,"1"],[30,"NaN"]]}]'
 MATRIX = b'{"status":"success","data":{"resultType":"matrix","result":' + RESULT + b"}}"
@@ -78,11 +80,12 @@ def test_a_server_that_goes_away_after_it_was_heard_is_waited_for():
 
 
 def test_a_server_that_never_answers_is_one_line_with_its_reason(monkeypatch):
-    monkeypatch.setattr(prometheus, "FIRST_PATIENCE_S", 0.5)
+    monkeypatch.setattr(prometheus, "time", SimpleNamespace(monotonic=count().__next__))  # a second a look
+    monkeypatch.setattr(prometheus, "FIRST_PAUSE_S", 0.0)
     with answering((503, b'{"status":"error","errorType":"timeout","error":"query\\ntimed out"}')) as (base, seen):
         with pytest.raises(SourceError, match=r"answers 503 \(query timed out\): is the server up") as caught:
             list(opened(f"prometheus+{base}?preset=kepler").batches(lambda stream: None))
-        assert len(seen) >= 3
+        assert len(seen) == prometheus.FIRST_PATIENCE_S
     assert "\n" not in str(caught.value)
 
 
@@ -94,8 +97,9 @@ def test_a_refusal_is_not_tried_again():
 
 
 def test_nobody_there_is_one_line():
-    with pytest.raises(SourceError, match=r"does not answer .*is the server up, and the address right"):
-        Client(f"http://127.0.0.1:{free_port()}").lines("x", 10, 40, 10)
+    says = r"does not answer .*is the server up, and the address right"
+    with held_port() as port, pytest.raises(SourceError, match=says):
+        Client(f"http://127.0.0.1:{port}").lines("x", 10, 40, 10)
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"status":"success","data":{"result":3}}'])
@@ -132,6 +136,7 @@ def test_who_asks_comes_from_the_environment(monkeypatch):
 
 
 def test_leaving_ends_the_waiting_for_a_silent_server():
-    source = opened(f"prometheus+http://127.0.0.1:{free_port()}?preset=kepler")
-    source.close()
-    assert list(source.batches(lambda stream: None)) == []
+    with held_port() as port:
+        source = opened(f"prometheus+http://127.0.0.1:{port}?preset=kepler")
+        source.close()
+        assert list(source.batches(lambda stream: None)) == []
