@@ -81,7 +81,7 @@ def http(lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx
         running(registry, tiny.NAME, Settings(lake=lake.uri), write=lambda _: None) as at,
         httpx.Client(base_url=at.http, timeout=20) as client,
     ):
-        until = time.monotonic() + 30
+        until = time.monotonic() + 120
         while time.monotonic() < until:
             held = {n["node"]: n for n in client.get("/v1/now").json()["nodes"]}
             if "old" in held and all(len(held[n]["spark"]) == COUNT for n in NODES):
