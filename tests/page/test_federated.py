@@ -16,11 +16,14 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from ascribe.bundle.archive import Bundle
+from tests.serve.federated.conftest import patience
 from tests.serve.federated.servers import Rows, bundled, guesting, hosting
 from tests.serve.federated.worlds import GUEST_CSV, ids, pair
 from tests.train.adapters.fate import real
 
 from .browser import NARROW, WIDE
+
+__all__ = ["patience"]
 
 SIZES = pytest.mark.parametrize(
     ("size", "theme", "language"), [(WIDE, "light", "en"), (NARROW, "dark", "zh"), (NARROW, "light", "en")],

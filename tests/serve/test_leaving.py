@@ -6,12 +6,13 @@ import asyncio
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import grpc
 import httpx
 import msgspec
+import numpy as np
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
@@ -25,12 +26,13 @@ from benchmarks.proxy import Proxy
 
 from . import tiny
 from .fleet import until
+from .held import holding
 
 BODY = {"feature_vector": {"values": tiny.ROW}}
 ROW = pb.FeatureVector(values=list(tiny.ROW.values()))
-SLOW = pb.AttributionRequest(feature_vector=[ROW] * 512, estimator="exact", samples=1024)
+LARGE = pb.AttributionRequest(feature_vector=[ROW] * 512, estimator="exact", samples=64)
 READY = "/v2/health/ready"
-DRAIN_S = 1.0
+DRAIN_S = 0.5
 
 
 @contextmanager
@@ -80,6 +82,7 @@ def test_the_order_of_leaving(tmp_path, monkeypatch):
         leaving(registry, drain_s=2.0, grace_s=120.0) as (at, go, gone),
         httpx.Client(base_url=at.http) as kept,
         grpc.insecure_channel(at.grpc) as channel,
+        holding(least=2) as held,
     ):
         stub = AttributionServiceStub(channel)
         assert (kept.get(READY).status_code, health(channel)) == (200, serving)
@@ -97,13 +100,15 @@ def test_the_order_of_leaving(tmp_path, monkeypatch):
         assert httpx.get(at.http + READY).status_code == 503
 
         # 2: when nobody can connect any more, what runs goes on
-        running_call = stub.GetAttribution.future(SLOW)
-        until(lambda: inflight(at) == 1)
+        running_call = stub.GetAttribution.future(LARGE)
+        assert held.began.wait(60)
+        assert inflight(at) == 1
         heard.set()
         until(lambda: not _taken(at.http.removeprefix("http://")))
         until(lambda: not _taken(at.grpc))
-        assert not running_call.done(), "the call was too short for this test to say anything"
+        assert not running_call.done()
         assert not gone.is_set()
+        held.go.set()
         assert len(running_call.result(timeout=60).attributions) == 512
 
         # 3: then it is gone, long before the grace is over
@@ -118,24 +123,32 @@ def test_no_drain_no_delay(tmp_path):
         assert gone.wait(60)  # long before the grace is over, which nothing needed
 
 
-def test_callers_without_a_pause_lose_nothing_when_a_replica_leaves(tmp_path):
-    """Sixteen callers whose next call follows at once: some cross whatever the server says, at any instant."""
+def test_callers_without_a_pause_lose_nothing_when_a_replica_leaves(tmp_path, monkeypatch):
+    """Sixteen callers whose next call follows at once: some cross whatever the server says, at any instant. A drain is
+    long enough here if everybody has heard of it, however slow this machine is.
+    """
     registry, _ = tiny.publish(tmp_path)
+    heard, drained = threading.Event(), way_out.drained
+
+    async def long_enough(drain_s: float) -> None:
+        await drained(drain_s)
+        await asyncio.to_thread(heard.wait, 60)
+
+    monkeypatch.setattr(way_out, "drained", long_enough)
     with leaving(registry, drain_s=DRAIN_S) as first, leaving(registry, drain_s=DRAIN_S) as second:
-        answered, failures = asyncio.run(_crossing(first, second))
+        answered, failures = asyncio.run(_crossing(first, second, heard))
     assert failures == []
     assert answered > 100  # as many before it leaves, and some while it does
 
 
-async def _crossing(first, second) -> tuple[int, list[str]]:
-    answered, failures, stop = 0, [], asyncio.Event()
+async def _crossing(first, second, heard: threading.Event) -> tuple[int, list[str]]:
+    failures, stop, told = [], asyncio.Event(), [0] * 16  # answers of each caller
 
-    async def call(ask) -> None:
-        nonlocal answered
+    async def call(who: int, ask) -> None:
         while not stop.is_set():
             try:
                 await ask()
-                answered += 1
+                told[who] += 1
             except (grpc.RpcError, OSError, EOFError) as exc:
                 failures.append(repr(exc)[:300])
 
@@ -155,17 +168,27 @@ async def _crossing(first, second) -> tuple[int, list[str]]:
             async def by_grpc() -> None:
                 await stub.GetPrediction(pb.PredictionRequest(feature_vector=[ROW]), timeout=20)
 
-            callers = [asyncio.create_task(call(ask)) for ask in (by_http, by_grpc) for _ in range(8)]
-            while answered < 100:
-                await asyncio.sleep(0.01)
+            callers = [asyncio.create_task(call(who, (by_http, by_grpc)[who % 2])) for who in range(16)]
+            await _once(lambda: sum(told) >= 100)
             began = time.monotonic()
             first[1].set()
+            await _once(lambda: not proxy.replicas["a"].ready)
+            # connections go elsewhere: HTTP's by their next answer, gRPC's by its age, which the one on its way may not
+            before, opened = list(told), proxy.carried["grpc"]
+            await _once(lambda: min(np.subtract(told, before)) >= 2 and proxy.carried["grpc"] >= opened + 2)
+            heard.set()
             assert await asyncio.to_thread(first[2].wait, 60)
             assert time.monotonic() - began >= DRAIN_S
             stop.set()
             await asyncio.gather(*callers)
             http.close()
-    return answered, failures
+    return sum(told), failures
+
+
+async def _once(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(60):
+        while not holds():
+            await asyncio.sleep(0.01)
 
 
 def _taken(at: str) -> bool:

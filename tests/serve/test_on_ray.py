@@ -30,6 +30,8 @@ from ascribe.serve.faults import UnavailableError
 from ascribe.serve.settings import Settings
 
 from . import tiny
+from .fleet import until
+from .held import holding
 
 RAY = importlib.util.find_spec("ray") is not None
 needs_ray = pytest.mark.skipif(not RAY, reason="Ray is not installed: pip install 'ascribe[ray]'")
@@ -66,18 +68,20 @@ def test_a_host_opens_the_rooms_and_drains_them(served, tmp_path):
     application = Application(registry, tiny.NAME, Settings(allow_anonymous=True), log.append)
     with pytest.raises(UnavailableError):
         application.check()
-    with hosted(application) as (http, server), ThreadPoolExecutor(1) as pool:
+    with hosted(application) as (http, server), ThreadPoolExecutor(1) as pool, holding(least=2) as held:
         application.check()
         assert http.get("/v2/health/ready").json()["ready"] is True
         assert told(http.post("/v1/attributions", json=BODY)) == told(served.http.post("/v1/attributions", json=BODY))
         job = http.post("/v1/jobs", json=BODY).json()["id"]
         while (card := http.get(f"/v1/jobs/{job}").json())["state"] != "done":
             assert card["state"] in ("queued", "running"), card
-        slow = pool.submit(http.post, "/v1/attributions", json=SLOW)
+        slow = pool.submit(http.post, "/v1/attributions", json=SLOW | {"samples": 64})
         assert http.get("/metrics").status_code == 404  # not shown by itself where others may reach it
-        time.sleep(0.2)
-        assert not slow.done()
+        assert held.began.wait(60)
         server.should_exit = True
+        until(lambda: not server.servers[0].is_serving())
+        assert not slow.done()
+        held.go.set()
         assert slow.result().status_code == 200
     application.check()  # closed as it was told to: no reason to put another in its place
     events = [json.loads(one)["event"] for one in log]
@@ -176,10 +180,7 @@ def test_replicas_answer_as_a_server_of_ours(on_ray, served):
 def test_replicas_share_jobs(on_ray):
     http, _ = on_ray
     jobs = [http.post("/v1/jobs", json=BODY).json()["id"] for _ in range(4)]
-    until = time.monotonic() + 30
-    while any(http.get(f"/v1/jobs/{job}").json()["state"] != "done" for job in jobs):
-        assert time.monotonic() < until
-        time.sleep(0.1)
+    until(lambda: all(http.get(f"/v1/jobs/{job}").json()["state"] == "done" for job in jobs))
 
 
 @needs_ray

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -13,10 +12,13 @@ from ascribe.serve.wire import attribution_pb2 as pb
 
 from . import tiny
 from .asking import VECTOR, Doors, doors
+from .fleet import until
+from .held import holding
 from .oip.test_rest import INFER
 
 ROW = list(tiny.ROW.values())
-SLOW = {"estimator": "exact", "samples": 4096}
+EXACT = {"estimator": "exact", "samples": 64}  # all rows that wait are of one kind
+USUAL, COUNT = 40, 6
 
 
 @pytest.fixture(scope="module")
@@ -25,37 +27,44 @@ def asked(tmp_path_factory):
         yield found
 
 
-def infer(asked: Doors, rows: int, **parameters: Any) -> float:
-    """The time at which it was answered."""
+def infer(asked: Doors, rows: int, **parameters: Any) -> None:
     tensor = {"name": "x", "shape": [rows, 3], "datatype": "FP64", "data": ROW * rows}
-    body = {"inputs": [tensor], "outputs": [{"name": "attribution"}], "parameters": SLOW | parameters}
+    body = {"inputs": [tensor], "outputs": [{"name": "attribution"}], "parameters": EXACT | parameters}
     assert asked.http.post(INFER, json=body).status_code == 200
-    return time.monotonic()
 
 
-def by_grpc(asked: Doors, priority: int) -> float:
-    request = pb.AttributionRequest(feature_vector=[VECTOR], priority=priority, **SLOW)
+def by_grpc(asked: Doors, rows: int, priority: int) -> None:
+    request = pb.AttributionRequest(feature_vector=[VECTOR] * rows, priority=priority, **EXACT)
     assert asked.called("GetAttribution", request) is grpc.StatusCode.OK
-    return time.monotonic()
 
 
-def by_rest(asked: Doors, priority: int) -> float:
-    body = {"feature_vector": [{"values": ROW}], "priority": priority, **SLOW}
+def by_rest(asked: Doors, rows: int, priority: int) -> None:
+    body = {"feature_vector": [{"values": ROW}] * rows, "priority": priority, **EXACT}
     assert asked.http.post("/v1/attributions", json=body).status_code == 200
-    return time.monotonic()
 
 
-@pytest.mark.parametrize(
-    "ask", [by_rest, by_grpc, lambda asked, priority: infer(asked, 1, priority=priority)], ids=["rest", "grpc", "oip"]
-)
+def waiting(asked: Doors) -> float:
+    """Rows, by the server's own metrics."""
+    lines = asked.http.get("/metrics").text.splitlines()
+    return float(next(line for line in lines if line.startswith("attribution_queue_rows ")).split()[1])
+
+
+@pytest.mark.parametrize("ask", [by_rest, by_grpc, infer], ids=["rest", "grpc", "oip"])
 def test_an_urgent_request_is_answered_before_those_that_wait(asked, ask):
-    with ThreadPoolExecutor(8) as pool:
-        usual = [pool.submit(infer, asked, 40) for _ in range(6)]
-        time.sleep(0.1)
-        low, urgent = pool.submit(ask, asked, 3), pool.submit(ask, asked, 1)
-        # one that came before is being worked on, and on a busy machine ends before this one is heard; as may another
-        assert sum(one.result() < urgent.result() for one in usual) <= 2
-        assert urgent.result() < low.result()
+    """Who comes first has the one thread; the rest waits for it."""
+    with ThreadPoolExecutor(8) as pool, holding() as held:
+        calls = [pool.submit(infer, asked, USUAL) for _ in range(COUNT)]
+        until(lambda: waiting(asked) == COUNT * USUAL - held.first)
+        calls += [pool.submit(ask, asked, rows=3, priority=3), pool.submit(ask, asked, rows=1, priority=1)]
+        until(lambda: waiting(asked) == COUNT * USUAL - held.first + 4)
+        held.go.set()
+        for call in calls:
+            call.result()
+    first, *later = held.requests
+    assert set(first) == {USUAL}
+    order = [rows for batch in later for rows in batch]
+    assert order[0] == 1
+    assert set(order[1:]) == {USUAL, 3}
 
 
 def test_a_priority_that_is_none_is_refused(asked):

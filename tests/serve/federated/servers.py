@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -17,7 +18,10 @@ from ascribe.bundle.archive import Bundle, open_directory
 from ascribe.bundle.federated.half import write_party
 from ascribe.core.federated.party import Party
 from ascribe.core.federated.table import Table
+from ascribe.serve.access.callers import Caller
+from ascribe.serve.access.rates import Rates
 from ascribe.serve.app import Addresses
+from ascribe.serve.faults import ShedError
 from ascribe.serve.federated.guest import GuestHouse
 from ascribe.serve.federated.guest import serve as serve_guest
 from ascribe.serve.federated.host import serve as serve_host
@@ -35,7 +39,7 @@ class Loop:
         self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self._thread.start()
 
-    def run(self, work: Any, timeout_s: float = 30) -> Any:
+    def run(self, work: Any, timeout_s: float = 90) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(timeout_s)
 
     def stop(self) -> None:
@@ -76,21 +80,40 @@ def _running(start: Callable[[asyncio.Event, Call], Any]) -> Iterator[Any]:
 
 
 class Rows:
-    """Features in memory. `slow_s`, `fails`: as a place that is in trouble."""
+    """Features in memory. `waits`: called before it answers; `fails`: as a place that is in trouble."""
 
-    def __init__(self, rows: dict[str, dict[str, Any]], slow_s: float = 0.0, fails: Exception | None = None) -> None:
-        self.rows, self.slow_s, self.fails, self.asked = rows, slow_s, fails, []
+    def __init__(
+        self, rows: dict[str, dict[str, Any]], waits: Call | None = None, fails: Exception | None = None
+    ) -> None:  # fmt: skip
+        self.rows, self.waits, self.fails, self.asked = rows, waits, fails, []
 
     def find(self, ids: Sequence[str]) -> tuple[Table, np.ndarray]:
         self.asked.append(list(ids))
-        if self.slow_s:
-            threading.Event().wait(self.slow_s)
+        if self.waits:
+            self.waits()
         if self.fails:
             raise self.fails
         return Table.of_rows([self.rows.get(i, {}) for i in ids]), np.array([i in self.rows for i in ids], bool)
 
     def close(self) -> None:
         pass
+
+
+class Turns(Rates):
+    """A bucket whose clock stands until it refuses somebody. `told`: of each question, whether it was let in."""
+
+    def __init__(self, rate_per_s: float | None, burst_s: float) -> None:
+        super().__init__(rate_per_s, burst_s, clock=lambda: time.monotonic() - self.since_s if self.since_s else 0.0)
+        self.since_s, self.told = 0.0, []
+
+    def take(self, caller: Caller, rows: int) -> None:
+        try:
+            super().take(caller, rows)
+        except ShedError:
+            self.since_s = self.since_s or time.monotonic()
+            self.told.append(False)
+            raise
+        self.told.append(True)
 
 
 @contextmanager

@@ -49,7 +49,7 @@ def explained(
         name = host.name.partition(":")[2]
         held = open_guest(bundled(guest, folder), {name: proxy.at}, PartySettings(), [name] if columns else [])
         for link in held.links:
-            loop.run(link.bind("b", 5.0))
+            loop.run(link.bind("b", 20.0))
         explainer = loop.run(prepared(held, PartySettings(), None))
         scorer = Scorer(held.party, held.links, PartySettings(), explainer)
         found = loop.run(scorer.score(ids, Table.of_rows(mine), Asked("q1", explain=True)))
@@ -189,7 +189,7 @@ def test_a_host_that_did_not_agree_refuses_in_one_line(kind):
     with hosting(host, rows) as at, looped() as loop:
         link = Link(guest, host.name, at, PartySettings(), by_column=True)
         with pytest.raises(Unanswered, match="did not agree to tell its columns") as caught:
-            loop.run(link.bind("b", 5.0))
+            loop.run(link.bind("b", 20.0))
         assert caught.value.code == 2129
         assert "\n" not in caught.value.text
         loop.run(link.close())
@@ -217,11 +217,11 @@ def test_the_hosts_own_setting_stands_over_its_bundle(said, setting, tells):
     with hosting(bank, Rows({}), PartySettings(share_columns=setting)) as at, looped() as loop:
         link = Link(world.halves["guest"], BANK, at, PartySettings(), by_column=True)
         if tells:
-            loop.run(link.bind("b", 5.0))
+            loop.run(link.bind("b", 20.0))
             assert len(link.columns["trees"]) == len(bank.pipeline.last[1].splits)
         else:
             with pytest.raises(Unanswered, match="did not agree"):
-                loop.run(link.bind("b", 5.0))
+                loop.run(link.bind("b", 20.0))
         loop.run(link.close())
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +21,7 @@ from ascribe.serve.federated.host import follow
 from ascribe.serve.federated.settings import PartySettings
 from ascribe.serve.settings import Settings
 
+from ..fleet import until
 from .servers import Rows, _running, bundled
 from .splits import Split, split
 
@@ -67,13 +67,6 @@ def shop(registry: str, hosts: dict[str, str], log: list[bytes], **settings: obj
 
     with _running(start) as at:
         yield at.http
-
-
-def until(holds, limit_s: float = 20.0) -> None:
-    end = time.monotonic() + limit_s
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 class Asking(threading.Thread):

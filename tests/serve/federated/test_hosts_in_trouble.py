@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import re
 import socket
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -17,21 +18,22 @@ from ascribe.core.errors import InputError, SourceError
 from ascribe.core.federated.party import answer, ask, local, merge
 from ascribe.core.federated.records import Reply, Routes
 from ascribe.core.federated.table import Table
-from ascribe.serve.federated import wire
+from ascribe.serve.federated import host_room, wire
 from ascribe.serve.federated.link import Link
 from ascribe.serve.federated.scored import Asked, Scored, Scorer
 from ascribe.serve.federated.settings import PartySettings
 from ascribe.serve.wire import party_pb2 as pb
 from tests.train.adapters.fate import made, real
 
-from .servers import Rows, crooked, hosting, looped, proxied
+from .servers import Rows, Turns, crooked, hosting, looped, proxied
 from .worlds import BANK, ids, mine, pair, scores, three
 
-SHORT = PartySettings(timeout_s=0.5, connect_s=0.3)
-PATIENT = PartySettings(timeout_s=60.0)
+PATIENT = PartySettings(timeout_s=60.0, connect_s=20.0)
+SHORT = PartySettings(timeout_s=0.5, connect_s=20.0)  # with a host that does not answer
+BRIEF = PartySettings(timeout_s=60.0, connect_s=0.3)  # where nobody listens
 
 
-def scored(at: str, names: list[str], policy: str = "fail", parties: PartySettings = SHORT, **asked: Any) -> Scored:
+def scored(at: str, names: list[str], policy: str = "fail", parties: PartySettings = PATIENT, **asked: Any) -> Scored:
     guest, _ = pair()
     with looped() as loop:
         scorer = Scorer(guest, [Link(guest, BANK, at, parties)], parties, None)
@@ -151,7 +153,7 @@ def test_a_replayed_answer_is_refused():
 
 @pytest.mark.parametrize("policy", ["fail", "bounds"])
 def test_a_host_that_is_down(policy):
-    found = scored(nobody(), ["133", "273", "0"], policy)
+    found = scored(nobody(), ["133", "273", "0"], policy, BRIEF)
     assert found.failures[BANK].code == 105
     assert "cannot be reached" in found.answer.reasons[0]
     assert found.answer.reasons[0].startswith(f"policy {policy}: ")
@@ -172,7 +174,7 @@ def test_a_policy_that_is_not_known_is_refused():
 def test_no_time_is_spent_on_a_caller_who_has_none():
     with crooked(described, never) as at:
         start = time.monotonic()
-        found = scored(at, ["133"], parties=PATIENT, within_s=0.2)
+        found = scored(at, ["133"], within_s=0.2)
         assert time.monotonic() - start < 30
     assert "within 0.18 s" in found.answer.reasons[0]
 
@@ -182,7 +184,7 @@ def test_rows_that_a_host_does_not_have_fail_alone_or_have_bounds():
     names = ids()[:20]
     held = {name: row for name, row in real.table("host").items() if name not in names[:3]}
     with hosting(host, Rows(held)) as at:
-        failed, bounded = (scored(at, names, policy, PATIENT) for policy in ("fail", "bounds"))
+        failed, bounded = (scored(at, names, policy) for policy in ("fail", "bounds"))
     for found in (failed, bounded):
         margin = found.answer.margin[:, 0]
         recorded = np.array([scores()[name][0] for name in names])
@@ -199,11 +201,13 @@ def test_rows_that_a_host_does_not_have_fail_alone_or_have_bounds():
 def test_a_place_of_features_that_fails_is_116_of_every_row_and_no_more_is_told():
     _, host = pair()
     with hosting(host, Rows({}, fails=SourceError("db at 10.0.0.7 is down"))) as at:
-        found = scored(at, ["133"], parties=PATIENT)
+        found = scored(at, ["133"])
     assert found.answer.code.tolist() == [2116]
     assert "10.0.0.7" not in found.answer.reasons[0]
-    with hosting(host, Rows(real.table("host"), slow_s=1.0), PartySettings(source_s=0.1)) as at:
-        found = scored(at, ["133"], parties=PATIENT)
+    over = threading.Event()
+    with hosting(host, Rows(real.table("host"), waits=over.wait), PartySettings(source_s=0.1)) as at:
+        found = scored(at, ["133"])
+        over.set()
     assert found.answer.code.tolist() == [2116]
 
 
@@ -217,7 +221,7 @@ def test_bounds_are_what_some_answer_of_the_missing_host_reaches_and_none_exceed
     held = local(world.guest, Table.of_rows(list(world.of(made.GUEST).values())))
     question = Asked("q1", "bounds")
     with hosting(world.hosts[one], Rows(world.of(one))) as at, looped() as loop:
-        links = [Link(world.guest, one, at, PATIENT), Link(world.guest, two, nobody(), PATIENT)]
+        links = [Link(world.guest, one, at, PATIENT), Link(world.guest, two, nobody(), BRIEF)]
         scorer = Scorer(world.guest, links, PATIENT, None)
         found = loop.run(scorer.score(names, held.rows, question))
         loop.run(scorer.close())
@@ -238,16 +242,18 @@ def test_bounds_are_what_some_answer_of_the_missing_host_reaches_and_none_exceed
     np.testing.assert_allclose(found.answer.margin[exact, 0], world.margin[exact], rtol=0, atol=1e-12)
 
 
-def test_a_host_that_is_busy_is_asked_again_when_it_says_and_no_sooner():
+def test_a_host_that_is_busy_is_asked_again_when_it_says_and_no_sooner(monkeypatch):
     _, host = pair()
-    features = Rows(real.table("host"))
+    features, turns = Rows(real.table("host")), []
+    monkeypatch.setattr(host_room, "Rates", lambda *rate: turns.append(Turns(*rate)) or turns[0])
     with hosting(host, features, rate_per_s=2.0, burst_s=1.0) as at, looped() as loop:
-        guest, parties = pair()[0], PartySettings(timeout_s=5.0)
-        scorer = Scorer(guest, [Link(guest, BANK, at, parties)], parties, None)
+        guest = pair()[0]
+        scorer = Scorer(guest, [Link(guest, BANK, at, PATIENT)], PATIENT, None)
         found = [loop.run(scorer.score([n], mine([n]), Asked(f"q{n}"))) for n in ("133", "273", "0")]
         loop.run(scorer.close())
     assert [f.answer.code.tolist() for f in found] == [[0]] * 3
-    assert found[2].timings_ms["remote"] > 200  # the bucket holds two rows; the third waits for its turn
+    assert turns[0].told == [True, True, False, True]  # the bucket holds two rows; the third waits for its turn
+    assert found[2].timings_ms["remote"] > 490
     assert features.asked == [["133"], ["273"], ["0"]]
 
 
@@ -264,7 +270,7 @@ def test_a_question_that_was_under_way_is_not_asked_again():
     with crooked(described, breaks) as at, proxied(at) as proxy:
         proxies.append(proxy)
         start = time.monotonic()
-        found = scored(proxy.at, ["133"], parties=PATIENT)
+        found = scored(proxy.at, ["133"])
         assert time.monotonic() - start < 30  # as soon as the connection breaks, not at the deadline
     assert len(seen) == 1
     assert found.answer.code.tolist() == [105]
@@ -275,13 +281,10 @@ def test_a_host_that_comes_later_is_bound_then():
     guest, host = pair()
     at = nobody()
     with looped() as loop:
-        scorer = Scorer(guest, [Link(guest, BANK, at, SHORT)], SHORT, None)
-        first = loop.run(scorer.score(["133"], mine(["133"]), Asked("q1")))
+        scorer = Scorer(guest, [Link(guest, BANK, at, PATIENT)], PATIENT, None)
+        first = loop.run(scorer.score(["133"], mine(["133"]), Asked("q1", within_s=0.4)))
         with hosting(host, Rows(real.table("host")), listen=at):
-            for _ in range(20):
-                second = loop.run(scorer.score(["133"], mine(["133"]), Asked("q2")))
-                if second.answer.code[0] == 0:
-                    break
+            second = loop.run(scorer.score(["133"], mine(["133"]), Asked("q2")))
         loop.run(scorer.close())
     assert first.answer.code.tolist() == [105]
     assert second.answer.margin[0, 0] == pytest.approx(scores()["133"][0], abs=1e-9)
@@ -291,7 +294,7 @@ def test_a_host_with_another_model_is_named_with_what_to_do(tmp_path):
     world = three(tmp_path)
     other = world.hosts[made.HOST]
     with hosting(other, Rows({})) as at:
-        found = scored(at, ["133"], parties=PATIENT)
+        found = scored(at, ["133"])
     assert found.answer.code.tolist() == [2104]
     assert "load the two halves of one model" in found.answer.reasons[0]
 
@@ -299,7 +302,7 @@ def test_a_host_with_another_model_is_named_with_what_to_do(tmp_path):
 def test_different_ids_of_a_guest_are_counted():
     _, host = pair()
     with hosting(host, Rows(real.table("host")), PartySettings(id_budget=2)) as at:
-        two, same, third = (scored(at, names, parties=PATIENT) for names in (["133", "273"], ["133"], ["0"]))
+        two, same, third = (scored(at, names) for names in (["133", "273"], ["133"], ["0"]))
     assert two.answer.code.tolist() == [0, 0]
     assert same.answer.code.tolist() == [0]
     assert third.answer.code.tolist() == [2129]

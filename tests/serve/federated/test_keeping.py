@@ -23,7 +23,7 @@ from .test_walk import place, server
 from .worlds import GUEST_CSV, ids, pair, scores
 
 
-def test_the_real_pair_is_judged_on_what_its_host_answered(tmp_path):
+def test_the_real_pair_is_judged_on_what_its_host_answered(tmp_path, monkeypatch):
     bundled(pair()[0], tmp_path / "guest")
     command = ["federated", "holdout", "--guest", str(tmp_path / "guest"), "--features", str(GUEST_CSV), "--label", "y",
                "--out", str(tmp_path / "kept")]  # fmt: skip
@@ -39,6 +39,7 @@ def test_the_real_pair_is_judged_on_what_its_host_answered(tmp_path):
     assert verdict.accepted
     p = np.array([scores()[name][1] for name in ids()])
     assert verdict.numbers["candidate"]["accuracy"] == pytest.approx(((p > 0.5) == real.labels()).mean())
+    monkeypatch.setenv("ASCRIBE_PARTY_CONNECT_S", "0.3")
     with pytest.raises(InputError, match=r"the rows have no answer: host:10000 at .* cannot be reached"):
         app([*command, "--host", "bank=127.0.0.1:1"], standalone_mode=False)
 

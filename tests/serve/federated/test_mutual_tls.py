@@ -48,10 +48,8 @@ def at(papers):
         yield where, log
 
 
-def asked(at: str, ca: Path | None, own: Pair | None) -> Scored:
-    parties = PartySettings(
-        ca=ca, cert=own.cert if own else None, key=own.key if own else None, connect_s=1.0, timeout_s=5.0
-    )
+def asked(at: str, ca: Path | None, own: Pair | None, **patience: float) -> Scored:
+    parties = PartySettings(ca=ca, cert=own.cert if own else None, key=own.key if own else None, **patience)
     guest, _ = pair()
     with looped() as loop:
         scorer = Scorer(guest, [Link(guest, BANK, at, parties)], parties, None)
@@ -74,7 +72,7 @@ def test_whoever_shows_no_good_certificate_does_not_even_connect(at, papers, who
     where, log = at
     before = sum(b'"answer"' in line for line in log)
     own = {"stranger": papers.stranger, "expired": papers.expired}.get(who)
-    found = asked(where, None if who == "in clear" else papers.hosts.pair.cert, own)
+    found = asked(where, None if who == "in clear" else papers.hosts.pair.cert, own, connect_s=1.0)
     assert found.answer.code.tolist() == [105]
     assert sum(b'"answer"' in line for line in log) == before
 
@@ -95,7 +93,7 @@ def test_the_guest_trusts_no_host_of_another_authority_or_name(papers):
             tls_key=pair_.key,
             client_ca=papers.guests.pair.cert,
         ) as where:
-            assert asked(where, ca, papers.shop).answer.code.tolist() == [105]
+            assert asked(where, ca, papers.shop, connect_s=1.0).answer.code.tolist() == [105]
 
 
 def test_a_host_that_others_reach_needs_credentials():

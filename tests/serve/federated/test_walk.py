@@ -102,6 +102,7 @@ def recorded(path) -> None:
 
 def test_a_host_that_is_not_there_is_one_line_and_no_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ASCRIBE_PARTY_CONNECT_S", "0.3")
     line = next(line for line in PAGE.splitlines() if line.endswith("--role guest --out shop"))
     here(line.split()[1:])
     with pytest.raises(

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 PROGRAM = """
-import asyncio, sys, threading
+import asyncio, sys, threading, time
 from ascribe.serve.observe import lines
 writes = []
 lines.to_stdout = writes.append
@@ -19,7 +19,9 @@ async def main():
     for thread in threads:
         thread.start()
     some("d")
-    await asyncio.sleep(5 * lines.GATHER_S)
+    until = time.monotonic() + 20
+    while b"d 199\\n" not in b"".join(writes) and time.monotonic() < until:
+        await asyncio.sleep(lines.GATHER_S)
     before = len(writes)
     assert b"d 199\\n" in b"".join(writes)  # without any close
     for thread in threads:

@@ -172,10 +172,16 @@ def test_faults_have_details_and_deadlines_are_kept(served):
     named = error_details_pb2.ResourceInfo()
     assert any(box.Unpack(named) for box in rpc_status.from_call(caught.value).details)
     assert named.resource_name == "other"
-    for asked, limit in ((request(parameters={"timeout": Parameter(int64_param=1)}), 20), (request(), 1e-6)):
-        with pytest.raises(grpc.RpcError) as caught:
-            stub(served).ModelInfer(asked, timeout=limit)
-        assert caught.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
+    with pytest.raises(grpc.RpcError) as caught:
+        stub(served).ModelInfer(request(parameters={"timeout": Parameter(int64_param=1)}), timeout=20)
+    assert caught.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
+    codes = set()
+    for _ in range(20):  # now and then an answer is quicker than the clock that ends it
+        try:
+            stub(served).ModelInfer(request(), timeout=1e-6)
+        except grpc.RpcError as exc:
+            codes.add(exc.code())
+    assert codes == {grpc.StatusCode.DEADLINE_EXCEEDED}
 
 
 def test_server_and_model_say_the_same_as_over_http(served):

@@ -106,7 +106,7 @@ def test_a_slow_candidate_delays_no_answer_and_what_does_not_fit_is_dropped():
     going = threading.Event()
 
     def slow(X: np.ndarray) -> np.ndarray:
-        going.wait(20)
+        going.wait(60)
         return X.sum(axis=1)
 
     champion = slot_of("production", "1", lambda X: X.sum(axis=1))
@@ -126,9 +126,9 @@ def test_a_slow_candidate_delays_no_answer_and_what_does_not_fit_is_dropped():
     card = shadow.card(champion)
     assert card and card.rows == 0
     going.set()
-    until(lambda: (shadow.card(champion) or card).rows > WAITING - 1)
+    until(lambda: (c := shadow.card(champion) or card).rows + c.dropped == 3 * WAITING)
     card = shadow.card(champion)
-    assert card and card.rows + card.dropped == 3 * WAITING
+    assert card and card.rows >= WAITING
     assert card.dropped >= WAITING
     shadow.stop()
     shadow.join(5)
