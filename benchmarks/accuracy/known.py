@@ -109,9 +109,8 @@ def _by_completions(
     begin = time.perf_counter()
     asked = {"conditional": conditional, "background": train, "estimator": "exact", "samples": s.samples}
     asked["value"] = "completions"
-    parts = [ascribe.explain(f, X[k : k + CHUNK], seed=k, **asked) for k in range(0, len(X), CHUNK)]
+    values, stderr = _explained(f, X, asked)
     seconds = time.perf_counter() - begin
-    values, stderr = (np.vstack([getattr(a, key) for a in parts]) for key in ("values", "stderr"))
     found = values_of(completed(f, conditional, s.samples), X[:VALUE_ROWS], coalitions(X.shape[1])[1:-1])
     return judged(values, phi, stderr) | {"row_s": seconds / len(X), "v_rmse": _rms(found - V[:VALUE_ROWS])}
 
@@ -129,12 +128,17 @@ def _more_values(
         if chosen in held:  # `auto` is one of the others
             held[value] = held[chosen]
             continue
-        parts = [ascribe.explain(f, X[k : k + CHUNK], value=value, seed=k, **asked) for k in range(0, len(X), CHUNK)]
+        values, stderr = _explained(f, X, asked | {"value": value})
         fit_s += middle - begin if value == VALUES[0] else 0.0
         row_s = (time.perf_counter() - middle) / len(X)
-        values, stderr = (np.vstack([getattr(a, key) for a in parts]) for key in ("values", "stderr"))
-        held[value] = judged(values, phi, stderr) | {"fit_s": fit_s, "row_s": row_s, "value": parts[0].info.value}
+        held[value] = judged(values, phi, stderr) | {"fit_s": fit_s, "row_s": row_s, "value": chosen}
     return held
+
+
+def _explained(f: Any, X: np.ndarray, asked: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Values and stated errors (b, n), `CHUNK` rows at a time."""
+    parts = [ascribe.explain(f, X[k : k + CHUNK], seed=k, **asked) for k in range(0, len(X), CHUNK)]
+    return np.vstack([a.values for a in parts]), np.vstack([a.stderr for a in parts])
 
 
 def _rms(x: np.ndarray) -> float:
