@@ -10,6 +10,7 @@ from .feigned import Service, feigning
 NODES = tuple(f"row {k // 20}/node-{k % 20:02d}" for k in range(100))
 MARGIN = 3 << 20  # bytes: the engine's own caches still grow a little after the first look
 FACTOR = 1.25
+LOOKS = 10
 LAST_VIEW = "performance.getEntriesByType('resource').some(one => one.name.endsWith('/views/ingest.js'))"
 
 
@@ -23,9 +24,15 @@ def test_memory_stands_still(tab, seconds):
         session.send("HeapProfiler.enable")
 
         def used() -> tuple[int, int]:
-            """Bytes of the heap, and elements, once what nobody holds is gone."""
-            session.send("HeapProfiler.collectGarbage")
-            return page.evaluate("performance.memory.usedJSHeapSize"), session.send("Memory.getDOMCounters")["nodes"]
+            """Bytes of the heap, and elements, that somebody holds: the least of some looks, for a moment that is drawn
+            between the collection and the count leaves a table's worth of elements that nobody holds."""
+            looks = []
+            for _ in range(LOOKS):
+                session.send("HeapProfiler.collectGarbage")
+                heap = page.evaluate("performance.memory.usedJSHeapSize")
+                looks.append((heap, session.send("Memory.getDOMCounters")["nodes"]))
+            heaps, counts = zip(*looks, strict=True)
+            return min(heaps), min(counts)
 
         while not page.evaluate(LAST_VIEW):  # the others come once the first one stands
             page.wait_for_timeout(200)
@@ -35,5 +42,5 @@ def test_memory_stands_still(tab, seconds):
         later, grown = used()
         print(f"{len(NODES)} nodes, {seconds} s: heap {heap} -> {later} bytes, {elements} -> {grown} elements")
         assert later < FACTOR * heap + MARGIN
-        assert grown < FACTOR * elements + 500
+        assert grown < FACTOR * elements
         one.check()
