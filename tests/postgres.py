@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -16,6 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from tests.ports import held_port
 
 __all__ = ["postgres", "running"]
 
@@ -43,9 +44,6 @@ def running() -> Iterator[str]:
     place = Path(tempfile.mkdtemp(prefix="ascribe-postgres-"))  # of pytest's own folders others may not be read
     data, password = place / "data", secrets.token_urlsafe(12)
     (place / "password").write_text(password)
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        port = held.getsockname()[1]
     if as_root:
         for path in (place, place / "password"):
             os.chown(path, int(NOBODY), int(NOBODY))
@@ -60,12 +58,13 @@ def running() -> Iterator[str]:
     try:
         secret = ["--pwfile", str(place / "password"), "--auth", "scram-sha-256"]
         call(initdb, "-D", str(data), "-U", "reader", "-E", "UTF8", "--no-sync", *secret)
-        options = f"-p {port} -k {place} -c listen_addresses=127.0.0.1 -c fsync=off"
-        call(pg_ctl, "-D", str(data), "-l", str(place / "log"), "-o", options, "-w", "-t", str(UP_S), "start")
-        try:
-            yield f"postgresql://reader:{password}@127.0.0.1:{port}/postgres"
-        finally:
-            call(pg_ctl, "-D", str(data), "-m", "immediate", "-w", "stop")
+        with held_port() as port:
+            options = f"-p {port} -k {place} -c listen_addresses=127.0.0.1 -c fsync=off"
+            call(pg_ctl, "-D", str(data), "-l", str(place / "log"), "-o", options, "-w", "-t", str(UP_S), "start")
+            try:
+                yield f"postgresql://reader:{password}@127.0.0.1:{port}/postgres"
+            finally:
+                call(pg_ctl, "-D", str(data), "-m", "immediate", "-w", "stop")
     finally:
         shutil.rmtree(place, ignore_errors=True)
 

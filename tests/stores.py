@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import held_port
+
 BIN = Path(sys.executable).parent
 UP_S = 30.0
 BUCKET = "models"
@@ -52,12 +54,6 @@ def settings_of(port: int, key: str = "key", secret: str = "secret") -> dict[str
     }  # fmt: skip
 
 
-def free_port() -> int:
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        return held.getsockname()[1]
-
-
 @contextmanager
 def started(command: list[str], up: Callable[[], None]) -> Iterator[None]:
     """A server process, from the first time `up` does not raise OSError; killed at the end."""
@@ -85,19 +81,20 @@ def s3_server() -> Iterator[dict[str, str]]:
     command = BIN / "moto_server"
     if not command.exists():
         pytest.skip("moto is not installed")
-    settings = settings_of(free_port())
-    port = settings["AWS_ENDPOINT_URL"].rsplit(":", 1)[1]
+    with held_port() as port:
+        settings = settings_of(port)
 
-    def up() -> None:
-        urllib.request.urlopen(f"{settings['AWS_ENDPOINT_URL']}/moto-api/", timeout=5).close()
+        def up() -> None:
+            urllib.request.urlopen(f"{settings['AWS_ENDPOINT_URL']}/moto-api/", timeout=5).close()
 
-    with started([str(command), "-H", "127.0.0.1", "-p", port], up):
-        client = boto3.client(
-            "s3", endpoint_url=settings["AWS_ENDPOINT_URL"], region_name="us-east-1",
-            aws_access_key_id=settings["AWS_ACCESS_KEY_ID"], aws_secret_access_key=settings["AWS_SECRET_ACCESS_KEY"],
-        )  # fmt: skip
-        client.create_bucket(Bucket=BUCKET)
-        yield settings
+        with started([str(command), "-H", "127.0.0.1", "-p", str(port)], up):
+            client = boto3.client(
+                "s3", endpoint_url=settings["AWS_ENDPOINT_URL"], region_name="us-east-1",
+                aws_access_key_id=settings["AWS_ACCESS_KEY_ID"],
+                aws_secret_access_key=settings["AWS_SECRET_ACCESS_KEY"],
+            )  # fmt: skip
+            client.create_bucket(Bucket=BUCKET)
+            yield settings
 
 
 @pytest.fixture(scope="session")
@@ -108,15 +105,16 @@ def careless_s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dic
         pytest.skip("rclone is not installed")
     directory = tmp_path_factory.mktemp("rclone")
     (directory / BUCKET).mkdir()
-    port = free_port()
-    settings = settings_of(port, "a-key-of-20-letters-", "secret")
-    keys = f"{settings['AWS_ACCESS_KEY_ID']},{settings['AWS_SECRET_ACCESS_KEY']}"
+    with held_port() as port:
+        settings = settings_of(port, "a-key-of-20-letters-", "secret")
+        keys = f"{settings['AWS_ACCESS_KEY_ID']},{settings['AWS_SECRET_ACCESS_KEY']}"
+        words = ["serve", "s3", "--addr", f"127.0.0.1:{port}", "--auth-key", keys, str(directory)]
 
-    def up() -> None:
-        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+        def up() -> None:
+            socket.create_connection(("127.0.0.1", port), timeout=5).close()
 
-    with started([str(command), "serve", "s3", "--addr", f"127.0.0.1:{port}", "--auth-key", keys, str(directory)], up):
-        yield settings
+        with started([str(command), *words], up):
+            yield settings
 
 
 @pytest.fixture

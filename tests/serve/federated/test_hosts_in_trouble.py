@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import itertools
 import re
-import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from ascribe.serve.federated.link import Link
 from ascribe.serve.federated.scored import Asked, Scored, Scorer
 from ascribe.serve.federated.settings import PartySettings
 from ascribe.serve.wire import party_pb2 as pb
+from tests.ports import held_port
 from tests.train.adapters.fate import made, real
 
 from .servers import Rows, Turns, crooked, hosting, looped, proxied
@@ -44,11 +44,11 @@ def scored(at: str, names: list[str], policy: str = "fail", parties: PartySettin
     return found
 
 
-def nobody() -> str:
+@pytest.fixture
+def nobody() -> Iterator[str]:
     """An address where nobody listens."""
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{held.getsockname()[1]}"
+    with held_port() as port:
+        yield f"127.0.0.1:{port}"
 
 
 def described(raw: bytes) -> bytes:
@@ -152,8 +152,8 @@ def test_a_replayed_answer_is_refused():
 
 
 @pytest.mark.parametrize("policy", ["fail", "bounds"])
-def test_a_host_that_is_down(policy):
-    found = scored(nobody(), ["133", "273", "0"], policy, BRIEF)
+def test_a_host_that_is_down(policy, nobody):
+    found = scored(nobody, ["133", "273", "0"], policy, BRIEF)
     assert found.failures[BANK].code == 105
     assert "cannot be reached" in found.answer.reasons[0]
     assert found.answer.reasons[0].startswith(f"policy {policy}: ")
@@ -166,9 +166,9 @@ def test_a_host_that_is_down(policy):
             )
 
 
-def test_a_policy_that_is_not_known_is_refused():
+def test_a_policy_that_is_not_known_is_refused(nobody):
     with pytest.raises(InputError, match="use fail or bounds"):
-        scored(nobody(), ["133"], "guess")
+        scored(nobody, ["133"], "guess")
 
 
 def test_no_time_is_spent_on_a_caller_who_has_none():
@@ -211,7 +211,7 @@ def test_a_place_of_features_that_fails_is_116_of_every_row_and_no_more_is_told(
     assert found.answer.code.tolist() == [2116]
 
 
-def test_bounds_are_what_some_answer_of_the_missing_host_reaches_and_none_exceeds(tmp_path):
+def test_bounds_are_what_some_answer_of_the_missing_host_reaches_and_none_exceeds(tmp_path, nobody):
     """Against every answer that the host could give: 2^k of them."""
     world = three(tmp_path, seed=12, count=12, depth=3, trees=2)
     names = list(world.rows)
@@ -221,7 +221,7 @@ def test_bounds_are_what_some_answer_of_the_missing_host_reaches_and_none_exceed
     held = local(world.guest, Table.of_rows(list(world.of(made.GUEST).values())))
     question = Asked("q1", "bounds")
     with hosting(world.hosts[one], Rows(world.of(one))) as at, looped() as loop:
-        links = [Link(world.guest, one, at, PATIENT), Link(world.guest, two, nobody(), BRIEF)]
+        links = [Link(world.guest, one, at, PATIENT), Link(world.guest, two, nobody, BRIEF)]
         scorer = Scorer(world.guest, links, PATIENT, None)
         found = loop.run(scorer.score(names, held.rows, question))
         loop.run(scorer.close())
@@ -277,13 +277,12 @@ def test_a_question_that_was_under_way_is_not_asked_again():
     assert "was lost: it is not asked again by itself" in found.answer.reasons[0]
 
 
-def test_a_host_that_comes_later_is_bound_then():
+def test_a_host_that_comes_later_is_bound_then(nobody):
     guest, host = pair()
-    at = nobody()
     with looped() as loop:
-        scorer = Scorer(guest, [Link(guest, BANK, at, PATIENT)], PATIENT, None)
+        scorer = Scorer(guest, [Link(guest, BANK, nobody, PATIENT)], PATIENT, None)
         first = loop.run(scorer.score(["133"], mine(["133"]), Asked("q1", within_s=0.4)))
-        with hosting(host, Rows(real.table("host")), listen=at):
+        with hosting(host, Rows(real.table("host")), listen=nobody):
             second = loop.run(scorer.score(["133"], mine(["133"]), Asked("q2")))
         loop.run(scorer.close())
     assert first.answer.code.tolist() == [105]
