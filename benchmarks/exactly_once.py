@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Producer, TopicPartition
 
 from benchmarks.record import keep
 from tests.kafka_cluster import DROP, FETCH, NOT_LEADER, PRODUCE, TIMED_OUT, Cluster, cluster
@@ -50,21 +50,27 @@ class Trial:
 
 @dataclass
 class Found:
-    """What the lake held in the end; all but `seconds` and `kills` are counts of rows."""
+    """What the lake held in the end, in counts but for `seconds`. `messages` that the cluster took on: some of the
+    `produced` rows and of the `poison` came twice. Rows: `held`, of them `unique`, and `quarantined`. Dead letters:
+    `letters`, of them `dead` of different poison.
+    """
 
     produced: int
+    poison: int
+    messages: int
     held: int
     unique: int
-    poison: int
-    dead: int
     quarantined: int
+    letters: int
+    dead: int
     kills: int
     seconds: float
     events: list[str] = field(default_factory=list)
 
     @property
     def exact(self) -> bool:
-        return self.produced == self.held == self.unique and self.poison == self.dead
+        whole = self.messages == self.held + self.quarantined + self.letters
+        return whole and self.produced == self.held == self.unique and self.poison == self.dead
 
 
 def message(i: int, features: int) -> bytes:
@@ -182,6 +188,7 @@ def run(trial: Trial, folder: Path, say: Callable[[str], object] = print) -> Fou
             while readers.running:
                 readers.end(signal.SIGTERM)
             readers.start("--until-idle", "3").wait(120)
+            messages = taken_on(brokers.bootstrap)
         finally:
             for left in readers.running:
                 with suppress(OSError):
@@ -189,12 +196,23 @@ def run(trial: Trial, folder: Path, say: Callable[[str], object] = print) -> Fou
         if sender.failed:
             raise RuntimeError(f"{len(sender.failed)} rows were not produced: {sender.failed[0]}")
     ids = lake.rows.read(columns=["id"])["id"].to_pylist()
-    dead = lake.dead.read(columns=["payload"])["payload"].to_pylist()
+    letters = lake.dead.read(columns=["payload"])["payload"].to_pylist()
     doubled = lake.quarantine.read(columns=["id"]).num_rows if lake.quarantine.version is not None else 0
     return Found(
-        trial.rows, len(ids), len(set(ids) & {f"row-{i}" for i in range(trial.rows)}), sender.poison, len(set(dead)),
-        doubled, kills, time.monotonic() - start, events,
+        produced=trial.rows, poison=sender.poison, messages=messages, held=len(ids),
+        unique=len(set(ids) & {f"row-{i}" for i in range(trial.rows)}), quarantined=doubled, letters=len(letters),
+        dead=len(set(letters)), kills=kills, seconds=time.monotonic() - start, events=events,
     )  # fmt: skip
+
+
+def taken_on(bootstrap: str) -> int:
+    """Messages that the cluster was ever given, by the ends of its partitions."""
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "counts"})
+    try:
+        ends = [consumer.get_watermark_offsets(TopicPartition(TOPIC, k), timeout=30) for k in range(PARTITIONS)]
+    finally:
+        consumer.close()
+    return sum(end for _, end in ends)
 
 
 def _disturb(brokers: Cluster, readers: Readers, chance: random.Random) -> list[str]:

@@ -2,11 +2,11 @@
 
     python -m benchmarks.overload [--seconds 120] [--quick]
 
-Peak: callers without a pause, the best of several numbers of them, before and after; explained rows a second whose
-answers came within `PROMISE_S`. Then twice as many requests leave at a constant rate, each with that deadline. The
-server is to refuse at once what it could only answer too late (RESOURCE_EXHAUSTED, with when to come again), and answer
-the rest in time. Taken on and too late (DEADLINE_EXCEEDED) is the waste that overload is feared for: it counts as
-accepted, with an endless latency. No caller tries again. The second part is `benchmarks/isolated.py`.
+Peak: callers without a pause, the best of several numbers of them in turn, before and after; explained rows a second
+whose answers came within `PROMISE_S`. Then twice as many requests leave at a constant rate, each with that deadline.
+The server is to refuse at once what it could only answer too late (RESOURCE_EXHAUSTED, with when to come again), and
+answer the rest in time. Taken on and too late (DEADLINE_EXCEEDED) is the waste that overload is feared for: it counts
+as accepted, with an endless latency. No caller tries again. The second part is `benchmarks/isolated.py`.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ __all__ = ["overloaded", "part"]
 
 TIER, ROWS, PROMISE_S = "accurate", 16, 1.0
 CALLERS = (4, 16)
+TURNS = 2  # of each: a peak is not what a machine happened to do in one of them
 FACTOR, PAUSE_S = 2.0, 0.05
 DETAILS = "grpc-status-details-bin"
 
@@ -113,9 +114,8 @@ class Asking:
         return tally.told(time.monotonic() - began)
 
     async def peak(self, seconds: float) -> dict[str, Any]:
-        found = {callers: await self.closed(callers, seconds) for callers in CALLERS}
-        best = max(found, key=lambda callers: found[callers]["goodput_rows_per_s"])
-        return {"callers": best, **found[best]}
+        found = [{"callers": callers, **await self.closed(callers, seconds)} for callers in CALLERS * TURNS]
+        return max(found, key=lambda told: told["goodput_rows_per_s"])
 
     async def open(self, rate: float, seconds: float) -> dict[str, Any]:
         """At a constant rate, whether or not earlier ones are answered."""

@@ -72,7 +72,7 @@ def test_attention_says_where_it_looks(network):
     assert weights.shape == (4, 2, len(told["query"]), len(told["key"]))
     assert weights.sum(axis=-1) == pytest.approx(1, abs=1e-5)
     with torch.no_grad():
-        assert weights == pytest.approx(fitted.module.attention(torch.as_tensor(X[:4])).numpy(), abs=1e-5)
+        assert weights == pytest.approx(fitted.module.attended(torch.as_tensor(X[:4]))[2].numpy(), abs=1e-5)
     steps = np.array(told["key_steps"])
     assert steps[0, 0] == 0 and steps[-1, 1] == window.context and (steps[1:, 0] == steps[:-1, 1]).all()
     assert told["query"][0] == "+0 to +18h" and told["key"][-1] == "-1d to -0"

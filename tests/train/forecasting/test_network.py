@@ -66,8 +66,7 @@ def test_shapes_order_and_batches(attention, decoding, context, horizon, patch):
     at = origins(series, window, 0, series.steps, 29)[:9]
     x = torch.as_tensor(rows(series, window, at), dtype=torch.float32)
     with torch.no_grad():
-        y, q = model(x)
-        weights = model.attention(x)
+        y, q, weights = model.attended(x)
         assert y.shape == (9, horizon) and q.shape == (9, horizon, 3)
         assert torch.equal(q[..., 1], y)
         assert (q.diff(dim=-1) >= 0).all()

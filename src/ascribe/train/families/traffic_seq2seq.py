@@ -138,7 +138,7 @@ def _offsets(module: Forecaster, judge: Samples, block: np.ndarray, levels: tupl
     with torch.no_grad():
         for x, y in judge.batches(AT_ONCE):
             seen = module.front(x)
-            _, quantiles = module.scores(seen)
+            quantiles = module.scores(seen).quantiles
             missed.append((module.front.scored(y, seen).unsqueeze(-1) - quantiles).numpy())
     return torch.as_tensor(moved(np.concatenate(missed), levels, block), dtype=torch.float32)
 

@@ -33,7 +33,7 @@ from ascribe.train.forecasting.answer import ANSWER, answer
 from ascribe.train.forecasting.fitted import FittedForecast
 from ascribe.train.forecasting.front import Front
 from ascribe.train.forecasting.network import Forecaster
-from ascribe.train.graphs.export import to_onnx
+from ascribe.train.graphs.export import to_graphs
 from ascribe.train.graphs.inside_graphs import gradient_graphs
 from ascribe.train.npz import npz
 
@@ -69,13 +69,10 @@ def write_forecast(fitted: FittedForecast, series: Series, window: Window, told:
         raise InputError(f"{fitted.family} has no graph or no interval: it is compared and never served")
     learn = told.learn[evenly(len(told.learn), BACKGROUND)].astype(np.float32)
     x = torch.as_tensor(learn[:EXAMPLE])
-    files = {"predict.onnx": _predict(fitted, x)}
+    files = _graphs(fitted, x)
     if fitted.module is not None and _traced(fitted.module):
         files["gradient.onnx"] = gradient_graphs(_Named(_Served(fitted.module)), x)["gradient"]
-    attention = {}
-    if isinstance(fitted.module, Forecaster):
-        files["attention.onnx"] = to_onnx(_Looked(fitted.module), {"x": x}, [f"weights:{LAYER}"])
-        attention = {LAYER: _positions(fitted.module, window)}
+    attention = {LAYER: _positions(fitted.module, window)} if isinstance(fitted.module, Forecaster) else {}
     files["background.npz"] = npz(background=learn)
     files["backtest.npz"] = npz(**told.held)
     answers = Graph(files["predict.onnx"], "the exported forecast")(["forecast"], x=learn)[0]
@@ -122,11 +119,15 @@ def _scaling(module: nn.Module | None) -> dict[str, Any]:
     return {**front.scaling.plain(), "kind": kind, "bent": front.bent}
 
 
-def _predict(fitted: FittedForecast, x: Tensor) -> bytes:
-    if fitted.module is not None:
-        return to_onnx(_Served(fitted.module), {"x": x}, ANSWER)
-    assert fitted.graph is not None
-    return fitted.graph(x)
+def _graphs(fitted: FittedForecast, x: Tensor) -> dict[str, bytes]:
+    """`predict`, and from the same trace what a network attends to."""
+    if fitted.module is None:
+        assert fitted.graph is not None
+        return {"predict.onnx": fitted.graph(x)}
+    outputs = {"predict.onnx": list(ANSWER)}
+    if not isinstance(fitted.module, Forecaster):
+        return to_graphs(_Served(fitted.module), {"x": x}, outputs)
+    return to_graphs(_Attended(fitted.module), {"x": x}, outputs | {"attention.onnx": [f"weights:{LAYER}"]})
 
 
 class _Served(nn.Module):
@@ -152,15 +153,16 @@ class _Named(nn.Module):
         return told
 
 
-class _Looked(nn.Module):
-    """Attention weights alone."""
+class _Attended(nn.Module):
+    """All that `predict` gives, and attention weights."""
 
     def __init__(self, module: Forecaster) -> None:
         super().__init__()
         self.module = module
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.module.attention(x)
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        forecast, quantiles, weights = self.module.attended(x)
+        return *answer(forecast, quantiles), weights
 
 
 def _traced(module: nn.Module) -> bool:

@@ -152,24 +152,22 @@ class Forecaster(nn.Module):
         return cast(Seq2Seq, self.networks[0])
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return self.attended(x)[:2]
+
+    def attended(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """And the weights of the same pass (b, heads, patches ahead, patches of the context)."""
         seen = self.front(x)
-        median, quantiles = self.scores(seen)
+        median, quantiles, weights = self.scores(seen)
         quantiles = torch.where(self.under, torch.minimum(quantiles, median.unsqueeze(-1)), quantiles)
         quantiles = torch.where(self.over, torch.maximum(quantiles, median.unsqueeze(-1)), quantiles)
         forecast, quantiles = self.front.straight(median, seen), self.front.straight(quantiles, seen)
         if math.isfinite(self.least):
             forecast, quantiles = forecast.clamp(min=self.least), quantiles.clamp(min=self.least)
-        return forecast, quantiles
+        return forecast, quantiles, weights
 
-    def scores(self, seen: Seen) -> tuple[Tensor, Tensor]:
-        """Median (b, h) and quantiles (b, h, q), these moved."""
+    def scores(self, seen: Seen) -> Scores:
+        """Means of the networks; the quantiles moved."""
         base = self.seasonal.score(seen)
         told = [network(seen, base) for network in self.networks]
-        median = torch.stack([one.median for one in told]).mean(dim=0)
-        return median, torch.stack([one.quantiles for one in told]).mean(dim=0) + self.offsets
-
-    def attention(self, x: Tensor) -> Tensor:
-        """Weights (b, heads, patches ahead, patches of the context): means of the networks."""
-        seen = self.front(x)
-        base = self.seasonal.score(seen)
-        return torch.stack([network(seen, base).weights for network in self.networks]).mean(dim=0)
+        median, quantiles, weights = (torch.stack(part).mean(dim=0) for part in zip(*told, strict=True))
+        return Scores(median, quantiles + self.offsets, weights)

@@ -16,7 +16,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from ascribe.bundle.sessions import session
-from ascribe.train.graphs.export import finish
+from ascribe.train.graphs.export import finish, prune
 
 __all__ = ["exposed_attention"]
 
@@ -56,7 +56,7 @@ def exposed_attention(predict: bytes, example: np.ndarray) -> bytes | None:
         helper.make_tensor_value_info(f"weights:{name}", TensorProto.FLOAT, ["rows", "heads", "q", "k"])
         for name in outputs
     )
-    _prune(graph)
+    prune(graph)
     return finish(model)
 
 
@@ -116,19 +116,3 @@ def _four(made: list[onnx.NodeProto], value: str, shape: tuple[int, ...] | None,
 def _name(node: onnx.NodeProto, taken: Mapping[str, str]) -> str:
     name = re.sub(r"[^\w.]+", ".", node.name or node.output[0]).strip(".")
     return name if name not in taken else f"{name}.{len(taken)}"
-
-
-def _prune(graph: onnx.GraphProto) -> None:
-    """Nodes and constants that no output depends on go."""
-    wanted = {value.name for value in graph.output}
-    kept = []
-    for node in reversed(graph.node):
-        if wanted.intersection(node.output):
-            kept.append(node)
-            wanted.update(node.input)
-    constants = [held for held in graph.initializer if held.name in wanted]
-    nodes = kept[::-1]
-    for field, held in ((graph.node, nodes), (graph.initializer, constants)):
-        copies = [type(one).FromString(one.SerializeToString()) for one in held]
-        del field[:]
-        field.extend(copies)

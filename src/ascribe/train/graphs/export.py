@@ -19,7 +19,7 @@ from torch import nn
 from ascribe.bundle.sessions import session
 from ascribe.core.errors import BundleError
 
-__all__ = ["OPSET", "check_parity", "exported", "finish", "quiet", "to_onnx"]
+__all__ = ["OPSET", "check_parity", "exported", "finish", "prune", "quiet", "to_graphs", "to_onnx"]
 
 OPSET = 20
 TOLERANCE = 1e-5  # of the largest value of an output, float32 against float32
@@ -33,15 +33,27 @@ def to_onnx(
 
     Raises BundleError if ONNX Runtime and torch differ by more than `tolerance` of an output's largest value.
     """
+    return to_graphs(network, example, {"": outputs}, tolerance)[""]
+
+
+def to_graphs(
+    network: nn.Module,
+    example: Mapping[str, torch.Tensor],
+    outputs: Mapping[str, Sequence[str]],
+    tolerance: float = TOLERANCE,
+) -> dict[str, bytes]:
+    """As `to_onnx`, from one trace a graph for each name in `outputs`, which gives the network's outputs in order."""
     network = network.eval().cpu()
-    graph = finish(exported(network, example, outputs))
+    proto = exported(network, example, [name for names in outputs.values() for name in names])
+    graphs = {role: finish(_only(proto, names) if len(outputs) > 1 else proto) for role, names in outputs.items()}
     for rows in (None, 1):
         inputs = {name: value[:rows].numpy() for name, value in example.items()}
         with torch.no_grad():
             told = network(*(torch.as_tensor(v) for v in inputs.values()))
-        told = told if isinstance(told, tuple) else (told,)
-        check_parity(graph, inputs, dict(zip(outputs, (t.numpy() for t in told), strict=True)), tolerance)
-    return graph
+        answers = iter(told if isinstance(told, tuple) else (told,))
+        for role, names in outputs.items():
+            check_parity(graphs[role], inputs, {name: next(answers).numpy() for name in names}, tolerance)
+    return graphs
 
 
 def exported(network: nn.Module, example: Mapping[str, torch.Tensor], outputs: Sequence[str]) -> onnx.ModelProto:
@@ -59,6 +71,32 @@ def exported(network: nn.Module, example: Mapping[str, torch.Tensor], outputs: S
         )
     assert program is not None
     return program.model_proto
+
+
+def _only(proto: onnx.ModelProto, outputs: Sequence[str]) -> onnx.ModelProto:
+    """What these outputs need."""
+    part = onnx.ModelProto.FromString(proto.SerializeToString())
+    held = [value for value in proto.graph.output if value.name in outputs]
+    del part.graph.output[:]
+    part.graph.output.extend(held)
+    prune(part.graph)
+    return part
+
+
+def prune(graph: onnx.GraphProto) -> None:
+    """Nodes and constants that no output depends on go."""
+    wanted = {value.name for value in graph.output}
+    kept = []
+    for node in reversed(graph.node):
+        if wanted.intersection(node.output):
+            kept.append(node)
+            wanted.update(node.input)
+    constants = [held for held in graph.initializer if held.name in wanted]
+    nodes = kept[::-1]
+    for field, held in ((graph.node, nodes), (graph.initializer, constants)):
+        copies = [type(one).FromString(one.SerializeToString()) for one in held]
+        del field[:]
+        field.extend(copies)
 
 
 def finish(proto: onnx.ModelProto) -> bytes:
