@@ -102,11 +102,12 @@ def test_the_page_shows_what_the_server_says(place, tab):
         until = time.monotonic() + 20
         while told["timestamp_us"] != newest["timestamp_us"] and time.monotonic() < until:
             page.wait_for_timeout(200)  # a history that was asked for too early is asked for again
-        page.wait_for_timeout(500)
-        shown = column(page, 0, 1)
-        wanted = {"base": told["base_w"], **told["groups"], "predicted": told["prediction_w"],
-                  "unexplained": told["unexplained_w"], "measured": told["measured_w"]}  # fmt: skip
-        assert shown == {part: f"{watts:.2f}" for part, watts in wanted.items()}
+        said = {"base": told["base_w"], **told["groups"], "predicted": told["prediction_w"],
+                "unexplained": told["unexplained_w"], "measured": told["measured_w"]}  # fmt: skip
+        wanted = {part: f"{watts:.2f}" for part, watts in said.items()}
+        while column(page, 0, 1) != wanted and time.monotonic() < until:
+            page.wait_for_timeout(100)
+        assert column(page, 0, 1) == wanted
         assert (told["timestamp_us"], told["measured_w"]) == (newest["timestamp_us"], newest["measured_w"])
         expect(page.locator(".sentence").first).to_have_text(told["sentence"])
         expect(page.locator(".nodes tbody tr")).to_have_count(len(NODES))
