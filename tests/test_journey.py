@@ -261,6 +261,15 @@ def test_version():
     assert ascribe("--version").stdout.strip() == f"ascribe {package.__version__}"
 
 
+def test_ctrl_c_while_the_command_is_loaded(tmp_path):
+    """As Python raises it, in the middle of an import."""
+    (tmp_path / "typer.py").write_text("raise KeyboardInterrupt")
+    command = [sys.executable, "-m", "ascribe", "--version"]
+    told = os.environ | {"PYTHONPATH": f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"}
+    done = subprocess.run(command, capture_output=True, text=True, env=told, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "ascribe: stopped\n")
+
+
 def test_ctrl_c_stops_in_one_line(trained, tmp_path):
     command = [sys.executable, "-m", "ascribe", "explain", str(trained[0] / "good"), str(trained[0] / "rows.parquet")]
     command += ["-o", str(tmp_path / "o.parquet"), "--samples", "1024"]

@@ -20,7 +20,6 @@ Each name is imported when it is first used.
 
 from __future__ import annotations
 
-from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -30,12 +29,12 @@ if TYPE_CHECKING:
     from ascribe.core.errors import AscribeError
     from ascribe.measures import compare, importance, partial_dependence, probe
 
+    __version__: str
+
 __all__ = [
     "AscribeError", "AsyncClient", "Attribution", "Client", "OpenModel", "compare", "contrast", "explain",
     "fit_conditional", "importance", "mse_v", "open", "partial_dependence", "probe", "say", "to_frame", "to_shap",
 ]  # fmt: skip
-
-__version__ = _version("ascribe")
 
 _HOMES = {
     "AscribeError": "ascribe.core.errors", "Attribution": "ascribe.core.attribution", "AsyncClient": "ascribe.client",
@@ -45,6 +44,10 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("ascribe")
     if name not in __all__:
         raise AttributeError(f"module 'ascribe' has no attribute '{name}'; it offers {', '.join(__all__)}")
     from importlib import import_module
