@@ -26,14 +26,19 @@ TOLERANCE = 1e-5  # of the largest value of an output, float32 against float32
 
 
 def to_onnx(
-    network: nn.Module, example: Mapping[str, torch.Tensor], outputs: Sequence[str], tolerance: float = TOLERANCE
+    network: nn.Module,
+    example: Mapping[str, torch.Tensor],
+    outputs: Sequence[str],
+    tolerance: float = TOLERANCE,
+    least: float = 0.0,
 ) -> bytes:
     """The network as a self-contained graph with free first axis, checked against torch on the example and on one
     row alone.
 
-    Raises BundleError if ONNX Runtime and torch differ by more than `tolerance` of an output's largest value.
+    Raises BundleError if ONNX Runtime and torch differ by more than `tolerance` of an output's largest value, or of
+    `least` in its unit where all are smaller: what has hardly been trained gives the rounding of its sums.
     """
-    return to_graphs(network, example, {"": outputs}, tolerance)[""]
+    return to_graphs(network, example, {"": outputs}, tolerance, least)[""]
 
 
 def to_graphs(
@@ -41,6 +46,7 @@ def to_graphs(
     example: Mapping[str, torch.Tensor],
     outputs: Mapping[str, Sequence[str]],
     tolerance: float = TOLERANCE,
+    least: float = 0.0,
 ) -> dict[str, bytes]:
     """As `to_onnx`, from one trace a graph for each name in `outputs`, which gives the network's outputs in order."""
     network = network.eval().cpu()
@@ -52,7 +58,7 @@ def to_graphs(
             told = network(*(torch.as_tensor(v) for v in inputs.values()))
         answers = iter(told if isinstance(told, tuple) else (told,))
         for role, names in outputs.items():
-            check_parity(graphs[role], inputs, {name: next(answers).numpy() for name in names}, tolerance)
+            check_parity(graphs[role], inputs, {name: next(answers).numpy() for name in names}, tolerance, least)
     return graphs
 
 
@@ -111,13 +117,19 @@ def finish(proto: onnx.ModelProto) -> bytes:
 
 
 def check_parity(
-    graph: bytes, inputs: Mapping[str, np.ndarray], wanted: Mapping[str, np.ndarray], tolerance: float = TOLERANCE
+    graph: bytes,
+    inputs: Mapping[str, np.ndarray],
+    wanted: Mapping[str, np.ndarray],
+    tolerance: float = TOLERANCE,
+    least: float = 0.0,
 ) -> float:
-    """Largest difference relative to each output's largest value. Raises BundleError above `tolerance`."""
+    """Largest difference relative to each output's largest value, or to `least` where that is more. Raises BundleError
+    above `tolerance`.
+    """
     got = session(graph, "exported graph").run(list(wanted), dict(inputs))
     worst = 0.0
     for (name, value), found in zip(wanted.items(), got, strict=True):
-        gap = float(np.abs(value - found).max() / max(np.abs(value).max(), 1e-12))
+        gap = float(np.abs(value - found).max() / max(np.abs(value).max(), least, 1e-12))
         if not gap <= tolerance:
             raise BundleError(
                 f"exported output {name} differs from the model by {gap:.2g} of its largest value: not kept"

@@ -63,7 +63,8 @@ def train_amortized(
 
 def export_amortized(fit: AmortizedFit, rows: np.ndarray) -> bytes:
     """`x (rows, n)` float32 in natural units -> `attribution (rows, n)`. Raises BundleError."""
-    return to_onnx(fit.network, {"x": torch.as_tensor(rows[:64], dtype=torch.float32)}, ["attribution"])
+    example = {"x": torch.as_tensor(rows[:64], dtype=torch.float32)}
+    return to_onnx(fit.network, example, ["attribution"], least=float(fit.network.sd))
 
 
 def judge_amortized(

@@ -104,7 +104,7 @@ def conditional_files(fit: EmShapFit) -> dict[str, bytes]:
     }
     return {
         "proposal.onnx": to_onnx(fit.proposal, example, HEAD, HEAD_TOLERANCE),
-        "energy.onnx": to_onnx(fit.tilt, example, ["tilt"]),
+        "energy.onnx": to_onnx(fit.tilt, example, ["tilt"], least=1.0),  # nat
         "mixture.npz": npz(**{name: held.numpy() for name, held in fit.proposal.mixture.named_buffers()}),
         "scores.npz": npz(table=fit.scores.table),
     }

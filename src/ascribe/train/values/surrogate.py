@@ -20,7 +20,7 @@ def export_surrogate(fit: SurrogateFit) -> bytes:
         "score": torch.randn(64, n, generator=generator),
         "observed": torch.rand(64, n, generator=generator) < 0.5,
     }
-    return to_onnx(fit.network, example, ["value"])
+    return to_onnx(fit.network, example, ["value"], least=float(fit.network.sd))
 
 
 def open_surrogate(graph: bytes, fit: SurrogateFit) -> Surrogate:
