@@ -10,6 +10,7 @@ import pytest
 LONGEST = (  # two that need no training of others lead, so that no worker waits while another trains
     "test_lifecycle.py",
     "test_journey.py",
+    "test_demo.py",
     "test_accuracy.py",
     "docs/test_shell.py",
     "docs/test_python.py",
