@@ -55,7 +55,7 @@ CASES = (
     Case(on("docs/additive.md", "ascribe train"), beforehand.watts, 20),
     Case((*ADOPTED, *on("docs/adopt.md", "ascribe explainers runs/mobilenet"))),
     Case((*ADOPTED[1:], *on("docs/plots.md", "ascribe explain runs/mobilenet"))),
-    Case((*ADOPTED[1:2], *on("docs/compare.md", "ascribe compare", "ascribe probe")), beforehand.demo),
+    Case((*ADOPTED[1:2], *on("docs/compare.md", "ascribe compare")), beforehand.demo),
     Case(on("docs/federated.md", "ascribe federated split"), beforehand.halves),
     Case(
         (*PARTIES, *on("docs/federated-servers.md", "ascribe federated score", "ascribe federated guest --bundle")),
@@ -97,6 +97,7 @@ LEFT = {  # these are parsed only
     ("docs/federated-servers.md", "ascribe federated host --registry"): "two companies' machines",
     ("docs/federated-servers.md", "ASCRIBE_TLS_CERT"): "two companies' certificates",
     ("docs/federated-servers.md", "ASCRIBE_PARTY_CA"): "two companies' certificates",
+    ("docs/compare.md", "ascribe probe"): "many minutes: tests/cli/test_probe.py asks for less",
     ("docs/page.md", "ascribe ingest"): "goes on until it is stopped, and says nothing that a script could wait for",
 }
 """What a block needs that no folder has."""
@@ -162,7 +163,9 @@ def served(text: str, ports: ExitStack) -> str:
         ready = f"until grep -q '\"ready\"' {log}; do kill -0 $! || {{ cat {log} >&2; exit 1; }}; sleep 0.2; done"
         return f'{m[0]}{doors} > {log} 2>&1 &\nSERVERS="$SERVERS $!"\n{ready}'
 
-    return ADDRESS.sub(elsewhere, "trap 'kill $SERVERS; wait' EXIT\n" * bool(SERVER.search(text)) + SERVER.sub(behind, text))
+    return ADDRESS.sub(
+        elsewhere, "trap 'kill $SERVERS; wait' EXIT\n" * bool(SERVER.search(text)) + SERVER.sub(behind, text)
+    )
 
 
 def outputs(text: str) -> Iterator[str]:
