@@ -17,7 +17,7 @@ from tests.journey import FEATURES, TARGET, ascribe, sampled, train
 from tests.serve.federated.splits import COLUMNS, PARTIES, split
 from tests.train.adapters.fate.test_refused import export, zipped
 
-__all__ = ["demo", "exports", "halves", "income", "loans", "network", "nothing", "traffic", "venv", "watts"]
+__all__ = ["demo", "exports", "halves", "income", "loans", "network", "nothing", "watts"]
 
 FATE = ROOT / "examples" / "data" / "fate" / "secureboost"
 
@@ -57,12 +57,6 @@ def network(place: Path, request: pytest.FixtureRequest) -> None:
     """`runs/power`, a network of six counters, and rows of those."""
     done = train(sampled(place / "rows.parquet"), place / "runs" / "power", "--family", "power_mlp", by=ascribe)
     assert done.returncode == 0, done.stderr
-
-
-def traffic(place: Path, request: pytest.FixtureRequest) -> None:
-    """The series of the examples as a table of Parquet."""
-    series = pl.read_csv(gzip.decompress((ROOT / "examples" / "data" / "B5M.csv.gz").read_bytes()))
-    series.write_parquet(place / "traffic.parquet")
 
 
 def loans(place: Path, request: pytest.FixtureRequest) -> None:

@@ -20,19 +20,17 @@ from tests.ports import held_port
 
 PROGRAMS = ("ascribe", ".venv/bin/ascribe")
 SERVER = re.compile(r"^\S*ascribe (?:serve|federated host|federated guest) .*$", re.MULTILINE)
-TRAINING = re.compile(r"^\S*ascribe (?:forecast )?train .*$", re.MULTILINE)
 ADDRESS = re.compile(r"127\.0\.0\.1:\d+")
 
 
 @dataclass(frozen=True)
 class Case:
     """Blocks that run one after another in one shell, each as its page and first words. `has`: what makes what lies
-    there beforehand. `seconds`: said to every training, which would take minutes without.
+    there beforehand.
     """
 
     blocks: tuple[tuple[str, str], ...]
     has: Callable[[Path, pytest.FixtureRequest], None] = beforehand.nothing
-    seconds: int = 0
 
     def __str__(self) -> str:
         page, words = self.blocks[-1]
@@ -45,14 +43,12 @@ def on(page: str, *words: str) -> tuple[tuple[str, str], ...]:
 
 ADOPTED = on("docs/adopt.md", "python - <<'EOF'\nimport pandas", "ascribe import examples/data/models/mob", "printf 'A")
 PARTIES = on("docs/federated-servers.md", "ascribe federated import", "ascribe federated host --bundle")
-TRAIN = ".venv/bin/ascribe train --data examples/data/"
 CASES = (
     Case(on("README.md", "ascribe import model.ubj"), beforehand.income),
-    Case(on("README.md", "ascribe forecast train"), seconds=20),
     Case(on("README.md", "ascribe serve --registry runs/demo"), beforehand.demo),
     Case(on("docs/index.md", ".venv/bin/ascribe serve"), beforehand.demo),
     Case(on("docs/zh/index.md", ".venv/bin/ascribe serve"), beforehand.demo),
-    Case(on("docs/additive.md", "ascribe train"), beforehand.watts, 20),
+    Case(on("docs/additive.md", "ascribe train"), beforehand.watts),
     Case((*ADOPTED, *on("docs/adopt.md", "ascribe explainers runs/mobilenet"))),
     Case((*ADOPTED[1:], *on("docs/plots.md", "ascribe explain runs/mobilenet"))),
     Case((*ADOPTED[1:2], *on("docs/compare.md", "ascribe compare")), beforehand.demo),
@@ -64,24 +60,17 @@ CASES = (
     Case(on("docs/for/consortium.md", "ascribe federated split"), beforehand.loans),
     Case(on("docs/for/consortium.md", "ascribe federated import"), beforehand.exports),
     Case(on("docs/for/ml.md", "ascribe import model.ubj", "VERSION=$(ascribe publish runs/adult"), beforehand.income),
-    Case(
-        on("docs/for/operator.md", "ascribe forecast train", "ascribe pipeline forecast --help"),
-        beforehand.traffic,
-        20,
-    ),
+    Case(on("docs/for/operator.md", "ascribe pipeline forecast --help")),
     Case(on("docs/importance.md", "ascribe importance"), beforehand.demo),
     Case(on("docs/plots.md", "ascribe explain runs/demo/bundle"), beforehand.demo),
     Case(on("docs/quantize.md", "ascribe quantize"), beforehand.network),
     Case(on("docs/security.md", "ascribe keys new prometheus", "ascribe keys new scheduler")),
-    Case(
-        on(
-            "examples/README.md", "FEATURES=", f"{TRAIN}xeon", f"{TRAIN}opteron", ".venv/bin/ascribe plot",
-        ),
-        beforehand.venv,
-        20,
-    ),
     Case(on("examples/data/fate/README.md", "ascribe federated import")),
 )  # fmt: skip
+TRAIN, SHORTER = (
+    ".venv/bin/ascribe train --data examples/data/",
+    "many minutes; docs/forecast.md runs the same on 14 days",
+)
 KAFKA, PLACES = "a Kafka, a bucket", "URI, DIR, FILE, NAME are the reader's own"
 LEFT = {  # these are parsed only
     ("README.md", "ascribe ingest --source kafka"): KAFKA,
@@ -97,7 +86,12 @@ LEFT = {  # these are parsed only
     ("docs/federated-servers.md", "ascribe federated host --registry"): "two companies' machines",
     ("docs/federated-servers.md", "ASCRIBE_TLS_CERT"): "two companies' certificates",
     ("docs/federated-servers.md", "ASCRIBE_PARTY_CA"): "two companies' certificates",
-    ("docs/compare.md", "ascribe probe"): "many minutes: tests/cli/test_probe.py asks for less",
+    ("README.md", "ascribe forecast train"): SHORTER,
+    ("docs/for/operator.md", "ascribe forecast train"): SHORTER,
+    ("examples/README.md", f"{TRAIN}xeon"): "many minutes; the demo does the same",
+    ("examples/README.md", f"{TRAIN}opteron"): "many minutes; the demo does the same on another file",
+    ("examples/README.md", ".venv/bin/ascribe plot"): "draws what the line before trains",
+    ("docs/compare.md", "ascribe probe"): "many minutes; tests/test_measures.py asks for less",
     ("docs/page.md", "ascribe ingest"): "goes on until it is stopped, and says nothing that a script could wait for",
 }
 """What a block needs that no folder has."""
@@ -139,13 +133,9 @@ def test_the_commands_run_and_leave_what_they_name(case, tmp_path, request):
     case.has(tmp_path, request)
     text = "\n".join(block(*named).text for named in case.blocks).replace("\\\n", " ")
     with ExitStack() as ports:
-        run(served(briefly(text, case.seconds), ports), tmp_path, seconds=1200)
+        run(served(text, ports), tmp_path, seconds=1200)
     for name in outputs(text):
         assert (tmp_path / name).exists(), name
-
-
-def briefly(text: str, seconds: int) -> str:
-    return TRAINING.sub(rf"\g<0> --max-seconds {seconds}", text) if seconds else text
 
 
 def served(text: str, ports: ExitStack) -> str:
