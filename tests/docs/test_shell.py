@@ -47,7 +47,7 @@ def test_a_forecast_from_data_to_python(tmp_path):
     assert "calendar" in done.stdout
 
 
-def run(script: str, place) -> str:
+def run(script: str, place, seconds: float = 300) -> str:
     (place / "examples").symlink_to(ROOT / "examples")
     (place / "bin").mkdir()
     for name, line in (
@@ -58,6 +58,6 @@ def run(script: str, place) -> str:
         (place / "bin" / name).chmod(0o755)
     found = {"PATH": f"{place / 'bin'}:{os.environ['PATH']}"}
     command = ["bash", "-e", "-c", script]
-    done = subprocess.run(command, cwd=place, capture_output=True, text=True, timeout=300, env=os.environ | found)
+    done = subprocess.run(command, cwd=place, capture_output=True, text=True, timeout=seconds, env=os.environ | found)
     assert done.returncode == 0, done.stderr
     return done.stdout
