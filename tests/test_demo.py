@@ -57,7 +57,8 @@ def test_its_picture_is_one(told):
 
 
 @pytest.mark.slow
-def test_at_a_terminal_it_serves_on_until_ctrl_c(told):
+@pytest.mark.parametrize(("sign", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 143)], ids=["Ctrl-C", "kill"])
+def test_at_a_terminal_it_serves_on_until_it_is_stopped(told, sign, code):
     place, _ = told
     before = Registry(str(place / "registry")).versions("node-power")
     ours, theirs = os.openpty()
@@ -65,15 +66,20 @@ def test_at_a_terminal_it_serves_on_until_ctrl_c(told):
     running = subprocess.Popen([*COMMAND, place], stdout=theirs, stderr=theirs, env=plain)
     os.close(theirs)
     said = ""
-    while "Ctrl-C stops" not in said:
-        said += os.read(ours, 4096).decode()
-    page = re.search(r"the page: (http://[\d.:]+/)", said)
-    assert page is not None, said
-    assert "<title>" in httpx.get(page[1]).text
-    running.send_signal(signal.SIGINT)
-    with suppress(OSError):  # the end of a terminal
-        while more := os.read(ours, 4096):
-            said += more.decode()
-    assert running.wait(60) == 0
+    try:
+        while "Ctrl-C stops" not in said:
+            said += os.read(ours, 4096).decode()
+        page = re.search(r"the page: (http://[\d.:]+/)", said)
+        assert page is not None, said
+        assert "<title>" in httpx.get(page[1]).text
+        running.send_signal(sign)
+        with suppress(OSError):  # the end of a terminal
+            while more := os.read(ours, 4096):
+                said += more.decode()
+        assert running.wait(60) == code
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(page[1])
+    finally:
+        running.terminate()
     assert "Traceback" not in said
     assert Registry(str(place / "registry")).versions("node-power") == before  # nothing was done again

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+import signal
 import sys
 import time
 import webbrowser
@@ -51,6 +52,7 @@ def run(folder: Path, once: bool, quick: bool) -> None:
     """
     if not DATA.is_file():
         raise InputError("the demo needs examples/data from the repository: clone it and run `make demo` there")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started ends, too
     folder.mkdir(parents=True, exist_ok=True)
     _head("1", f"Real telemetry into a lake: {DATA.name} (counters of a server, a row every 2 s, measured watts)")
     lake = _ingested(_sampled(folder) if quick else DATA, folder / "lake")
