@@ -132,7 +132,8 @@ class Model:
         if len(found) > 1:
             labels = listed([self.outputs[k] for k in found])
             raise InputError(
-                f"the rows are predicted as different classes ({labels}): name one of them as output (--target)"
+                f"the rows are predicted as different classes ({labels}): name one of them as output "
+                "(`--target`; where that is a column, `--output-name`)"
             )
         return self.choose(self.outputs[int(found[0])])
 
