@@ -9,7 +9,7 @@ from ascribe.core.errors import InputError
 
 __all__ = ["lines", "words"]
 
-NUMBERED = re.compile(r"(.+)[ \t]+(\d+)", re.DOTALL)  # a word may be any character, also one that ends lines elsewhere
+NUMBERED = re.compile(r"(.+?)[ \t]+(\d+)", re.DOTALL)  # a word may be any character, also one that ends lines elsewhere
 
 
 def lines(path: Path) -> tuple[str, ...]:
