@@ -50,15 +50,17 @@ def to_graphs(
 ) -> dict[str, bytes]:
     """As `to_onnx`, from one trace a graph for each name in `outputs`, which gives the network's outputs in order."""
     network = network.eval().cpu()
-    proto = exported(network, example, [name for names in outputs.values() for name in names])
+    every = [name for names in outputs.values() for name in names]
+    proto = exported(network, example, every)
     graphs = {role: finish(_only(proto, names) if len(outputs) > 1 else proto) for role, names in outputs.items()}
     for rows in (None, 1):
         inputs = {name: value[:rows].numpy() for name, value in example.items()}
         with torch.no_grad():
             told = network(*(torch.as_tensor(v) for v in inputs.values()))
-        answers = iter(told if isinstance(told, tuple) else (told,))
+        told = told if isinstance(told, tuple) else (told,)
+        wanted = dict(zip(every, (t.numpy() for t in told), strict=True))
         for role, names in outputs.items():
-            check_parity(graphs[role], inputs, {name: next(answers).numpy() for name in names}, tolerance, least)
+            check_parity(graphs[role], inputs, {name: wanted[name] for name in names}, tolerance, least)
     return graphs
 
 
