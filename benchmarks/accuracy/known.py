@@ -49,11 +49,11 @@ def one(name: str, rows: int, method: str, count: int) -> dict[str, Any]:
     s = setting(name)
     world, train, X = s.world(), s.training(rows), s.explicands(count)
     W, S = shapley_matrix(world.n), coalitions(world.n)
-    begin = time.perf_counter()
+    begin = time.process_time()
     conditional = (
         world.law(train) if method == "exact" else CONDITIONALS[method](train) if method in CONDITIONALS else None
     )
-    fit_s = time.perf_counter() - begin
+    fit_s = time.process_time() - begin
     answer: dict[str, Any] = {
         "world": name, "rows": rows, "method": method, "n": world.n, "samples": s.samples, "explicands": count,
         "functions": {},
@@ -69,18 +69,18 @@ def one(name: str, rows: int, method: str, count: int) -> dict[str, Any]:
             if method == "emshap" and s.group == "truth":  # the recipes compare conditionals
                 held |= _more_values(f, X, train, conditional, s, phi, fit_s)
         elif method in REGRESSIONS:
-            begin = time.perf_counter()
+            begin = time.process_time()
             g = REGRESSIONS[method](train, f(train))
-            middle = time.perf_counter()
+            middle = time.process_time()
             found = g.values(X, S[1:-1])
-            timings = {"fit_s": middle - begin, "row_s": (time.perf_counter() - middle) / count}
+            timings = {"fit_s": middle - begin, "row_s": (time.process_time() - middle) / count}
             full[:, 1:-1] = found
             held[method] = judged(full @ W.T, phi) | timings | {"v_rmse": _rms(found - V)}
         else:
             background = train[np.random.default_rng(3).choice(len(train), 100, replace=False)]
-            begin = time.perf_counter()
+            begin = time.process_time()
             values = MARGINAL[method](f, background, X)
-            held[method] = judged(values, phi) | {"fit_s": 0.0, "row_s": (time.perf_counter() - begin) / count}
+            held[method] = judged(values, phi) | {"fit_s": 0.0, "row_s": (time.process_time() - begin) / count}
         answer["functions"][label] = held
     return answer
 
@@ -106,11 +106,11 @@ def judged(values: np.ndarray, phi: np.ndarray, stderr: np.ndarray | None = None
 def _by_completions(
     f: Any, X: np.ndarray, train: np.ndarray, conditional: Any, s: Setting, phi: np.ndarray, V: np.ndarray
 ) -> dict[str, Any]:
-    begin = time.perf_counter()
+    begin = time.process_time()
     asked = {"conditional": conditional, "background": train, "estimator": "exact", "samples": s.samples}
     asked["value"] = "completions"
     values, stderr = _explained(f, X, asked)
-    seconds = time.perf_counter() - begin
+    seconds = time.process_time() - begin
     found = values_of(completed(f, conditional, s.samples), X[:VALUE_ROWS], coalitions(X.shape[1])[1:-1])
     return judged(values, phi, stderr) | {"row_s": seconds / len(X), "v_rmse": _rms(found - V[:VALUE_ROWS])}
 
@@ -122,15 +122,15 @@ def _more_values(
     held: dict[str, dict[str, Any]] = {}
     asked = {"conditional": conditional, "background": train, "estimator": "exact", "samples": s.samples}
     for value in VALUES:
-        begin = time.perf_counter()
+        begin = time.process_time()
         chosen = ascribe.explain(f, X[:1], value=value, **asked).info.value
-        middle = time.perf_counter()
+        middle = time.process_time()
         if chosen in held:  # `auto` is one of the others
             held[value] = held[chosen]
             continue
         values, stderr = _explained(f, X, asked | {"value": value})
         fit_s += middle - begin if value == VALUES[0] else 0.0
-        row_s = (time.perf_counter() - middle) / len(X)
+        row_s = (time.process_time() - middle) / len(X)
         held[value] = judged(values, phi, stderr) | {"fit_s": fit_s, "row_s": row_s, "value": chosen}
     return held
 

@@ -51,21 +51,21 @@ def one(name: str, method: str, count: int = ROWS) -> dict[str, Any]:
     V: dict[str, np.ndarray] = {}
     times: dict[str, tuple[float, float]] = {}  # seconds to fit, seconds to answer
     extra: dict[str, Any] = {}
-    begin = time.perf_counter()
+    begin = time.process_time()
     if method in REGRESSIONS:
         g = REGRESSIONS[method](t.X, f(t.X))
-        middle = time.perf_counter()
+        middle = time.process_time()
         V[method] = np.array([g.values(x[None], s)[0] for x, s in zip(X, S, strict=True)])
-        times[method] = (middle - begin, time.perf_counter() - middle)
+        times[method] = (middle - begin, time.process_time() - middle)
     else:
         law = CONDITIONALS[method](t.X)
-        law_s = time.perf_counter() - begin
+        law_s = time.process_time() - begin
         games, extra = played(f, law, SAMPLES) if method == "emshap" else ({method: completed(f, law, SAMPLES)}, {})
-        all_s = time.perf_counter() - begin  # with the surrogate
+        all_s = time.process_time() - begin  # with the surrogate
         for label, game in games.items():
-            middle = time.perf_counter()
+            middle = time.process_time()
             V[label] = np.array([game.values(x, s).v for x, s in zip(X, S, strict=True)])
-            times[label] = (all_s if label in VALUES else law_s, time.perf_counter() - middle)
+            times[label] = (all_s if label in VALUES else law_s, time.process_time() - middle)
     held: dict[str, Any] = {}
     for label, v in V.items():
         held[label] = {
