@@ -10,7 +10,7 @@ from onnx import helper, numpy_helper
 from ascribe.bundle.sessions import session
 from ascribe.core.errors import BundleError
 from ascribe.train.compiled.sheet import Sheet
-from ascribe.train.graphs.export import OPSET
+from ascribe.train.graphs.exporter import OPSET
 
 from ..small_graphs import as_a_column, as_input_too, evaluated, graph, predict_graph
 

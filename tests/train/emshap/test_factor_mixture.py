@@ -92,7 +92,7 @@ def test_the_whitener_is_the_inverse_of_the_cholesky_factor(l):  # noqa: E741 - 
     A = np.random.default_rng(l).standard_normal((4, 3, l, l + 2))
     M = A @ np.swapaxes(A, 2, 3)
     L = np.linalg.cholesky(np.eye(l) + M)
-    inverse, log_det = _whitener(torch.as_tensor(M))
+    inverse, log_det = _whitener(torch.as_tensor(M), torch.eye(l, dtype=torch.float64))
     assert inverse.numpy() == pytest.approx(np.linalg.inv(L), abs=1e-10)
     assert log_det.numpy() == pytest.approx(2 * np.log(np.diagonal(L, axis1=2, axis2=3)).sum(axis=-1), abs=1e-10)
 

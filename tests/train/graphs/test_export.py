@@ -23,6 +23,7 @@ from ascribe.train.emshap.networks import Proposal, Tilt
 from ascribe.train.families.power_mlp import PowerMlp, PowerMlpOptions
 from ascribe.train.graphs import export
 from ascribe.train.graphs.export import check_parity, finish, to_onnx
+from ascribe.train.graphs.exporter import OPSET
 from ascribe.train.graphs.trees import booster_to_onnx
 from ascribe.train.values.conditional import conditional_files
 
@@ -150,7 +151,7 @@ def test_graphs_say_nothing_of_the_machine_that_wrote_them(served, power):
         held = [proto, proto.graph, *proto.graph.node, *proto.graph.initializer, *proto.graph.value_info]
         assert not any(part.doc_string for part in held)
         assert not any(getattr(part, "metadata_props", []) for part in held)
-        assert {o.domain: o.version for o in proto.opset_import} == {"": export.OPSET}
+        assert {o.domain: o.version for o in proto.opset_import} == {"": OPSET}
         assert all(v.data_location == onnx.TensorProto.DEFAULT for v in proto.graph.initializer)  # self-contained
 
 

@@ -12,7 +12,8 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 from ascribe.core.errors import CapabilityError, InputError
-from ascribe.train.graphs.export import OPSET, to_onnx
+from ascribe.train.graphs.export import to_onnx
+from ascribe.train.graphs.exporter import OPSET
 from ascribe.train.graphs.gradients import gradient_graph
 from ascribe.train.graphs.onnx_network import from_onnx
 from ascribe.train.graphs.onnx_operators import OPERATORS

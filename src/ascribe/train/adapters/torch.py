@@ -23,7 +23,7 @@ from ascribe.core.errors import CapabilityError, InputError
 from ascribe.train.adapters.adopted import Adopted, Asked
 from ascribe.train.adapters.of_trees import columns_of
 from ascribe.train.adapters.onnx import of_model
-from ascribe.train.graphs.export import exported, quiet
+from ascribe.train.graphs.exporter import exported, quiet
 
 __all__ = ["read"]
 

@@ -14,7 +14,8 @@ import numpy as np
 from onnx import NodeProto, TensorProto, helper
 
 from ascribe.core.trees import Trees
-from ascribe.train.graphs.export import OPSET, finish
+from ascribe.train.graphs.export import finish
+from ascribe.train.graphs.exporter import OPSET
 
 __all__ = ["binary", "trees_graph"]
 

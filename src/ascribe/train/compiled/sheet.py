@@ -16,7 +16,7 @@ import onnx
 from onnx import TensorProto, compose, helper, inliner, numpy_helper, version_converter
 
 from ascribe.core.errors import BundleError
-from ascribe.train.graphs.export import OPSET
+from ascribe.train.graphs.exporter import OPSET
 
 __all__ = ["Shape", "Sheet"]
 

@@ -41,11 +41,13 @@ class FactorMixture(nn.Module):
     mu: torch.Tensor
     psi: torch.Tensor
     loading: torch.Tensor
+    identity: torch.Tensor
 
     def __init__(self, weight: np.ndarray, mean: np.ndarray, diag: np.ndarray, factor: np.ndarray) -> None:
         super().__init__()
         for name, held in (("log_pi", np.log(weight)), ("mu", mean), ("psi", diag), ("loading", factor)):
             self.register_buffer(name, torch.as_tensor(held, dtype=torch.float32))
+        self.register_buffer("identity", torch.eye(self.rank), persistent=False)
 
     @property
     def c(self) -> int:
@@ -62,25 +64,24 @@ class FactorMixture(nn.Module):
         P = seen / self.psi.unsqueeze(1)  # (c, r, n)
         r = known - self.mu.unsqueeze(1)
         pairs = (self.loading.unsqueeze(3) * self.loading.unsqueeze(2)).view(c, n, l * l)
-        inverse, log_det = _whitener((P @ pairs).view(c, -1, l, l))
+        inverse, log_det = _whitener((P @ pairs).view(c, -1, l, l), self.identity)
         b = (P * r) @ self.loading  # (c, r, l)
         white = (inverse * b.unsqueeze(2)).sum(3)
         mean = self.mu.unsqueeze(1) + (inverse * white.unsqueeze(3)).sum(2) @ self.loading.transpose(1, 2)
-        log_n = -0.5 * ((P * r * r).sum(2) - (white**2).sum(2) + log_det + self.psi.log() @ seen.T)
+        log_n = -0.5 * ((P * r * r).sum(2) - (white**2).sum(2) + log_det + self.psi.log() @ seen.t())
         flat = inverse.flatten(1, 2).transpose(1, 2)  # (c, l, r l)
         factor = (self.loading @ flat).view(c, n, -1, l)
         return (
-            torch.log_softmax(self.log_pi + log_n.T, dim=1),
+            torch.log_softmax(self.log_pi + log_n.t(), dim=1),
             mean.transpose(0, 1),
             self.psi.expand(score.shape[0], c, n),
             factor.permute(2, 0, 1, 3),
         )
 
 
-def _whitener(M: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def _whitener(M: torch.Tensor, identity: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """L^-1 (.., l, l) and log det of I + M = L L', by elimination: graphs have no Cholesky operator."""
-    l = M.shape[-1]  # noqa: E741 - the page's letter for the rank
-    identity = torch.eye(l, device=M.device, dtype=M.dtype)
+    l = len(identity)  # noqa: E741 - the page's letter for the rank
     rest = torch.cat([M + identity, identity.expand_as(M)], dim=-1)  # the row operations are collected on the right
     rows, log_det = [], torch.zeros_like(M[..., 0, 0])
     for _ in range(l):

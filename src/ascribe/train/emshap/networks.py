@@ -42,8 +42,7 @@ class Proposal(nn.Module):
                 nn.init.zeros_(head.bias)
 
     def forward(self, score: torch.Tensor, observed: torch.Tensor) -> Head:
-        with torch.no_grad():  # the mixture is fitted already
-            logits, mean, diag, factor = self.mixture(score, observed)
+        logits, mean, diag, factor = self.mixture(score, observed)  # fitted already: no gradient reaches it
         if self.encoder is None:
             return logits, mean, diag, factor
         rows = score.shape[0]

@@ -121,14 +121,14 @@ class AmortizedNetwork(nn.Module):
         """(h - v(empty)) / sd under coalitions S (r, k, n) as 0/1 -> (r, k)."""
         a, c, logit = self.heads(z)
         product = torch.expm1(S @ -F.softplus(logit.transpose(0, 1)))  # (r, k, R)
-        return (c.unsqueeze(1) * product).sum(2) + (S @ a.T.unsqueeze(2)).squeeze(2)
+        return (c.unsqueeze(1) * product).sum(2) + (S @ a.t().unsqueeze(2)).squeeze(2)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         a, c, logit = self.heads(self.scores(x))
         d = torch.sigmoid(logit)
-        factor = 1 - self.node * d.unsqueeze(1)  # (n, nodes, r, R), at least 1 - the last node: never 0
+        factor = -self.node * d.unsqueeze(1) + 1  # (n, nodes, r, R), at least 1 - the last node: never 0
         others = (self.weight * factor.prod(0)) / factor
-        return self.sd * (a - (c * d * others.sum(1)).sum(2)).T
+        return self.sd * (a - (c * d * others.sum(1)).sum(2)).t()
 
 
 @dataclass(frozen=True, eq=False)

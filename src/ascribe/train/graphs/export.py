@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import gc
-import io
-import logging
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from unittest import mock
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import onnx
@@ -18,10 +11,10 @@ from torch import nn
 
 from ascribe.bundle.sessions import session
 from ascribe.core.errors import BundleError
+from ascribe.train.graphs.exporter import exported
 
-__all__ = ["OPSET", "check_parity", "exported", "finish", "prune", "quiet", "to_graphs", "to_onnx"]
+__all__ = ["check_parity", "finish", "prune", "to_graphs", "to_onnx"]
 
-OPSET = 20
 TOLERANCE = 1e-5  # of the largest value of an output, float32 against float32
 
 
@@ -62,23 +55,6 @@ def to_graphs(
         for role, names in outputs.items():
             check_parity(graphs[role], inputs, {name: wanted[name] for name in names}, tolerance, least)
     return graphs
-
-
-def exported(network: nn.Module, example: Mapping[str, torch.Tensor], outputs: Sequence[str]) -> onnx.ModelProto:
-    """As torch's exporter writes it, with free first axis. Raises what that raises, which has no common base."""
-    with quiet(), _operators_read_once():
-        program = torch.onnx.export(
-            network,
-            tuple(example.values()),
-            input_names=list(example),
-            output_names=list(outputs),
-            opset_version=OPSET,
-            dynamo=True,
-            dynamic_shapes=tuple({0: torch.export.Dim("rows", min=1)} for _ in example),
-            verbose=False,
-        )
-    assert program is not None
-    return program.model_proto
 
 
 def _only(proto: onnx.ModelProto, outputs: Sequence[str]) -> onnx.ModelProto:
@@ -138,38 +114,3 @@ def check_parity(
             )
         worst = max(worst, gap)
     return worst
-
-
-@contextlib.contextmanager
-def _operators_read_once() -> Iterator[None]:
-    """torch reads the sources of its five hundred operators anew at every export, a quarter of its time: kept here."""
-    from torch.onnx._internal.exporter._registration import ONNXRegistry
-
-    kept = staticmethod(functools.partial(_operators, ONNXRegistry.from_torchlib))
-    with mock.patch.object(ONNXRegistry, "from_torchlib", kept):
-        yield
-
-
-@functools.cache
-def _operators(read: Callable[..., object], opset_version: int) -> object:
-    return read(opset_version=opset_version)
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """The exporter warns of its own future, prints its steps and logs each absent optional package.
-
-    Nor is garbage collected: what a trace makes lives as long as it, and to walk all of it again and again takes a
-    twentieth of its time, a seventh in a process that holds much.
-    """
-    held, collecting = logging.root.manager.disable, gc.isenabled()
-    logging.disable(logging.WARNING)
-    gc.disable()
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(held)
-        if collecting:
-            gc.enable()

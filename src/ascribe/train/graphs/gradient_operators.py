@@ -15,6 +15,7 @@ Shapes: everything but the first axis is known when a gradient is traced, so div
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -23,7 +24,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-__all__ = ["OPERATORS"]
+__all__ = ["OPERATORS", "operators"]
 
 aten = torch.ops.aten
 
@@ -146,3 +147,19 @@ OPERATORS: dict[Any, Callable[..., Any]] = {
     aten.slice_backward.default: slice_backward,
     aten.max_pool2d_with_indices_backward.default: max_pool2d_with_indices_backward,
 }
+
+
+@functools.cache
+def operators() -> dict[Any, Callable[..., Any]]:
+    """How every operator is written that has no ONNX form: as above, else as torch does. One that is left for the
+    exporter costs a second trace of the whole program.
+    """
+    torchs = torch.export.default_decompositions().items()
+    backward = {op: how for op, how in torchs if "backward" in str(op) or op is aten.rsub.Scalar}
+    return backward | {aten.squeeze.dims: _squeeze} | OPERATORS
+
+
+def _squeeze(x: Tensor, axes: list[int]) -> Tensor:
+    for axis in sorted((axis % x.ndim for axis in axes), reverse=True):
+        x = aten.squeeze.dim(x, axis)
+    return x

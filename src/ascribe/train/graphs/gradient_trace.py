@@ -28,8 +28,8 @@ from torch.fx.experimental.symbolic_shapes import DimDynamic, ShapeEnv, Stateles
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ascribe.core.errors import AscribeError, CapabilityError, InputError
-from ascribe.train.graphs.export import quiet
-from ascribe.train.graphs.gradient_operators import OPERATORS
+from ascribe.train.graphs.exporter import quiet
+from ascribe.train.graphs.gradient_operators import operators
 
 __all__ = ["Chosen", "chosen", "exporting", "plain_attention", "trace_gradient", "trace_slopes"]
 
@@ -181,7 +181,7 @@ def _written(
         mode = FakeTensorMode(shape_env=ShapeEnv(), allow_non_fake_inputs=True)
         # without the dispatcher the kernels of padding and others read sizes as plain numbers, and fix the rows
         with enable_python_dispatcher():
-            traced = make_fx(slope(flat), OPERATORS, tracing_mode="fake", _allow_non_fake_inputs=True)
+            traced = make_fx(slope(flat), operators(), tracing_mode="fake", _allow_non_fake_inputs=True)
             return traced(*(_fake(mode, value) for value in inputs))
 
 

@@ -27,7 +27,7 @@ from ascribe.train.graphs.gradient_trace import exporting, plain_attention, trac
 
 __all__ = ["attention_graph", "gradient_graphs", "layers_graph", "map_layers"]
 
-TOLERANCE = 2e-3  # of the largest value: a ReLU within rounding of 0 is open here and shut there
+TOLERANCE = 5e-3  # of the largest value: a ReLU within rounding of 0 is open here and shut there
 MOST_LAYERS = 4  # that are shown unless they are named
 
 

@@ -14,7 +14,8 @@ import numpy as np
 import xgboost
 from onnx import TensorProto, helper
 
-from ascribe.train.graphs.export import OPSET, check_parity, finish
+from ascribe.train.graphs.export import check_parity, finish
+from ascribe.train.graphs.exporter import OPSET
 
 __all__ = ["booster_to_onnx"]
 

@@ -19,7 +19,7 @@ from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, Q
 from onnxruntime.quantization.calibrate import create_calibrator
 
 from ascribe.core.errors import InputError
-from ascribe.train.graphs.export import quiet
+from ascribe.train.graphs.exporter import quiet
 from ascribe.train.quantize.layers import between, in_order, last_values, layers
 
 __all__ = ["RANGES", "ranges", "static"]
