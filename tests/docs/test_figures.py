@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import matplotlib
 
 from benchmarks.page.marks import ROOT
@@ -10,7 +12,7 @@ from benchmarks.record import Raw
 
 
 def test_figures_are_drawn_from_the_raw_results(tmp_path):
-    """Byte for byte, where the same matplotlib drew them."""
+    """Byte for byte but for names, where the same matplotlib drew them."""
     for section in SECTIONS:
         pictures(section, Raw(), tmp_path)
     drawn = sorted(tmp_path.iterdir())
@@ -20,4 +22,10 @@ def test_figures_are_drawn_from_the_raw_results(tmp_path):
         assert f"images/{place.name}" in shown
         kept = (ROOT / "docs" / "images" / place.name).read_text()
         if f"Matplotlib v{matplotlib.__version__}" in kept:
-            assert kept == place.read_text(), f"{place.name}: make bench-page"
+            assert numbered(kept) == numbered(place.read_text()), f"{place.name}: make bench-page"
+
+
+def numbered(drawing: str) -> str:
+    """Names of paths as they come: matplotlib makes them of the last digits of coordinates."""
+    seen: dict[str, str] = {}
+    return re.sub(r"\bp[0-9a-f]{10}\b", lambda m: seen.setdefault(m[0], f"p{len(seen)}"), drawing)

@@ -18,6 +18,7 @@ __all__ = ["LocalFit", "local_fit"]
 
 LEAST = 1e-9  # of that diagonal: where no column moves at all
 RIDGE = 1e-6  # of the mean diagonal: against columns that do not move; it shrinks slopes by a millionth
+DIGITS = 1e-14  # of the mean: f that moves by less does not move
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,5 +54,5 @@ def local_fit(R: Float[np.ndarray, "m q"], f: Float[np.ndarray, " m"], w: Float[
     h = np.minimum(w * ((reach * C).sum(axis=1) + 1.0), 1 - 1e-3)  # the intercept's own share is w
     scored = reach * (w * e / (1 - h))[:, None]
     spread = float(w @ y**2)
-    r2 = 1 - float(w @ e**2) / spread if spread > 0 else 1.0
+    r2 = 1 - float(w @ e**2) / spread if spread > (DIGITS * mean) ** 2 else 1.0
     return LocalFit(mean - float(centre @ slopes), slopes, scored.T @ scored, r2, float(1 / (w @ w)))
