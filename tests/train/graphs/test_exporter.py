@@ -31,6 +31,7 @@ ONCE = {
     "a cast": lambda h: h + (h > 0).to(h.dtype) * 3,
     "a cast that is none": lambda h: h.to(torch.float32) * 2,
     "a cast at the end": lambda h: (h * 2).to(torch.float64),
+    "a cast to another's kind": lambda h: (h > 0).to(h) * 3,
     "sizes": lambda h: h.sum(dim=0, keepdim=True).expand(h.shape[0], -1) / h.shape[0],
 }
 TWICE = {

@@ -83,8 +83,9 @@ def _stands(node: torch.fx.Node, operators: Any) -> bool:
 
 def _written_as_copy(node: torch.fx.Node) -> None:
     """A cast as a second trace writes it: `aten.to` itself has no ONNX form."""
-    if node.target is torch.ops.aten.to.dtype and isinstance(node.args[0], torch.fx.Node) and not node.kwargs:
-        node.target, node.args, node.kwargs = torch.ops.aten._to_copy.default, node.args[:1], {"dtype": node.args[1]}
+    if getattr(node.target, "overloadpacket", None) is torch.ops.aten.to:
+        node.target, node.args = torch.ops.aten._to_copy.default, node.args[:1]
+        node.kwargs = {"dtype": node.meta["val"].dtype}
 
 
 @contextlib.contextmanager

@@ -155,8 +155,8 @@ def operators() -> dict[Any, Callable[..., Any]]:
     exporter costs a second trace of the whole program.
     """
     torchs = torch.export.default_decompositions().items()
-    backward = {op: how for op, how in torchs if "backward" in str(op) or op is aten.rsub.Scalar}
-    return backward | {aten.squeeze.dims: _squeeze} | OPERATORS
+    known = {op: how for op, how in torchs if "backward" in str(op) or op in (aten.rsub.Scalar, aten.sgn.default)}
+    return known | {aten.squeeze.dims: _squeeze} | OPERATORS
 
 
 def _squeeze(x: Tensor, axes: list[int]) -> Tensor:
