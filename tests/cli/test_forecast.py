@@ -175,6 +175,7 @@ def test_backtest_writes_its_report_and_pictures_follow(bundle: Path, tmp_path: 
     assert "--data FILE" in refused("plot", bundle, "-o", tmp_path / "x.png")
 
 
+@pytest.mark.slow  # docs/forecast.md has the same commands, which tests/docs/test_shell.py runs
 def test_the_demo_runs_each_command(tmp_path):
     command = [sys.executable, "-m", "ascribe", "forecast", "demo", "--quick", "--dir", str(tmp_path / "demo")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
