@@ -110,6 +110,8 @@ def test_an_energy_that_has_hardly_been_trained_is_exported_all_the_same(served)
     with pytest.raises(BundleError, match="exported output tilt differs"):
         to_onnx(tilt, inputs, ["tilt"])
     assert "energy.onnx" in conditional_files(replace(served.fit, tilt=tilt))
+    with pytest.raises(BundleError, match=r"by [\de.-]+ of 1e-05, more than its largest value: not kept"):
+        to_onnx(tilt, inputs, ["tilt"], tolerance=1e-9, least=1e-5)
 
 
 @SIZES

@@ -107,10 +107,10 @@ def check_parity(
     got = session(graph, "exported graph").run(list(wanted), dict(inputs))
     worst = 0.0
     for (name, value), found in zip(wanted.items(), got, strict=True):
-        gap = float(np.abs(value - found).max() / max(np.abs(value).max(), least, 1e-12))
+        largest = float(np.abs(value).max())
+        gap = float(np.abs(value - found).max()) / max(largest, least, 1e-12)
         if not gap <= tolerance:
-            raise BundleError(
-                f"exported output {name} differs from the model by {gap:.2g} of its largest value: not kept"
-            )
+            unit = f"{least:g}, more than its largest value" if largest < least else "its largest value"
+            raise BundleError(f"exported output {name} differs from the model by {gap:.2g} of {unit}: not kept")
         worst = max(worst, gap)
     return worst
