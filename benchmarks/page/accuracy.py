@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.accuracy import ablation, servers
+from benchmarks.accuracy.cells import all_cells, is_done, place_of
 from benchmarks.accuracy.gathered import Known, calibrated, estimated, known, name_of, summed, table_errors
 from benchmarks.accuracy.published import PUBLISHED
 from benchmarks.page import accuracy_pictures
@@ -22,6 +23,12 @@ def text(raw: Raw) -> str:
     """Markdown of everything that is there."""
     folder = raw.root / "accuracy"
     parts = [INTRODUCTION]
+    cells = all_cells()
+    run = sum(is_done(place_of(folder, cell)) for cell in cells)
+    if run < len(cells):
+        parts.append(
+            f"{run} of the {len(cells)} cells that `python -m benchmarks.accuracy --list` names have been run.\n"
+        )
     parts += [f"![{caption}](images/accuracy-{name}.svg)\n" for name, caption, *_ in accuracy_pictures.shown(folder)]
     for title, group in (("Where the truth is known", "truth"), ("Published recipes", "recipes")):
         held = known(folder, group)
