@@ -191,6 +191,17 @@ def test_promoting_what_there_is_not_names_what_there_is(registry, bundles):
 BAD_NAMES = ["a/b", "a:b", "../x", "", ".x", "a b", "a@b", "x" * 129, "a\n"]
 
 
+def test_a_folder_that_is_not_there_is_empty_and_made_by_who_writes(tmp_path, bundles):
+    place = tmp_path / "regis" / "try"
+    registry = Registry(str(place))
+    assert registry.versions(NAME) == []
+    with pytest.raises(NotFound):
+        registry.resolve(NAME)
+    assert not place.parent.exists()
+    assert registry.publish(NAME, bundles[0]) in registry.versions(NAME)
+
+
+
 @pytest.mark.parametrize("bad", BAD_NAMES)
 def test_names_that_could_be_paths_are_refused(registry, bundles, bad):
     version = registry.publish(NAME, bundles[0])

@@ -12,22 +12,36 @@ from urllib.parse import urlsplit
 import obstore
 from filelock import FileLock, Timeout
 from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError, PreconditionError
-from obstore.store import LocalStore, S3Store
+from obstore.store import LocalStore, MemoryStore, S3Store
 
 from ascribe.core.errors import Conflict, NotFound, RegistryError
 
 __all__ = ["Store", "open_store"]
 
 LOCK_SECONDS = 30
+NOTHING = MemoryStore()  # nobody writes to it
 
 
 class Store:
     """A few verbs over obstore. On a directory a pointer is swapped under a file lock and by an atomic rename; on
-    S3-compatible storage by `If-Match` on the e-tag. `directory`: where it lies if it is one.
+    S3-compatible storage by `If-Match` on the e-tag. `directory`: where it lies if it is one; it is made by who writes,
+    and empty until then.
     """
 
     def __init__(self, objects: Any, directory: Path | None, uri: str) -> None:
-        self._objects, self.directory, self.uri = objects, directory, uri
+        self._held, self.directory, self.uri = objects, directory, uri
+
+    @property
+    def _objects(self) -> Any:
+        """What is written to."""
+        if self._held is None:
+            self._held = LocalStore(self.directory, mkdir=True)
+        return self._held
+
+    @property
+    def _there(self) -> Any:
+        """What is read."""
+        return NOTHING if self.directory is not None and not self.directory.exists() else self._objects
 
     def read(self, path: str) -> bytes:
         """Raises NotFound."""
@@ -46,12 +60,12 @@ class Store:
     def remove(self, path: str) -> None:
         """Remove an object; none there is no error."""
         with suppress(NotFound), self._translated(path):
-            obstore.delete(self._objects, path)
+            obstore.delete(self._there, path)
 
     def tag(self, path: str) -> str:
         """What changes whenever the object does (its e-tag), without reading it. Raises NotFound."""
         with self._translated(path):
-            return str(obstore.head(self._objects, path).get("e_tag"))
+            return str(obstore.head(self._there, path).get("e_tag"))
 
     def names(self, prefix: str) -> list[str]:
         """Paths of all objects below a prefix, sorted."""
@@ -60,12 +74,12 @@ class Store:
     def written(self, prefix: str) -> dict[str, datetime]:
         """When each object below a prefix was written, by the store's clock (UTC)."""
         with self._translated(prefix):
-            return {str(m["path"]): m["last_modified"] for page in obstore.list(self._objects, prefix) for m in page}
+            return {str(m["path"]): m["last_modified"] for page in obstore.list(self._there, prefix) for m in page}
 
     def names_after(self, prefix: str, path: str) -> list[str]:
         """Paths below a prefix that sort after `path`, sorted: the store leaves the others out itself."""
         with self._translated(prefix):
-            pages = obstore.list(self._objects, prefix, offset=path)
+            pages = obstore.list(self._there, prefix, offset=path)
             return sorted(str(m["path"]) for page in pages for m in page if str(m["path"]) > path)
 
     def replace(self, path: str, raw: bytes, tag: str) -> None:
@@ -115,7 +129,7 @@ class Store:
 
     def _read_tagged(self, path: str) -> tuple[bytes, str | None]:
         with self._translated(path):
-            got = obstore.get(self._objects, path)
+            got = obstore.get(self._there, path)
             return bytes(got.bytes()), got.meta.get("e_tag")
 
     @contextmanager
@@ -144,8 +158,9 @@ def open_store(uri: str) -> Store:
     try:
         if parts.scheme in ("", "file"):
             directory = Path(parts.path if parts.scheme else uri).expanduser().resolve()
-            directory.mkdir(parents=True, exist_ok=True)
-            return Store(LocalStore(directory), directory, uri)
+            if directory.exists() and not directory.is_dir():
+                raise RegistryError(f"{uri} cannot be opened: it is a file, not a directory")
+            return Store(None, directory, uri)
         if parts.scheme == "s3":
             return Store(S3Store.from_url(uri), None, uri)
     except (BaseError, OSError) as exc:
