@@ -208,7 +208,8 @@ class Rollout:
         warm = self._warm(slot, wanted)
         if warm is None:
             slot.before = None  # two versions at most, and this one is none that the pointer can go back to
-            self._say(slot, "loading", wanted.version)
+            if not watch.tries:  # what has failed says why until it is there
+                self._say(slot, "loading", wanted.version)
         try:
             lease = (
                 self._loading.again(replace(warm, channel=slot.channel))
