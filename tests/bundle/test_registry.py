@@ -201,7 +201,6 @@ def test_a_folder_that_is_not_there_is_empty_and_made_by_who_writes(tmp_path, bu
     assert registry.publish(NAME, bundles[0]) in registry.versions(NAME)
 
 
-
 @pytest.mark.parametrize("bad", BAD_NAMES)
 def test_names_that_could_be_paths_are_refused(registry, bundles, bad):
     version = registry.publish(NAME, bundles[0])
