@@ -188,9 +188,6 @@ def test_promoting_what_there_is_not_names_what_there_is(registry, bundles):
         registry.channel(NAME)  # and nothing was written
 
 
-BAD_NAMES = ["a/b", "a:b", "../x", "", ".x", "a b", "a@b", "x" * 129, "a\n"]
-
-
 def test_a_folder_that_is_not_there_is_empty_and_made_by_who_writes(tmp_path, bundles):
     place = tmp_path / "regis" / "try"
     registry = Registry(str(place))
@@ -199,6 +196,9 @@ def test_a_folder_that_is_not_there_is_empty_and_made_by_who_writes(tmp_path, bu
         registry.resolve(NAME)
     assert not place.parent.exists()
     assert registry.publish(NAME, bundles[0]) in registry.versions(NAME)
+
+
+BAD_NAMES = ["a/b", "a:b", "../x", "", ".x", "a b", "a@b", "x" * 129, "a\n"]
 
 
 @pytest.mark.parametrize("bad", BAD_NAMES)
