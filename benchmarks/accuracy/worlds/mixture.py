@@ -116,5 +116,6 @@ class MixtureLaw:
 
 
 def _root(C: np.ndarray) -> np.ndarray:
+    """The symmetric one, which is unique: eigenvectors of equal correlations are each processor's own."""
     value, vector = np.linalg.eigh(C)
-    return vector * np.sqrt(np.maximum(value, 0))
+    return (vector * np.sqrt(np.maximum(value, 0))) @ vector.T
