@@ -1,7 +1,7 @@
 # Two commands set everything up: `make demo` and `make test`.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
-JOBS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) # tests wait, too: for servers, browsers, clocks
+JOBS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 2) # tests wait, too: for servers, browsers, clocks
 STAMP := .venv/.setup-stamp
 NODE_STAMP := tests/portability/node_modules/.setup-stamp
 AXE_STAMP := tests/page/node_modules/.setup-stamp
