@@ -67,7 +67,7 @@ def _known(title: str, held: Known) -> str:
         "equal completions, over the worlds and functions (`cells`) that a method was run on: methods with other cells "
         "are compared world by world, below. Under 1 is possible, since a control variate takes out noise. "
         "Rank: Spearman's, per row. Coverage: of values ± 1.96 stated errors about the truth, misfit included. "
-        "Fit and row: processor time of one core.\n"
+        "Fit and row: seconds of one core.\n"
     )
     short = [m for m in methods if m not in ("shap_permutation", "shap_sampling")]
     by_world = [

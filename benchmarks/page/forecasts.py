@@ -20,7 +20,7 @@ Five-minute steps, seven days in, one day out, an origin every six hours of the 
 targets. Everything is fitted on the first three quarters; statsforecast's models anew at each origin on the 28 days
 before it, on hourly means where the name says so (an hour's forecast stands for its twelve steps). MASE: 1 is the
 mean step of a day on the training part. The last column is the ratio of scaled errors, with a 95 % interval over
-blocks of two days. The band is nominally 90 %. Fit: processor time. Where values come near 0, MAPE says little.
+blocks of two days. The band is nominally 90 %. Fit: seconds of one core. Where values come near 0, MAPE says little.
 
 ![Error by step of the horizon](images/forecast.svg)
 """
