@@ -55,7 +55,7 @@ def _once() -> Iterator[None]:
     def run(program: ExportedProgram, *how: Any, **more: Any) -> ExportedProgram:
         for node in program.graph.nodes:
             _written_as_copy(node)
-        known = _operators(read, opset_version=OPSET)  # as the exporter asks
+        known = ONNXRegistry.from_torchlib(opset_version=OPSET)  # read already, as the exporter asks for it
         whole = all(_stands(node, known) for node in program.graph.nodes)
         return program if whole else trace(program, *how, **more)
 
