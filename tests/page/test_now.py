@@ -176,8 +176,11 @@ def test_another_moment_is_chosen_by_keyboard_and_by_a_click(at, tab):
     title = page.locator("h3", has_text="Moment B")
     before = title.inner_text()
     page.locator("#moment-at").focus()
+    told = set()
     for _ in range(5):
         page.keyboard.press("ArrowLeft")
+        told.add(page.locator("output").nth(1).inner_text())  # at once, before anything else is drawn
+    assert len(told) == 5
     expect(title).not_to_have_text(before)
     expect(page.get_by_role("button", name="Follow")).to_be_enabled()
     asked = page.locator("output").nth(1).inner_text()
@@ -199,6 +202,41 @@ def test_another_moment_is_chosen_by_keyboard_and_by_a_click(at, tab):
     )
     page.get_by_role("button", name="Follow").click()
     expect(page.get_by_role("button", name="Follow")).to_be_disabled()
+
+
+def test_a_slider_in_use_keeps_its_time_while_the_window_moves_on(at, tab):
+    page = tab(at).page
+    still(page, at)
+    behind = {"s": 60}
+
+    def moving(route: Any) -> None:
+        end = now_us() - behind["s"] * 1_000_000
+        url = urllib.parse.urlsplit(route.request.url)
+        query = dict(urllib.parse.parse_qsl(url.query)) | {"from": str(end - 900_000_000), "to": str(end)}
+        route.continue_(url=url._replace(query=urllib.parse.urlencode(query)).geturl())
+
+    page.route("**/history?*", moving)
+    page.goto(f"{at}/#/now/{urllib.parse.quote(NODE, safe='')}")
+    opened(page)
+    slider, told = page.locator("#moment-at"), page.locator("output").nth(1)
+    slider.focus()
+    page.keyboard.press("ArrowLeft")
+    shown, stood = told.inner_text(), float(slider.input_value())
+    behind["s"] = 0  # the service is asked again by and by: the window is a minute later then
+    page.wait_for_function(
+        "(stood) => Number(document.querySelector('#moment-at').value) < stood - 50000", arg=stood, timeout=45_000
+    )
+    # Of fifteen minutes every second moment is sent, and which ones changes with the window: the nearest is shown.
+    kept = seconds(told.inner_text())
+    assert (kept - seconds(shown)) % 86400 in (0, 2, 86400 - 2)
+    page.keyboard.press("ArrowLeft")
+    assert (kept - seconds(told.inner_text())) % 86400 in (2, 4, 6)
+
+
+def seconds(told: str) -> int:
+    """Of the day, from its time as the page writes it."""
+    hours, minutes, rest = map(int, told.split()[-1].split(":"))
+    return (hours * 60 + minutes) * 60 + rest
 
 
 def test_nodes_are_found_and_sorted(at, tab):

@@ -2,12 +2,13 @@
 import { el } from "../../dom.js";
 
 /** picked.at and picked.since are indices of the history; the first follows what is new until somebody chooses. */
-export function createPicked({ words, announce }, history, tell) {
+export function createPicked({ words, announce }, history, changed) {
   let at_us = null; // null: the newest
   let since_us = null; // null: the first of the window
+  let first_us = 0; // where the sliders start
   // A slider goes by time, as the chart above it does, in steps of the usual distance of two moments.
   const input = (id, label, chosen) => {
-    const moved = (event) => chosen(history.nearest(history.t_us[0] + event.target.value * 1000));
+    const moved = (event) => chosen(history.nearest(first_us + event.target.value * 1000));
     return el("input", { type: "range", id, min: 0, max: 0, "aria-label": words.t(label), oninput: moved });
   };
   const at = input("moment-at", "now.moment", (index) => choose(index));
@@ -27,6 +28,12 @@ export function createPicked({ words, announce }, history, tell) {
     el("label", { for: "moment-since" }, el("b.mark", {}, "A"), words.t("now.since")), sinceText, since,
     el("label", { for: "moment-at" }, el("b.mark", {}, "B"), words.t("now.moment")), el("span.row", {}, atText, follow), at,
   );
+
+  // What is drawn beside may take its time; a slider says at once where it stands.
+  function tell() {
+    picked.draw();
+    changed();
+  }
 
   function choose(index) {
     at_us = index === history.t_us.length - 1 ? null : history.t_us[index];
@@ -59,12 +66,18 @@ export function createPicked({ words, announce }, history, tell) {
     draw() {
       element.hidden = !history.t_us.length;
       if (element.hidden) return;
-      for (const [slider, text, place] of [[at, atText, picked.at], [since, sinceText, picked.since]]) {
-        const ms = (us) => Math.round((us - history.t_us[0]) / 1000);
+      const ms = (us) => Math.round((us - history.t_us[0]) / 1000);
+      const moved = ms(first_us);
+      first_us = history.t_us[0];
+      for (const [slider, text, place, chosen] of [[at, atText, picked.at, at_us], [since, sinceText, picked.since, since_us]]) {
+        const stands = Number(slider.value) + moved;
         slider.max = ms(history.t_us.at(-1));
         slider.step = Math.max(1, Math.round(slider.max / Math.max(history.t_us.length - 1, 1)));
         slider.max = Math.ceil(slider.max / slider.step) * slider.step; // the last moment can be reached
-        if (document.activeElement !== slider) slider.value = ms(history.t_us[place]);
+        const near = ms(history.t_us[place]);
+        // In use it stays at its time, also within a gap, from where the nearest moment would lead back.
+        const used = chosen !== null && document.activeElement === slider;
+        slider.value = used && (!moved || Math.abs(stands - near) > slider.step) ? stands : near;
         const told = words.time(history.t_us[place]);
         slider.setAttribute("aria-valuetext", told);
         text.textContent = told;
