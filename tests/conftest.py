@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from httpx._config import DEFAULT_TIMEOUT_CONFIG
 from hypothesis import settings
 
 from tests.journey import MOBILENET, ROOT, ascribe, sampled, train
@@ -22,6 +23,8 @@ settings.load_profile("fixed")
 def pytest_configure(config):
     for threads in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):  # xdist's workers and every command inherit them
         os.environ.setdefault(threads, "1")  # threads that wait for one another take up to 100 times longer
+    for wait in ("connect", "read", "write", "pool"):  # five seconds are few where four processes share two cores
+        setattr(DEFAULT_TIMEOUT_CONFIG, wait, 60.0)
     config.option.loadscopereorder = False  # or files go to the workers by their number of tests
 
 

@@ -1,8 +1,9 @@
 """Accuracy, cell by cell:  python -m benchmarks.accuracy [--quick] [--only PREFIX] [--part 0/2] [--redo] [--list]
-                                                       [--skip TEXT]
+                                                       [--skip TEXT] [--all]
 
 `--only truth/gaussian8` chooses cells by the beginning of group/name; `--part i/k` takes every k-th cell, so that k
-processes share the work. Results: benchmarks/results/accuracy/<group>/<cell>.json (`--quick`: apart).
+processes share the work; `--all`: also what no page shows, most of a day. Results:
+benchmarks/results/accuracy/<group>/<cell>.json (`--quick`: apart).
 """
 
 from __future__ import annotations
@@ -28,10 +29,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--skip", default="", metavar="TEXT", help="not cells whose group/name holds this")
     parser.add_argument("--part", default="0/1", metavar="I/K", help="every K-th cell, from the I-th")
     parser.add_argument("--redo", action="store_true", help="also what is there")
+    parser.add_argument("--all", action="store_true", help="also worlds, rows and methods that no page shows")
     parser.add_argument("--list", action="store_true", help="only name the cells")
     asked = parser.parse_args(arguments)
     part, parts = (int(k) for k in asked.part.split("/"))
-    cells = [cell for cell in all_cells(asked.quick) if f"{cell[0]}/{cell[1]}".startswith(asked.only)]
+    cells = [cell for cell in all_cells(asked.quick, asked.all) if f"{cell[0]}/{cell[1]}".startswith(asked.only)]
     cells = [cell for cell in cells if not asked.skip or asked.skip not in f"{cell[0]}/{cell[1]}"][part::parts]
     if asked.list:
         print("\n".join(f"{group}/{name}" for group, name, _ in cells))

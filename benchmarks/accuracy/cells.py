@@ -15,6 +15,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from benchmarks.accuracy.shown import shown
 from benchmarks.record import RESULTS as KEPT
 from benchmarks.record import machine
 
@@ -24,16 +25,13 @@ RESULTS = KEPT / "accuracy"
 Cell = tuple[str, str, Callable[[], dict[str, Any]]]
 
 
-def all_cells(quick: bool = False) -> list[Cell]:
-    """Those of every module that has them, in the order in which they are run."""
+def all_cells(quick: bool = False, every: bool = False) -> list[Cell]:
+    """Those of every module that has them, in the order in which they are run: what the page shows, or `every` one."""
     found: list[Cell] = []
     for module in ("known", "tables", "calibration", "ablation", "servers"):
         found += import_module(f"benchmarks.accuracy.{module}").cells(quick)
-    try:
-        marginal = import_module("benchmarks.accuracy.marginal")
-    except ModuleNotFoundError:
-        return found
-    return found + [("marginal", name, run) for name, run in marginal.cells(quick)]
+    found += [("marginal", name, run) for name, run in import_module("benchmarks.accuracy.marginal").cells(quick)]
+    return [cell for cell in found if every or quick or shown(cell[0], cell[1])]
 
 
 def place_of(folder: Path, cell: Cell) -> Path:

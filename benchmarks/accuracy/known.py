@@ -2,6 +2,7 @@
 
     mae = mean |phi^ - phi|,   v_rmse over inner coalitions,   rank: Spearman's per row,   coverage of phi^ +- 1.96 se
 
+Methods are fitted on `DRAWS` draws of training rows: one tells two of them apart by luck.
 Coverage counts the misfit of the method as error too. The base value is the mean of f over the training rows, the same
 number on both sides (the explainers of shap have their own, the mean over 100 of them).
 """
@@ -26,6 +27,8 @@ __all__ = ["cells", "judged", "one"]
 
 CHUNK = 10  # rows that share their noise: errors of the draws would not average out over rows otherwise
 VALUE_ROWS = 20  # rows whose v is compared
+DRAWS = 3  # of training rows, where f does not depend on them
+FIXED = ("exact", "independent")  # more rows, or others, change next to nothing
 METHODS = ("exact", *(name for name in CONDITIONALS if name != "combined_copula"), *REGRESSIONS, *MARGINAL)
 PUBLISHED = ("exact", *CONDITIONALS, "forest", "boosting")
 QUICK = ("gaussian8_rho50", "mixed7", "E3_c3")
@@ -39,15 +42,17 @@ def cells(quick: bool = False) -> list[tuple[str, str, Any]]:
             continue
         for rows in s.rows[:1] if quick else s.rows:
             for method in METHODS if s.group == "truth" else PUBLISHED:
-                count = 30 if quick else 100
-                found.append((s.group, f"{s.name}_{rows}_{method}", partial(one, s.name, rows, method, count)))
+                for draw in range(1 if quick or s.per_rows or rows < s.rows[-1] or method in FIXED else DRAWS):
+                    label = f"{s.name}_{rows}_{method}" + f"_draw{draw}" * bool(draw)
+                    count = 30 if quick else 40 if s.group == "truth" else 100
+                    found.append((s.group, label, partial(one, s.name, rows, method, count, draw)))
     return found
 
 
-def one(name: str, rows: int, method: str, count: int) -> dict[str, Any]:
+def one(name: str, rows: int, method: str, count: int, draw: int = 0) -> dict[str, Any]:
     """The numbers of a cell; that of `emshap` has the other value functions over the same fit."""
     s = setting(name)
-    world, train, X = s.world(), s.training(rows), s.explicands(count)
+    world, train, X = s.world(), s.training(rows, draw), s.explicands(count)
     W, S = shapley_matrix(world.n), coalitions(world.n)
     begin = time.process_time()
     conditional = (
@@ -56,9 +61,9 @@ def one(name: str, rows: int, method: str, count: int) -> dict[str, Any]:
     fit_s = time.process_time() - begin
     answer: dict[str, Any] = {
         "world": name, "rows": rows, "method": method, "n": world.n, "samples": s.samples, "explicands": count,
-        "functions": {},
+        "draw": draw, "functions": {},
     }  # fmt: skip
-    for label, f in made(s, rows).items():
+    for label, f in made(s, train).items():
         base, fx = float(f(train).mean()), f(X)
         V = kept_values(f"{name}_{label}" + f"_{rows}" * s.per_rows, world, f, X, s.draws)
         full = np.column_stack([np.full(count, base), V, fx])

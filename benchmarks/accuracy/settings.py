@@ -35,8 +35,8 @@ class Setting:
     draws: int = 4096
     per_rows: bool = False
 
-    def training(self, rows: int) -> np.ndarray:
-        return self.world().sample(rows, 1)
+    def training(self, rows: int, draw: int = 0) -> np.ndarray:
+        return self.world().sample(rows, 1 + 1000 * draw)
 
     def explicands(self, count: int) -> np.ndarray:
         return self.world().sample(100, 2)[:count]
@@ -121,7 +121,7 @@ def setting(name: str) -> Setting:
     return next(s for s in SETTINGS if s.name == name)
 
 
-def made(chosen: Setting, rows: int) -> dict[str, Any]:
-    """The functions of a setting."""
-    world, train = chosen.world(), chosen.training(rows)
+def made(chosen: Setting, train: np.ndarray) -> dict[str, Any]:
+    """The functions of a setting with these training rows."""
+    world = chosen.world()
     return {name: make(world, train) for name, make in chosen.functions.items()}

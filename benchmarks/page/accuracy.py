@@ -65,7 +65,8 @@ def _known(title: str, held: Known) -> str:
     explain = (
         "Mean absolute error of the Shapley values, over that of the exact sampler (plain draws of the true law) at "
         "equal completions, over the worlds and functions (`cells`) that a method was run on: methods with other cells "
-        "are compared world by world, below. Under 1 is possible, since a control variate takes out noise. "
+        "are compared world by world, below. Where f does not depend on the training rows: means over three draws of "
+        "them, and the worst draw. Under 1 is possible, since a control variate takes out noise. "
         "Rank: Spearman's, per row. Coverage: of values ± 1.96 stated errors about the truth, misfit included. "
         "Fit and row: seconds of one core.\n"
     )
