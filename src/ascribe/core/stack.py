@@ -1,22 +1,25 @@
 """Two estimates of v(S) into one, and the choice among the three.
 
     v = share[|S|] c + (1 - share[|S|]) g          c from completions, g from the surrogate
-    share_k = clip((N_k + a D)/(D_k + D), 0, 1),   N_k = sum (f - g)(c - g),  D_k = sum (c - g)^2  over |S| = k
-    a = sum N_k / sum D_k,   D = mean D_k
+    share_k = clip((l_k + d_k a)/(1 + d_k), 0, 1),   l_k = sum (f - g)(c - g) / sum (c - g)^2  over |S| = k
+    a       = (l + d)/(1 + d),                       l the same over all S
 
-Least squares of f on held-out rows, per number of observed features, with the common share `a` worth as much as one
-more size: a size holds few rows. MSE_v judges (Frye et al. 2021; Olsen et al. 2022, eq. 12).
+Least squares of f on held-out rows, which tell a share no better than Var(f | x_S) allows. d = var / prior^2, with the
+variance of l over rows: as far as it is not known, the share of a size is drawn to the common one, and that one to 1,
+the share of a law that fits. MSE_v judges (Frye et al. 2021; Olsen et al. 2022, eq. 12).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from ascribe.core.arrays import Float, np
 
 __all__ = ["VALUES", "ValueChoice", "choose", "fit_share", "stacked"]
 
 VALUES = ("surrogate", "completions", "stacked")
+COMMON, SIZES = 0.3, 0.2  # how far common shares lie below 1, and those of sizes from the common one, as a rule
 
 
 @dataclass(frozen=True)
@@ -49,15 +52,30 @@ def fit_share(
     >>> fit_share(np.array([1.0]), 2 * c / c, g, np.array([1, 1, 2]), 3).tolist()
     [0.5, 0.5, 0.5, 0.5]
     """
-    size = np.broadcast_to(size, completions.shape)
+    b = len(f)
     gap = completions - surrogate
-    N = np.bincount(size.ravel(), ((f[:, None] - surrogate) * gap).ravel(), n + 1)
-    D = np.bincount(size.ravel(), (gap**2).ravel(), n + 1)
+    place = np.broadcast_to(size, gap.shape) + (n + 1) * np.arange(b)[:, None]
+    N, D = (
+        np.bincount(place.ravel(), part.ravel(), b * (n + 1)).reshape(b, n + 1)
+        for part in ((f[:, None] - surrogate) * gap, gap**2)
+    )
     if not D.sum() > 0:  # the two agree
         return np.zeros(n + 1)
-    common = np.clip(N.sum() / D.sum(), 0, 1)
-    pull = D.sum() / np.count_nonzero(D)
-    return np.clip((N + common * pull) / (D + pull), 0, 1)
+    common = _drawn(N.sum(axis=1, keepdims=True), D.sum(axis=1, keepdims=True), 1.0, COMMON)
+    return _drawn(N, D, common, SIZES)
+
+
+def _drawn(N: np.ndarray, D: np.ndarray, to: Any, prior: float) -> np.ndarray:
+    """l = sum N / sum D over rows (b, k), drawn to `to` by d = var l / prior^2;  var l = sum (N - l D)^2 / (sum D)^2.
+
+    >>> _drawn(np.array([[1.0], [0.0]]), np.array([[1.0], [1.0]]), 1.0, 0.5)  # l = .5, var l = .125
+    array([0.66666667])
+    """
+    total = D.sum(axis=0)
+    some = np.where(total > 0, total, 1)
+    least = N.sum(axis=0) / some
+    doubt = ((N - least * D) ** 2).sum(axis=0) / some**2 / prior**2
+    return np.clip(np.where(total > 0, (least + doubt * to) / (1 + doubt), to), 0, 1)
 
 
 def choose(

@@ -5,6 +5,8 @@ Measured on rows that neither EmSHAP nor the surrogate was fitted on.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from ascribe.core.arrays import Predict
@@ -22,30 +24,37 @@ from ascribe.train.values.labels import pair_label
 from ascribe.train.values.surrogate import export_surrogate, open_surrogate
 from ascribe.train.watch import Watcher
 
-__all__ = ["choose_value", "fit_taught", "fit_value"]
+__all__ = ["HeldRows", "fit_taught", "fit_value"]
 
-ROWS, COALITIONS, SAMPLES = 256, 24, 32
+ROWS, COALITIONS, SAMPLES = 1024, 24, 32
 
 
-def choose_value(
-    predict: Predict,
-    conditional: Conditional,
-    surrogate: Surrogate,
-    X: np.ndarray,
-    unit: str = "",
-    seed: int = 0,
-    control: Control | None = None,
-) -> ValueChoice:
-    """On the first `ROWS` of held-out rows `X`, each under `COALITIONS` coalitions of its own."""
-    X = X[:ROWS]
-    n = X.shape[1]
-    rng = np.random.default_rng(seed)
-    game = ConditionalGame(predict, conditional, SAMPLES, seed, base_value=0.0, control=control)
-    S = [random_coalitions(n, COALITIONS, rng) for _ in X]
-    completions = np.array([game.values(x, s).v for x, s in zip(X, S, strict=True)])
-    surrogates = np.array([surrogate.value(x, s) for x, s in zip(X, S, strict=True)])
-    f = np.asarray(predict(X), dtype=float)
-    return choose(f, completions, surrogates, np.array([s.sum(axis=1) for s in S]), n, unit)
+@dataclass(frozen=True, eq=False)
+class HeldRows:
+    """At most `ROWS` held-out rows `X (b, n)`, each with coalitions `S (b, m, n)` of its own, `f (b,)`, and their
+    values by completions `(b, m)`: what a surrogate is compared with.
+    """
+
+    X: np.ndarray
+    S: np.ndarray
+    f: np.ndarray
+    completions: np.ndarray
+
+    @classmethod
+    def of(
+        cls, predict: Predict, conditional: Conditional, X: np.ndarray, seed: int = 0, control: Control | None = None
+    ) -> HeldRows:
+        X = X[:ROWS]
+        rng = np.random.default_rng(seed)
+        game = ConditionalGame(predict, conditional, SAMPLES, seed, base_value=0.0, control=control)
+        S = np.array([random_coalitions(X.shape[1], COALITIONS, rng) for _ in X])
+        completions = np.array([game.values(x, s).v for x, s in zip(X, S, strict=True)])
+        return cls(X, S, np.asarray(predict(X), dtype=float), completions)
+
+    def choose(self, surrogate: Surrogate, unit: str = "") -> ValueChoice:
+        """Among these completions, the surrogate and the stack."""
+        surrogates = np.array([surrogate.value(x, s) for x, s in zip(self.X, self.S, strict=True)])
+        return choose(self.f, self.completions, surrogates, self.S.sum(axis=2), self.X.shape[1], unit)
 
 
 def fit_taught(
@@ -56,10 +65,12 @@ def fit_taught(
     graph, and the choice with the one that results: on rows `held`, which neither it nor `conditional` was fitted on.
     """
 
+    rows = HeldRows.of(predict, conditional, X[held], seed, control)
+
     def chosen(fit: SurrogateFit) -> tuple[bytes, Surrogate, ValueChoice]:
         graph = export_surrogate(fit)
         surrogate = open_surrogate(graph, fit)
-        return graph, surrogate, choose_value(predict, conditional, surrogate, X[held], unit, seed, control)
+        return graph, surrogate, rows.choose(surrogate, unit)
 
     first = fit_surrogate(predict, X, seed, device, watch.progress("surrogate"), max_seconds, conditional.scores, held)
     graph, surrogate, choice = chosen(first)
@@ -88,5 +99,4 @@ def fit_value(
         surrogate = open_surrogate(export_surrogate(fit), fit)
     if not len(held):
         return surrogate, None
-    control = fit_control(predict, law)
-    return surrogate, choose_value(predict, law, surrogate, X[held], seed=seed, control=control)
+    return surrogate, HeldRows.of(predict, law, X[held], seed, fit_control(predict, law)).choose(surrogate)
