@@ -194,11 +194,11 @@ def test_another_moment_is_chosen_by_keyboard_and_by_a_click(at, tab):
     title = page.locator("h3", has_text="Moment B")
     before = title.inner_text()
     page.locator("#moment-at").focus()
-    told = set()
+    shown = set()
     for _ in range(5):
         page.keyboard.press("ArrowLeft")
-        told.add(page.locator("output").nth(1).inner_text())  # at once, before anything else is drawn
-    assert len(told) == 5
+        shown.add(page.locator("output").nth(1).inner_text())  # at once, before anything else is drawn
+    assert len(shown) == 5
     expect(title).not_to_have_text(before)
     expect(page.get_by_role("button", name="Follow")).to_be_enabled()
     asked = page.locator("output").nth(1).inner_text()
@@ -211,13 +211,18 @@ def test_another_moment_is_chosen_by_keyboard_and_by_a_click(at, tab):
     changed = page.locator("h3", has_text="What changed")
     moment = title.inner_text().split()[-1]
     expect(changed).to_contain_text(f"B {moment}")  # what the click itself asks for is asked for
+    fold = page.locator("figure", has=changed).locator("details")
+    fold.locator("summary").click()
     page.locator("#moment-since").focus()
     with page.expect_request("**/change?*") as asking:  # not the next answer: the click's own may still be on its way
         page.keyboard.press("ArrowRight")
-    start = asking.value.response().json()["start"]["timestamp_us"]
+    told = asking.value.response().json()
+    start = told["start"]["timestamp_us"]
     expect(changed).to_contain_text(
         page.evaluate("(us) => new Date(us / 1000).toLocaleTimeString('en', {hour12: false})", start)
     )
+    expect(fold).to_contain_text(f"{abs(told['features'][0]['change_w']):.2f}")
+    expect(fold.locator("table")).to_be_visible()  # what was opened stays open
     page.get_by_role("button", name="Follow").click()
     expect(page.get_by_role("button", name="Follow")).to_be_disabled()
 
