@@ -13,7 +13,7 @@ def opened(tab: Any, at: str, size: dict[str, int] = WIDE, theme: str = "light",
     one = tab(at, size, **context)
     one.context.add_init_script(f"localStorage.setItem('ascribe.theme', '{theme}')")
     one.open("#/explain")
-    expect(one.page.locator(".asked select").first).not_to_have_count(0)
+    expect(one.page.locator(".asked option").first).to_be_attached()  # what the model offers is known
     expect(one.page.get_by_role("button", name="Explain", exact=True)).to_be_enabled()
     return one
 

@@ -210,6 +210,8 @@ def feigning(service: Service, port: int = 0) -> Iterator[str]:
     while not server.started:
         assert thread.is_alive(), "the feigned service did not start"
         time.sleep(0.01)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join(10)
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(10)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
@@ -241,6 +242,10 @@ def test_long_input_shows_progress_and_can_be_stopped(shop, tab):
     one = opened(tab, shop.at)
     page = one.page
     page.locator("[id^=asked-][id$=method]").first.select_option("permutation_shap")
+    parts = (
+        itertools.count()
+    )  # the first is answered, the second waits until it is stopped, however quick the service is
+    page.route("**/v1/attributions", lambda route: None if next(parts) else route.continue_())
 
     def send(count: int) -> None:
         raw = shop.rows.sample(count, with_replacement=True, seed=0).write_csv().encode()
@@ -250,6 +255,7 @@ def test_long_input_shows_progress_and_can_be_stopped(shop, tab):
     expect(page.locator(".source")).to_contain_text("3000 rows")
     page.get_by_role("button", name="Explain", exact=True).click()
     expect(page.get_by_role("progressbar")).to_be_visible()
+    expect(page.get_by_text("8 of 3000")).to_be_visible()
     page.get_by_role("button", name="Stop").click()
     expect(page.locator(".note", has_text="Stopped")).to_be_visible()
     send(5000)

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from .feigned import Service, feigning
+from .test_now import opened
 
 NODES = tuple(f"row {k // 20}/node-{k % 20:02d}" for k in range(100))
 MARGIN = 3 << 20  # bytes: the engine's own caches still grow a little after the first look
@@ -20,6 +21,7 @@ def test_memory_stands_still(tab, seconds):
         one = tab(at)
         page = one.open()
         expect(page.locator(".nodes tbody tr")).to_have_count(len(NODES))
+        opened(page)
         session = one.context.new_cdp_session(page)
         session.send("HeapProfiler.enable")
 

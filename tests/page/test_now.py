@@ -28,9 +28,11 @@ def at():
 
 def opened(page: Page) -> None:
     """Until everything is drawn."""
-    for part in (".sum[class='sum']", ".energy tbody tr", ".chart svg"):
+    for part in (".sum[class='sum']", ".energy tbody tr"):
         expect(page.locator(part).first).to_be_visible(timeout=20_000)
     expect(page.locator(".sum:not(.energy)")).to_have_count(2)
+    for at in range(3):  # the library's frame comes first, and what is in it with the next frame
+        expect(page.locator(".detail .chart").nth(at).locator("svg text").first).to_be_visible()
 
 
 def said(at: str, node: str, what: str, **query: Any) -> dict[str, Any]:
@@ -53,14 +55,34 @@ def column(page: Page, at: int, cell: int) -> dict[str, str]:
     return found
 
 
-def still(page: Page, at: str) -> None:
-    """No stream: what is on the page stays."""
+def still(page: Page) -> None:
+    """No stream, and a window that ends where it first ended: what is on the page stays, though it is asked again."""
     page.route("**/v1/events", lambda route: route.abort())
+    ends: list[int] = []
+
+    def stays(route: Any) -> None:
+        ends.append(window(route.request.url)[1])
+        ending(route, ends[0])
+
+    page.route("**/history?*", stays)
+
+
+def window(url: str) -> tuple[int, int]:
+    query = urllib.parse.parse_qs(urllib.parse.urlsplit(url).query)
+    return int(query["from"][0]), int(query["to"][0])
+
+
+def ending(route: Any, end: int) -> None:
+    """Asked of the service as a window as long that ends then, in microseconds."""
+    first, last = window(route.request.url)
+    url = urllib.parse.urlsplit(route.request.url)
+    query = dict(urllib.parse.parse_qsl(url.query)) | {"from": str(end - (last - first)), "to": str(end)}
+    route.continue_(url=url._replace(query=urllib.parse.urlencode(query)).geturl())
 
 
 def test_the_sums_on_the_page_are_those_of_the_service_to_the_last_digit(at, tab):
     page = tab(at).page
-    still(page, at)
+    still(page)
     asked: dict[str, Any] = {}
 
     def kept(answer: Any) -> None:
@@ -71,10 +93,6 @@ def test_the_sums_on_the_page_are_those_of_the_service_to_the_last_digit(at, tab
     page.on("response", kept)
     page.goto(f"{at}/#/now/{urllib.parse.quote(NODE, safe='')}")
     opened(page)
-    for _ in range(50):  # what is there is asked for once more when the page has been open for a while
-        if all(column(page, at, 1) == wanted for at, wanted in enumerate(sums(asked))):
-            break
-        page.wait_for_timeout(100)
     assert [column(page, at, 1) for at in range(3)] == sums(asked)
 
     one, shown = asked["moment"].json(), column(page, 0, 1)
@@ -105,7 +123,7 @@ def sums(asked: dict[str, Any]) -> list[dict[str, str]]:
 def test_what_is_drawn_over_time_adds_up(at, tab):
     """Read from the chart itself: the stacked bands end where base + parts ends, and the line is what was measured."""
     page = tab(at).page
-    still(page, at)
+    still(page)
     page.goto(f"{at}/#/now/{urllib.parse.quote(NODE, safe='')}")
     opened(page)
     series = page.evaluate("""async () => {
@@ -128,7 +146,7 @@ def test_what_is_drawn_over_time_adds_up(at, tab):
 def test_moments_far_apart_are_not_joined_and_near_ones_are(at, tab):
     """A history of uneven steps, with one gap longer than half a minute: one hole in the drawing, both marks in it."""
     page = tab(at).page
-    still(page, at)
+    still(page)
     steps = [10_000_000] * 9 + [300_000_000] + [700_001] * 40
     times = [now_us() + sum(steps[:k]) - sum(steps) for k in range(len(steps) + 1)]
 
@@ -170,17 +188,17 @@ def test_warnings_stand_in_words(at, tab):
 
 def test_another_moment_is_chosen_by_keyboard_and_by_a_click(at, tab):
     page = tab(at).page
-    still(page, at)
+    still(page)
     page.goto(f"{at}/#/now/{urllib.parse.quote(NODE, safe='')}")
     opened(page)
     title = page.locator("h3", has_text="Moment B")
     before = title.inner_text()
     page.locator("#moment-at").focus()
-    told = set()
+    shown = set()
     for _ in range(5):
         page.keyboard.press("ArrowLeft")
-        told.add(page.locator("output").nth(1).inner_text())  # at once, before anything else is drawn
-    assert len(told) == 5
+        shown.add(page.locator("output").nth(1).inner_text())  # at once, before anything else is drawn
+    assert len(shown) == 5
     expect(title).not_to_have_text(before)
     expect(page.get_by_role("button", name="Follow")).to_be_enabled()
     asked = page.locator("output").nth(1).inner_text()
@@ -192,30 +210,28 @@ def test_another_moment_is_chosen_by_keyboard_and_by_a_click(at, tab):
     expect(title).not_to_contain_text(asked)
     changed = page.locator("h3", has_text="What changed")
     moment = title.inner_text().split()[-1]
-    expect(changed).to_contain_text(f"B {moment}")  # what the click itself asked for is answered
+    expect(changed).to_contain_text(f"B {moment}")  # what the click itself asks for is asked for
+    fold = page.locator("figure", has=changed).locator("details")
+    fold.locator("summary").click()
     page.locator("#moment-since").focus()
-    with page.expect_response("**/change?*") as answer:
+    with page.expect_request("**/change?*") as asking:  # not the next answer: the click's own may still be on its way
         page.keyboard.press("ArrowRight")
-    start = answer.value.json()["start"]["timestamp_us"]
+    told = asking.value.response().json()
+    start = told["start"]["timestamp_us"]
     expect(changed).to_contain_text(
         page.evaluate("(us) => new Date(us / 1000).toLocaleTimeString('en', {hour12: false})", start)
     )
+    expect(fold).to_contain_text(f"{abs(told['features'][0]['change_w']):.2f}")
+    expect(fold.locator("table")).to_be_visible()  # what was opened stays open
     page.get_by_role("button", name="Follow").click()
     expect(page.get_by_role("button", name="Follow")).to_be_disabled()
 
 
 def test_a_slider_in_use_keeps_its_time_while_the_window_moves_on(at, tab):
     page = tab(at).page
-    still(page, at)
+    still(page)
     behind = {"s": 60}
-
-    def moving(route: Any) -> None:
-        end = now_us() - behind["s"] * 1_000_000
-        url = urllib.parse.urlsplit(route.request.url)
-        query = dict(urllib.parse.parse_qsl(url.query)) | {"from": str(end - 900_000_000), "to": str(end)}
-        route.continue_(url=url._replace(query=urllib.parse.urlencode(query)).geturl())
-
-    page.route("**/history?*", moving)
+    page.route("**/history?*", lambda route: ending(route, now_us() - behind["s"] * 1_000_000))
     page.goto(f"{at}/#/now/{urllib.parse.quote(NODE, safe='')}")
     opened(page)
     slider, told = page.locator("#moment-at"), page.locator("output").nth(1)
@@ -241,7 +257,7 @@ def seconds(told: str) -> int:
 
 def test_nodes_are_found_and_sorted(at, tab):
     page = tab(at).page
-    still(page, at)
+    still(page)
     page.goto(at)
     names = page.locator(".nodes tbody th")
     expect(names).to_have_count(3)
@@ -257,7 +273,7 @@ def test_nodes_are_found_and_sorted(at, tab):
 
 def test_the_table_alone_has_all_columns(at, tab):
     page = tab(at).page
-    still(page, at)
+    still(page)
     page.goto(at)
     opened(page)
     expect(page.locator("tr[aria-current]")).to_have_count(1)
@@ -276,19 +292,22 @@ def test_the_table_alone_has_all_columns(at, tab):
 
 def test_the_window_is_chosen(at, tab):
     page = tab(at).page
-    still(page, at)
+    still(page)
     page.goto(at)
     opened(page)
-    with page.expect_response("**/history?*") as answer:
+
+    def of_an_hour(answer: Any) -> bool:  # by itself the page asks again for the window that it had
+        return "/history?" in answer.url and window(answer.url)[1] - window(answer.url)[0] == 3_600_000_000
+
+    with page.expect_response(of_an_hour) as answer:
         page.get_by_label("Window").select_option("60")
-    query = urllib.parse.parse_qs(urllib.parse.urlsplit(answer.value.url).query)
-    assert int(query["to"][0]) - int(query["from"][0]) == 3_600_000_000
+    assert answer.value.ok
     expect(page.locator("h3", has_text="Energy of the last 1 hour")).to_be_visible()
 
 
 def test_energy_of_all_nodes(at, tab):
     page = tab(at).page
-    still(page, at)
+    still(page)
     page.goto(at)
     opened(page)
     page.get_by_role("button", name="All nodes").click()

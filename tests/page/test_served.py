@@ -56,9 +56,11 @@ class Lake:
 
         thread = threading.Thread(target=write)
         thread.start()
-        yield
-        stop.set()
-        thread.join()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,8 @@ class Place:
         with running(self.registry, tiny.NAME, settings, http, write=lambda _: None) as at:
             until = time.monotonic() + 30
             while time.monotonic() < until:  # it has taken up what lies in the lake
-                held = [one["timestamp_us"] for one in httpx.get(f"{at.http}/v1/now").json()["nodes"]]
+                now = httpx.get(f"{at.http}/v1/now", timeout=20).json()
+                held = [one["timestamp_us"] for one in now["nodes"]]
                 if len(held) == len(NODES) and min(held) >= self.lake.first_us:
                     break
                 time.sleep(0.1)
@@ -93,15 +96,16 @@ def test_the_page_shows_what_the_server_says(place, tab):
     with place.served() as at:
         one = tab(at)
         page = one.page
-        told: dict[str, Any] = {}
-        page.on("response", lambda answer: "/moment?" in answer.url and told.update(answer.json()))
+        asked: list[Any] = []  # read later: two that are read at once may change places
+        page.on("response", lambda answer: "/moment?" in answer.url and asked.append(answer))
         page.goto(f"{at}/#/now/a%3Cb%3E%26c")
         opened(page)
-        now = {n["node"]: n for n in httpx.get(f"{at}/v1/now").json()["nodes"]}
+        now = {n["node"]: n for n in httpx.get(f"{at}/v1/now", timeout=20).json()["nodes"]}
         newest = now["a<b>&c"]
         until = time.monotonic() + 20
-        while told["timestamp_us"] != newest["timestamp_us"] and time.monotonic() < until:
+        while asked[-1].json()["timestamp_us"] != newest["timestamp_us"] and time.monotonic() < until:
             page.wait_for_timeout(200)  # a history that was asked for too early is asked for again
+        told = asked[-1].json()
         said = {"base": told["base_w"], **told["groups"], "predicted": told["prediction_w"],
                 "unexplained": told["unexplained_w"], "measured": told["measured_w"]}  # fmt: skip
         wanted = {part: f"{watts:.2f}" for part, watts in said.items()}

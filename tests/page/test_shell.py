@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from playwright.sync_api import expect
 
@@ -127,6 +129,20 @@ def test_a_token_is_asked_for_and_kept_in_the_tab(tab):
         assert "sesame" not in page.url
 
 
+def test_a_stream_that_is_refused_late_asks_for_no_second_token(tab):
+    with feigning(Service(token="open sesame")) as at:
+        one = tab(at)
+        held: list[Any] = []
+        one.page.route("**/v1/events", lambda route: held.append(route), times=1)
+        page = one.open()
+        page.locator("dialog input").fill("open sesame")
+        page.keyboard.press("Enter")
+        expect(page.locator(".nodes tbody tr")).to_have_count(3)
+        held[0].continue_()  # without a token, as it was sent
+        expect(page.locator("#stream")).to_have_text("Live")
+        expect(page.locator("dialog")).to_have_count(0)
+
+
 @pytest.fixture
 def port():
     with held_port() as port:
@@ -202,10 +218,10 @@ def test_every_view_has_a_title_and_fits(at, tab, view, size):
 def test_no_text_becomes_html(at, tab):
     one = tab(at)
     page = one.open()
-    assert (
-        page.evaluate("""() => {
-      try { document.createElement("p").innerHTML = "<b>x</b>"; return "taken"; } catch (error) { return error.name; }
-    }""")
-        == "TypeError"
-    )
+    with page.expect_console_message(lambda said: "policy violated" in said.text or "TrustedHTML" in said.text):
+        told = page.evaluate("""() => {
+          try { document.createElement("p").innerHTML = "<b>x</b>"; return "taken"; }
+          catch (error) { return error.name; }
+        }""")
+    assert told == "TypeError"
     assert any("policy violated" in fault or "TrustedHTML" in fault for fault in one.faults)

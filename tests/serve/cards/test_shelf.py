@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from ascribe.serve.settings import Settings
 from ascribe.serve.versions import promoting
 
 from .. import tiny
+from ..fleet import until
 
 TOKEN = "open sesame"
 ADMIN = {"Authorization": f"Bearer {TOKEN}"}
@@ -284,8 +284,6 @@ def test_a_promotion_goes_on_after_its_caller_was_answered(tmp_path, monkeypatch
         assert first.headers["location"] == f"/v1/models/{tiny.NAME}/versions"
         assert shop.promote(shop.second, **ADMIN).status_code == 429
         may.set()
-        deadline = time.monotonic() + 20
-        while (state := shop.versions()["promotions"][0]["state"]) == "judging" and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert state == "promoted"
+        until(lambda: shop.versions()["promotions"][0]["state"] != "judging")
+        assert shop.versions()["promotions"][0]["state"] == "promoted"
         assert shop.versions()["channels"][0]["version"] == shop.second

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +18,7 @@ from ascribe.serve.wire import party_pb2 as pb
 from ascribe.serve.wire.attribution_pb2_grpc import AttributionServiceStub
 from tests.train.adapters.fate import real
 
+from ..fleet import until
 from .servers import Proxy, Rows, bundled, guesting, hosting, proxied
 from .worlds import GUEST_CSV, ids, pair, scores
 
@@ -172,11 +172,7 @@ def test_jobs_work_on_it(served):
     made = served.http.post("/v1/jobs", json={"feature_vector": [row(name) for name in ids()[:30]]})
     assert made.status_code == 202, made.text
     job = made.json()["id"]
-    for _ in range(100):
-        held = served.http.get(f"/v1/jobs/{job}").json()
-        if held["state"] == "done":
-            break
-        time.sleep(0.05)
+    until(lambda: served.http.get(f"/v1/jobs/{job}").json()["state"] == "done")
     found = served.http.get(f"/v1/jobs/{job}/result").json()
     assert [a["prediction"] for a in found["attributions"]] == pytest.approx([scores()[n][0] for n in ids()[:30]])
 

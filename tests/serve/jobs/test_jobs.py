@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 
@@ -148,7 +149,9 @@ def test_a_killed_process_leaves_its_job_to_the_next_which_does_not_begin_again(
         command = [sys.executable, "-c", program, registry, tiny.NAME, "127.0.0.1:0", "127.0.0.1:0"]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **settings})
         assert process.stdout
-        return process, httpx.Client(base_url=json.loads(process.stdout.readline())["http"], timeout=20)
+        ready = json.loads(process.stdout.readline())
+        threading.Thread(target=process.stdout.read, daemon=True).start()  # or the pipe fills: each question is a line
+        return process, httpx.Client(base_url=ready["http"], timeout=20)
 
     first, http = started(STALLED)
     try:
@@ -160,7 +163,7 @@ def test_a_killed_process_leaves_its_job_to_the_next_which_does_not_begin_again(
             time.sleep(0.01)
     finally:
         first.send_signal(signal.SIGKILL)
-        first.communicate()
+        first.wait()
     out = place / "out" / job / version
     written = {path.name: path.stat().st_mtime_ns for path in out.iterdir() if path.name.isdigit()}
     assert (done, len(written)) == (192, 3)
@@ -173,7 +176,7 @@ def test_a_killed_process_leaves_its_job_to_the_next_which_does_not_begin_again(
         assert [row["id"] for row in last] == [str(i) for i in range(890, 900)]
     finally:
         second.terminate()
-        second.communicate(timeout=20)
+        second.wait(60)
     assert second.returncode == 0
 
 

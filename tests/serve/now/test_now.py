@@ -84,7 +84,7 @@ def http(lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx
         until = time.monotonic() + 120
         while time.monotonic() < until:
             held = {n["node"]: n for n in client.get("/v1/now").json()["nodes"]}
-            if "old" in held and all(len(held[n]["spark"]) == COUNT for n in NODES):
+            if {"old", "poor"} <= held.keys() and all(len(held[n]["spark"]) == COUNT for n in NODES):
                 break
             time.sleep(0.1)
         yield client

@@ -68,10 +68,12 @@ export function createStream(api, path = "/v1/events") {
   }
 
   async function read(signal, alive) {
+    const sent = api.token;
     const headers = { Accept: "text/event-stream", ...api.headers(), ...(last ? { "Last-Event-ID": last } : {}) };
     const answer = await fetch(path, { headers, signal, cache: "no-store" });
     if (answer.status === 401) {
       say("refused");
+      if (api.token !== sent) return; // somebody has given another one meanwhile
       if (!(await api.refused())) await new Promise((done) => (wake = done));
       return;
     }

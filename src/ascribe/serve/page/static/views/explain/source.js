@@ -4,7 +4,7 @@ import { el, named } from "../../dom.js";
 import { createPaste } from "./paste.js";
 import { bytes, csvOf, example, fitted, readFile, readText } from "./rows.js";
 
-/** `kept`: what outlives the view ({text, file}); `asked`: the first side, whose model says what a row is. */
+/** `kept`: what outlives the view ({text, file}); `asked`: the first side, whose model says what a row is once it is `ready`. */
 export function createSource(context, kept, asked) {
   const { api, words, offers } = context;
   let limits = { max_rows: 4096, max_body_bytes: 16 << 20 };
@@ -31,15 +31,22 @@ export function createSource(context, kept, asked) {
     limit.textContent = words.t("explain.limits", { rows: got.max_rows, size: bytes(got.max_body_bytes) });
   }, () => {}); // what is wrong is said when rows are sent
 
-  function first() {
-    const { card } = asked();
+  async function first() {
+    const card = await known();
     if (!card) return;
     text.value = kept.text = card.layout === "text" ? words.t("explain.example_text") : `${JSON.stringify(example(card.features), null, 1)}\n`;
     forget();
   }
 
+  /** The card of the model that was chosen last; what is wrong with it is said beside the choice. */
+  async function known() {
+    await asked().ready?.catch(() => {});
+    return asked().card;
+  }
+
   async function choose(file) {
-    const got = asked().card?.layout === "text" ? { rows: lines(await file.text()), left_out: [] } : await readFile(api, words, file, limits);
+    const card = await known();
+    const got = card?.layout === "text" ? { rows: lines(await file.text()), left_out: [] } : await readFile(api, words, file, limits);
     kept.file = { name: file.name, ...got };
     return read(kept.file);
   }

@@ -65,11 +65,13 @@ export function createChange(context, nodes, name, history, picked) {
     problem.replaceChildren();
     body.hidden = !got;
     said.textContent = got?.sentence ?? (got ? "" : words.t("now.same_moment"));
+    const open = more.querySelector("details")?.open; // what somebody opened stays open
     more.replaceChildren();
     if (!got) return;
     rows = groupRows(got);
     numbers.replaceChildren(figures(words, rows, got, nodes.bound));
     more.append(folded(words, features(words, got), words.t("now.changed_features"), words.t("now.each")));
+    more.firstChild.open = Boolean(open);
     drawing.update();
   }
 
