@@ -39,6 +39,7 @@ def shown(page: Page) -> dict[str, str]:
     """Feature and share, as the table of the chosen row says them."""
     page.locator(".results summary").first.click()
     rows = page.locator("table.shares tbody tr")
+    expect(rows.first).to_be_visible()  # unfolded
     return {row.locator("th").inner_text(): row.locator("td").nth(1).inner_text() for row in rows.all()}
 
 

@@ -90,6 +90,7 @@ def test_own_columns_stand_beside_the_host(place, tab, size, theme, language):
     name = next(n for n in ids()[:3] if n in recorded)
     page.locator("table.answered button", has_text=name).click()
     page.locator(".results summary").first.click()
+    expect(page.locator("table.shares")).to_be_visible()
     rows = page.locator("table.shares tbody tr").all()
     shown = {row.locator("th").inner_text(): row.locator("td").all_inner_texts() for row in rows}
     for player, value in recorded[name]["shapley"].items():

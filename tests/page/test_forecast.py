@@ -165,6 +165,7 @@ def test_samples_in_whatever_form_give_the_same_curve(place, tab):
     found = told(place, {"name": "north"}, "step 3")
     expect(page.locator(".results h3", has_text="Shares of the step 3")).to_be_visible()
     page.locator(".results summary").first.click()
+    expect(page.locator("table.curve")).to_be_visible()
     first = page.locator("table.curve tbody tr").first.locator("td").first.inner_text()
     assert number(first) == pytest.approx(found["forecast"][0], abs=0.00051)
     one.check()

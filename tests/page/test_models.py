@@ -62,6 +62,7 @@ def test_versions_verdicts_channels_and_drift(shop, tab, size, theme):
     drift = page.get_by_role("region", name="Drift")
     expect(drift.locator(".chart svg")).to_have_count(2)
     drift.locator("summary").click()
+    expect(drift.locator("table")).to_be_visible()
     found = {
         row.locator("th").inner_text(): float(row.locator("td").first.inner_text())
         for row in drift.locator("tbody tr").all()
