@@ -65,7 +65,7 @@ sbom: setup  ## runs/sbom: bills of materials of core and of all extras, Cyclone
 bench: setup  ## every measurement but those that take hours, about four; then the pages. QUICK=--quick: reduced; ONLY="a b": these; REDO=--redo: also what is there
 	$(BIN)/python -m benchmarks $(QUICK) $(REDO) $(if $(ONLY),--only $(ONLY))
 
-soak: setup $(AXE_STAMP)  ## tests at full size, then every measurement; sixteen hours
+soak: setup $(AXE_STAMP)  ## tests at full size, then every measurement; twelve hours
 	$(BIN)/python -m pytest -q -n 0 -m slow
 	$(BIN)/python -m benchmarks --soak $(QUICK) $(REDO)
 

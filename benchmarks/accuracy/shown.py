@@ -1,4 +1,4 @@
-"""Which cells are run without `--all`: what the page shows, two hours of one core."""
+"""Which cells are run without `--all`: what the page shows, not three hours of one core."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class Section:
 
 SECTIONS = (
     Section("gaussian", "benchmarks.gaussian", ("gaussian",), "gaussian", 4),
-    Section("accuracy", "benchmarks.accuracy", ("accuracy",), "accuracy", 440, cells=True),
+    Section("accuracy", "benchmarks.accuracy", ("accuracy",), "accuracy", 170, cells=True),
     Section("latency", "benchmarks.latency", ("latency",), "latency", 40, cells=True),
     Section("forecast", "benchmarks.forecast", ("forecast",), "forecasts", 60, cells=True),
     Section("attended", "benchmarks.attended", ("attended",), "attended", 5, "forecast.md"),
