@@ -29,7 +29,7 @@ def nothing(place: Path, request: pytest.FixtureRequest) -> None:
 def demo(place: Path, request: pytest.FixtureRequest) -> None:
     """What `make demo` leaves, on a sixth of the rows."""
     venv(place, request)
-    shutil.copytree(request.getfixturevalue("demonstrated") / "runs", place / "runs")
+    shutil.copytree(request.getfixturevalue("demonstrated")[0] / "runs", place / "runs")
 
 
 def venv(place: Path, request: pytest.FixtureRequest) -> None:

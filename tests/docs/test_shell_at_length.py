@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -15,7 +13,6 @@ import pytest
 from tests.docs import beforehand
 from tests.docs.blocks import Block, blocks, lines
 from tests.docs.test_shell import run
-from tests.once import once
 from tests.ports import held_port
 
 PROGRAMS = ("ascribe", ".venv/bin/ascribe")
@@ -112,18 +109,6 @@ def test_every_block_of_commands_is_run_or_has_a_reason():
     left = {block(*named) for named in LEFT}
     assert not ran & left
     assert {str(b) for b in blocks() if asks(b) and b.mark != "runs"} <= {str(b) for b in ran | left}
-
-
-@pytest.fixture(scope="module")
-def demonstrated(tmp_path_factory) -> Path:
-    """A folder in which `ascribe demo` has run."""
-
-    def make(place: Path) -> None:
-        command = [sys.executable, "-m", "ascribe", "demo", "--once", "--quick"]
-        done = subprocess.run(command, cwd=place, capture_output=True, text=True, timeout=900)
-        assert done.returncode == 0, done.stdout + done.stderr
-
-    return once(tmp_path_factory, "demonstrated", make)
 
 
 @pytest.mark.slow
