@@ -42,6 +42,7 @@ def on(page: str, *words: str) -> tuple[tuple[str, str], ...]:
 
 ADOPTED = on("docs/adopt.md", "python - <<'EOF'\nimport pandas", "ascribe import examples/data/models/mob", "printf 'A")
 PARTIES = on("docs/federated-servers.md", "ascribe federated import", "ascribe federated host --bundle")
+TRAIN = ".venv/bin/ascribe train --data examples/data/"
 CURL = "curl --fail-with-body -s http://127.0.0.1:8080"
 SCORE = f"{CURL}/v1/predictions -H 'Content-Type: application/json' -d @row.json"
 CASES = (
@@ -88,15 +89,13 @@ CASES = (
     Case(on("docs/telemetry.md", "ascribe ingest --source kafka"), elsewhere.topic),
     Case(on("docs/upgrades.md", "ascribe rollback"), elsewhere.two_versions),
     Case(on("docs/zh/index.md", ".venv/bin/ascribe serve"), beforehand.demo),
+    Case(
+        on("examples/README.md", "FEATURES=", f"{TRAIN}xeon", f"{TRAIN}opteron", ".venv/bin/ascribe plot"),
+        beforehand.examples,
+    ),
     Case(on("examples/data/fate/README.md", "ascribe federated import")),
 )  # fmt: skip
 LEFT = {  # these are parsed only
-    ("examples/README.md", ".venv/bin/ascribe train --data examples/data/xeon"): "many minutes; the demo does the same",
-    (
-        "examples/README.md",
-        ".venv/bin/ascribe train --data examples/data/opteron",
-    ): "many minutes; the demo does the same on another file",
-    ("examples/README.md", ".venv/bin/ascribe plot"): "draws what the line before trains",
     ("docs/compare.md", "ascribe probe"): "many minutes; tests/test_measures.py asks for less",
 }
 """What a block needs that no folder has."""
