@@ -21,7 +21,7 @@ from tests.journey import FEATURES, TARGET, ascribe, sampled, train
 from tests.serve.federated.splits import COLUMNS, PARTIES, split
 from tests.train.adapters.fate.test_refused import export, zipped
 
-__all__ = ["demo", "examples", "exports", "halves", "income", "loans", "network", "nothing", "watts"]
+__all__ = ["demo", "examples", "exports", "halves", "income", "loans", "network", "nothing", "probed", "watts"]
 
 FATE = ROOT / "examples" / "data" / "fate" / "secureboost"
 
@@ -34,6 +34,12 @@ def demo(place: Path, request: pytest.FixtureRequest) -> None:
     """What `make demo` leaves, on a sixth of the rows."""
     venv(place, request)
     shutil.copytree(request.getfixturevalue("demonstrated")[0] / "runs", place / "runs")
+
+
+def probed(place: Path, request: pytest.FixtureRequest) -> Mapping[str, str]:
+    """`demo`; of pictures the cheapest method is probed, of watts two rows with few completions."""
+    demo(place, request)
+    return {"--rows 20 -o": "--rows 20 --methods saliency -o", "--delta 1 -o": "--delta 1 --rows 2 --samples 4 -o"}
 
 
 def venv(place: Path, request: pytest.FixtureRequest) -> None:
