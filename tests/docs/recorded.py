@@ -44,10 +44,12 @@ def newest(days: int) -> pl.DataFrame:
 
 
 def series(place: Path, request: pytest.FixtureRequest) -> Mapping[str, str]:
-    """A lake with the traffic of two nodes until now; a shorter window and one family instead of six."""
-    held = newest(14)
-    now = datetime.now(UTC).replace(second=0, microsecond=0)
-    at = pl.datetime_range(now - timedelta(minutes=5 * (len(held) - 1)), now, "5m", time_unit="ms", eager=True)
+    """A lake with the traffic of two nodes, some weeks later on the same days of the week; a shorter window and one
+    family instead of six.
+    """
+    held = newest(28)
+    weeks = (datetime.now(UTC).replace(tzinfo=None) - held["timestamp"].max()) // timedelta(weeks=1)
+    at = (held["timestamp"] + timedelta(weeks=weeks)).dt.replace_time_zone("UTC")
     both = (
         pl.DataFrame({"node": name, "timestamp": at, "rx_kbs": k * held["bits"], "power_w": None})
         for k, name in ((1.0, "a"), (2.0, "b"))
