@@ -48,7 +48,7 @@ def series(place: Path, request: pytest.FixtureRequest) -> Mapping[str, str]:
     family instead of six.
     """
     held = newest(28)
-    weeks = (datetime.now(UTC).replace(tzinfo=None) - held["timestamp"].max()) // timedelta(weeks=1)
+    weeks = (datetime.now(UTC).replace(tzinfo=None) - held.item(-1, "timestamp")) // timedelta(weeks=1)
     at = (held["timestamp"] + timedelta(weeks=weeks)).dt.replace_time_zone("UTC")
     both = (
         pl.DataFrame({"node": name, "timestamp": at, "rx_kbs": k * held["bits"], "power_w": None})
