@@ -23,7 +23,7 @@ class Collector:
         return self.wait(lambda s: s.name == name and s.trace_id.hex() == trace)
 
     def wait(self, fits: Callable[[Any], bool]) -> Any:
-        for _ in range(500):
+        for _ in range(3000):
             if found := [span for span in list(self.spans) if fits(span)]:
                 return found[0]
             threading.Event().wait(0.02)
