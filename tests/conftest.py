@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from tests.once import once
 from tests.order import longest_first
 from tests.stores import careless_s3, careless_s3_server, s3, s3_server
 
-__all__ = ["careless_s3", "careless_s3_server", "mobilenet", "s3", "s3_server", "trained"]
+__all__ = ["careless_s3", "careless_s3_server", "demonstrated", "mobilenet", "s3", "s3_server", "trained"]
 
 settings.register_profile("fixed", derandomize=True, deadline=None, database=None)
 settings.load_profile("fixed")
@@ -54,3 +55,17 @@ def mobilenet(tmp_path_factory):
         assert done.returncode == 0, done.stderr
 
     return once(tmp_path_factory, "mobilenet", make) / "bundle"
+
+
+@pytest.fixture(scope="session")
+def demonstrated(tmp_path_factory):
+    """A folder in which `ascribe demo` has run, on a sixth of the rows, once a run; and what it said."""
+
+    def make(place):
+        command = [sys.executable, "-m", "ascribe", "demo", "--once", "--quick"]
+        done = subprocess.run(command, cwd=place, capture_output=True, text=True, timeout=900)
+        assert done.returncode == 0, done.stdout + done.stderr
+        (place / "said.txt").write_text(done.stdout)
+
+    place = once(tmp_path_factory, "demonstrated", make)
+    return place, (place / "said.txt").read_text()

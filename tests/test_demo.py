@@ -16,16 +16,15 @@ import pytest
 from ascribe.bundle.registry import Registry
 from ascribe.train.lake.lake import Lake
 
-COMMAND = [sys.executable, "-m", "ascribe", "demo", "--quick", "--dir"]
+COMMAND = [sys.executable, "-m", "ascribe", "demo", "--quick"]
+PLACE = Path("runs", "demo")
 WATTS = re.compile(r"[+-]?\d+\.\d\d(?= W)")  # what stands behind +- has none
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory) -> tuple[Path, str]:
-    place = tmp_path_factory.mktemp("demo") / "here"
-    done = subprocess.run([*COMMAND, place, "--once"], capture_output=True, text=True, timeout=500)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return place, done.stdout
+def told(demonstrated) -> tuple[Path, str]:
+    place, said = demonstrated
+    return place / PLACE, said
 
 
 def test_it_ends_with_a_model_in_production(told):
@@ -34,7 +33,7 @@ def test_it_ends_with_a_model_in_production(told):
     assert Registry(str(place / "registry")).resolve("node-power", "production").manifest.version() == version
     assert f"promoted: production is {version}" in out
     assert Lake(str(place / "lake")).count() > 2000
-    assert f"ascribe serve --registry {place / 'registry'} --model node-power --lake {place / 'lake'}" in out
+    assert f"ascribe serve --registry {PLACE / 'registry'} --model node-power --lake {PLACE / 'lake'}" in out
 
 
 def test_watts_add_up_to_the_prediction_and_both_doors_agree(told):
@@ -63,7 +62,8 @@ def test_at_a_terminal_it_serves_on_until_it_is_stopped(told, sign, code):
     before = Registry(str(place / "registry")).versions("node-power")
     ours, theirs = os.openpty()
     plain = os.environ | {"TERM": "dumb", "NO_COLOR": "1"}
-    running = subprocess.Popen([*COMMAND, place], stdout=theirs, stderr=theirs, env=plain)
+    command = [*COMMAND, "--dir", PLACE]  # written as before: what ran is known by its address
+    running = subprocess.Popen(command, stdout=theirs, stderr=theirs, env=plain, cwd=place.parents[1])
     os.close(theirs)
     said = ""
     try:

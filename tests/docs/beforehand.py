@@ -1,4 +1,7 @@
-"""What a reader has before the blocks of a page: models, rows and bundles under the names that the page gives them."""
+"""What a reader has before the blocks of a page: models, rows and bundles under the names that the page gives them.
+
+Some answer what stands in place of defaults that take long, and of words that a page leaves to its reader.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import base64
 import gzip
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import polars as pl
@@ -17,7 +21,7 @@ from tests.journey import FEATURES, TARGET, ascribe, sampled, train
 from tests.serve.federated.splits import COLUMNS, PARTIES, split
 from tests.train.adapters.fate.test_refused import export, zipped
 
-__all__ = ["demo", "exports", "halves", "income", "loans", "network", "nothing", "watts"]
+__all__ = ["demo", "examples", "exports", "halves", "income", "loans", "network", "nothing", "probed", "watts"]
 
 FATE = ROOT / "examples" / "data" / "fate" / "secureboost"
 
@@ -29,12 +33,24 @@ def nothing(place: Path, request: pytest.FixtureRequest) -> None:
 def demo(place: Path, request: pytest.FixtureRequest) -> None:
     """What `make demo` leaves, on a sixth of the rows."""
     venv(place, request)
-    shutil.copytree(request.getfixturevalue("demonstrated") / "runs", place / "runs")
+    shutil.copytree(request.getfixturevalue("demonstrated")[0] / "runs", place / "runs")
+
+
+def probed(place: Path, request: pytest.FixtureRequest) -> Mapping[str, str]:
+    """`demo`; of pictures the cheapest method is probed, of watts two rows with few completions."""
+    demo(place, request)
+    return {"--rows 20 -o": "--rows 20 --methods saliency -o", "--delta 1 -o": "--delta 1 --rows 2 --samples 4 -o"}
 
 
 def venv(place: Path, request: pytest.FixtureRequest) -> None:
     """`.venv/bin`, where `run` puts its `bin`."""
     (place / ".venv").symlink_to(place)
+
+
+def examples(place: Path, request: pytest.FixtureRequest) -> Mapping[str, str]:
+    """`venv`, and little time to train."""
+    venv(place, request)
+    return {"--time seq": "--time seq --max-seconds 2"}
 
 
 def income(place: Path, request: pytest.FixtureRequest) -> None:

@@ -1,36 +1,35 @@
-"""The other shell blocks run too, by `make soak`, on what a reader has by then; those that no test runs are named."""
+"""The other shell blocks run too, by `make soak`, on what a reader has by then."""
 
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.docs import beforehand
+from tests.docs import beforehand, elsewhere, recorded
 from tests.docs.blocks import Block, blocks, lines
+from tests.docs.going_on import beside
 from tests.docs.test_shell import run
-from tests.once import once
 from tests.ports import held_port
 
 PROGRAMS = ("ascribe", ".venv/bin/ascribe")
-SERVER = re.compile(r"^\S*ascribe (?:serve|federated host|federated guest) .*$", re.MULTILINE)
-ADDRESS = re.compile(r"127\.0\.0\.1:\d+")
+ADDRESS = re.compile(r"(?:127\.0\.0\.1|0\.0\.0\.0|bank\.example):(\d+)")
 
 
 @dataclass(frozen=True)
 class Case:
-    """Blocks that run one after another in one shell, each as its page and first words. `has`: what makes what lies
-    there beforehand.
+    """Blocks that run one after another in one shell, each as its page and first words; a text that several pages have
+    runs once. `has`: what makes what lies there beforehand; it answers what stands in place of the reader's own words,
+    and of defaults that take long. `then`: a line for when all of it runs.
     """
 
     blocks: tuple[tuple[str, str], ...]
-    has: Callable[[Path, pytest.FixtureRequest], None] = beforehand.nothing
+    has: Callable[[Path, pytest.FixtureRequest], Mapping[str, str] | None] = beforehand.nothing
+    then: str = ""
 
     def __str__(self) -> str:
         page, words = self.blocks[-1]
@@ -43,58 +42,60 @@ def on(page: str, *words: str) -> tuple[tuple[str, str], ...]:
 
 ADOPTED = on("docs/adopt.md", "python - <<'EOF'\nimport pandas", "ascribe import examples/data/models/mob", "printf 'A")
 PARTIES = on("docs/federated-servers.md", "ascribe federated import", "ascribe federated host --bundle")
+TRAIN = ".venv/bin/ascribe train --data examples/data/"
+CURL = "curl --fail-with-body -s http://127.0.0.1:8080"
+SCORE = f"{CURL}/v1/predictions -H 'Content-Type: application/json' -d @row.json"
 CASES = (
     Case(on("README.md", "ascribe import model.ubj"), beforehand.income),
     Case(on("README.md", "ascribe serve --registry runs/demo"), beforehand.demo),
-    Case(on("docs/index.md", ".venv/bin/ascribe serve"), beforehand.demo),
-    Case(on("docs/zh/index.md", ".venv/bin/ascribe serve"), beforehand.demo),
+    Case(
+        (*on("README.md", "ascribe ingest --source"), *on("docs/for/energy.md", "ascribe ingest --source")),
+        elsewhere.fleet, f"{CURL}/v1/nodes/n1/attribution",
+    ),
+    Case(on("README.md", "ascribe forecast train"), recorded.backbone),
     Case(on("docs/additive.md", "ascribe train"), beforehand.watts),
     Case((*ADOPTED, *on("docs/adopt.md", "ascribe explainers runs/mobilenet"))),
-    Case((*ADOPTED[1:], *on("docs/plots.md", "ascribe explain runs/mobilenet"))),
     Case((*ADOPTED[1:2], *on("docs/compare.md", "ascribe compare")), beforehand.demo),
-    Case(on("docs/federated.md", "ascribe federated split"), beforehand.halves),
+    Case((*ADOPTED[1:2], *on("docs/compare.md", "ascribe probe")), beforehand.probed),
     Case(
         (*PARTIES, *on("docs/federated-servers.md", "ascribe federated score", "ascribe federated guest --bundle")),
     ),
     Case((*PARTIES, *on("docs/federated-servers.md", "ascribe federated split")), beforehand.loans),
+    Case(on("docs/federated-servers.md", "ascribe federated host --registry"), elsewhere.companies, SCORE),
+    Case(on("docs/federated-servers.md", "ASCRIBE_TLS_CERT", "ASCRIBE_PARTY_CA"), elsewhere.certificates, SCORE),
+    Case(on("docs/federated.md", "ascribe federated split"), beforehand.halves),
     Case(on("docs/for/consortium.md", "ascribe federated split"), beforehand.loans),
     Case(on("docs/for/consortium.md", "ascribe federated import"), beforehand.exports),
     Case(on("docs/for/ml.md", "ascribe import model.ubj", "VERSION=$(ascribe publish runs/adult"), beforehand.income),
     Case(on("docs/for/operator.md", "ascribe pipeline forecast --help")),
+    Case(
+        (*on("docs/for/operator.md", "ascribe forecast train"), *on("docs/backtest.md", "ascribe forecast backtest")),
+        recorded.traffic,
+    ),
+    Case(on("docs/forecast-data.md", "ascribe pipeline forecast"), recorded.series),
+    Case(
+        on("docs/forecast.md", "ascribe forecast train", "ascribe promote"), elsewhere.bucket,
+        f"{CURL}/v1/models/backbone",
+    ),
     Case(on("docs/importance.md", "ascribe importance"), beforehand.demo),
+    Case(on("docs/index.md", ".venv/bin/ascribe serve"), beforehand.demo),
+    Case(on("docs/observability.md", "OTEL_TRACES_EXPORTER"), elsewhere.collector, f"{CURL}/v1/models/node-power"),
+    Case(on("docs/page.md", "ascribe ingest"), recorded.rows),
+    Case(on("docs/pipeline.md", "ascribe pipeline run"), recorded.lake),
+    Case((*ADOPTED[1:], *on("docs/plots.md", "ascribe explain runs/mobilenet"))),
     Case(on("docs/plots.md", "ascribe explain runs/demo/bundle"), beforehand.demo),
+    Case(on("docs/prometheus.md", "ascribe ingest"), elsewhere.prometheus),
     Case(on("docs/quantize.md", "ascribe quantize"), beforehand.network),
     Case(on("docs/security.md", "ascribe keys new prometheus", "ascribe keys new scheduler")),
+    Case(on("docs/telemetry.md", "ascribe ingest --source kafka"), elsewhere.topic),
+    Case(on("docs/upgrades.md", "ascribe rollback"), elsewhere.two_versions),
+    Case(on("docs/zh/index.md", ".venv/bin/ascribe serve"), beforehand.demo),
+    Case(
+        on("examples/README.md", "FEATURES=", f"{TRAIN}xeon", f"{TRAIN}opteron", ".venv/bin/ascribe plot"),
+        beforehand.examples,
+    ),
     Case(on("examples/data/fate/README.md", "ascribe federated import")),
 )  # fmt: skip
-TRAIN, SHORTER = (
-    ".venv/bin/ascribe train --data examples/data/",
-    "many minutes; docs/forecast.md runs the same on 14 days",
-)
-KAFKA, PLACES = "a Kafka, a bucket", "URI, DIR, FILE, NAME are the reader's own"
-LEFT = {  # these are parsed only
-    ("README.md", "ascribe ingest --source kafka"): KAFKA,
-    ("docs/for/energy.md", "ascribe ingest --source kafka"): KAFKA,
-    ("docs/telemetry.md", "ascribe ingest --source kafka"): KAFKA,
-    ("docs/prometheus.md", "ascribe ingest"): "a Prometheus",
-    ("docs/forecast.md", "ascribe serve"): "a bucket",
-    ("docs/upgrades.md", "ascribe rollback"): "a bucket",
-    ("docs/observability.md", "OTEL_TRACES_EXPORTER"): "a collector, and ... is the reader's own",
-    ("docs/backtest.md", "ascribe forecast backtest"): PLACES,
-    ("docs/forecast-data.md", "ascribe pipeline forecast"): PLACES,
-    ("docs/pipeline.md", "ascribe pipeline run"): PLACES,
-    ("docs/federated-servers.md", "ascribe federated host --registry"): "two companies' machines",
-    ("docs/federated-servers.md", "ASCRIBE_TLS_CERT"): "two companies' certificates",
-    ("docs/federated-servers.md", "ASCRIBE_PARTY_CA"): "two companies' certificates",
-    ("README.md", "ascribe forecast train"): SHORTER,
-    ("docs/for/operator.md", "ascribe forecast train"): SHORTER,
-    ("examples/README.md", f"{TRAIN}xeon"): "many minutes; the demo does the same",
-    ("examples/README.md", f"{TRAIN}opteron"): "many minutes; the demo does the same on another file",
-    ("examples/README.md", ".venv/bin/ascribe plot"): "draws what the line before trains",
-    ("docs/compare.md", "ascribe probe"): "many minutes; tests/test_measures.py asks for less",
-    ("docs/page.md", "ascribe ingest"): "goes on until it is stopped, and says nothing that a script could wait for",
-}
-"""What a block needs that no folder has."""
 
 
 def block(page: str, words: str) -> Block:
@@ -106,56 +107,40 @@ def asks(block: Block) -> bool:
     return block.language in ("shell", "bash") and any(words[0] in PROGRAMS for words in lines(block.text))
 
 
-def test_every_block_of_commands_is_run_or_has_a_reason():
-    """A new block stands in `CASES`, or is marked `runs`, or in `LEFT`; and nothing stands there that no page has."""
-    ran = {block(*named) for case in CASES for named in case.blocks}
-    left = {block(*named) for named in LEFT}
-    assert not ran & left
-    assert {str(b) for b in blocks() if asks(b) and b.mark != "runs"} <= {str(b) for b in ran | left}
-
-
-@pytest.fixture(scope="module")
-def demonstrated(tmp_path_factory) -> Path:
-    """A folder in which `ascribe demo` has run."""
-
-    def make(place: Path) -> None:
-        command = [sys.executable, "-m", "ascribe", "demo", "--once", "--quick"]
-        done = subprocess.run(command, cwd=place, capture_output=True, text=True, timeout=900)
-        assert done.returncode == 0, done.stdout + done.stderr
-
-    return once(tmp_path_factory, "demonstrated", make)
+def test_every_block_of_commands_is_run():
+    """A new block stands in `CASES`, or is marked `runs`; and nothing stands there that no page has."""
+    ran = {str(block(*named)) for case in CASES for named in case.blocks}
+    assert {str(b) for b in blocks() if asks(b) and b.mark != "runs"} <= ran
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(2400)
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_the_commands_run_and_leave_what_they_name(case, tmp_path, request):
-    case.has(tmp_path, request)
-    text = "\n".join(block(*named).text for named in case.blocks).replace("\\\n", " ")
+    own = case.has(tmp_path, request) or {}
+    text = "\n".join(dict.fromkeys(block(*named).text for named in case.blocks)).replace("\\\n", " ")
     with ExitStack() as ports:
-        run(served(text, ports), tmp_path, seconds=1200)
-    for name in outputs(text):
+        run(written(here(beside(text, case.then), ports), own), tmp_path, seconds=1200)
+    for name in outputs(written(text, own)):
         assert (tmp_path / name).exists(), name
 
 
-def served(text: str, ports: ExitStack) -> str:
-    """Servers in the background, each until it says that it is ready, as in another terminal; ended at the end. Their
-    addresses become free ones, which are said where a server has them by default.
-    """
+def here(text: str, ports: ExitStack) -> str:
+    """Addresses that servers listen at become free ones of this machine."""
     free: dict[str, str] = {}
 
     def elsewhere(m: re.Match[str]) -> str:
-        return free.setdefault(m[0], f"127.0.0.1:{ports.enter_context(held_port())}")
+        return free.setdefault(m[1], f"127.0.0.1:{ports.enter_context(held_port())}")
 
-    def behind(m: re.Match[str]) -> str:
-        doors = "" if " --http " in m[0] or " host " in m[0] else " --http 127.0.0.1:8080 --grpc 127.0.0.1:50051"
-        log = f"server{m.start()}.log"
-        ready = f"until grep -q '\"ready\"' {log}; do kill -0 $! || {{ cat {log} >&2; exit 1; }}; sleep 0.2; done"
-        return f'{m[0]}{doors} > {log} 2>&1 &\nSERVERS="$SERVERS $!"\n{ready}'
+    return ADDRESS.sub(elsewhere, text)
 
-    return ADDRESS.sub(
-        elsewhere, "trap 'kill $SERVERS; wait' EXIT\n" * bool(SERVER.search(text)) + SERVER.sub(behind, text)
-    )
+
+def written(text: str, own: Mapping[str, str]) -> str:
+    """With the reader's own words, each of which the text has a place for."""
+    for word in own:
+        assert word in text, word
+    places = "|".join(map(re.escape, sorted(own, key=len, reverse=True)))
+    return re.sub(places, lambda m: own[m[0]], text) if own else text
 
 
 def outputs(text: str) -> Iterator[str]:

@@ -6,10 +6,8 @@ import json
 import os
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ import pytest
 
 from ascribe.serve.wire import attribution_pb2 as pb
 from ascribe.serve.wire.attribution_pb2_grpc import AttributionServiceStub
+from tests.collector import Collector, collecting
 
 from .. import tiny
 
@@ -82,23 +81,6 @@ print(reader.get_metrics_data().to_json())
 
 
 @dataclass
-class Collector:
-    """What came in: spans as (name, attributes, the span itself)."""
-
-    spans: list[Any] = field(default_factory=list)
-
-    def named(self, name: str, trace: str) -> Any:
-        return self.wait(lambda s: s.name == name and s.trace_id.hex() == trace)
-
-    def wait(self, fits: Callable[[Any], bool]) -> Any:
-        for _ in range(3000):
-            if found := [span for span in list(self.spans) if fits(span)]:
-                return found[0]
-            threading.Event().wait(0.02)
-        raise AssertionError(f"no such span among {[s.name for s in self.spans]}")
-
-
-@dataclass
 class Traced:
     http: httpx.Client
     stub: AttributionServiceStub
@@ -112,43 +94,23 @@ def words(span: Any) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def traced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Traced]:
-    pytest.importorskip("opentelemetry.exporter.otlp.proto.http", reason="needs the otel extra")
-    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-
-    collector = Collector()
-
-    class Answer(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            raw = self.rfile.read(int(self.headers["Content-Length"]))
-            assert self.path == "/v1/traces"
-            for resource in ExportTraceServiceRequest.FromString(raw).resource_spans:
-                assert {a.key: a.value.string_value for a in resource.resource.attributes}["service.name"] == "ascribe"
-                for scope in resource.scope_spans:
-                    collector.spans.extend(scope.spans)
-            self.send_response(200)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    listener = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
-    threading.Thread(target=listener.serve_forever, daemon=True).start()
-    registry, _ = tiny.publish(tmp_path_factory.mktemp("traced"))
-    told = {
-        "OTEL_TRACES_EXPORTER": "otlp", "OTEL_BSP_SCHEDULE_DELAY": "50", "NO_PROXY": "127.0.0.1",
-        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{listener.server_port}",
-    }  # fmt: skip
-    command = [sys.executable, "-c", RUN, registry, tiny.NAME, "127.0.0.1:0", "127.0.0.1:0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | told) as process:
-        assert process.stdout
-        ready = json.loads(process.stdout.readline())
-        with httpx.Client(base_url=ready["http"], timeout=20) as http, grpc.insecure_channel(ready["grpc"]) as channel:
-            yield Traced(http, AttributionServiceStub(channel), collector, process)
-        process.terminate()
-        process.communicate(timeout=20)
-    listener.shutdown()
-    listener.server_close()
+    with collecting() as collector:
+        registry, _ = tiny.publish(tmp_path_factory.mktemp("traced"))
+        told = {
+            "OTEL_TRACES_EXPORTER": "otlp", "OTEL_BSP_SCHEDULE_DELAY": "50", "NO_PROXY": "127.0.0.1",
+            "OTEL_EXPORTER_OTLP_ENDPOINT": collector.at,
+        }  # fmt: skip
+        command = [sys.executable, "-c", RUN, registry, tiny.NAME, "127.0.0.1:0", "127.0.0.1:0"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | told) as process:
+            assert process.stdout
+            ready = json.loads(process.stdout.readline())
+            with (
+                httpx.Client(base_url=ready["http"], timeout=20) as http,
+                grpc.insecure_channel(ready["grpc"]) as channel,
+            ):
+                yield Traced(http, AttributionServiceStub(channel), collector, process)
+            process.terminate()
+            process.communicate(timeout=20)
 
 
 def test_a_request_is_a_span_under_its_callers_with_its_parts_below(traced):

@@ -29,15 +29,18 @@ def energy_j(node: int, socket: int, t: np.ndarray | float) -> np.ndarray | floa
 
 @dataclass
 class Exposition:
-    """OpenMetrics text, one family at a time."""
+    """OpenMetrics text, one family at a time, its samples `later_s` seconds later than they are given."""
 
+    later_s: float = 0.0
     lines: list[str] = field(default_factory=list)
 
     def family(self, name: str, kind: str, samples: Iterable[tuple[str, np.ndarray, np.ndarray]]) -> None:
         """`samples`: labels, times in seconds since 1970, values."""
         self.lines.append(f"# TYPE {name.removesuffix('_total') if kind == 'counter' else name} {kind}")
         for labels, times, values in samples:
-            self.lines += [f"{name}{{{labels}}} {v:.12g} {t:.3f}" for t, v in zip(times, values, strict=True)]
+            self.lines += [
+                f"{name}{{{labels}}} {v:.12g} {t + self.later_s:.3f}" for t, v in zip(times, values, strict=True)
+            ]
 
     def text(self) -> str:
         return "\n".join([*self.lines, "# EOF", ""])
@@ -54,13 +57,13 @@ def rebooted(truth: np.ndarray, t: np.ndarray, at: float) -> np.ndarray:
     return np.where(after, truth - truth[after][0] if after.any() else truth, truth)
 
 
-def database() -> str:
-    """Five kinds of exporter over one hour.
+def database(later_s: float = 0.0) -> str:
+    """Five kinds of exporter over one hour, which begins `later_s` seconds after `START_S`.
 
     n0: both packages wrap, the mmio driver counts them again. n1: is booted again after half an hour, when its
     counters happen to stand just below their range. n2: socket 1 is silent for a quarter of an hour. n3: no meter.
     """
-    out = Exposition()
+    out = Exposition(later_s)
     nodes = range(4)
     first = {(0, 0): PACKAGE_J - 30_000, (0, 1): PACKAGE_J - 90_000, (2, 0): 5.0, (2, 1): 7.0}
     package, again, dram, core = [], [], [], []
