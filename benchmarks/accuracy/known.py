@@ -2,7 +2,7 @@
 
     mae = mean |phi^ - phi|,   v_rmse over inner coalitions,   rank: Spearman's per row,   coverage of phi^ +- 1.96 se
 
-Methods are fitted on `DRAWS` draws of training rows: one tells two of them apart by luck.
+Methods are fitted on `DRAWS` draws of training rows, since on one of them a method may be better than another by luck.
 Coverage counts the misfit of the method as error too. The base value is the mean of f over the training rows, the same
 number on both sides (the explainers of shap have their own, the mean over 100 of them).
 """

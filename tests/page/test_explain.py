@@ -243,9 +243,8 @@ def test_long_input_shows_progress_and_can_be_stopped(shop, tab):
     one = opened(tab, shop.at)
     page = one.page
     page.locator("[id^=asked-][id$=method]").first.select_option("permutation_shap")
-    parts = (
-        itertools.count()
-    )  # the first is answered, the second waits until it is stopped, however quick the service is
+    # The first part is answered, the second waits until it is stopped, however quick the service is.
+    parts = itertools.count()
     page.route("**/v1/attributions", lambda route: None if next(parts) else route.continue_())
 
     def send(count: int) -> None:

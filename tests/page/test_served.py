@@ -76,8 +76,7 @@ class Place:
         with running(self.registry, tiny.NAME, settings, http, write=lambda _: None) as at:
             until = time.monotonic() + 30
             while time.monotonic() < until:  # it has taken up what lies in the lake
-                now = httpx.get(f"{at.http}/v1/now", timeout=20).json()
-                held = [one["timestamp_us"] for one in now["nodes"]]
+                held = [one["timestamp_us"] for one in httpx.get(f"{at.http}/v1/now").json()["nodes"]]
                 if len(held) == len(NODES) and min(held) >= self.lake.first_us:
                     break
                 time.sleep(0.1)
@@ -100,7 +99,7 @@ def test_the_page_shows_what_the_server_says(place, tab):
         page.on("response", lambda answer: "/moment?" in answer.url and asked.append(answer))
         page.goto(f"{at}/#/now/a%3Cb%3E%26c")
         opened(page)
-        now = {n["node"]: n for n in httpx.get(f"{at}/v1/now", timeout=20).json()["nodes"]}
+        now = {n["node"]: n for n in httpx.get(f"{at}/v1/now").json()["nodes"]}
         newest = now["a<b>&c"]
         until = time.monotonic() + 20
         while asked[-1].json()["timestamp_us"] != newest["timestamp_us"] and time.monotonic() < until:

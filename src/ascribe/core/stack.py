@@ -12,7 +12,6 @@ the share of a law that fits. MSE_v judges (Frye et al. 2021; Olsen et al. 2022,
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from ascribe.core.arrays import Float, np
 
@@ -65,7 +64,7 @@ def fit_share(
     return _drawn(N, D, common, SIZES)
 
 
-def _drawn(N: np.ndarray, D: np.ndarray, to: Any, prior: float) -> np.ndarray:
+def _drawn(N: np.ndarray, D: np.ndarray, to: float | np.ndarray, prior: float) -> np.ndarray:
     """l = sum N / sum D over rows (b, k), drawn to `to` by d = var l / prior^2;  var l = sum (N - l D)^2 / (sum D)^2.
 
     >>> _drawn(np.array([[1.0], [0.0]]), np.array([[1.0], [1.0]]), 1.0, 0.5)  # l = .5, var l = .125

@@ -28,8 +28,9 @@ export function createApi(askToken, storage = sessionStorage) {
     },
     headers: () => (api.token ? { Authorization: `Bearer ${api.token}` } : {}),
 
-    /** The token is asked for where the service wants one. Resolves to whether there is another one to try. */
-    refused() {
+    /** The token is asked for where the service wants one and nobody has given another since `sent` was. Resolves to whether there is another one to try. */
+    async refused(sent) {
+      if (api.token !== sent) return true;
       asking ??= Promise.resolve(askToken()).finally(() => (asking = null));
       return asking.then((token) => {
         if (token) api.token = token;
@@ -47,7 +48,7 @@ export function createApi(askToken, storage = sessionStorage) {
         if (error.name === "AbortError") throw error;
         throw new Problem(0, "unreachable", "", "unreachable");
       }
-      if (answer.status === 401 && again && (api.token !== sent || (await api.refused())))
+      if (answer.status === 401 && again && (await api.refused(sent)))
         return api.ask(path, { method, query, headers, body, signal, again: false });
       if (!answer.ok) throw await problemOf(answer);
       return answer;

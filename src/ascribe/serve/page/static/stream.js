@@ -73,8 +73,7 @@ export function createStream(api, path = "/v1/events") {
     const answer = await fetch(path, { headers, signal, cache: "no-store" });
     if (answer.status === 401) {
       say("refused");
-      if (api.token !== sent) return; // somebody has given another one meanwhile
-      if (!(await api.refused())) await new Promise((done) => (wake = done));
+      if (!(await api.refused(sent))) await new Promise((done) => (wake = done));
       return;
     }
     if (answer.status === 403 || answer.status === 404) {

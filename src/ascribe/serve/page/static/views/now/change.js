@@ -28,7 +28,8 @@ export function createChange(context, nodes, name, history, picked) {
     build: (colours, width) => bars(words, rows, history, colours, width),
   });
   const numbers = el("div");
-  const more = el("div");
+  const more = folded(words, el("div"), words.t("now.changed_features"), words.t("now.each"));
+  more.hidden = true;
   const problem = el("div");
   const body = el("div.pair", { hidden: true }, drawing.element, numbers);
   const element = el("figure.figure", {}, el("figcaption", {}, title), problem, said, body, more);
@@ -63,15 +64,12 @@ export function createChange(context, nodes, name, history, picked) {
 
   function show(got) {
     problem.replaceChildren();
-    body.hidden = !got;
+    body.hidden = more.hidden = !got;
     said.textContent = got?.sentence ?? (got ? "" : words.t("now.same_moment"));
-    const open = more.querySelector("details")?.open; // what somebody opened stays open
-    more.replaceChildren();
     if (!got) return;
     rows = groupRows(got);
     numbers.replaceChildren(figures(words, rows, got, nodes.bound));
-    more.append(folded(words, features(words, got), words.t("now.changed_features"), words.t("now.each")));
-    more.firstChild.open = Boolean(open);
+    more.querySelector(".scrolled").replaceChildren(features(words, got));
     drawing.update();
   }
 
