@@ -127,7 +127,13 @@ def test_probes_of_a_classifier_and_of_a_quantity(classes, place):
         assert "rows" not in found
     assert len(told["stable"][0]["moved"]) == 12
     opened = ascribe.open(classes / "bundle")
-    page = Page(probes.page(ascribe.probe(opened, opened.model.background[:5], epsilons=(0.0, 0.1))))
+    steps = []
+    told = ascribe.probe(
+        opened, opened.model.background[:5], epsilons=(0.0, 0.1), step=lambda *step: steps.append(step)
+    )
+    shares = [share for share, _ in steps]  # two attacks of two sizes, then five rows of one method
+    assert shares == sorted(shares) and shares[0] == 0 and shares[-1] == 1 and len(set(shares)) == 10
+    page = Page(probes.page(told))
     assert "pgd: same class" in page.texts and page.links == []
     done = typed("probe", place / "bundle", place / "rows.parquet", "--rows", 3, "-o", place / "p.html")
     assert done.returncode == 0, done.stderr

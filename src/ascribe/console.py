@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-__all__ = ["bars", "err", "now", "out", "show_compared", "show_report", "show_verdict", "watcher"]
+__all__ = ["bar", "bars", "err", "now", "out", "show_compared", "show_report", "show_verdict", "watcher"]
 
 err = Console(stderr=True, soft_wrap=True)  # one message, one line: a terminal folds it, a pipe keeps it whole
 out = Console(soft_wrap=True)
@@ -24,18 +24,19 @@ def now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def bar(shown: Progress, stage: str) -> Callable[[float, str], None]:
+    """A bar of which share is done, and what is under way."""
+    task = shown.add_task(stage, total=1.0)
+    return lambda done, text: shown.update(task, completed=done, description=f"{stage}  {text}")
+
+
 def watcher(shown: Progress) -> Any:
     """Shows cleaning, stages and notes of a training run."""
     from ascribe.train.watch import Watcher
 
     class Shown(Watcher):
         def progress(self, stage: str) -> Callable[[float, str], None]:
-            task = shown.add_task(stage, total=1.0)
-
-            def step(done: float, text: str) -> None:
-                shown.update(task, completed=done, description=f"{stage}  {text}")
-
-            return step
+            return bar(shown, stage)
 
         def cleaned(self, cleaned: Any, total: int, quarantine: Path) -> None:
             count = len(cleaned.quarantine)

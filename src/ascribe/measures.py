@@ -109,7 +109,7 @@ def compare(
     near: int = 8,
     radius: float = 0.02,
     seed: int = 0,
-    step: Callable[[str], None] | None = None,
+    step: Callable[[float, str], None] | None = None,
     layers: int = 0,
 ) -> Comparison:
     """Every method that the model offers, or `methods`, judged on the rows X: seconds a row, insertion and deletion,
@@ -151,7 +151,7 @@ def probe(
     delta: float | None = None,
     seed: int = 0,
     samples: int = 32,
-    step: Callable[[str], None] | None = None,
+    step: Callable[[float, str], None] | None = None,
 ) -> Probes:
     """What a small change of each row can do: to the prediction, by `attacks` of growing size (`epsilons`, in the range
     of each feature), where the model has a gradient; to the values of `methods` (by itself, the first on offer), within
@@ -166,18 +166,27 @@ def probe(
     """
     held, rows = _held(model, X)
     classifier = held.scores is not None and len(held.outputs) > 1
-    told = step or (lambda what: None)
-    robust = []
-    for attack in attacks if held.gradient is not None and held.layout.kind != "text" else ():
-        robust.append(robustness(held, rows, epsilons, attack, norm, labels, seed=seed))
-        told(attack)
-    stable, refused = [], []
+    attacked = tuple(attacks) if held.gradient is not None and held.layout.kind != "text" else ()
+    moved = tuple(methods) if methods is not None else (_first(held),)
     whole = rows[(held.check(rows)[0] != "invalid") & np.isfinite(rows).all(axis=1)]
     parts = [whole] if not classifier else [whole[i : i + 1] for i in range(len(whole))]  # one class at a time
-    for method in methods if methods is not None else (_first(held),):
-        options = Options(samples=samples, seed=seed)
-        stable.append(joined([stability(held, part, method, epsilon, delta, norm, options) for part in parts]))
-        told(method)
+    told, done, count = step or (lambda share, what: None), 0, len(attacked) * len(epsilons) + len(moved) * len(whole)
+
+    def under_way(what: str) -> Callable[[], None]:
+        def tick() -> None:
+            nonlocal done
+            done += 1
+            told(done / count, what)
+
+        told(done / max(count, 1), what)
+        return tick
+
+    robust = [robustness(held, rows, epsilons, how, norm, labels, seed, under_way(how)) for how in attacked]
+    stable, refused, options = [], [], Options(samples=samples, seed=seed)
+    for method in moved:
+        tick = under_way(method)
+        found = [stability(held, part, method, epsilon, delta, norm, options, step=tick) for part in parts]
+        stable.append(joined(found))
     if not robust:
         refused.append("no attack: this model offers no gradient, or its rows are words")
     return Probes(tuple(robust), tuple(stable), len(rows), held.unit, held.output, held.version, seed, tuple(refused))

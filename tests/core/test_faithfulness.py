@@ -183,9 +183,11 @@ def test_rank_correlation_is_scipys():
 def test_every_method_is_compared():
     """A linear model: every contribution method has the same order, loses nothing, and moves with the row alone."""
     ticks, told = count(), []
-    c = compare(LINEAR, X, clock=lambda: float(next(ticks)), step=told.append)
+    c = compare(LINEAR, X, clock=lambda: float(next(ticks)), step=lambda *step: told.append(step))
     assert tuple(j.method for j in c.judged) == (*available(LINEAR), RANDOM)
-    assert told == list(available(LINEAR)) and c.methods == available(LINEAR)
+    shares = [share for share, _ in told]
+    assert shares == sorted(shares) and (shares[0], shares[-1]) == (0, 1) and len(shares) > 2 * len(c.methods)
+    assert list(dict.fromkeys(method for _, method in told)) == list(available(LINEAR)) == list(c.methods)
     by = {j.method: j for j in c.judged}
     for name in ("kernel_shap", "permutation_shap", "occlusion"):
         assert by[name].missed.mean < 1e-12

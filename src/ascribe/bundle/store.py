@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -16,7 +17,7 @@ from obstore.store import LocalStore, MemoryStore, S3Store
 
 from ascribe.core.errors import Conflict, NotFound, RegistryError
 
-__all__ = ["Store", "open_store"]
+__all__ = ["Store", "open_store", "whole"]
 
 LOCK_SECONDS = 30
 NOTHING = MemoryStore()  # nobody writes to it
@@ -150,6 +151,18 @@ class Store:
                 else "; AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID and so on say where and as whom"
             )
             raise RegistryError(f"{self.uri} cannot be used: {str(exc).splitlines()[0]}{hint}") from exc
+
+
+def whole(uri: str) -> str:
+    """A folder's path from the root; what is no folder as it is.
+
+    >>> whole("file:///srv/lake/"), whole("/srv/../srv/lake"), whole("s3://telemetry/lake")
+    ('/srv/lake', '/srv/lake', 's3://telemetry/lake')
+    """
+    parts = urlsplit(uri)
+    if parts.scheme not in ("", "file"):
+        return uri
+    return os.path.abspath(Path(parts.path if parts.scheme else uri).expanduser())
 
 
 def open_store(uri: str) -> Store:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from ascribe.cli.options import Budget, Bundle, Groups, Samples, Seed, Space, listed
-from ascribe.console import bars, err, out
+from ascribe.console import bar, bars, err, out
 from ascribe.core.errors import InputError, extra
 
 __all__ = ["add_to"]
@@ -98,16 +98,10 @@ def compare(
     _writable(output)
     model, given = _opened(bundle, data, name, space)
     chosen = given.take(evenly(given.count, rows).tolist())
-    asked = listed(methods) or model.explainers
     with bars(keep=False) as shown:
-        task = shown.add_task("comparing", total=len(asked))
-
-        def step(method: str) -> None:
-            shown.update(task, advance=1, description=f"comparing  {method}")
-
         told = measures.compare(
             model, chosen.rows, listed(methods) or None, samples, budget, None, near=near, radius=radius, seed=seed,
-            step=step, layers=layers,
+            step=bar(shown, "comparing"), layers=layers,
         )  # fmt: skip
     _show_comparison(told)
     if output.suffix == ".json":
@@ -155,10 +149,9 @@ def probe(
     labels = None if label is None else [str(one) for one in _held(given.rows, label).take(at).to_pylist()]
     chosen, ways = given.take(at), listed(attacks)
     with bars(keep=False) as shown:
-        task = shown.add_task("probing", total=len(ways) + len(listed(methods) or "1"))
         told = measures.probe(
             model, chosen.rows, labels, ways, sizes, norm, listed(methods) or None, epsilon, delta, seed, samples,
-            step=lambda what: shown.update(task, advance=1, description=f"probing  {what}"),
+            step=bar(shown, "probing"),
         )  # fmt: skip
     for found in told.robust:
         kept = found.moved if found.accuracy is None else found.accuracy

@@ -6,6 +6,7 @@ Answer -> KINDS[kind].draw -> Drawn -> PNG, SVG or HTML
 from __future__ import annotations
 
 import io
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -148,5 +149,11 @@ def _style() -> Iterator[None]:
         "image.composite_image": False,
         "font.family": families,
     }
-    with mpl.rc_context(style):
-        yield
+    told = logging.getLogger("matplotlib.font_manager")
+    level = told.level
+    told.setLevel(logging.ERROR)  # a family without a bold face is drawn in the face it has: nobody need act on that
+    try:
+        with mpl.rc_context(style):
+            yield
+    finally:
+        told.setLevel(level)

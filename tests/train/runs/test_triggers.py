@@ -53,6 +53,7 @@ DRIFTED = Drift(
         (None, SEEN, Triggers(1000), None, ("first run",)),
         (None, SEEN, Triggers(1001), None, ()),
         (None, SEEN, ONLY, None, ("first run",)),
+        (None, SEEN, Triggers(1001, HOUR), None, ("first run",)),  # of a schedule, however few there are
         (None, Seen(None, 0, "c1"), Triggers(1), None, ()),
         (LAST, Seen(None, 0, "c2"), Triggers(1), DRIFTED, ()),
     ],

@@ -95,16 +95,16 @@ def compare(
     methods: Sequence[str] | None = None,
     options: Options | None = None,
     clock: Callable[[], float] | None = None,
-    step: Callable[[str], None] | None = None,
+    step: Callable[[float, str], None] | None = None,
     draws: int = DRAWS,
     near: int = NEAR,
     radius: float = RADIUS,
     randomised: Sequence[tuple[str, Model]] = (),
 ) -> Comparison:
-    """`methods`: None for all on offer. `clock`: seconds, to time the methods; `step`: told each method when it is
-    done. `draws` masks for infidelity; `near` rows within `radius` of each row's columns' scale for sensitivity (0: not
-    asked). Units are hidden by the baseline of `options`. `randomised`: (layer, model) from the output down, of the
-    same output; a method that needs more than they offer is not asked of them.
+    """`methods`: None for all on offer. `clock`: seconds, to time the methods; `step`: told the share that is done, and
+    of which method. `draws` masks for infidelity; `near` rows within `radius` of each row's columns' scale for
+    sensitivity (0: not asked). Units are hidden by the baseline of `options`. `randomised`: (layer, model) from the
+    output down, of the same output; a method that needs more than they offer is not asked of them.
 
     Raises InputError where no row can be answered or groups are asked for: methods are judged on the model's own units.
     """
@@ -118,16 +118,18 @@ def compare(
         raise InputError("no row to compare methods on: every row holds a value that is missing or impossible")
     ground = _Ground(model, X, options, draws, near, radius)
     judged, values = [], {}
-    for method in available(model) if methods is None else methods:
+    tried = available(model) if methods is None else methods
+    for k, method in enumerate(tried):
+        ticks = _ticks(step, k, len(tried), method)
+        ticks(0.0)
         try:
-            found, values[method] = ground.judge(method, clock)
+            found, values[method] = ground.judge(method, clock, ticks)
         except AscribeError as exc:
             if methods is not None:
                 raise
             found = Judged(method, refused=str(exc))
         judged.append(found)
-        if step:
-            step(method)
+        ticks(1.0)
     asked, others = tuple(values), [(layer, other) for layer, other in randomised if other.output == model.output]
     likeness = {
         name: tuple(randomisation(_values_by(name, X, options), model, X, others))
@@ -138,6 +140,11 @@ def compare(
         (*judged, ground.at_random()), asked, agreement([values[name] for name in asked]), tuple(GRID.tolist()), len(X),
         model.unit, model.output, model.version, radius, options.seed, likeness,
     )  # fmt: skip
+
+
+def _ticks(step: Callable[[float, str], None] | None, k: int, count: int, method: str) -> Callable[[float], None]:
+    """Tells of the k-th of so many methods which share of it is done."""
+    return lambda share: step((k + share) / count, method) if step else None
 
 
 def _values_by(method: str, X: np.ndarray, options: Options) -> Callable[[Model], np.ndarray]:
@@ -166,7 +173,9 @@ class _Ground:
             nearby(model, x, scale, near, radius, options.seed + i) for i, x in enumerate(X) if near and scale.any()
         ]
 
-    def judge(self, method: str, clock: Callable[[], float] | None) -> tuple[Judged, list[np.ndarray | None]]:
+    def judge(
+        self, method: str, clock: Callable[[], float] | None, ticks: Callable[[float], None]
+    ) -> tuple[Judged, list[np.ndarray | None]]:
         explain(
             self.model, self.X[:1], method, self.options
         )  # what is opened or planned at the first call is not timed
@@ -177,11 +186,13 @@ class _Ground:
         values = [unit_values(u, v) if ok else None for u, v, ok in zip(self.units, answer.values, good, strict=True)]
         drawn = [self._curves(i, order_of(v)) for i, v in enumerate(values) if v is not None]
         missed = [infidelity(v, self.masks[i], self.changes[i]).missed for i, v in enumerate(values) if v is not None]
-        moved = [
-            max_sensitivity(lambda Z: explain(self.model, Z, method, self.options).values, near, v)
-            for near, v in zip(self.near, answer.values, strict=False)
-            if np.isfinite(v).all()
-        ]
+        moved = []
+        for i, near in enumerate(self.near):
+            ticks((1 + i) / (1 + len(self.near)))  # the answers themselves, and each row's neighbourhood
+            if good[i]:
+                own = answer.values[i]
+                asked = max_sensitivity(lambda Z: explain(self.model, Z, method, self.options).values, near, own)
+                moved.append(asked)
         found = _told(method, drawn)
         return replace(found, seconds=seconds, missed=Mean.of(missed), sensitivity=Mean.of(moved)), values
 

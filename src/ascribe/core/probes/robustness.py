@@ -7,7 +7,7 @@ found is no proof that there is none.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ascribe.core.arrays import Float, np
@@ -55,10 +55,11 @@ def robustness(
     norm: str = "linf",
     labels: Sequence[str] | None = None,
     seed: int = 0,
+    step: Callable[[], None] | None = None,
 ) -> Robustness:
     """A classifier is attacked by lowering the margin of each row's class over its nearest rival; a quantity in both
     directions. `labels`: the true class of each row (None: the class predicted). A row that fell at a size counts as
-    fallen at all larger ones.
+    fallen at all larger ones. `step`: called after each size.
 
     Raises as `attack`; InputError for sizes that do not grow, labels of no class, or no row that can be answered.
     """
@@ -93,6 +94,8 @@ def robustness(
         rows.append(Z)
         worst.append(moved)
         before = Z
+        if step:
+            step()
     return Robustness(
         method, norm, tuple(epsilons), np.mean(held, axis=1) if held else None, np.mean(np.abs(worst), axis=1),
         np.array(held) if held else None, np.array(worst), np.array(rows), model.unit, labels is not None,

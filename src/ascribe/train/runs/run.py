@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ascribe.bundle.registry import Registry
 from ascribe.bundle.selftest import checked
 from ascribe.bundle.state import State, beside
+from ascribe.bundle.store import whole
 from ascribe.core.errors import Conflict, LakeError, NotFound
 from ascribe.train.runs.code import code_version
 from ascribe.train.runs.forecast import ForecastTraining, forecast_stages
@@ -50,6 +51,11 @@ class RunOptions:
     wait: float = 0.0
     sign_key: Path | None = None
     verify_key: Path | None = None
+
+    def __post_init__(self) -> None:
+        """A folder is the same one from wherever it is named: what was done for it is found again."""
+        for name in ("lake", "registry"):
+            object.__setattr__(self, name, whole(getattr(self, name)))
 
     def opened(self) -> Registry:
         return Registry(self.registry, self.verify_key)

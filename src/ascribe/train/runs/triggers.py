@@ -45,8 +45,8 @@ def due(now: float, last: Run | None, seen: Seen, settings: Triggers, drift: Dri
     if seen.lake_version is None or not seen.count:
         return ()
     if last is None:
-        enough = settings.min_new_rows is None or seen.count >= settings.min_new_rows
-        return ("first run",) if enough else ()
+        least = 0 if settings.every_s is not None else settings.min_new_rows or 0  # the time for a first run has come
+        return ("first run",) if seen.count >= least else ()
     if last.status in ("running", "stopped"):
         return (f"run {last.run} was not finished",)
     passed = now - moment(last.ended or last.started)
