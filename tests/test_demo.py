@@ -62,7 +62,7 @@ def test_at_a_terminal_it_serves_on_until_it_is_stopped(told, sign, code):
     before = Registry(str(place / "registry")).versions("node-power")
     ours, theirs = os.openpty()
     plain = os.environ | {"TERM": "dumb", "NO_COLOR": "1"}
-    command = [*COMMAND, "--dir", PLACE]  # written as before: what ran is known by its address
+    command = [*COMMAND, "--dir", place]  # its whole path, which is another than where it ran
     running = subprocess.Popen(command, stdout=theirs, stderr=theirs, env=plain, cwd=place.parents[1])
     os.close(theirs)
     said = ""

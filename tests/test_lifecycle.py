@@ -23,6 +23,7 @@ from ascribe.train.lake.lake import Lake
 from tests.journey import ascribe as process
 from tests.journey import typed
 from tests.kafka_cluster import Cluster, cluster
+from tests.waiting import until
 
 NAME = "node-power"
 NAMES = ("cpu", "freq", "misses", "net")
@@ -143,10 +144,7 @@ def test_from_a_topic_to_a_model_that_is_replaced_under_load(house):
             said = house.pipeline("run", "--quick")
             new = house.current()
             assert new != old, said
-            end = time.monotonic() + 60
-            while new not in load.versions[-1:]:
-                assert time.monotonic() < end, "the server did not follow"
-                time.sleep(0.1)
+            until(lambda: new in load.versions[-1:], "the server did not follow")
             time.sleep(1)
         finally:
             house.by = typed

@@ -147,7 +147,7 @@ def test_sampled_coalitions_and_completions_together(truth):
 
 
 def test_kernel_shap_agrees_with_the_shap_package():
-    """The same marginal game, all coalitions: with them its explainer is exact (its `Exact` compiles for nine seconds)."""
+    """The same marginal game, all coalitions: with them its explainer is exact (`Exact` compiles for nine seconds)."""
     shap = pytest.importorskip("shap")
     rng = np.random.default_rng(0)
     rows, X = rng.standard_normal((12, 5)), rng.standard_normal((3, 5))

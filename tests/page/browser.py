@@ -22,7 +22,7 @@ VIOLATED = """document.addEventListener("securitypolicyviolation",
 
 
 def chromium() -> str:
-    """The path of Chromium, best without a desktop's frame, which takes a third of the time; skips where there is none."""
+    """The path of Chromium, best without a desktop's frame, a third of the time; skips where there is none."""
     for name in ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"):
         if found := shutil.which(name):
             return found

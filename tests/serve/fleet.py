@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -126,11 +125,3 @@ def serving(fleet: Fleet, model: Any = "m", shadow: str | None = None, **setting
         grpc.insecure_channel(at.grpc) as channel,
     ):
         yield Server(http, AttributionServiceStub(channel), log, at)
-
-
-def until(holds: Callable[[], bool], seconds: float = 60.0) -> None:
-    """Wait for what must come; fails if it does not."""
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "it did not come about"
-        time.sleep(0.01)

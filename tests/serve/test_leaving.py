@@ -23,9 +23,9 @@ from ascribe.serve.wire import attribution_pb2 as pb
 from ascribe.serve.wire.attribution_pb2_grpc import AttributionServiceStub
 from benchmarks.kept_alive import KeptAlive
 from benchmarks.proxy import Proxy
+from tests.waiting import until
 
 from . import tiny
-from .fleet import until
 from .held import holding
 
 BODY = {"feature_vector": {"values": tiny.ROW}}

@@ -28,9 +28,9 @@ from ascribe.serve.access.keys import line, new_key
 from ascribe.serve.asgi import Application
 from ascribe.serve.faults import UnavailableError
 from ascribe.serve.settings import Settings
+from tests.waiting import until
 
 from . import tiny
-from .fleet import until
 from .held import holding
 
 RAY = importlib.util.find_spec("ray") is not None

@@ -9,10 +9,10 @@ import grpc
 import pytest
 
 from ascribe.serve.wire import attribution_pb2 as pb
+from tests.waiting import until
 
 from . import tiny
 from .asking import VECTOR, Doors, doors
-from .fleet import until
 from .held import holding
 from .oip.test_rest import INFER
 

@@ -11,9 +11,9 @@ import grpc
 from ascribe.serve.wire import attribution_pb2 as pb
 from ascribe.serve.wire.attribution_pb2_grpc import AttributionServiceStub
 from benchmarks.fuzz.socket_inputs import PREFACE, frame, headers
+from tests.waiting import until
 
 from .asking import VECTOR, Doors, doors
-from .fleet import until
 
 
 def fell(served: Doors) -> int:

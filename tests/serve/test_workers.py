@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +19,7 @@ import pytest
 
 from ascribe.serve.wire import attribution_pb2 as pb
 from ascribe.serve.wire.attribution_pb2_grpc import AttributionServiceStub
+from tests.waiting import until
 
 from . import tiny
 
@@ -60,13 +60,6 @@ def house(folder: Path, count: int = 2) -> Iterator[House]:
         finally:
             process.terminate()
             process.wait(60)
-
-
-def until(holds: Any, seconds: float = 90.0) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "it did not come about"
-        time.sleep(0.05)
 
 
 def test_connections_are_shared_out_a_dead_worker_is_replaced_and_all_end_together(tmp_path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -17,7 +16,7 @@ from obstore.store import LocalStore, MemoryStore, S3Store
 
 from ascribe.core.errors import Conflict, NotFound, RegistryError
 
-__all__ = ["Store", "open_store", "whole"]
+__all__ = ["Store", "folder_of", "open_store"]
 
 LOCK_SECONDS = 30
 NOTHING = MemoryStore()  # nobody writes to it
@@ -153,28 +152,26 @@ class Store:
             raise RegistryError(f"{self.uri} cannot be used: {str(exc).splitlines()[0]}{hint}") from exc
 
 
-def whole(uri: str) -> str:
-    """A folder's path from the root; what is no folder as it is.
+def folder_of(uri: str) -> Path | None:
+    """The folder that is named, from the root; None for what is none.
 
-    >>> whole("file:///srv/lake/"), whole("/srv/../srv/lake"), whole("s3://telemetry/lake")
-    ('/srv/lake', '/srv/lake', 's3://telemetry/lake')
+    >>> folder_of("file:///srv/lake/"), folder_of("s3://telemetry/lake")
+    (PosixPath('/srv/lake'), None)
     """
     parts = urlsplit(uri)
     if parts.scheme not in ("", "file"):
-        return uri
-    return os.path.abspath(Path(parts.path if parts.scheme else uri).expanduser())
+        return None
+    return Path(parts.path if parts.scheme else uri).expanduser().resolve()
 
 
 def open_store(uri: str) -> Store:
     """`file:///path`, a plain path, or `s3://bucket/prefix` (settings from the environment, as obstore names them)."""
-    parts = urlsplit(uri)
     try:
-        if parts.scheme in ("", "file"):
-            directory = Path(parts.path if parts.scheme else uri).expanduser().resolve()
+        if (directory := folder_of(uri)) is not None:
             if directory.exists() and not directory.is_dir():
                 raise RegistryError(f"{uri} cannot be opened: it is a file, not a directory")
             return Store(None, directory, uri)
-        if parts.scheme == "s3":
+        if urlsplit(uri).scheme == "s3":
             return Store(S3Store.from_url(uri), None, uri)
     except (BaseError, OSError) as exc:
         raise RegistryError(f"{uri} cannot be opened: {str(exc).splitlines()[0]}") from exc

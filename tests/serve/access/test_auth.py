@@ -28,10 +28,10 @@ from ascribe.serve.access.keys import Keys, line, new_key
 from ascribe.serve.app import running
 from ascribe.serve.settings import Settings
 from ascribe.serve.wire import attribution_pb2 as pb
+from tests.waiting import until
 
 from .. import paper, tiny
 from ..asking import ROW, VECTOR, Doors, bearer, doors
-from ..fleet import until
 from ..paper import token
 
 ADMIN_TOKEN = "the-admin-token"

@@ -21,9 +21,9 @@ from ascribe.serve.access.limits import Inflater, check_depth
 from ascribe.serve.faults import TooLargeError
 from ascribe.serve.wire import attribution_pb2 as pb
 from ascribe.serve.wire.attribution_pb2_grpc import AttributionServiceStub
+from tests.waiting import until
 
 from ..asking import ROW, VECTOR, Doors, doors
-from ..fleet import until
 
 LIMIT = 65536
 BODY = json.dumps({"feature_vector": [ROW]}).encode()

@@ -25,9 +25,9 @@ from ascribe.bundle.state import State, beside
 from ascribe.serve.app import running
 from ascribe.serve.settings import Settings
 from ascribe.serve.versions import promoting
+from tests.waiting import until
 
 from .. import tiny
-from ..fleet import until
 
 TOKEN = "open sesame"
 ADMIN = {"Authorization": f"Bearer {TOKEN}"}

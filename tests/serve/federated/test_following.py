@@ -20,8 +20,8 @@ from ascribe.serve.federated.guest import serve as serve_guest
 from ascribe.serve.federated.host import follow
 from ascribe.serve.federated.settings import PartySettings
 from ascribe.serve.settings import Settings
+from tests.waiting import until
 
-from ..fleet import until
 from .servers import Rows, _running, bundled
 from .splits import Split, split
 

@@ -17,8 +17,8 @@ from ascribe.serve.wire import attribution_pb2 as said
 from ascribe.serve.wire import party_pb2 as pb
 from ascribe.serve.wire.attribution_pb2_grpc import AttributionServiceStub
 from tests.train.adapters.fate import real
+from tests.waiting import until
 
-from ..fleet import until
 from .servers import Proxy, Rows, bundled, guesting, hosting, proxied
 from .worlds import GUEST_CSV, ids, pair, scores
 

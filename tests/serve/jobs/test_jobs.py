@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 
 import grpc
@@ -18,6 +17,7 @@ import pytest
 
 from ascribe.serve.access.keys import line, new_key
 from ascribe.serve.wire import attribution_pb2 as pb
+from tests.waiting import until
 
 from .. import tiny
 from ..asking import doors
@@ -45,13 +45,14 @@ def vectors(count: int) -> list[dict[str, object]]:
     return [{"id": str(i), "values": row.tolist()} for i, row in enumerate(drawn)]
 
 
-def ended(http: httpx.Client, job: str, within_s: float = 90) -> dict:
+def ended(http: httpx.Client, job: str, headers: dict[str, str] | None = None) -> dict:
     """The job's card once it has ended."""
-    until = time.monotonic() + within_s
-    while (card := http.get(f"/v1/jobs/{job}").json())["state"] in ("queued", "running"):
-        assert time.monotonic() < until, card
-        time.sleep(0.05)
-    return card
+
+    def card() -> dict:
+        held = http.get(f"/v1/jobs/{job}", headers=headers).json()
+        return held if held["state"] not in ("queued", "running") else {}
+
+    return until(card, "the job goes on and on", seconds=90)
 
 
 def test_a_job_is_accepted_and_its_result_is_that_of_single_requests(server):
@@ -157,10 +158,7 @@ def test_a_killed_process_leaves_its_job_to_the_next_which_does_not_begin_again(
     try:
         body = {"feature_vector": vectors(900), "samples": 64, "estimator": "exact"}
         job = http.post("/v1/jobs", json=body).json()["id"]
-        until = time.monotonic() + 60
-        while (done := http.get(f"/v1/jobs/{job}").json()["done"]) < 192:
-            assert time.monotonic() < until
-            time.sleep(0.01)
+        done = until(lambda: max(0, http.get(f"/v1/jobs/{job}").json()["done"] - 191)) + 191
     finally:
         first.send_signal(signal.SIGKILL)
         first.wait()
@@ -189,10 +187,7 @@ def test_a_jobs_rows_count_against_the_rate_of_its_key_and_are_its_own(tmp_path)
         as_ = {name: {"x-api-key": key} for name, key in given.items()}
         sent = asked.http.post("/v1/jobs", json={"feature_vector": vectors(60), "tier": "exact"}, headers=as_["first"])
         path = f"/v1/jobs/{sent.json()['id']}"
-        until = time.monotonic() + 90
-        while (card := asked.http.get(path, headers=as_["first"]).json())["state"] in ("queued", "running"):
-            assert time.monotonic() < until, card
-            time.sleep(0.05)
+        card = ended(asked.http, sent.json()["id"], as_["first"])
         assert (card["state"], card["done"]) == ("done", 60)
         body = {"feature_vector": vectors(8)}  # a row in 4 seconds, 240 seconds' worth at once: the job took them all
         codes = [asked.http.post("/v1/attributions", json=body, headers=as_[name]).status_code for name in names]

@@ -16,6 +16,7 @@ from ascribe.bundle.state import State, beside
 from ascribe.serve.app import running
 from ascribe.serve.now import follower
 from ascribe.serve.settings import Settings
+from tests.waiting import until
 
 from .. import tiny
 
@@ -322,16 +323,10 @@ def test_listeners_are_counted(http):
         page = http.get("/metrics").text
         return float(next(line.split()[1] for line in page.splitlines() if line.startswith("attribution_listeners ")))
 
-    def settled(want: float) -> float:
-        until = time.monotonic() + 60
-        while count() != want and time.monotonic() < until:
-            time.sleep(0.05)
-        return count()
-
-    assert settled(0) == 0
+    until(lambda: count() == 0)
     with http.stream("GET", "/v1/events") as stream:
         parts = stream.iter_raw()
         next(parts)
         assert count() == 1
         parts.close()
-    assert settled(0) == 0  # who hangs up is gone
+    until(lambda: count() == 0)  # who hangs up is gone

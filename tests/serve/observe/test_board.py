@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import httpx
@@ -19,11 +18,11 @@ from ascribe.serve.observe.board import Board
 from ascribe.serve.observe.metrics import Metrics
 from ascribe.serve.observe.snapshots import Snapshot, decoded, encoded, merged, page, taken
 from ascribe.serve.settings import Settings
+from tests.waiting import until
 
 from .. import tiny
 from .reading import read, total
 
-PATIENCE_S = 30.0  # until a process has written what it counted
 BODY = {"feature_vector": {"values": tiny.ROW}}
 WORKER = """
 import sys
@@ -94,12 +93,9 @@ def say(process: subprocess.Popen, rows: int) -> None:
     assert process.stdout.readline() == "done\n"
 
 
-def until(board: Board, name: str, value: float) -> None:
+def written(board: Board, name: str, value: float) -> None:
     """A process writes every so often."""
-    end = time.monotonic() + PATIENCE_S
-    while (found := total(board.page().decode(), name)) != value:
-        assert time.monotonic() < end, f"{name} is {found}, not {value}"
-        time.sleep(0.02)
+    until(lambda: total(board.page().decode(), name) == value, f"{name} is not {value}")
 
 
 def test_each_process_shows_all_and_counters_outlive_a_killed_one(tmp_path):
@@ -109,8 +105,8 @@ def test_each_process_shows_all_and_counters_outlive_a_killed_one(tmp_path):
     meter.queued(1)
     first, second = worker(tmp_path, 10), worker(tmp_path, 100)
     try:
-        until(board, "attribution_batch_rows_sum", 111)
-        until(board, "attribution_queue_rows", 111)
+        written(board, "attribution_batch_rows_sum", 111)
+        written(board, "attribution_queue_rows", 111)
         other = Board(Metrics().snapshot, tmp_path)
         assert total(other.page().decode(), "attribution_batch_rows_sum") >= 110
         os.kill(first.pid, signal.SIGKILL)
@@ -121,7 +117,7 @@ def test_each_process_shows_all_and_counters_outlive_a_killed_one(tmp_path):
             assert total(text, "attribution_queue_rows") in (100, 101)  # nothing waits in a dead process
         assert total(board.page().decode(), "attribution_batch_rows_sum") == 111
         third = worker(tmp_path, 1000)
-        until(board, "attribution_batch_rows_sum", 1111)
+        written(board, "attribution_batch_rows_sum", 1111)
         third.kill()
         third.wait()
         other.stop()
@@ -137,7 +133,7 @@ def test_each_process_shows_all_and_counters_outlive_a_killed_one(tmp_path):
 def test_a_fold_that_was_cut_short_counts_nobody_twice(tmp_path):
     process = worker(tmp_path, 10)
     board = Board(Metrics().snapshot, tmp_path)
-    until(board, "attribution_batch_rows_sum", 10)
+    written(board, "attribution_batch_rows_sum", 10)
     process.kill()
     process.wait()
     (left,) = [path for path in tmp_path.glob("*.json") if path.stem.startswith(f"{process.pid}-")]
@@ -161,9 +157,6 @@ def test_two_servers_of_one_folder_are_one_view(tmp_path):
             return total(httpx.get(at.http + "/metrics").text, "attribution_requests_total", code="ok")  # type: ignore[attr-defined]
 
         for at in (one, two):
-            end = time.monotonic() + PATIENCE_S
-            while seen(at) != 3:
-                assert time.monotonic() < end, seen(at)
-                time.sleep(0.02)
+            until(lambda at=at: seen(at) == 3)
         info = read(httpx.get(one.http + "/metrics").text)
         assert [v for (name, _), v in info.items() if name == "attribution_model_info"] == [1.0]

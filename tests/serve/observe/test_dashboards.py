@@ -10,7 +10,6 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import msgspec
@@ -24,6 +23,7 @@ from ascribe.train.ingest.metrics import Metrics as IngestMetrics
 from ascribe.train.ingest.run import Ingested
 from tests.ports import held_port
 from tests.prometheus_server import asked, programs, serving
+from tests.waiting import until
 
 from .. import tiny
 from ..conftest import Served, open_server
@@ -35,7 +35,7 @@ PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
 ALERTS = [rule for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"]]
 NAME = re.compile(r"\b(?:attribution|nv_inference|request)_[a-z_]+\b")
 PAGE = ROOT / "docs" / "observability.md"
-WINDOW_S, LONGEST_S = 4, 40.0
+WINDOW_S = 4
 
 
 def names_in(query: str) -> set[str]:
@@ -93,15 +93,6 @@ def filled(query: str) -> str:
         query = query.replace(name, value)
     assert "$" not in query
     return query
-
-
-def until(look: Any, what: str) -> Any:
-    end = time.monotonic() + LONGEST_S
-    while time.monotonic() < end:
-        if found := look():
-            return found
-        time.sleep(0.1)
-    raise AssertionError(what)
 
 
 def firing(base: str) -> set[str]:

@@ -22,8 +22,9 @@ from ascribe.serve.versions.rollout import Rollout
 from ascribe.serve.wire import attribution_pb2 as pb
 from ascribe.serve.wire.attribution_pb2_grpc import AttributionServiceStub
 from tests.bundle import made
+from tests.waiting import until
 
-from ..fleet import Fleet, Server, serving, until
+from ..fleet import Fleet, Server, serving
 
 ROWS = made.rows(24, 9)
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from tests.bundle import made
 from tests.stores import Place
+from tests.waiting import until
 
-from ..fleet import Fleet, serving, until
+from ..fleet import Fleet, serving
 
 
 class Tunnel:

@@ -25,8 +25,9 @@ from ascribe.serve.versions.comparison import Comparison
 from ascribe.serve.versions.leases import Lease, Slot, Versions
 from ascribe.serve.versions.shadow import WAITING, Shadow
 from tests.bundle import made
+from tests.waiting import until
 
-from ..fleet import Fleet, serving, until
+from ..fleet import Fleet, serving
 
 ROWS = made.rows(12, 9)
 

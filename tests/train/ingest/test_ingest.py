@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from benchmarks.exactly_once import Trial, run
 from tests.journey import typed
 from tests.kafka_cluster import cluster
 from tests.ports import held_port
+from tests.waiting import until
 
 DATA = Path(__file__).parents[3] / "examples"
 WHEN = 1_790_000_000_000
@@ -171,9 +171,9 @@ def test_a_reader_stops_when_asked_and_tells_its_lag(tmp_path):
              "--lake", lake.uri, "--metrics", at], stderr=subprocess.PIPE, text=True,
         ) as reader:  # fmt: skip
             try:
-                _wait(lambda: lake.version() is not None and lake.count() == 100)
+                until(lambda: lake.version() is not None and lake.count() == 100)
                 told = 'attribution_ingested_rows_total{group="ascribe"} 100.0'  # said after the commit
-                _wait(lambda: told in _read(f"http://{at}/metrics"))
+                until(lambda: told in _read(f"http://{at}/metrics"))
                 text = _read(f"http://{at}/metrics")
                 assert 'attribution_consumer_lag_records{group="ascribe",partition="0",topic="raw_metrics"} 0.0' in text
                 reader.send_signal(signal.SIGTERM)
@@ -230,13 +230,6 @@ def test_a_full_disk_loses_nothing(tmp_path):
 def _read(url: str) -> str:
     with urllib.request.urlopen(url, timeout=10) as answer:
         return answer.read().decode()
-
-
-def _wait(holds, seconds: float = 60.0) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.1)
 
 
 def test_the_newest_bad_rows_are_left_for_the_service(lines, tmp_path):

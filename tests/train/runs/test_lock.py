@@ -18,6 +18,7 @@ from ascribe.core.errors import Conflict
 from ascribe.train.runs import lock, process
 from ascribe.train.runs.lock import Lease, held, holder
 from ascribe.train.runs.process import gone, this_process
+from tests.waiting import until
 
 PATH = "power/locks/pipeline.json"
 HOLD = """
@@ -146,10 +147,7 @@ def test_it_is_renewed_while_it_is_held(store, monkeypatch):
     with held(store, "power", clock, seconds=100) as mine:
         for _ in range(2):  # the first lease alone would have run out by then
             clock.now += 90
-            deadline = time.monotonic() + 20
-            while msgspec.json.decode(store.read(PATH), type=Lease).until != clock.now + 100:
-                assert time.monotonic() < deadline
-                time.sleep(0.01)
+            until(lambda: msgspec.json.decode(store.read(PATH), type=Lease).until == clock.now + 100)
         mine.check()
 
 

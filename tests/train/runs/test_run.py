@@ -59,7 +59,7 @@ class Life:
 
 
 def last(asked: RunOptions) -> Run:
-    found = latest(State(beside(asked.lake)), NAME, asked.registry, asked.channel)
+    found = latest(State(beside(asked.lake)), NAME, asked.target, asked.channel)
     assert found is not None
     return found
 

@@ -44,7 +44,7 @@ def options(tmp_path) -> RunOptions:
 
 
 def record(options: RunOptions, **changes) -> Run:
-    held = Run("r1", NAME, options.lake, options.registry, "production", "p", code_version(), 0, ("manual",),
+    held = Run("r1", NAME, options.lake, options.target, "production", "p", code_version(), 0, ("manual",),
                "promoted", stamp(NOW - 7200), stamp(NOW - 7200), count=100)  # fmt: skip
     return replace(held, **changes)
 
@@ -72,7 +72,7 @@ def test_a_run_that_fails_is_recorded_told_and_tried_again_after_a_while(options
     assert len(due) == 2  # in eleven minutes
     assert any(line.startswith("not now: version 0 of the lake has power_w in 60 of 700 rows") for line in lines)
     assert any("before trying again: version 0" in line for line in lines)
-    assert latest(State(beside(options.lake)), NAME, options.registry, "production").status == "failed"
+    assert latest(State(beside(options.lake)), NAME, options.target, "production").status == "failed"
 
 
 def test_it_outlives_a_lake_that_cannot_be_reached(options):

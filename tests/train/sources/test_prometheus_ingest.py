@@ -3,7 +3,6 @@
 import signal
 import subprocess
 import sys
-import time
 from itertools import islice
 
 import numpy as np
@@ -13,6 +12,7 @@ from ascribe.train.lake.lake import Lake
 from ascribe.train.sources.opening import Asked, open_source
 from tests.journey import typed
 from tests.train.sources.fleet import START_S
+from tests.waiting import until
 
 NODES, MINUTES = 4, 30
 
@@ -64,9 +64,7 @@ def test_a_reader_that_is_stopped_in_the_midst_ends_softly_and_the_next_goes_on(
     endless = f"prometheus+{prometheus}?preset=node_exporter&start={START_S}"
     command = [sys.executable, "-m", "ascribe", "ingest", "--lake", str(place), "--source", endless]
     reader = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    until = time.monotonic() + 60
-    while len(list(place.glob("_delta_log/*.json"))) < 3 and time.monotonic() < until:
-        time.sleep(0.02)
+    until(lambda: len(list(place.glob("_delta_log/*.json"))) >= 3)
     reader.send_signal(signal.SIGTERM)
     _, said = reader.communicate(timeout=60)
     assert reader.returncode == 0, said

@@ -20,6 +20,7 @@ from ascribe.train.lake.lake import Lake
 from ascribe.train.sources.decoding import Decoder
 from ascribe.train.sources.files import FileSource
 from ascribe.train.sources.replay import Replay, ReplaySource, read_replay
+from tests.waiting import until
 
 NOW = 1_800_000_000.0
 OLD = [0, 2, 4, 4, 300, 302, 303]  # seconds; a gap, a time that comes twice
@@ -141,10 +142,12 @@ def test_through_the_real_ingest_beside_another_lake(rows, tmp_path):
     try:
         state = Lake(lake).state
         follow, seen = Follow(state, lambda: time.time_ns() // 1000), []
-        until = time.monotonic() + 60
-        while len({t for piece in seen for t in piece.t_us}) < 30 and time.monotonic() < until:
-            time.sleep(0.1)
-            seen += follow.new()
+
+        def moments() -> int:
+            seen.extend(follow.new())
+            return len({t for piece in seen for t in piece.t_us})
+
+        until(lambda: moments() >= 30, every=0.1)
     finally:
         process.send_signal(signal.SIGTERM)
         said = process.communicate(timeout=60)[1].decode()

@@ -53,6 +53,11 @@ class Lake:
             self.state.put(self._layout, "layout")
         return int(self._layout["shards"])
 
+    @property
+    def identity(self) -> str:
+        """The name that the lake was given when it was made: the same wherever it lies. Raises LakeError for none."""
+        return str(self.rows.opened().metadata().id)
+
     def position(self, stream: str) -> int | None:
         """Where reading of a stream goes on; None where the lake holds nothing of it."""
         return self.rows.position(stream)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ascribe.bundle.registry import Registry
 from ascribe.core.durations import steps_in
@@ -19,6 +19,9 @@ from ascribe.train.runs.plan import release
 from ascribe.train.runs.stages import Done, Stage
 from ascribe.train.series.options import SeriesOptions
 from ascribe.train.watch import Watcher
+
+if TYPE_CHECKING:
+    from ascribe.train.lake.lake import Lake
 
 __all__ = ["ForecastTraining", "forecast_stages"]
 
@@ -55,23 +58,23 @@ class ForecastTraining:
 
 
 def forecast_stages(
-    training: ForecastTraining, uri: str, version: int, registry: Registry, name: str, channel: str, force: bool,
-    now: Callable[[], str], watch: Watcher, sign_key: Path | None = None,
+    training: ForecastTraining, lake: Lake, version: int, registry: Registry, target: str, name: str, channel: str,
+    force: bool, now: Callable[[], str], watch: Watcher, sign_key: Path | None = None,
 ) -> tuple[Stage, ...]:  # fmt: skip
-    """In their order. `uri`, `version` of the Delta table; the rest as `plan.stages_of`."""
+    """In their order. `version` of the lake's rows; the rest as `plan.stages_of`."""
     given = training.plain()
 
     def snapshot(folder: Path, done: Mapping[str, Done]) -> dict[str, Any]:
-        return _snapshot(folder, replace(training.series, data=uri, version=version), watch)
+        return _snapshot(folder, replace(training.series, data=lake.uri, version=version), watch)
 
     def train(folder: Path, done: Mapping[str, Done]) -> dict[str, Any]:
         rows = replace(training.series, data=str(done["snapshot"].folder / FILE), version=None)
         return fit(rows, training, folder, {"lake_version": version}, watch)
 
     return (
-        Stage("snapshot", snapshot, (), {"lake": uri, "version": version, "series": given["series"]}),
+        Stage("snapshot", snapshot, (), {"lake": lake.identity, "version": version, "series": given["series"]}),
         Stage("train", train, ("snapshot",), given),
-        *release(registry, name, channel, force, now, sign_key),
+        *release(registry, target, name, channel, force, now, sign_key),
     )
 
 

@@ -74,11 +74,14 @@ class Training:
 
 
 def stages_of(
-    lake: Lake, registry: Registry, name: str, channel: str, version: int, uri: str, training: Training,
+    lake: Lake, registry: Registry, target: str, name: str, channel: str, version: int, training: Training,
     force: bool, now: Callable[[], str], code: str, watch: Watcher, sign_key: Path | None = None,
 ) -> tuple[Stage, ...]:  # fmt: skip
-    """In their order. `version`, `uri` of the lake; `now`: ISO 8601 UTC; `sign_key`: of `Registry.publish`."""
+    """In their order. `version` of the lake; `target`: the registry as records know it; `now`: ISO 8601 UTC;
+    `sign_key`: of `Registry.publish`.
+    """
     given = training.plain()
+    seen = {"lake": lake.identity, "version": version, **{name: given[name] for name in SEEN}}
 
     def snapshot(folder: Path, done: Mapping[str, Done]) -> dict[str, Any]:
         taken = take(lake, version, training.features, folder, training.days, training.max_rows, training.also)
@@ -92,17 +95,18 @@ def stages_of(
         return _train(folder, done["snapshot"], version, training, watch, code)
 
     return (
-        Stage("snapshot", snapshot, (), {"lake": uri, "version": version, **{name: given[name] for name in SEEN}}),
+        Stage("snapshot", snapshot, (), seen),
         Stage("train", train, ("snapshot",), given),
-        *release(registry, name, channel, force, now, sign_key),
+        *release(registry, target, name, channel, force, now, sign_key),
     )
 
 
 def release(
-    registry: Registry, name: str, channel: str, force: bool, now: Callable[[], str], sign_key: Path | None = None
-) -> tuple[Stage, ...]:
+    registry: Registry, target: str, name: str, channel: str, force: bool, now: Callable[[], str],
+    sign_key: Path | None = None,
+) -> tuple[Stage, ...]:  # fmt: skip
     """From what `train` left to the channel: measure, publish, judge, promote; the same for every kind of model."""
-    where = {"registry": registry.uri, "name": name}
+    where = {"registry": target, "name": name}
 
     def measure(folder: Path, done: Mapping[str, Done]) -> dict[str, Any]:
         shutil.copytree(done["train"].folder / "bundle", folder / "bundle")

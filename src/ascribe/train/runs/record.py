@@ -33,10 +33,10 @@ class StageRecord:
 
 @dataclass(frozen=True)
 class Run:
-    """`status`: running, stopped (asked to), failed, promoted or refused. `plan`: hash of lake version, code and
-    settings; the same plan makes the same bundle. `count`: rows of the lake then; `rows`: those with a label.
-    `against`: the version that the gate compared with. `planned`: the stages in order, done or not. Times are ISO
-    8601 UTC.
+    """`status`: running, stopped (asked to), failed, promoted or refused. `registry`: as `RunOptions.target` has it.
+    `plan`: hash of lake, its version, code and settings; the same plan makes the same bundle. `count`: rows of the lake
+    then; `rows`: those with a label. `against`: the version that the gate compared with. `planned`: the stages in
+    order, done or not. Times are ISO 8601 UTC.
     """
 
     run: str

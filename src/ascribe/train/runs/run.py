@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 from ascribe.bundle.registry import Registry
 from ascribe.bundle.selftest import checked
 from ascribe.bundle.state import State, beside
-from ascribe.bundle.store import whole
+from ascribe.bundle.store import folder_of
 from ascribe.core.errors import Conflict, LakeError, NotFound
 from ascribe.train.runs.code import code_version
 from ascribe.train.runs.forecast import ForecastTraining, forecast_stages
@@ -52,10 +53,13 @@ class RunOptions:
     sign_key: Path | None = None
     verify_key: Path | None = None
 
-    def __post_init__(self) -> None:
-        """A folder is the same one from wherever it is named: what was done for it is found again."""
-        for name in ("lake", "registry"):
-            object.__setattr__(self, name, whole(getattr(self, name)))
+    @property
+    def target(self) -> str:
+        """The registry as records know it. A folder is told as it is found from the lake's: so both may be named from
+        anywhere, and moved together, and what was done is found again.
+        """
+        lake, registry = folder_of(self.lake), folder_of(self.registry)
+        return self.registry if lake is None or registry is None else os.path.relpath(registry, lake)
 
     def opened(self) -> Registry:
         return Registry(self.registry, self.verify_key)
@@ -84,7 +88,7 @@ def run(
     registry.versions(options.name)  # a wrong name is found here
     checked(options.registry)  # not after an hour of training
     with held(registry.store, options.name, clock, ", ".join(why), wait=options.wait) as lease:
-        before = latest(state, options.name, options.registry, options.channel)
+        before = latest(state, options.name, options.target, options.channel)
         record = _begun(options, lake, before, why, clock)
         if before is not None and before.plan == record.plan and _settled(before, registry, options):
             watch.note(f"nothing to do: run {before.run} has {before.status} {before.version} of the same rows")
@@ -100,11 +104,11 @@ def run(
 
 def _begun(options: RunOptions, lake: Lake, before: Run | None, why: Sequence[str], clock: Clock) -> Run:
     """The record to go on with: of an unfinished run, or a new one."""
-    settings = options.training.plain() | {"registry": options.registry, "channel": options.channel}
+    settings = options.training.plain() | {"registry": options.target, "channel": options.channel}
     settings |= {"force": options.force}
 
     def plan_of(version: int) -> str:
-        return digest_of([code_version(), version, settings])
+        return digest_of([code_version(), lake.identity, version, settings])
 
     if before is not None and before.plan == plan_of(before.lake_version) and _unfinished(before):
         return replace(before, status="running", error="", ended="", why=tuple(why))
@@ -114,7 +118,7 @@ def _begun(options: RunOptions, lake: Lake, before: Run | None, why: Sequence[st
     plan, defined, now = plan_of(version), lake.features(), clock()
     return Run(
         run=identity(now, plan),
-        name=options.name, lake=options.lake, registry=options.registry, channel=options.channel, plan=plan,
+        name=options.name, lake=options.lake, registry=options.target, channel=options.channel, plan=plan,
         code=code_version(), lake_version=version, why=tuple(why), status="running", started=stamp(now),
         count=lake.count(version), features_version=defined.version if defined is not None else "",
     )  # fmt: skip
@@ -124,11 +128,11 @@ def _stages(
     options: RunOptions, lake: Lake, registry: Registry, record: Run, now: Callable[[], str], watch: Watcher
 ) -> tuple[Stage, ...]:
     """By what is to be trained."""
-    to = (registry, options.name, options.channel)
+    to = (registry, options.target, options.name, options.channel)
     version, force, key = record.lake_version, options.force, options.sign_key
     if isinstance(options.training, ForecastTraining):
-        return forecast_stages(options.training, options.lake, version, *to, force, now, watch, key)
-    return stages_of(lake, *to, version, options.lake, options.training, force, now, record.code, watch, key)
+        return forecast_stages(options.training, lake, version, *to, force, now, watch, key)
+    return stages_of(lake, *to, version, options.training, force, now, record.code, watch, key)
 
 
 def _unfinished(before: Run) -> bool:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from ascribe.bundle.store import folder_of
 
 __all__ = ["work_folder"]
 
@@ -26,7 +27,6 @@ def work_folder(lake: str) -> Path:
     >>> work_folder("runs/demo/lake").name
     'lake_work'
     """
-    parts = urlsplit(lake)
-    if parts.scheme in ("", "file"):
-        return Path((parts.path if parts.scheme else lake).rstrip("/") + "_work").expanduser().resolve()
+    if (folder := folder_of(lake.rstrip("/") + "_work")) is not None:
+        return folder
     return _Places().xdg_cache_home / "ascribe" / hashlib.sha256(lake.encode()).hexdigest()[:16]

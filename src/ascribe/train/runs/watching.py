@@ -106,7 +106,7 @@ def _look(options: RunOptions, lake: Lake, looking: Looking, teller: _Once, foll
         production = registry.channel(options.name, options.channel).current.version
     except NotFound:
         production = ""
-    last = latest(state, options.name, options.registry, options.channel)
+    last = latest(state, options.name, options.target, options.channel)
     version = lake.version()
     seen = Seen(version, 0 if version is None else lake.count(version), code_version(), production)
     reasons = due(clock(), last, seen, looking.triggers, newest(state, options.name))
