@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from ascribe.core.errors import LakeError
 from ascribe.train.lake.lake import Lake
 from ascribe.train.lake.rows import rows_of
 from ascribe.train.vectors import Places, Vectors
@@ -71,6 +73,20 @@ def test_ids_of_the_newest_files(lake: Lake):
 
 def test_nothing_in_nothing(tmp_path: Path):
     assert Lake(str(tmp_path / "none")).recent_ids(10) == []
+
+
+def test_a_lake_is_known_by_a_name_of_its_own_wherever_it_lies(lake: Lake, tmp_path: Path):
+    moved, other = tmp_path / "moved", Lake(str(tmp_path / "other"))
+    shutil.copytree(lake.uri, moved)
+    other.append(rows_of(vectors(0), np.ones(40, bool)), None, None, {"s": 40})
+    before = other.identity
+    shutil.rmtree(other.uri)
+    with pytest.raises(LakeError, match="no table"):
+        Lake(other.uri).identity  # noqa: B018
+    again = Lake(other.uri)
+    again.append(rows_of(vectors(0), np.ones(40, bool)), None, None, {"s": 40})
+    assert len({Lake(str(moved)).identity, lake.identity, before, again.identity}) == 3
+    assert Lake(str(moved)).identity == lake.identity
 
 
 def test_fewer_columns_in_older_files(lake: Lake, tmp_path: Path):
