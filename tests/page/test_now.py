@@ -249,6 +249,29 @@ def test_a_slider_in_use_keeps_its_time_while_the_window_moves_on(at, tab):
     assert (kept - seconds(told.inner_text())) % 86400 in (2, 4, 6)
 
 
+def test_a_chart_that_ends_early_is_asked_for_again_until_it_does_not(at, tab):
+    """A service that has just started takes up what lies in its lake; the next look at all is half a minute off."""
+    page = tab(at).page
+    page.route("**/v1/events", lambda route: None)  # nothing is heard, and nothing said of that
+    asked: list[int] = []
+
+    def early(route: Any) -> None:
+        asked.append(now_us())
+        ending(route, now_us() - (500_000_000 if len(asked) < 5 else 0))
+
+    page.route("**/history?*", early)
+    page.goto(f"{at}/#/now/{urllib.parse.quote(NODE, safe='')}")
+    opened(page)
+    shown = page.locator("output").nth(1)
+    before = seconds(shown.inner_text())
+    with page.expect_response(lambda answer: "/history?" in answer.url and len(asked) == 5, timeout=60_000):
+        pass
+    assert asked[4] - asked[0] < 50e6
+    page.wait_for_timeout(4000)  # drawn, and not asked for again
+    assert 490 <= (seconds(shown.inner_text()) - before) % 86400 < 600
+    assert len(asked) == 5
+
+
 def seconds(told: str) -> int:
     """Of the day, from its time as the page writes it."""
     hours, minutes, rest = map(int, told.split()[-1].split(":"))

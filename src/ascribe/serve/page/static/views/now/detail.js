@@ -13,7 +13,8 @@ import { remarks } from "./warnings.js";
 
 const ALL = "#/now?all=1"; // the table alone, with all its columns
 const ASKED_MS = 2000; // what was put off or refused is asked for again, also where nothing new comes
-const SOON_MS = 3000; // a service that has just started is still taking up what lies in its lake
+const SOON_MS = 3000; // a service that has just started is still taking up what lies in its lake: so often it is asked,
+const TRIES = 10; // so many times, while the chart ends before the node's newest moment
 const AGAIN_MS = 30000; // means of a long window grow only by asking
 const DRAWN_MS = 1000;
 const WINDOWS = [5, 15, 60, 360, 1440]; // minutes
@@ -87,11 +88,17 @@ export function createDetail(context, nodes, name) {
     }, ASKED_MS),
     setInterval(() => history.load(), AGAIN_MS),
   ];
-  let soon = setTimeout(() => history.load(), SOON_MS);
-  offs.push(context.stream.on("again", () => {
+  let soon = 0;
+  const look = async (tries) => {
+    await history.load();
+    if (history.behind(nodes.all.get(name)?.timestamp_us ?? 0) && tries > 1 && element.isConnected) lookSoon(tries - 1);
+  };
+  const lookSoon = (tries = TRIES) => {
     clearTimeout(soon);
-    soon = setTimeout(() => history.load(), SOON_MS);
-  }));
+    soon = setTimeout(() => look(tries), SOON_MS);
+  };
+  lookSoon();
+  offs.push(context.stream.on("again", () => lookSoon()));
 
   return {
     name,

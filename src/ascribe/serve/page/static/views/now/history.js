@@ -41,6 +41,8 @@ export function createHistory(api, name, model, tell) {
       if (first > 0) cut(first);
       if (history.t_us.length > MOST) cut(history.t_us.length - MOST);
     },
+    /** Whether it ends before a time by more than the distance of its points. */
+    behind: (us) => (history.t_us.at(-1) ?? 0) < us - (2 * history.span_us) / POINTS,
     /** The moment at an index, as /v1/now writes one. */
     at(index) {
       const pick = (columns) => Object.fromEntries(Object.entries(columns).map(([g, values]) => [g, values[index]]));
