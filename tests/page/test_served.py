@@ -20,6 +20,7 @@ from ascribe.serve.app import running
 from ascribe.serve.settings import Settings
 from tests.ports import held_port
 from tests.serve import tiny
+from tests.waiting import until
 
 from .test_now import column, opened
 
@@ -74,12 +75,12 @@ class Place:
         settings = Settings(lake=self.lake.uri)
         http = f"127.0.0.1:{self.port}"
         with running(self.registry, tiny.NAME, settings, http, write=lambda _: None) as at:
-            until = time.monotonic() + 30
-            while time.monotonic() < until:  # it has taken up what lies in the lake
+
+            def taken_up() -> bool:
                 held = [one["timestamp_us"] for one in httpx.get(f"{at.http}/v1/now").json()["nodes"]]
-                if len(held) == len(NODES) and min(held) >= self.lake.first_us:
-                    break
-                time.sleep(0.1)
+                return len(held) == len(NODES) and min(held) >= self.lake.first_us
+
+            until(taken_up, every=0.1)
             yield at.http
 
 
@@ -101,14 +102,14 @@ def test_the_page_shows_what_the_server_says(place, tab):
         opened(page)
         now = {n["node"]: n for n in httpx.get(f"{at}/v1/now").json()["nodes"]}
         newest = now["a<b>&c"]
-        until = time.monotonic() + 60
-        while asked[-1].json()["timestamp_us"] != newest["timestamp_us"] and time.monotonic() < until:
+        end = time.monotonic() + 60
+        while asked[-1].json()["timestamp_us"] != newest["timestamp_us"] and time.monotonic() < end:
             page.wait_for_timeout(200)  # a history that was asked for too early is asked for again
         told = asked[-1].json()
         said = {"base": told["base_w"], **told["groups"], "predicted": told["prediction_w"],
                 "unexplained": told["unexplained_w"], "measured": told["measured_w"]}  # fmt: skip
         wanted = {part: f"{watts:.2f}" for part, watts in said.items()}
-        while column(page, 0, 1) != wanted and time.monotonic() < until:
+        while column(page, 0, 1) != wanted and time.monotonic() < end:
             page.wait_for_timeout(100)
         assert column(page, 0, 1) == wanted
         assert (told["timestamp_us"], told["measured_w"]) == (newest["timestamp_us"], newest["measured_w"])

@@ -26,6 +26,7 @@ from ascribe.serve.observe.log import Log
 from ascribe.serve.settings import Settings
 from ascribe.serve.telemetry import Telemetry
 from ascribe.serve.versions.leases import Lease, Versions, fetch
+from tests.waiting import until
 
 from .. import tiny
 
@@ -285,12 +286,12 @@ def test_a_server_that_starts_again_shows_the_last_minutes_at_once(tmp_path):
             first = http.get("/v1/now").json()
             assert {n["timestamp_us"] for n in first["nodes"]} == {start + 49 * 2_000_000}
             assert first["groups_of"]["speed"] == ["ghz"]
-            until = time.monotonic() + 20
-            while time.monotonic() < until:
+
+            def whole() -> dict:
                 held = http.get("/v1/nodes/n1/history").json()
-                if len(held["t_us"]) == 50:
-                    break
-                time.sleep(0.1)
+                return held if len(held["t_us"]) == 50 else {}
+
+            held = until(whole, every=0.1)
             seen.append((held["t_us"], held["prediction_w"], held["groups"]))
     assert len(seen[0][0]) == 50
     assert seen[0] == seen[1]

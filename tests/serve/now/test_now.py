@@ -82,12 +82,12 @@ def http(lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx
         running(registry, tiny.NAME, Settings(lake=lake.uri), write=lambda _: None) as at,
         httpx.Client(base_url=at.http, timeout=20) as client,
     ):
-        until = time.monotonic() + 120
-        while time.monotonic() < until:
+
+        def taken_up() -> bool:
             held = {n["node"]: n for n in client.get("/v1/now").json()["nodes"]}
-            if {"old", "poor"} <= held.keys() and all(len(held[n]["spark"]) == COUNT for n in NODES):
-                break
-            time.sleep(0.1)
+            return {"old", "poor"} <= held.keys() and all(len(held[n]["spark"]) == COUNT for n in NODES)
+
+        until(taken_up, seconds=120, every=0.1)
         yield client
 
 
