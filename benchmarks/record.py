@@ -14,14 +14,15 @@ from typing import Any
 __all__ = ["RESULTS", "Raw", "keep", "machine", "place_of"]
 
 RESULTS = Path(__file__).parent / "results"
+CPU = Path("/proc/cpuinfo")
 QUICK = Path(__file__).parents[1] / "runs" / "bench_quick"  # what --quick leaves is no result: git does not see it
 
 
 def machine() -> dict[str, Any]:
-    """The machine by its kind only, and the day (UTC)."""
+    """The machine by its kind only, and the day (UTC). `vnni`: whether products of 8 bits have an instruction."""
     return {
         "cores": len(os.sched_getaffinity(0)), "python": platform.python_version(), "cpu": platform.machine(),
-        "day": time.strftime("%Y-%m-%d", time.gmtime()),
+        "vnni": CPU.exists() and "vnni" in CPU.read_text(), "day": time.strftime("%Y-%m-%d", time.gmtime()),
     }  # fmt: skip
 
 

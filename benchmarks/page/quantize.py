@@ -15,8 +15,12 @@ HEAD = (
 )  # fmt: skip
 
 
+SATURATED = "Measured on a machine without VNNI, where products with 8-bit weights saturate and those with 7 bits do not.\n"
+
+
 def text(raw: Raw) -> str:
-    held = {name: d for name, d in raw("quantize").items() if name != "machine"}
+    held = raw("quantize")
+    machine = held.pop("machine")
     lines = [_line(name, way, c) for name, d in held.items() for way, c in d.items() if way != "broken"]
     broken = "; ".join(
         f"{NAMES.get(name, name)}: {d['broken']['refused'][0]}" for name, d in held.items() if "broken" in d
@@ -27,7 +31,8 @@ model are in the raw file; drift is that of `conditional_shap` for tables, of `o
 
 {table(HEAD, lines)}
 `broken`, half of one layer's outputs zeroed in int8-static, is refused. {broken}.
-"""
+
+{"" if machine.get("vnni", True) else SATURATED}"""
 
 
 def _line(name: str, way: str, c: dict[str, Any]) -> list[str]:
