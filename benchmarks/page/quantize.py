@@ -15,7 +15,9 @@ HEAD = (
 )  # fmt: skip
 
 
-SATURATED = "Measured on a machine without VNNI, where products with 8-bit weights saturate and those with 7 bits do not.\n"
+SATURATED = (
+    "Measured on a machine without VNNI, where products with 8-bit weights saturate and those with 7 bits do not.\n"
+)
 
 
 def text(raw: Raw) -> str:
