@@ -6,12 +6,12 @@ import json
 import os
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["RESULTS", "Raw", "keep", "machine", "place_of"]
+__all__ = ["RESULTS", "Raw", "keep", "machine", "place_of", "saturates"]
 
 RESULTS = Path(__file__).parent / "results"
 CPU = Path("/proc/cpuinfo")
@@ -19,11 +19,16 @@ QUICK = Path(__file__).parents[1] / "runs" / "bench_quick"  # what --quick leave
 
 
 def machine() -> dict[str, Any]:
-    """The machine by its kind only, and the day (UTC). `vnni`: whether products of 8 bits have an instruction."""
+    """The machine by its kind only, and the day (UTC). `vnni`: as its processor says, None where that is not known."""
     return {
         "cores": len(os.sched_getaffinity(0)), "python": platform.python_version(), "cpu": platform.machine(),
-        "vnni": CPU.exists() and "vnni" in CPU.read_text(), "day": time.strftime("%Y-%m-%d", time.gmtime()),
+        "vnni": "vnni" in CPU.read_text() if CPU.exists() else None, "day": time.strftime("%Y-%m-%d", time.gmtime()),
     }  # fmt: skip
+
+
+def saturates(machine: Mapping[str, Any]) -> bool:
+    """Whether two products with 8-bit weights overflow there: on x86 without VNNI (docs/quantize.md)."""
+    return machine["cpu"] == "x86_64" and machine.get("vnni") is False
 
 
 def place_of(name: str, quick: bool = False) -> Path:

@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks.accuracy import cells, known
 from benchmarks.accuracy.__main__ import main
+from benchmarks.record import saturates
 
 
 def held(folder, group, name):
@@ -100,3 +101,17 @@ def test_pictures_and_tables_from_a_few_cells(tmp_path):
     assert "2.0" in text  # the ratio to the exact sampler
     assert "images/accuracy-truth.svg" in text
     assert "accuracy-calibration" not in text
+
+
+@pytest.mark.parametrize(
+    ("machine", "wanted"),
+    [
+        ({"cpu": "x86_64", "vnni": False}, True),
+        ({"cpu": "x86_64", "vnni": True}, False),
+        ({"cpu": "aarch64", "vnni": False}, False),
+        ({"cpu": "x86_64", "vnni": None}, False),
+        ({"cpu": "x86_64"}, False),  # kept before results said it
+    ],
+)
+def test_eight_bits_saturate_on_x86_without_vnni(machine, wanted):
+    assert saturates(machine) is wanted

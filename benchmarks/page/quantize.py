@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from benchmarks.page.text import table
-from benchmarks.record import Raw
+from benchmarks.record import Raw, saturates
 
 NAMES = {"power": "power, 6-64-32-1", "resnet20": "ResNet-20", "mobilenet_v1_0.25_128": "MobileNet v1 0.25, 128 x 128"}
 DRIFT = ("conditional_shap", "occlusion")  # of tables, of pictures
@@ -13,8 +13,6 @@ HEAD = (
     "model", "precision", "graph, KiB", "size", "time, 1 row", "time, 64 rows", "error, RMS of spread", "same class",
     "drift, MAE of mean \\|value\\|", "rank, median (5 %)", "gate",
 )  # fmt: skip
-
-
 SATURATED = (
     "Measured on a machine without VNNI, where products with 8-bit weights saturate and those with 7 bits do not.\n"
 )
@@ -34,7 +32,7 @@ model are in the raw file; drift is that of `conditional_shap` for tables, of `o
 {table(HEAD, lines)}
 `broken`, half of one layer's outputs zeroed in int8-static, is refused. {broken}.
 
-{"" if machine.get("vnni", True) else SATURATED}"""
+{SATURATED if saturates(machine) else ""}"""
 
 
 def _line(name: str, way: str, c: dict[str, Any]) -> list[str]:

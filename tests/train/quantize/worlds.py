@@ -1,14 +1,11 @@
 """What rounding is, and on which processors eight bits saturate."""
 
-import platform
-from pathlib import Path
-
 import numpy as np
 
 from ascribe.train.quantize.layers import MOST
+from benchmarks.record import machine, saturates
 
-INFO = Path("/proc/cpuinfo")
-SATURATES = platform.machine() == "x86_64" and INFO.exists() and "vnni" not in INFO.read_text()  # docs/quantize.md
+SATURATES = saturates(machine())
 
 
 def whole(W, axis, bits):
