@@ -101,6 +101,17 @@ def test_a_singular_covariance_is_no_obstacle():
     assert Z[0, :, :, 2] == pytest.approx(np.full((2, 64), 4.0), abs=1e-6)
 
 
+@pytest.mark.parametrize("unit", [1e-9, 1.0, 1e10])
+def test_units_of_others_do_not_make_a_feature_singular(unit):
+    """x2 is x1 and little more, whatever unit x0 is told in."""
+    rng = np.random.default_rng(1)
+    base = rng.standard_normal(500)
+    rows = np.column_stack([rng.standard_normal(500) * unit, base, base + 0.1 * rng.standard_normal(500)])
+    Z, _ = Gaussian.fit(rows).draw(np.array([[0.0, 1.0, 9.0]]), np.array([[True, True, False]]), 256, rng)
+    assert Z[0, 0, :, 2].mean() == pytest.approx(1, abs=0.05)
+    assert Z[0, 0, :, 2].std() == pytest.approx(0.1, rel=0.2)
+
+
 def test_fit_takes_the_sample_moments():
     fitted = Gaussian.fit(ROWS)
     assert fitted.mean == pytest.approx(ROWS.mean(axis=0), abs=1e-12)

@@ -109,15 +109,18 @@ class Regressions:
 
     def _computed(self, S: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         n = len(self.cov)
+        sd = np.sqrt(np.diagonal(self.cov))
+        scale = np.where(sd > 0, sd, 1.0)
+        cor = self.cov / np.outer(scale, scale)  # what counts as singular must not hang on units
         gain, root = np.zeros((len(S), n, n)), np.zeros((len(S), n, n))
         for k, observed in enumerate(S):
             u = ~observed
-            across = self.cov[np.ix_(observed, u)]
-            to = np.linalg.lstsq(self.cov[np.ix_(observed, observed)], across, rcond=None)[0]
-            value, vector = np.linalg.eigh(self.cov[np.ix_(u, u)] - to.T @ across)  # also stands singular covariances
+            across = cor[np.ix_(observed, u)]
+            to = np.linalg.lstsq(cor[np.ix_(observed, observed)], across, rcond=None)[0]
+            value, vector = np.linalg.eigh(cor[np.ix_(u, u)] - to.T @ across)  # also stands singular covariances
             gain[k][np.ix_(observed, u)] = to
             root[k][np.ix_(u, u)] = (vector * np.sqrt(np.maximum(value, 0))).T
-        return gain, root
+        return gain * (scale / scale[:, None]), root * scale
 
 
 @dataclass(frozen=True, eq=False)
