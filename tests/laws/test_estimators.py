@@ -259,6 +259,25 @@ def test_coalition_stderr_is_calibrated(name, p, budget, game):
     assert 0.7 <= ratio <= 1.4
 
 
+@pytest.mark.parametrize("name", ["kernel", "leverage"])
+def test_a_size_of_which_one_pair_was_drawn_has_an_error(name):
+    """Its mean over pairs drawn is its own: taken off, nothing would be left."""
+    for seed in range(20):
+        plan = fresh(name, 15, 36, seed)
+        value = plan.S[:, :3].all(axis=1).astype(float)  # the first three together
+        truth = np.array([1 / 3] * 3 + [0.0] * 12)
+        stderr = plan.coalition_stderr(value[None])[0]
+        assert np.abs(plan.solve(value) - truth).max() <= 6 * stderr.max()
+
+
+def test_wide_tables_have_plans_and_fewer_groups():
+    """C(1100, 550) is more than a float holds, and 32 matrices of 1100 x 2202 numbers are most of a gigabyte."""
+    plan = fresh("kernel", 1100, 2202, 0)
+    assert np.abs(plan.W.sum(axis=0)[1:-1]).max() <= 1e-9
+    assert fresh("kernel", 500, 4000, 0).jackknife.size <= 1 << 27
+    assert len(fresh("kernel", 40, 600, 0).jackknife) == 32
+
+
 def test_stderr_is_unknown_where_there_are_too_few_groups():
     """One antithetic pair of orders, or only the singletons and their complements: nothing to compare."""
     for name, p, budget in (("permutation", 8, 16), ("kernel", 8, 18)):

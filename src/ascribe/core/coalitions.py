@@ -9,8 +9,9 @@ from scipy.special import gammaln
 
 from ascribe.core.arrays import Bool, Float, np
 
-__all__ = ["all_coalitions", "distinct_subsets", "shapley_weights", "signs"]
+__all__ = ["all_coalitions", "distinct_subsets", "pairs_of_sizes", "shapley_weights", "signs"]
 
+MANY = 10**300  # as many pairs as a float tells; no budget comes near
 ENUMERATE_BELOW = 20_000  # so few subsets of one size are listed and shuffled rather than drawn and compared
 
 
@@ -48,6 +49,15 @@ def distinct_subsets(n: int, size: int, count: int, rng: np.random.Generator) ->
         members = members + 1
     np.put_along_axis(rows, members, True, axis=1)
     return rows
+
+
+def pairs_of_sizes(p: int) -> Float[np.ndarray, " k"]:
+    """How many pairs of a coalition and its complement there are, by the size 0 ... p // 2 of the smaller one.
+
+    >>> pairs_of_sizes(4).tolist(), pairs_of_sizes(2000)[1:3].tolist()
+    ([1.0, 4.0, 3.0], [2000.0, 1999000.0])
+    """
+    return np.array([float(min(comb(p, k) // (2 if 2 * k == p else 1), MANY)) for k in range(p // 2 + 1)])
 
 
 def signs(S: Bool[np.ndarray, "m p"]) -> Float[np.ndarray, "m p"]:

@@ -11,10 +11,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from math import comb
 
 from ascribe.core.arrays import Float, np
-from ascribe.core.coalitions import shapley_weights, signs
+from ascribe.core.coalitions import pairs_of_sizes, shapley_weights, signs
 from ascribe.core.plan import GROUPS, Plan
 
 __all__ = ["Pairs", "pairs_of"]
@@ -65,10 +64,9 @@ def pairs_of(plan: Plan) -> Pairs:
     size = S[up].sum(axis=1)
     size[0] = 0
     count = np.bincount(size)
-    population = np.array([comb(p, int(k)) / (2 if 2 * k == p else 1) for k in size])
     mass = np.where(2 * size == p, 0.5, 1.0) / np.maximum(size * (p - size), 1) / count[size]
     mass[0] = 0
     chosen = S[up]
-    share = count[size] / population
+    share = count[size] / pairs_of_sizes(p)[size]
     q = 2 * shapley_weights(chosen)
     return Pairs(signs(chosen), q, mass / mass.sum(), share, up, down[up], len(S))

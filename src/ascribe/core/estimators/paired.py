@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import comb
 
 from scipy.special import stdtrit
 
 from ascribe.core.arrays import Bool, Float, np
-from ascribe.core.coalitions import all_coalitions, distinct_subsets, signs
+from ascribe.core.coalitions import all_coalitions, distinct_subsets, pairs_of_sizes, signs
 from ascribe.core.errors import BudgetError
 from ascribe.core.estimators.enumeration import AUTO_BUDGET, MAX_EXACT_PLAYERS
 from ascribe.core.plan import GROUPS, Plan
 
 __all__ = ["kernel", "leverage"]
 
+CELLS = 1 << 26  # numbers in the matrices that tell a plan's error, half a gigabyte: wide tables have fewer groups
+FEW = 4  # groups, at least
 SPARE = 2  # pairs beyond the players: with fewer there is no residual to speak of, and no error is stated
 
 
@@ -52,7 +53,7 @@ def _paired(name: str, p: int, budget: int | None, seed: int, mass_of: Callable[
     if budget < least:
         raise BudgetError(f"{name} needs a budget of at least {least} coalitions for {p} players, got {budget}")
     sizes = np.arange(1, p // 2 + 1)
-    population = np.array([comb(p, k) // (2 if 2 * k == p else 1) for k in sizes], dtype=float)  # pairs of each size
+    population = pairs_of_sizes(p)[1:]
     mass = mass_of(sizes) * np.where(2 * sizes == p, 0.5, 1.0)
     rng = np.random.default_rng(seed)
     if name == "leverage":
@@ -81,7 +82,8 @@ def _drawn(
     """
     half = np.vstack([distinct_subsets(p, int(k), int(t), rng) for k, t in zip(sizes, take, strict=True) if t])
     drawn = np.repeat(take < population, take)  # False: its size is complete
-    group = np.where(drawn, (np.cumsum(drawn) - 1) % GROUPS, -1)
+    groups = min(GROUPS, max(FEW, CELLS // (2 * p * len(half))))
+    group = np.where(drawn, (np.cumsum(drawn) - 1) % groups, -1)
     if take[0] != population[0] and np.linalg.matrix_rank(signs(half), tol=0.5) < p:
         return None
     return _plan(name, np.vstack([half, ~half]), np.tile(group, 2), p)
@@ -114,6 +116,7 @@ def _plan(name: str, Z: Bool[np.ndarray, "m p"], group: np.ndarray, p: int) -> P
     A pair with residual r = (v(S) - v(S^c) - s' phi) / 2 and leverage h moves phi by A r, A its column; a group by
 
         sum over its pairs of  A r sqrt((1 - share drawn of its size) / (1 - h)^(1 + mean h)),  less their size's mean
+    (the only pair of its size is its own mean, and counts whole)
 
     that is White's estimator for finite populations, its correction for leverage between HC2 and HC3 of MacKinnon &
     White (1985): HC2 is right in large plans, the wider HC3 (the jackknife) in the smallest. The matrices of
@@ -126,7 +129,7 @@ def _plan(name: str, Z: Bool[np.ndarray, "m p"], group: np.ndarray, p: int) -> P
     groups = np.unique(group[group >= 0]) if n >= p + SPARE else np.empty(0, dtype=int)
     size = Z[:n].sum(axis=1)
     count = np.bincount(size)[size]
-    share = count / [comb(p, int(k)) / (2 if 2 * k == p else 1) for k in size]
+    share = count / pairs_of_sizes(p)[np.minimum(size, p - size)]
     s, A = signs(Z[:n]), 2 * W[:, 1 : n + 1]
     h = np.minimum(np.einsum("np,pn->n", s, A) / 2, 1 - 1e-3)
     A = A * np.sqrt(np.maximum(1 - share, 0) / (1 - h) ** (1 + min(p / max(n, 1), 1)))
@@ -136,7 +139,7 @@ def _plan(name: str, Z: Bool[np.ndarray, "m p"], group: np.ndarray, p: int) -> P
     moved = np.empty((len(groups), *W.shape))
     for g, move in zip(groups, moved, strict=True):
         inside = group[:n] == g
-        part = scale * A * (inside - np.bincount(size, inside)[size] / count)
+        part = scale * A * (inside - np.where(count > 1, np.bincount(size, inside)[size] / count, 0))
         move[:] = W - part @ s @ W
         move[:, 1 : n + 1] += part
         move[:, n + 1 : -1] -= part
