@@ -153,3 +153,15 @@ def test_nobody_is_given_the_marginal_game_unasked():
     assert usual(model) == "integrated_gradients"
     assert usual(replace(model, gradient=None)) == "conditional_shap"
     assert "conditional_shap" not in available(model)
+
+
+@pytest.mark.parametrize("estimator", ["auto", *ESTIMATORS])
+@pytest.mark.parametrize("p", [3, 9, 12, 20])
+def test_what_a_plan_spends_is_what_is_said(estimator, p):
+    """`permutation_shap` goes by orders whatever estimator is named."""
+    if estimator == "exact" and p > 14:
+        return
+    model = Model(tuple(Feature(f"x{j}") for j in range(p)), lambda X: X.sum(axis=1), np.zeros((1, p)))
+    for method, name in (("kernel_shap", estimator), ("permutation_shap", "permutation")):
+        said = EXPLAINERS[method].spends(model, Options(estimator), None)
+        assert said / 2 <= len(make_plan(name, p, None, 0).S) <= said

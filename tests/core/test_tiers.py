@@ -321,6 +321,19 @@ def test_the_budget_of_an_error_is_bounded_by_what_may_be_spent():
     assert answer.info.budget <= 40
 
 
+def test_a_tier_keeps_within_what_may_be_spent_on_an_error():
+    X = np.random.default_rng(3).standard_normal((1, 11))
+    asked = Options("kernel", samples=4, target_stderr=1e-9)
+    answer = explain(a_model(11), X, "conditional_shap", asked, tier="accurate", most=64)
+    assert answer.info.budget <= 64
+
+
+def test_features_outside_of_groups_are_players_too():
+    """One group of two among forty features: 39 players."""
+    asked = Options(groups={"two": ("x0", "x1")})
+    assert wished(a_model(40), "accurate", asked)[1].budget == max(ACCURATE_BUDGET, 32 * 39)
+
+
 def test_only_the_conditional_game_has_cheaper_tiers():
     calls: list[str] = []
     held = {"fast": Compiled(graph(0.1, calls, "fast"), CENTRE, "surrogate", "learnt", 66, 0, 0, {})}

@@ -11,11 +11,19 @@ A service compares it with its limit before any work; `ascribe explainers` says 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import ceil, prod
 
 from ascribe.core.arrays import np
 from ascribe.core.days import owners
-from ascribe.core.estimators import AUTO_EXACT_PLAYERS, FITTED_BUDGET, FITTED_PER_PLAYER, MAX_EXACT_PLAYERS
+from ascribe.core.estimators import (
+    AUTO_EXACT_PLAYERS,
+    ESTIMATORS,
+    FITTED_BUDGET,
+    FITTED_PER_PLAYER,
+    MAX_EXACT_PLAYERS,
+)
+from ascribe.core.estimators.enumeration import AUTO_BUDGET
 from ascribe.core.matched import CALENDAR, NEAREST
 from ascribe.core.model import Model
 from ascribe.core.options import Options, Patch
@@ -23,7 +31,7 @@ from ascribe.core.players import GRID
 from ascribe.core.shapley import MOST_BUDGET
 
 __all__ = [
-    "LIME", "LIME_EACH", "LIME_GROWN", "LIME_TABLE", "MOST_STEPS", "OF_IMAGE", "coalitions", "draws", "once",
+    "LIME", "LIME_EACH", "LIME_GROWN", "LIME_TABLE", "MOST_STEPS", "OF_IMAGE", "coalitions", "draws", "once", "orders",
     "perturbations", "players", "sides_of", "steps", "windows",
 ]  # fmt: skip
 
@@ -64,6 +72,8 @@ def coalitions(model: Model, options: Options, X: np.ndarray | None = None) -> i
         spent = options.budget
     elif options.target_stderr is not None:
         spent = MOST_BUDGET
+    elif options.estimator in ESTIMATORS:
+        spent = min(2**p, max(AUTO_BUDGET, 4 * p))
     else:
         spent = 2**p if p <= AUTO_EXACT_PLAYERS else max(FITTED_BUDGET, FITTED_PER_PLAYER * p)
     if model.layout.kind == "series" and model.background is not None:
@@ -72,6 +82,11 @@ def coalitions(model: Model, options: Options, X: np.ndarray | None = None) -> i
         return spent * min(most, len(model.background))
     alone = model.layout.kind == "table" or options.baseline is not None or model.background is None
     return spent if alone or model.background is None else spent * len(model.background)
+
+
+def orders(model: Model, options: Options, X: np.ndarray | None = None) -> int:
+    """Of permutation sampling, whatever estimator is named."""
+    return coalitions(model, replace(options, estimator="permutation"), X)
 
 
 def perturbations(model: Model, options: Options, X: np.ndarray | None = None) -> int:

@@ -18,6 +18,7 @@ from ascribe.core.errors import BudgetError, CapabilityError, InputError
 from ascribe.core.estimators import MAX_EXACT_PLAYERS
 from ascribe.core.model import Model
 from ascribe.core.options import Options
+from ascribe.core.spending import players as counted
 
 __all__ = ["ACCURATE_BUDGET", "TIERS", "explain", "offered", "wished", "within"]
 
@@ -48,7 +49,7 @@ def wished(model: Model, tier: str, options: Options) -> tuple[str, Options]:
     """
     if tier not in TIERS:
         raise InputError(f"unknown tier '{tier}': use one of {', '.join(TIERS)}")
-    players = len(options.groups) if options.groups else len(model.features)
+    players = counted(model, options)
     if tier == "exact" and not options.groups and players > MAX_EXACT_PLAYERS:
         raise BudgetError(
             f"exact needs 2^{players} coalitions, the limit is {MAX_EXACT_PLAYERS} players: "
@@ -113,6 +114,8 @@ def explain(
         tier = within(model, len(X), max_latency_ms)
     if tier:
         method, options = wished(model, tier, options)
+        if tier == "accurate" and options.target_stderr is not None:
+            options = replace(options, budget=options.budget or most)
     elif options.target_stderr is not None and method == "conditional_shap":
         free = options.estimator == "auto" and options.value == "auto" and options.budget is None
         if free and not options.groups and (held := _cheap(model, X, options)) is not None:

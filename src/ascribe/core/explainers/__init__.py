@@ -27,7 +27,7 @@ from ascribe.core.explainers.tree_shap import tree_shap
 from ascribe.core.explainers.tree_shap_interventional import tree_shap_interventional
 from ascribe.core.model import Model
 from ascribe.core.options import Options
-from ascribe.core.spending import coalitions, draws, once, perturbations, steps, windows
+from ascribe.core.spending import coalitions, draws, once, orders, perturbations, steps, windows
 from ascribe.core.words import listed
 
 __all__ = ["EXPLAINERS", "Explainer", "available", "explain", "refuse_unused", "usual"]
@@ -81,7 +81,7 @@ EXPLAINERS: dict[str, Explainer] = {
     ),
     "amortized_shap": Explainer(PREDICT | {"amortized"}, amortized_shap),
     "compiled_shap": Explainer(frozenset({"compiled"}), compiled_shap),
-    "permutation_shap": Explainer(REFERENCE, permutation_shap, PREDICT, baseline=True, takes=PLAYED, spends=coalitions),
+    "permutation_shap": Explainer(REFERENCE, permutation_shap, PREDICT, baseline=True, takes=PLAYED, spends=orders),
     "lime": Explainer(REFERENCE, lime, PREDICT, takes=PLAYED, spends=perturbations),
     "occlusion": Explainer(
         REFERENCE, occlusion, PREDICT, baseline=True, takes=(*PLAYED, "window", "stride"), spends=windows
