@@ -162,3 +162,13 @@ def test_what_cannot_be_compared_is_refused():
         contrast(a, answer(ROWS, replace(KERNEL, budget=None, groups={"two": ("a", "b")})))
     with pytest.raises(InputError, match="4 rows cannot be compared with 3: give as many, or one"):
         contrast(a, answer(ROWS[:3]))
+    with pytest.raises(InputError, match="of different space cannot be compared: none and margin"):
+        contrast(a, replace(a, info=replace(a.info, space="margin")))
+
+
+def test_a_row_that_was_not_answered_is_told_before_one_with_a_remark():
+    beyond, bad = ROWS.copy(), ROWS.copy()
+    beyond[2, 0], bad[2, 1] = 1e6, np.nan
+    for c in (contrast(answer(bad), answer(beyond)), contrast(answer(beyond), answer(bad))):
+        assert c.status[2] == "invalid"
+        assert c.reasons[2].startswith("b = nan")

@@ -10,7 +10,7 @@ from ascribe.core.errors import InputError
 
 __all__ = ["contrast"]
 
-SAME = ("method", "game", "value", "estimator", "budget", "samples", "seed", "version", "output", "unit")
+SAME = ("method", "game", "value", "estimator", "budget", "samples", "seed", "version", "output", "unit", "space")
 
 
 def contrast(a0: Attribution, a1: Attribution) -> Attribution:
@@ -22,7 +22,7 @@ def contrast(a0: Attribution, a1: Attribution) -> Attribution:
     samples and seed): what they share cancels, so the error is mostly far below that of independent answers, which is
     taken otherwise. `data`: the rows of a1 minus those of a0.
 
-    Raises InputError where players, game, output or unit differ, or the numbers of rows do not match.
+    Raises InputError where players, game, output, unit or space differ, or the numbers of rows do not match.
 
     >>> from ascribe.core.explainers import explain
     >>> from ascribe.core.features import Feature
@@ -32,7 +32,7 @@ def contrast(a0: Attribution, a1: Attribution) -> Attribution:
     >>> contrast(before, after).values.round(9).tolist()
     [[2.0, 0.0]]
     """
-    for word in ("game", "output", "unit"):
+    for word in ("game", "output", "unit", "space"):
         ours, theirs = getattr(a0.info, word), getattr(a1.info, word)
         if ours != theirs:
             raise InputError(
@@ -45,8 +45,9 @@ def contrast(a0: Attribution, a1: Attribution) -> Attribution:
     b = max(len(a0), len(a1)) if len(a0) and len(a1) else 0
     at = [np.zeros(b, int) if len(a) == 1 else np.arange(b) for a in (a0, a1)]
     stderr, parts = _errors(a0, a1, *at)
-    status = np.where(a1.status[at[1]] == "ok", a0.status[at[0]], a1.status[at[1]])
-    reasons = tuple(a1.reasons[j] or a0.reasons[i] for i, j in zip(*at, strict=True))
+    former = _graver(a0.status[at[0]], a1.status[at[1]])
+    status = np.where(former, a0.status[at[0]], a1.status[at[1]])
+    reasons = tuple(a0.reasons[i] if first else a1.reasons[j] for first, i, j in zip(former, *at, strict=True))
     values = a1.values[at[1]] - a0.values[at[0]]
     prediction = a1.prediction[at[1]] - a0.prediction[at[0]]
     bases = a1.bases[at[1]] - a0.bases[at[0]]
@@ -60,6 +61,13 @@ def contrast(a0: Attribution, a1: Attribution) -> Attribution:
         values, base, prediction, stderr, np.minimum(a0.ess[at[0]], a1.ess[at[1]]), status, reasons, a1.features,
         a1.data[at[1]] - a0.data[at[0]], info, a1.columns, parts, a1.layout, a1.segments, bases if own else None,
     )  # fmt: skip
+
+
+def _graver(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Where the first of two statuses says more: that a row was not answered, then that it was with a remark."""
+    rank = {"ok": 0, "invalid": 2, "not_finite": 2}
+    one, two = (np.array([rank.get(s, 1) for s in status.tolist()], dtype=int) for status in (first, second))
+    return np.asarray(one > two)
 
 
 def _errors(a0: Attribution, a1: Attribution, i: np.ndarray, j: np.ndarray) -> tuple[np.ndarray, Deviations | None]:
