@@ -235,6 +235,14 @@ def test_what_cannot_be_compared():
     assert compare(LINEAR, bad, ["occlusion"], near=0).rows == 12
 
 
+def test_a_text_without_words_is_left_out():
+    text = Model((), lambda Z: Z.sum(axis=1), layout=Layout("text", (4,), words=("", "a", "b")))
+    rows = np.array([[1.0, 2, 1, 0], [0.0, 0, 0, 0]])
+    assert compare(text, rows, ["occlusion"], near=0).rows == 1
+    with pytest.raises(InputError, match="or there is no word"):
+        compare(text, rows[1:], ["occlusion"], near=0)
+
+
 def test_randomisation_tells_values_of_the_model_from_values_of_the_row():
     other = replace(LINEAR, predict=lambda Z: Z @ np.roll(WEIGHTS, 2))
     same = replace(LINEAR, predict=lambda Z: 5 + 2 * (Z @ WEIGHTS))

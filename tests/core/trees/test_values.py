@@ -170,3 +170,24 @@ def test_what_is_no_background_or_not_one_output_is_refused():
     two = values.replace(trees, outputs=("no", "yes"), base=np.array([0.0, 1.0]))
     with pytest.raises(InputError, match="choose one output with of_output: no, yes"):
         path_dependent(two)
+
+
+@pytest.mark.parametrize("features", [63, 64])
+def test_a_way_of_more_features_than_bits_is_refused(features):
+    """A chain of tests `x_j <= 0`, all to the left, and a leaf of 1 at its end."""
+    nodes = 2 * features + 1
+    inner = np.arange(nodes) < features
+    left = np.where(inner, np.arange(1, nodes + 1), -1)
+    right = np.where(inner, features + 1 + np.arange(nodes), -1)
+    trees = Trees(
+        tuple(f"x{j}" for j in range(features)), np.array([0, nodes]), np.where(inner, np.arange(nodes), -1),
+        threshold=np.zeros(nodes), left=left, right=right, missing_left=np.zeros(nodes, bool),
+        value=np.eye(nodes)[features][:, None], cover=np.ones(nodes), output=np.zeros(1, int), base=np.zeros(1),
+    )  # fmt: skip
+    row, background = np.zeros((1, features)), np.ones((1, features))
+    row[0, -1] = 1.0
+    if features > 63:
+        with pytest.raises(InputError, match="asks 64 features on one way"):
+            interventional(trees, background)(row)
+    else:
+        assert np.abs(interventional(trees, background)(row)).max() <= 1e-12

@@ -114,8 +114,11 @@ def compare(
     model = model.settled(X)
     X = model.rows(X)
     X = X[(model.check(X)[0] != "invalid") & np.isfinite(X).all(axis=1)]
+    X = X[[units_of(model, x).p > 0 for x in X]]  # a text without words has nothing to hide
     if not len(X):
-        raise InputError("no row to compare methods on: every row holds a value that is missing or impossible")
+        raise InputError(
+            "no row to compare methods on: in every row a value is missing or impossible, or there is no word"
+        )
     ground = _Ground(model, X, options, draws, near, radius)
     judged, values = [], {}
     tried = available(model) if methods is None else methods

@@ -14,6 +14,7 @@ from __future__ import annotations
 from scipy.special import gammaln
 
 from ascribe.core.arrays import Float, np
+from ascribe.core.errors import InputError
 from ascribe.core.trees.codes import Codes, codes_of
 from ascribe.core.trees.parts import Paths, paths_of
 from ascribe.core.trees.record import Trees
@@ -21,14 +22,20 @@ from ascribe.core.trees.record import Trees
 __all__ = ["met_shares"]
 
 CELLS = 1 << 22
+MOST = 63  # features that fail are bits of a number
 
 
 def met_shares(trees: Trees, X: Float[np.ndarray, "b n"], background: Float[np.ndarray, "r n"]) -> np.ndarray:
-    """Shapley values of rows (b, n) for trees of one output whose ways hold at most 63 features."""
+    """Shapley values of rows (b, n) for trees of one output. Raises InputError where one has more than 63 on a way."""
     phi = np.zeros((len(X), len(trees.features)))
     for i in range(len(trees)):
         one = trees.some(np.array([i]))
         paths, codes = paths_of(one), codes_of(one)
+        if (deepest := int(paths.count.max(initial=0))) > MOST:
+            raise InputError(
+                f"tree {i} asks {deepest} features on one way, and interventional values are told for at most {MOST}: "
+                "use tree_shap, or grow shallower trees"
+            )
         leaves = np.flatnonzero(one.leaf & (paths.count > 0))
         both = np.concatenate([X, background])
         step = max(1, CELLS // len(both))
