@@ -13,7 +13,7 @@ from ascribe.core.control import fit_control
 from ascribe.core.errors import extra
 from ascribe.core.model import Model
 from ascribe.core.options import Options
-from ascribe.core.regression import Regression
+from ascribe.core.regression import Regression, known_by
 
 __all__ = ["valued"]
 
@@ -29,7 +29,7 @@ def valued(model: Model, options: Options) -> Model:
     if isinstance(law, Regression):
         return replace(model, surrogate=law.surrogate_of(predict), value="surrogate")
     functions = _beside.setdefault(law, {})
-    kept = functions.setdefault(predict, {})
+    kept = functions.setdefault(known_by(predict, law.background), {})
     while len(functions) > FUNCTIONS_KEPT:
         functions.pop(next(iter(functions)))
     if options.value in ("surrogate", "stacked") and "value" not in kept:

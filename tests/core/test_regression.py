@@ -61,3 +61,26 @@ def test_there_is_nothing_to_draw():
             ask()
     assert asked == []
     assert isinstance(law, Conditional)
+
+
+def test_a_model_that_was_fitted_again_in_place_is_another_function():
+    """Its method equals itself."""
+
+    class Linear:
+        weight = np.array([1.0, 0.0, 0.0])
+
+        def predict(self, Z):
+            return Z @ self.weight
+
+    rows, asked = np.arange(15.0).reshape(5, 3), []
+
+    def fit(predict):
+        asked.append(predict)
+        return Surrogate(SCORES, lambda Z, S: np.zeros(len(Z)))
+
+    law, model = Regression(rows, fit), Linear()
+    first = law.surrogate_of(model.predict)
+    assert law.surrogate_of(model.predict) is first
+    model.weight = np.array([0.0, 0.0, 5.0])
+    assert law.surrogate_of(model.predict) is not first
+    assert len(asked) == 2
