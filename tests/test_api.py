@@ -223,6 +223,44 @@ def test_explain_refuses_what_it_cannot_do():
         ascribe.fit_conditional(X)
 
 
+@pytest.mark.parametrize("method", ["gaussian", "independent", "empirical", "copula"])
+@pytest.mark.parametrize("samples", [0, 1])
+def test_one_completion_has_no_spread(method, samples):
+    law = ascribe.fit_conditional(np.random.default_rng(0).standard_normal((60, 3)), method=method)
+    with pytest.raises(InputError, match="samples must be at least 2"):
+        ascribe.explain(f, np.ones((1, 3)), conditional=law, samples=samples)
+
+
+def test_options_and_rows_that_mean_nothing_are_refused():
+    X = np.random.default_rng(0).standard_normal((60, 3))
+    law = ascribe.fit_conditional(X, method="independent")
+    with pytest.raises(InputError, match="background holds no rows"):
+        ascribe.explain(f, X, background=X[:0])
+    with pytest.raises(InputError, match="there are no training rows"):
+        ascribe.fit_conditional(X[:0], method="independent")
+    with pytest.raises(InputError, match="seed is a number from 0, not -1"):
+        ascribe.explain(f, X, background=X, seed=-1)
+    with pytest.raises(InputError, match="of a background there is one value: not 'surrogate'"):
+        ascribe.explain(f, X, background=X, value="surrogate")
+    with pytest.raises(InputError, match="not 'best'"):
+        ascribe.explain(f, X, conditional=law, value="best")
+    for rows, asked in ((X[:0], 8), (X, 0)):
+        with pytest.raises(InputError, match="MSE_v needs rows"):
+            ascribe.mse_v(f, law, rows, coalitions=asked)
+    with pytest.raises(SchemaError, match="two columns have the same name"):
+        ascribe.explain(f, pd.DataFrame(X, columns=["a", 1, "1"]), background=X)
+
+
+def test_a_column_that_single_precision_cannot_tell_apart_is_refused_where_scores_are_used():
+    X = np.random.default_rng(0).standard_normal((60, 2))
+    late, large = X * [10, 1] + [1.7e9, 0], X * [6e38, 1]
+    with pytest.raises(InputError, match=r"'x0' lies in .*, too narrow for single precision"):
+        ascribe.fit_conditional(late, method="copula")
+    with pytest.raises(InputError, match=r"'x0' lies in .*, beyond what single precision holds"):
+        ascribe.fit_conditional(large, method="copula")
+    assert ascribe.fit_conditional(late, method="gaussian").name == "gaussian"
+
+
 LAWS = ("gaussian", "copula", "empirical", "independent")
 
 

@@ -24,7 +24,9 @@ from ascribe.core.judge import mse_v as _mse_v
 from ascribe.core.model import Model
 from ascribe.core.options import Options
 from ascribe.core.regression import Regression
+from ascribe.core.scaling import refuse_unheld
 from ascribe.core.sentences import say
+from ascribe.core.stack import VALUES
 from ascribe.frames import checked, matrix, named, to_frame, to_shap
 from ascribe.opened import Groups, OpenModel, frozen, timed
 from ascribe.valued import valued
@@ -104,6 +106,13 @@ def explain(
     for what, held in (("background", reference), ("the conditional", known)):
         if held is not None and held.shape[1] != rows.shape[1]:
             raise InputError(f"{what} has {held.shape[1]} columns, X has {rows.shape[1]}")
+    if reference is not None and not len(reference):
+        raise InputError("background holds no rows: give some hundred that the model usually meets")
+    if seed < 0:
+        raise InputError(f"seed is a number from 0, not {seed}")
+    if value not in ("auto", *VALUES) or (conditional is None and value != "auto"):
+        given = "" if conditional is not None else " with conditional=; of a background there is one value"
+        raise InputError(f"value is one of auto, {', '.join(VALUES)}{given}: not '{value}'")
     asked = checked(predict)
     options = Options(estimator, budget, samples, seed, frozen(groups), value, target_stderr)
     base = None if reference is None else float(asked(reference).mean())
@@ -157,9 +166,13 @@ def fit_conditional(X: Any, method: str = "emshap", seed: int = 0, max_seconds: 
     >>> (a.values > 0.3).tolist()  # x1 is not used, and gets credit for what it tells
     [[True, True]]
     """
-    rows = matrix(X)[0]
+    rows, names = matrix(X)
+    if not len(rows):
+        raise InputError("there are no training rows: give some hundred")
     if not np.isfinite(rows).all():
         raise InputError("training rows hold missing values: clean them first (`ascribe train` does)")
+    if method in OF_SCORES:
+        refuse_unheld(rows, names)
     if method == "emshap":
         with extra("train", "torch"):
             from ascribe.train.values.conditional import fit_conditional as fit_emshap
@@ -172,6 +185,8 @@ def fit_conditional(X: Any, method: str = "emshap", seed: int = 0, max_seconds: 
         return LAWS[method](rows)
     raise InputError(f"unknown method '{method}': use emshap, surrogate, {', '.join(LAWS)}")
 
+
+OF_SCORES = ("emshap", "surrogate", "copula")
 
 LAWS: dict[str, Callable[[np.ndarray], Conditional]] = {  # independent points: error bars hold
     "gaussian": lambda X: replace(Gaussian.fit(X), quasi=False),

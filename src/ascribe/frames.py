@@ -87,6 +87,8 @@ def matrix(
         at = {str(c): c for c in (X.column_names if hasattr(X, "column_names") else X.columns)}  # labels may be numbers
         how = {"zero_copy_only": False} if hasattr(X, "column_names") and not hasattr(X, "to_batches") else {}
         have = list(at)
+        if len(have) < len(X.column_names if hasattr(X, "column_names") else X.columns):
+            raise SchemaError(f"two columns have the same name; the rows have {listed(have)}: rename one")
         names = tuple(wanted or have)
         if missing := [name for name in names if name not in have]:
             raise SchemaError(f"there is no column {listed(missing)}; the rows have {listed(have)}")

@@ -60,6 +60,8 @@ def test_players():
 def test_groups_that_cannot_be(groups, error, text):
     with pytest.raises(error, match=text):
         players_of(NAMES, groups)
+    with pytest.raises(InputError, match="feature 'a' is named 2 times: rename its columns"):
+        players_of(["a", "a", "b"])
 
 
 def test_a_model_offers_what_it_has():

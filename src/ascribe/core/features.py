@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -173,9 +174,11 @@ def players_of(names: Sequence[str], groups: Mapping[str, Iterable[str]] | None 
             rows.append((group, [position[name] for name in chosen]))
     rows += [(name, [j]) for j, name in enumerate(names) if name not in seen]
     labels = [label for label, _ in rows]
-    for label in labels:
-        if labels.count(label) > 1:
+    for label, times in Counter(labels).items():
+        if times > 1 and label in (groups or {}):
             raise InputError(f"'{label}' is a group and a feature outside it: rename the group")
+        if times > 1:
+            raise InputError(f"feature '{label}' is named {times} times: rename its columns")
     member = np.zeros((len(rows), len(names)), dtype=bool)
     for i, (_, columns) in enumerate(rows):
         member[i, columns] = True

@@ -8,6 +8,7 @@ from scipy.special import stdtrit
 
 from ascribe.core.arrays import Float, Predict, np
 from ascribe.core.conditional import Conditional
+from ascribe.core.errors import InputError
 from ascribe.core.games import ConditionalGame
 
 __all__ = [
@@ -123,9 +124,11 @@ def mse_v(
 
     v(S) from completions, or from the surrogate where `conditional` is one. Equals E Var(f | x_S) + error of v +
     Monte-Carlo variance: its level means nothing, so compare methods paired by row, at equal coalitions, samples and
-    seed. Frye et al. 2021; Olsen et al. 2022, eq. 12.
+    seed. Frye et al. 2021; Olsen et al. 2022, eq. 12. Raises InputError where there is nothing to hide or to ask.
     """
     X = np.atleast_2d(np.asarray(X, dtype=float))
+    if not len(X) or X.shape[1] < 2 or coalitions < 1:
+        raise InputError(f"MSE_v needs rows of two features or more and a coalition: got {X.shape} and {coalitions}")
     ask = getattr(conditional, "surrogate_of", None)
     surrogate = None if ask is None else ask(predict)
     value = "completions" if surrogate is None else "surrogate"

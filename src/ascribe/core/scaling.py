@@ -13,17 +13,20 @@ of its run, inverse maps the whole run back to it exactly.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from scipy.special import ndtr
 
 from ascribe.core.arrays import Bool, Float, np
+from ascribe.core.errors import InputError
 
-__all__ = ["REACH", "Scores", "fit_scores"]
+__all__ = ["REACH", "Scores", "fit_scores", "refuse_unheld"]
 
 KNOTS = 129
 REACH = 4.0  # the grid covers scores in [-4, 4]: one value in 16,000 lies beyond
 DISTINCT = 0.5  # share of values that differ, at least, in a feature without atoms
+ROUNDED = 0.01  # of a column's standard deviation, that its single precision may take
 NORMAL_BELOW = 1.2  # Kolmogorov distance x sqrt(rows) of a normal marginal; its moments fitted, 1 in 1,000 exceeds it
 
 
@@ -123,3 +126,23 @@ def fit_scores(X: Float[np.ndarray, "b n"], straight: float = 0.0) -> Scores:
                 continue
         table[j] = np.quantile(ordered, p, method="hazen")
     return Scores(np.maximum.accumulate(table, axis=1).astype(np.float32))
+
+
+def refuse_unheld(X: Float[np.ndarray, "b n"], names: Sequence[str]) -> None:
+    """Scores are of single precision. Raises InputError for a column that this cannot hold, or not tell apart.
+
+    >>> refuse_unheld(np.array([[1.7e9], [1.7e9 + 10.0]]), ["when"])  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ascribe.core.errors.InputError: 'when' lies in 1700000000..1700000010, too narrow for single precision ...
+    """
+    with np.errstate(over="ignore"):
+        rounded = X.astype(np.float32).astype(float)
+    for name, exact, single in zip(names, X.T, rounded.T, strict=True):
+        span = f"'{name}' lies in {exact.min():.10g}..{exact.max():.10g}"
+        if not np.isfinite(single).all():
+            raise InputError(f"{span}, beyond what single precision holds: change its unit")
+        if np.sqrt(np.mean((single - exact) ** 2)) > ROUNDED * exact.std():
+            raise InputError(
+                f"{span}, too narrow for single precision to tell its values apart: subtract an offset, or leave it "
+                "out (a time is no feature)"
+            )

@@ -27,7 +27,8 @@ def conditional_shap(model: Model, X: np.ndarray, options: Options, step: Callab
 def conditional_game(model: Model, options: Options) -> ConditionalGame:
     """The model's own conditional; v(empty) is its recorded mean over training rows, or that of the background.
 
-    Raises InputError for an unknown value, CapabilityError for one that the model does not offer.
+    Raises InputError for an unknown value or fewer than two completions, CapabilityError for a value that the model
+    does not offer.
     """
     assert model.predict is not None and model.conditional is not None
     value = model.value if options.value == "auto" else options.value
@@ -37,6 +38,10 @@ def conditional_game(model: Model, options: Options) -> ConditionalGame:
         raise CapabilityError(f"value='{value}' needs a surrogate, which this model does not offer: use 'completions'")
     if value == "stacked" and model.share is None:
         raise CapabilityError("value='stacked' needs the shares of a stack, which this model does not offer")
+    if value != "surrogate" and options.samples < 2:
+        raise InputError(
+            f"samples must be at least 2 (two completions are the least that have a spread), got {options.samples}"
+        )
     base = model.base_value
     if base is None:
         base = float(np.mean(model.predict(model.conditional.background)))
