@@ -14,12 +14,14 @@ import commands
 import grpc_pages
 import python_page
 import rest_page
+import settings_page
 
 ROOT = Path(__file__).resolve().parents[2]
 TREE = "https://github.com/ascribe/ascribe/blob/main/"
 LINK = re.compile(r"(\]\()([^)#:\s]+)((?:#[^)]*)?\))")
 MADE = {
     "reference/commands.md": commands.page,
+    "reference/settings.md": settings_page.page,
     "reference/rest.md": rest_page.page,
     "reference/grpc.md": grpc_pages.page,
     "reference/python.md": python_page.page,

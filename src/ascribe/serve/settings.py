@@ -19,26 +19,30 @@ MIB = 1 << 20
 class Settings(BaseSettings):
     """`ASCRIBE_<NAME>` in the environment, upper case: `ASCRIBE_MAX_ROWS=100`.
 
-    Limits hold for one request. `budget`: coalitions where a request names none (None: the engine decides by the number
-    of players); `samples`: completions per coalition. `timeout_s`: the longest a request may take; `drain_s`: how long
-    a stopping server keeps answering while it already says "not ready", and twice the age of a gRPC connection;
-    `grace_s`: how long calls in flight may then go on. `explain_threads`: explanations at a time (None: the cores that
-    the process may use).
+    Limits hold for one request. `max_body_bytes`: of the body, also inflated; `max_rows`, `max_budget`, `max_samples`:
+    the most rows, coalitions, completions per coalition. `budget`: coalitions where a request names none (None: the
+    engine decides by the number of players); `samples`: completions per coalition. `reflection`: whether the gRPC door
+    lists its services. `timeout_s`: the longest a request may take; `drain_s`: how long a stopping server keeps
+    answering while it already says "not ready", and twice the age of a gRPC connection; `grace_s`: how long calls in
+    flight may then go on. `explain_threads`: explanations at a time (None: the cores that the process may use).
     `verify_key`: a public key's file; a version that it did not sign is not loaded.
-    `poll_s`: how often a channel is asked whether it moved, give or take a fifth. `admin_token`: what admin calls must
-    bear (None or empty: there are no admin calls). `shadow_share`: of live requests that a candidate explains too.
+    `poll_s`: how often a channel is asked whether it moved, give or take a fifth. `admin_token`: who bears it may make
+    admin calls (None or empty: only credentials with the scope admin may). `shadow_share`: of live requests that a
+    candidate explains too.
     `lake`: URI whose state tells of nodes, readers and runs, and takes a sample of answered rows.
     `workers`, `worker`, `shared`: set by `ascribe serve --workers N` for its processes: how many there are, which one
     this is, and the folder that they share. `max_queue_rows`, `max_wait_s`: rows that may wait to be explained, and
     seconds that they would wait, about; above either, requests are shed.
-    `max_image_bytes`, `max_pixels`: of one picture's file, counted before it is decoded; `max_text`: characters of a
-    sentence.
+    `max_features`: values in a row; `max_image_bytes`, `max_pixels`: of one picture's file, counted before it is
+    decoded; `max_text`: characters of a sentence; `max_depth`: nesting of JSON.
 
     Who may ask (docs/security.md): `api_keys`: a file of hashes; `jwks` (a file or an https URL), `jwt_issuer`,
-    `jwt_audience`: whose tokens; `client_ca`: whose certificates, which have `cert_scopes`; `tls_cert`, `tls_key`: this
-    server's own. `allow_anonymous`: listen where others reach it without asking any of them. `rate_per_s`: rows a
-    second of each caller without a rate of its own, `burst_s`: seconds' worth of them at once. `max_connections`,
-    `header_s`, `max_header_bytes`: of HTTP; `body_s`: until a body is all there.
+    `jwt_audience`: whose tokens; `jwt_leeway_s`: by which clocks may differ; `jwks_fresh_s`: after which the keys of
+    tokens are asked for again; `jwks_stale_s`: how long they stay good while they cannot be had; `client_ca`: whose
+    certificates, which have `cert_scopes`; `tls_cert`, `tls_key`: this server's own. `allow_anonymous`: listen where
+    others reach it without asking any of them. `rate_per_s`: rows a second of each caller without a rate of its own,
+    `burst_s`: seconds' worth of them at once. `max_connections`: of HTTP, at a time; `max_headers`, `max_header_bytes`:
+    of a request; `header_s`, `body_s`: until its headers, and its body, are all there.
     `log_share`: of the requests that went well, which are logged. `metrics`: whether GET /metrics is on the HTTP door
     (None: where that is on loopback); `metrics_open`: it asks nobody who they are; `metrics_http`: its own HOST:PORT
     instead; `metrics_dir`: where processes of one server leave their counts for each other. `debug_page`: GET /debug
