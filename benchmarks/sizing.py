@@ -54,9 +54,10 @@ class Costs:
     """What one of everything costs. Seconds, bytes, rows; 32 features.
 
     Measured on two cores: `rows_per_s` of a reader, `row_bytes` in the compacted lake, `file_s` of one more file of an
-    append on a directory, `message_bytes` as JSON (benchmarks/lake_costs.py), `train_s` for `train_rows`, `serve_s` of
-    a row in calls of 256 through gRPC, tier fast. Taken as given: `remote_s`, one write to an object store, of which a
-    reader has `remote_at_once` under way; `partition_bytes_per_s`; the rest are choices.
+    append on a directory, `message_bytes` as JSON (benchmarks/lake_costs.py), `train_s` for `train_rows`. Above what
+    was measured (docs/sizing.md): `serve_s` of a row in calls of 256 through gRPC, tier fast. Taken as given:
+    `remote_s`, one write to an object store, of which a reader has `remote_at_once` under way;
+    `partition_bytes_per_s`; the rest are choices.
     """
 
     rows_per_s: float = 100_000.0

@@ -134,7 +134,9 @@ def serve(
 def demo(
     once: Annotated[bool, typer.Option("--once", help="end after the pictures instead of serving on")] = False,
     folder: Annotated[Path, typer.Option("--dir", help="where everything goes")] = Path("runs/demo"),
-    quick: Annotated[bool, typer.Option("--quick", help="a sixth of the rows, for a first look")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="a sixth of the rows, trees alone and no tier fast: for a first look")
+    ] = False,
 ) -> None:
     """From a real server's telemetry to a served attribution: the whole journey on this machine."""
     with extra("train,report", "torch, xgboost and matplotlib"):
