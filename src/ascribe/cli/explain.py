@@ -71,7 +71,8 @@ def plot(
     kind: Annotated[
         str,
         typer.Option(
-            "--kind", help="waterfall, force, bar, beeswarm, heatmap, dependence, image, text, attention, features"
+            "--kind",
+            help="waterfall, force, bar, beeswarm, heatmap, dependence, image, text, days, attention, features",
         ),
     ] = "",
     rows: Annotated[
