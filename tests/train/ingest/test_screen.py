@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -57,6 +59,14 @@ def test_power_and_time_are_judged():
     good, reasons = screen(v, KNOWN, NOW)
     assert good.tolist() == [True, False, False, False, False]
     assert [reason.split(" ")[0] for reason in reasons[1:]] == ["out", "out", "timestamp", "timestamp"]
+
+
+@pytest.mark.parametrize("name", ["n" * 241, "é" * 41, "a.b." * 30 + "a", "/" * 81])
+def test_a_node_that_no_folder_can_be_called_by_is_refused(name):
+    v = replace(vectors([[1, 1]] * 3), node=["n", name, name[:-1]])
+    good, reasons = screen(v, KNOWN, NOW)
+    assert good.tolist() == [True, False, True]
+    assert reasons[1] == f"node has too long a name ({len(name)} letters): shorten it"
 
 
 def test_definitions_have_a_version_of_their_content(tmp_path):

@@ -109,6 +109,16 @@ def test_no_table_and_no_room_say_what_to_do(tmp_path):
         table(tmp_path / "file" / "t").append(*rows(0, 2), {"s": 2})
 
 
+def test_columns_that_differ_only_in_case_are_told_apart_from_a_bad_place(tmp_path):
+    t = table(tmp_path / "t")
+    assert t.columns == ()
+    t.append(*rows(0, 2, cpu=1.0), {"s": 2})
+    with pytest.raises(LakeError, match=r"takes no such rows \(.*'CPU'\): rename the column"):
+        t.append(*rows(2, 4, CPU=1.0), {"s": 4})
+    assert t.append(*rows(2, 4, cpu=1.0), {"s": 4}) == 2
+    assert set(t.columns) == {*ROW_SCHEMA.names, "cpu"}
+
+
 @settings(max_examples=15)
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(1, 8)), max_size=8))
 def test_appends_in_any_order_keep_each_position_once(tmp_path_factory, parts):

@@ -92,6 +92,16 @@ def test_more_kinds_of_messages_than_layouts_are_read_all_the_same():
         assert rows(vectors) == {f"r{i}": {f"f{i}": float(i)} for i in range(30)}
 
 
+def test_names_of_windows_counters_and_quotes_are_read():
+    kinds = [{r"\Processor(_Total)\% Processor Time": 7.0}, {'a"b': 2.0, "c": 3.0}, {"c": 4.0}]
+    payloads = [json.dumps(body(id=f"r{i}", features=kinds[i % 3])).encode() for i in range(9)]
+    decoder = Decoder()
+    for _ in range(2):
+        vectors, dead = decoded(payloads, decoder)
+        assert not dead
+        assert rows(vectors) == {f"r{i}": kinds[i % 3] for i in range(9)}
+
+
 def test_null_is_absent():
     (v,), _ = decoded([json.dumps(body(features={"a": None, "b": 1}, power_w=None)).encode()])
     assert np.isnan(v.power_w[0])
@@ -119,6 +129,9 @@ def test_null_is_absent():
         (json.dumps(body(features=[1])).encode(), "no vector in JSON"),
         (json.dumps(body(features={"power_w": 1})).encode(), "cannot be named 'power_w'"),
         (json.dumps(body(features={"": 1})).encode(), "cannot be named ''"),
+        (json.dumps(body(features={"Node": 1})).encode(), "cannot be named 'Node'"),
+        (json.dumps(body(features={"a\0b": 1})).encode(), r"cannot be named 'a\x00b'"),
+        (json.dumps(body(features={"cpu": 1, "CPU": 1})).encode(), "two features differ only in case (cpu, CPU)"),
         (b'{"id":"a","node":"n","timestamp":1,"features":{"a":NaN}}', "no vector in JSON"),
         (b'{"id":"a","node":"n","timestamp":1,"features":{"a":1e999}}', "no vector in JSON"),
         (b'{"id":"\xff","node":"n","timestamp":1,"features":{}}', "no vector in JSON"),

@@ -23,6 +23,7 @@ from ascribe.train.ingest.ingested import Ingested
 from ascribe.train.ingest.latest import Latest
 from ascribe.train.ingest.recent import Recent
 from ascribe.train.ingest.screen import screen
+from ascribe.train.ingest.spelling import Spelling
 from ascribe.train.lake.lake import Lake
 from ascribe.train.lake.rows import EMPTY, by_kind, dead_of, joined, quarantine_of, rows_of
 from ascribe.train.sources.source import Source
@@ -82,6 +83,7 @@ class _Writer:
         self._recent = Recent()
         self._learnt: int | None = None  # version of the lake whose ids are known
         self._latest = Latest(lake.state, group)
+        self._spelling = Spelling(lake.columns)
         self._shards = lake.shards
         self.total = Ingested()
 
@@ -133,11 +135,12 @@ class _Writer:
         for arrived in batch.vectors:
             v = self._scaled(arrived)
             good, reasons = screen(v, self._known, now)
+            fit, good = self._spelling.fitting(v, good, reasons)
             good = self._once(v, good, reasons)
-            rows.append(rows_of(v, good, self._shards))
+            rows.append(rows_of(fit, good, self._shards))
             if any(reasons):
                 quarantine.append(quarantine_of(v, reasons, now))
-            self._latest.see(v, good)
+            self._latest.see(fit, good)
         if batch.dead:
             self._also_dead(batch)
         dead = dead_of(batch.dead, now) if batch.dead else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import inf
+from urllib.parse import quote
 
 import numpy as np
 
@@ -14,16 +15,21 @@ __all__ = ["screen"]
 
 EARLIEST_US = 946_684_800_000_000  # 2000-01-01: a clock that was never set says 1970
 AHEAD_US = 86_400_000_000  # a day: time zones that were mixed up
+MOST_QUOTED = 240  # bytes of a node as folder and blob of a directory, which takes 255 with what stands around it
 
 
 def screen(vectors: Vectors, known: FeatureSet | None, now_us: int) -> tuple[np.ndarray, list[str]]:
-    """`good (rows,)`, and a reason for each row, empty where it is good; the first one found, in this order: a time
-    that cannot be; power out of bounds; a defined feature missing; not a number; out of its bounds.
+    """`good (rows,)`, and a reason for each row, empty where it is good; the first one found, in this order: a node
+    whose name is too long for a folder; a time that cannot be; power out of bounds; a defined feature missing; not a
+    number; out of its bounds.
 
     A feature that no definition names may be anything finite, or absent.
     """
     reasons = [""] * len(vectors)
     watts = next((f for f in known.features if f.name == POWER), WATTS) if known else WATTS
+    if long := {node for node in set(vectors.node) if _quoted(node) > MOST_QUOTED}:
+        too_long = np.array([node in long for node in vectors.node])
+        _say(reasons, too_long, lambda i: f"node has too long a name ({len(vectors.node[i])} letters): shorten it")
     early, late = vectors.timestamp < EARLIEST_US, vectors.timestamp > now_us + AHEAD_US
     _say(
         reasons,
@@ -59,6 +65,11 @@ def _features(vectors: Vectors, known: dict[str, Feature], reasons: list[str]) -
         return f"not a number in {f.name} ({X[i, j]})" if np.isinf(X[i, j]) else _outside(f, X[i, j])
 
     _say(reasons, bad.any(axis=1), why)
+
+
+def _quoted(node: str) -> int:
+    """Bytes of its name where the state and the lake keep it: three for each that is no plain letter."""
+    return len(quote(node, safe="")) + 2 * node.count(".")
 
 
 def _outside(f: Feature, value: float) -> str:

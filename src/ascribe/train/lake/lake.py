@@ -62,6 +62,10 @@ class Lake:
         """Where reading of a stream goes on; None where the lake holds nothing of it."""
         return self.rows.position(stream)
 
+    def columns(self) -> tuple[str, ...]:
+        """Names of all columns of the rows, those that are no features among them; none where there are no rows yet."""
+        return self.rows.columns
+
     def append(self, rows: Placed, quarantine: Placed | None, dead: Placed | None, ends: Mapping[str, int]) -> int:
         """What could not be kept as rows first, the rows last: their commit says that everything before `ends` is
         held. Each of the tables leaves out what it has. Returns the number of new rows. Raises LakeError; RegistryError

@@ -48,10 +48,16 @@ class Table:
         held = self._fresh()
         return None if held is None else held.transaction_version(stream)
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the newest version's columns; none where there is no table yet."""
+        held = self._fresh()
+        return () if held is None else tuple(f.name for f in held.schema().fields)
+
     def append(self, rows: pa.Table, places: Places, ends: Mapping[str, int]) -> int:
         """Append the rows that are not held yet and move every stream to its end, in one commit; returns how many.
 
-        Raises LakeError if the table cannot be written.
+        Raises LakeError if the table cannot be written, or takes no rows with such columns.
         """
         last: Exception | None = None
         for _ in range(ATTEMPTS):
@@ -68,6 +74,13 @@ class Table:
             except (DeltaError, OSError, pa.ArrowException) as exc:
                 self._held = None
                 raise self._failed(exc) from exc
+            except Exception as exc:
+                if type(exc) is not Exception:
+                    raise
+                self._held = None  # Delta's own errors have no class where a column cannot be added
+                raise LakeError(
+                    f"{self.uri} takes no such rows ({_first(exc)}): rename the column that it names"
+                ) from exc
             else:
                 return int(new.num_rows)
         why = _first(last) if last else ""

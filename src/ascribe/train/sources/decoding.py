@@ -1,11 +1,13 @@
 """Messages to vectors: JSON or Protobuf, many at once; what is no vector becomes a dead letter with its reason.
 
 JSON is read into structs whose fields are the features of the messages before it, which costs a third of reading into
-dictionaries; a message with other features is read the long way, and its features become another layout.
+dictionaries; a message with other features is read the long way, and its features become another layout. Names with a
+quote or a backslash (Windows counters) are always read the long way.
 """
 
 from __future__ import annotations
 
+import re
 import struct
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -27,6 +29,7 @@ __all__ = ["Decoder"]
 AT_ONCE = 1000  # messages whose structs are alive together: more leave the cache, and cost twice as much
 MOST_LAYOUTS = 8
 MOST_FEATURES, MOST_LETTERS = 4096, 256
+CONTROL, ESCAPED = re.compile(r"[\x00-\x1f]").search, re.compile(r'["\\]').search  # msgspec renames to neither
 FRAME = 5  # bytes that a schema registry's serialiser puts before a message: 0 and the schema's number
 LATEST_MS = LATEST_US // 1000
 MISFIT = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError)  # the last for a message without bytes
@@ -133,7 +136,7 @@ class Decoder:
                 continue
             loose[0].append(i)
             loose[1].append(row)
-            if row.features and len(self._layouts) < MOST_LAYOUTS and not self._fits(row):
+            if row.features and len(self._layouts) < MOST_LAYOUTS and not self._fits(row) and _plain(row):
                 self._layouts.append(layout := _Layout(tuple(row.features)))
                 fit, rows, rest = layout.read(payloads, left)
                 left = deque(rest)
@@ -171,10 +174,24 @@ def _loose(payload: bytes | None) -> _Loose:
     row = _json(body) if body.lstrip()[:1] in (b"{", b"[", b'"') else _protobuf(body)
     if len(row.features) > MOST_FEATURES:
         raise _Unreadable(f"{len(row.features)} features, {MOST_FEATURES} are the most")
-    for name in row.features:
-        if name in RESERVED or not 0 < len(name) <= MOST_LETTERS:
-            raise _Unreadable(f"a feature cannot be named '{name[:64]}': rename it (1 to {MOST_LETTERS} letters)")
+    _check_names(row.features)
     return row
+
+
+def _check_names(names: Iterable[str]) -> None:
+    """A table takes names that differ only in case for one column."""
+    spelled: dict[str, str] = {}
+    for name in names:
+        lower = name.lower()
+        if lower in RESERVED or not 0 < len(name) <= MOST_LETTERS or CONTROL(name):
+            wanted = f"(1 to {MOST_LETTERS} letters, no control characters, none of the lake's own names)"
+            raise _Unreadable(f"a feature cannot be named {name[:64]!r}: rename it {wanted}")
+        if (other := spelled.setdefault(lower, name)) != name:
+            raise _Unreadable(f"two features differ only in case ({other[:64]}, {name[:64]}): rename one")
+
+
+def _plain(row: _Loose) -> bool:
+    return not any(map(ESCAPED, row.features))
 
 
 def _json(body: bytes) -> _Loose:
