@@ -17,8 +17,11 @@ from confluent_kafka import Consumer, Producer
 
 from ascribe.bundle.state import State
 from ascribe.train.ingest.bad_rows import BadRows
+from ascribe.train.ingest.run import ingest as run_ingest
 from ascribe.train.lake.lake import Lake
 from ascribe.train.lake.rows import TIME
+from ascribe.train.sources.decoding import Decoder
+from ascribe.train.sources.files import FileSource
 from benchmarks.exactly_once import Trial, run
 from tests.journey import typed
 from tests.kafka_cluster import cluster
@@ -67,6 +70,15 @@ def test_a_file_of_lines_taken_twice(lines, tmp_path):
     assert json.loads(quarantine[0]["payload"])["features"]
     (dead,) = held.dead.read().to_pylist()
     assert (dead["payload"], dead["position"]) == (b"no json", 51)
+
+
+def test_a_refused_row_that_is_mended_and_sent_again_is_kept(tmp_path):
+    place = tmp_path / "rows.jsonl"
+    place.write_text("\n".join([line(0), line(1, power_w=-5), line(1, power_w=5), line(1, power_w=6)]))
+    lake = Lake(str(tmp_path / "lake"))
+    found = run_ingest(FileSource(place, Decoder()), lake)
+    assert (found.rows, found.reasons) == (2, {"out of range in power_w": 1, "duplicate of an earlier row": 1})
+    assert lake.snapshot()["power_w"].to_pylist() == [90, 5]
 
 
 def test_real_telemetry_from_a_table(tmp_path):
@@ -186,7 +198,6 @@ def test_a_reader_stops_when_asked_and_tells_its_lag(tmp_path):
 def test_a_dead_cluster_is_told_in_one_line(tmp_path, monkeypatch, capfd):
     from ascribe.core.errors import SourceError
     from ascribe.train.sources import kafka
-    from ascribe.train.sources.decoding import Decoder
 
     monkeypatch.setattr(kafka, "CLUSTER_TRIES", 1)
     monkeypatch.setattr(kafka, "CLUSTER_S", 1.0)

@@ -167,8 +167,11 @@ class _Writer:
         return replace(v, X=v.X * self._known.scale(v.names))
 
     def _once(self, v: Vectors, good: np.ndarray, reasons: list[str]) -> np.ndarray:
-        """Good rows whose id is new; a producer that sends again after a time-out doubles rows in the topic itself."""
-        again = self._recent.repeated(v.id)
+        """Good rows whose id is new; a producer that sends again after a time-out doubles rows in the topic itself. A
+        row that was refused spends no id: mended, it may come again.
+        """
+        at = np.flatnonzero(good)
+        again = at[self._recent.repeated(v.id if good.all() else [v.id[i] for i in at.tolist()])].tolist()
         if not again:
             return good
         held = {name: self._lake.position(name) or 0 for name in v.places.names}
