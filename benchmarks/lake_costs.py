@@ -67,9 +67,8 @@ def of_files(folder: Path, nodes: int, rounds: int) -> dict[str, float]:
 
 def of_blobs(folder: Path, nodes: int, rounds: int) -> float:
     v = vectors(np.random.default_rng(0).standard_normal((nodes, 32)), FEATURES, nodes)
-    took = []
+    took, latest = [], Latest(Lake(str(folder / "blobs")).state, "bench")
     for _ in range(rounds):
-        latest = Latest(Lake(str(folder / "blobs")).state, "bench")
         latest.see(v, np.ones(nodes, bool))
         begin = time.perf_counter()
         latest.write(Ingested())

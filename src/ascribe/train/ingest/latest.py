@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from ascribe.bundle.state import State
+from ascribe.core.errors import RegistryError
 from ascribe.train.ingest.bad_rows import BadRows
 from ascribe.train.ingest.ingested import Ingested
 from ascribe.train.ingest.trail import Left
@@ -24,12 +26,15 @@ AT_ONCE = 16
 
 
 class Latest:
-    """Blobs are written every `EVERY_S` seconds at most, and only those of nodes that were heard of since."""
+    """Blobs are written every `EVERY_S` seconds at most, and only those of nodes that were heard of since. A node's
+    blob is read before it is first written, and only then: an earlier process may have left a later vector.
+    """
 
     def __init__(self, state: State, group: str) -> None:
         self._state, self._group = state, group
         self.bad = BadRows(state, group)
         self._newest: dict[str, int] = {}
+        self._read: set[str] = set()
         self._unwritten: dict[str, dict[str, Any]] = {}
         self._written = 0.0
         self._left = Left(state)
@@ -56,11 +61,28 @@ class Latest:
         self._left.write()
         if self._unwritten:
             with ThreadPoolExecutor(min(AT_ONCE, len(self._unwritten)), "state") as pool:  # an object store is far away
-                list(pool.map(lambda item: self._state.put(item[1], "nodes", item[0]), self._unwritten.items()))
+                list(pool.map(self._put, self._unwritten.values()))
         self._unwritten.clear()
         self.bad.write()
         self._state.put({"at_us": time.time_ns() // 1000, **asdict(total)}, "ingest", self._group)
         self._written = time.monotonic()
+
+    def _put(self, blob: dict[str, Any]) -> None:
+        """Write one, unless a later one is there."""
+        node = blob["node"]
+        if node not in self._read:
+            held = self._held_us(node)
+            self._read.add(node)
+            if held > blob["timestamp_us"]:
+                self._newest[node] = held
+                return
+        self._state.put(blob, "nodes", node)
+
+    def _held_us(self, node: str) -> int:
+        """When the vector in the state was measured, microseconds since 1970; 0 for none."""
+        with suppress(RegistryError, KeyError, TypeError, ValueError):  # a broken blob is written over
+            return int((self._state.find("nodes", node) or {})["timestamp_us"])
+        return 0
 
 
 def _blob(v: Vectors, i: int) -> dict[str, Any]:
