@@ -112,6 +112,23 @@ def test_a_socket_that_is_missing_from_a_whole_answer_is_remembered(prometheus):
     assert len(asked(prometheus, query, START_S + 2000)) == 1
 
 
+@pytest.mark.parametrize("after_s", [1740, 2040])
+def test_a_socket_that_was_silent_before_reading_began_is_missed_all_the_same(hour, prometheus, after_s):
+    """The first window that is read shows one socket; the other was there minutes before."""
+    begun = (START_S + after_s) * 1000
+    rows = read(opened(address(prometheus, "preset=node_exporter")), held=begun)
+    silent = rows.of("n2") & (rows.at <= 2160)
+    assert silent.sum() == (2160 - after_s) / STEP_S
+    assert np.isnan(rows.power_w[silent]).all()
+    np.testing.assert_array_equal(rows.power_w, hour.power_w[hour.position >= begun])
+
+
+def test_a_socket_that_has_been_gone_for_an_hour_is_no_longer_missed(prometheus, monkeypatch):
+    monkeypatch.setattr("ascribe.train.sources.prometheus.REMEMBERED_MS", 60_000)
+    rows = read(opened(address(prometheus, "preset=node_exporter", START_S + 1740, START_S + 1860)))
+    assert np.isfinite(rows.power_w[rows.of("n2")]).all()
+
+
 def test_a_node_without_a_meter_has_rows_without_labels(hour):
     at = hour.of("n3")
     assert at.sum() == HOURS * 60

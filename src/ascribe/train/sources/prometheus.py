@@ -4,7 +4,8 @@ A window is [t, t + step), t a multiple of step; its id is `NODE@MS` and its tim
 milliseconds since 1970, so a window read again is the same row. Its power is the energy counted between the samples
 at its two ends over the time between them, summed over the parts (sockets, GPUs) of one zone, or the mean of a gauge.
 Power is NaN where any part has a gap (`counters.py`), or a part that was there within the last hour is missing; such
-a row is unlabelled. A node without power and features has no row.
+a row is unlabelled. Where reading begins, at first or again, the server is asked which parts there were in the hour
+before, minute by minute. A node without power and features has no row.
 
 The stream's position is time in milliseconds: a row lies at its window's start, and reading goes on from the end of
 the last complete window. The server's clock decides what is complete.
@@ -24,9 +25,10 @@ import numpy as np
 
 from ascribe.core.errors import SourceError
 from ascribe.train.settings import PrometheusSettings
+from ascribe.train.sources.presets import Signal
 from ascribe.train.sources.prometheus_address import Options, parsed
 from ascribe.train.sources.prometheus_client import MOST_POINTS, Away, Client
-from ascribe.train.sources.prometheus_windows import Key, Read, starts, values_of
+from ascribe.train.sources.prometheus_windows import Key, Read, last_there, starts, values_of
 from ascribe.train.sources.source import Held
 from ascribe.train.vectors import Batch, Places, Vectors
 
@@ -63,6 +65,7 @@ class PrometheusSource:
             settings.prometheus_password.get_secret_value(), settings.prometheus_timeout_s,
         )  # fmt: skip
         self._parts: dict[str, dict[Key, int]] = defaultdict(dict)
+        self._looked_back = False
         self._most_series = 0
         self._windows = 0
         self._heard = False
@@ -157,6 +160,7 @@ class PrometheusSource:
         for number, preset in enumerate(options.presets):
             started = starts(self._client, options, preset, from_s, windows)
             if number == 0 and options.power is not None:
+                self._look_back(options.power, at)
                 read = values_of(self._client, options, preset, options.power, started, from_s, windows)
                 power = self._whole(read, at + windows * options.step_ms)
                 self._most_series = max(self._most_series, len(read))
@@ -168,6 +172,16 @@ class PrometheusSource:
                     known = features[node].get(name)
                     features[node][name] = values if known is None else known + values
         return self._rows(at, windows, power, features)
+
+    def _look_back(self, power: Signal, at: int) -> None:
+        """Before the first window: remember the parts of the hour before, so that one that has gone since is missed."""
+        if self._looked_back:
+            return
+        options, from_s = self.options, max(at - REMEMBERED_MS, 0) / 1000
+        there = last_there(self._client, options, options.presets[0], power, from_s, at / 1000)
+        for key, last_s in there.items():
+            self._parts[key[0]][key] = round(last_s * 1000)
+        self._looked_back = True
 
     def _whole(self, read: Read, until_ms: int) -> dict[str, np.ndarray]:
         """Power of each node: the sum over its parts, NaN where one is missing that lately was there."""

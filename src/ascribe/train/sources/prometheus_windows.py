@@ -14,7 +14,10 @@ from ascribe.train.sources.presets import Preset, Signal
 from ascribe.train.sources.prometheus_address import Options
 from ascribe.train.sources.prometheus_client import Client, Line
 
-__all__ = ["Key", "Read", "starts", "values_of"]
+__all__ = ["Key", "Read", "last_there", "starts", "values_of"]
+
+LOOK_S = 60.0
+"""Between two looks at which parts a node had."""
 
 Key = tuple[str, tuple[str, ...], tuple[str, ...]]
 """Whose number it is: the node, the values of the labels in the name, those of the parts."""
@@ -75,6 +78,19 @@ def values_of(
             values, one.sampled_s[None], signal.range, signal.possible, None if began is None else began[None]
         )
         found[key] = rate_of(grown, one.sampled_s[None], options.per_window)[0]
+    return found
+
+
+def last_there(
+    client: Client, options: Options, preset: Preset, signal: Signal, from_s: float, until_s: float
+) -> dict[Key, float]:
+    """When each part was last there, seconds since 1970, on a grid of `LOOK_S` that begins at `from_s`."""
+    query = preset.asked(signal.query, options.match, options.step_s)
+    found: dict[Key, float] = {}
+    for key, group in _grouped(client.lines(query, from_s, until_s, LOOK_S), preset, signal).items():
+        there = np.flatnonzero(np.isfinite([line.values for line in group]).any(axis=0))
+        if len(there):
+            found[key] = from_s + LOOK_S * float(there[-1])
     return found
 
 
