@@ -61,6 +61,13 @@ def test_power_and_time_are_judged():
     assert [reason.split(" ")[0] for reason in reasons[1:]] == ["out", "out", "timestamp", "timestamp"]
 
 
+def test_a_row_without_id_or_node_is_refused():
+    v = replace(vectors([[1, 1]] * 4), id=["a", "", "c", ""], node=["n", "n", "", ""])
+    good, reasons = screen(v, KNOWN, NOW)
+    assert good.tolist() == [True, False, False, False]
+    assert reasons == ["", "id is empty", "node is empty", "id is empty"]
+
+
 @pytest.mark.parametrize("name", ["n" * 241, "é" * 41, "a.b." * 30 + "a", "/" * 81])
 def test_a_node_that_no_folder_can_be_called_by_is_refused(name):
     v = replace(vectors([[1, 1]] * 3), node=["n", name, name[:-1]])

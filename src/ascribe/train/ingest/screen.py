@@ -19,14 +19,17 @@ MOST_QUOTED = 240  # bytes of a node as folder and blob of a directory, which ta
 
 
 def screen(vectors: Vectors, known: FeatureSet | None, now_us: int) -> tuple[np.ndarray, list[str]]:
-    """`good (rows,)`, and a reason for each row, empty where it is good; the first one found, in this order: a node
-    whose name is too long for a folder; a time that cannot be; power out of bounds; a defined feature missing; not a
-    number; out of its bounds.
+    """`good (rows,)`, and a reason for each row, empty where it is good; the first one found, in this order: no id or
+    no node; a node whose name is too long for a folder; a time that cannot be; power out of bounds; a defined feature
+    missing; not a number; out of its bounds.
 
     A feature that no definition names may be anything finite, or absent.
     """
     reasons = [""] * len(vectors)
     watts = next((f for f in known.features if f.name == POWER), WATTS) if known else WATTS
+    for word, said in (("id", vectors.id), ("node", vectors.node)):
+        if not all(said):
+            _say(reasons, np.array([not name for name in said]), lambda _, word=word: f"{word} is empty")
     if long := {node for node in set(vectors.node) if _quoted(node) > MOST_QUOTED}:
         too_long = np.array([node in long for node in vectors.node])
         _say(reasons, too_long, lambda i: f"node has too long a name ({len(vectors.node[i])} letters): shorten it")

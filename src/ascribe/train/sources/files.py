@@ -31,8 +31,8 @@ LINES = (".jsonl", ".ndjson", ".json")
 @dataclass(frozen=True)
 class Columns:
     """Which columns of a table are what. `node`: one, or several that name it together, or `=NAME` for the name itself
-    where the file is of one node; `id`: none makes ids from node
-    and row number; `features`: none takes every numeric column that is left. `time_unit` of a number: ms or s.
+    where the file is of one node; `id`: none makes ids from node and row number, but where there is the column, a row
+    has its own or is refused; `features`: none takes every numeric column that is left. `time_unit` of a number: ms, s.
     """
 
     node: tuple[str, ...] = ("node",)
@@ -119,7 +119,7 @@ class FileSource:
         power = frame[c.power].cast(pl.Float64, strict=False) if c.power in frame.columns else None
         watts = np.full(len(frame), np.nan) if power is None else power.fill_null(np.nan).to_numpy()
         X = frame.select(pl.col(n).cast(pl.Float64, strict=False).fill_null(np.nan) for n in names).to_numpy()
-        own = frame[c.id].cast(pl.String).to_list() if c.id in frame.columns else None
+        own = frame[c.id].cast(pl.String).fill_null("").to_list() if c.id in frame.columns else None
 
         def part(at: int, end: int) -> Batch:
             here = nodes[at:end].to_list()
@@ -133,8 +133,8 @@ class FileSource:
 
 def _moments(column: pl.Series, unit_ms: int) -> list[int | float | str | None]:
     """As messages write them: epoch milliseconds or RFC 3339."""
-    if column.dtype.is_numeric():
-        column = column * unit_ms
+    if column.dtype.is_numeric():  # not in the column's own type: milliseconds of today are beyond 32 bits
+        return [None if t is None else t * unit_ms for t in column.to_list()]
     if column.dtype == pl.Datetime or column.dtype == pl.Date:
         return column.dt.epoch("ms").to_list()
     return column.to_list()
