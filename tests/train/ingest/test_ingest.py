@@ -131,6 +131,10 @@ def test_shards_instead_of_nodes(lines, tmp_path):
         (["--source", "missing.jsonl"], "cannot be read"),
         (["--source", str(DATA / "data" / "xeon_e5_2650.parquet")], "has no column node"),
         (["--source", "missing.jsonl", "--dead-letter-topic", "d"], "needs a source kafka://"),
+        (
+            ["--source", str(DATA / "data" / "xeon_e5_2650.parquet"), "--metrics", "127.0.0.1:99999"],
+            "PORT being 0 to 65535",
+        ),
     ],
 )
 def test_wrong_arguments_say_what_to_do(arguments, text, tmp_path):

@@ -13,14 +13,18 @@ from ascribe.train.ingest.ingested import Ingested
 
 __all__ = ["Metrics"]
 
+LAST_PORT = 65_535
+
 
 class Metrics(Collector):
-    """`GET http://HOST:PORT/metrics` on a thread; `set` says what is true now."""
+    """`GET http://HOST:PORT/metrics` on a thread; `set` says what is true now. Raises ServiceError for an address that
+    cannot be had.
+    """
 
     def __init__(self, address: str, group: str) -> None:
         host, _, port = address.rpartition(":")
-        if not port.isdigit():
-            raise ServiceError(f"--metrics {address}: write HOST:PORT")
+        if not port.isdecimal() or int(port) > LAST_PORT:
+            raise ServiceError(f"--metrics {address}: write HOST:PORT, PORT being 0 to {LAST_PORT}")
         self._group, self._total = group, Ingested()
         registry = CollectorRegistry()
         registry.register(self)
