@@ -12,6 +12,7 @@ from ascribe.bundle.registry import Registry
 from ascribe.bundle.state import State, beside
 from ascribe.core.drifted import Thresholds, word
 from ascribe.core.errors import InputError, NotFound, SchemaError
+from ascribe.train.lake.rows import EMPTY
 from ascribe.train.runs import drift as drifting
 from ascribe.train.runs.drift import lake_rows, live_rows, newest
 from ascribe.train.runs.run import RunOptions
@@ -142,8 +143,12 @@ def test_nothing_in_production_and_an_empty_lake_are_named(tmp_path):
     options = RunOptions(lake.uri, str(tmp_path / "registry"), NAME)
     with pytest.raises(NotFound):
         compare(options, lake, 500)
+    options = production(tmp_path)
     with pytest.raises(InputError, match="is empty"):
-        compare(production(tmp_path), lake, 500)
+        compare(options, lake, 500)
+    lake.append(EMPTY, None, None, {"s": 7})  # every row was refused
+    with pytest.raises(InputError, match="version 1 holds no rows: `ascribe lake show"):
+        compare(options, lake, 500)
 
 
 def live(options: RunOptions, seed: int, count: int = 200, shift: float = 0.0) -> Live:

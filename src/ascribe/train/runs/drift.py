@@ -54,7 +54,9 @@ class Rows:
 
 
 def lake_rows(table: pa.Table, names: Sequence[str], version: int) -> Rows:
-    """Newest rows of a lake, thinned. Raises SchemaError for a feature that the lake lacks."""
+    """Newest rows of a lake, thinned. Raises InputError for none, SchemaError for a feature that the lake lacks."""
+    if not len(table):
+        raise InputError(f"lake version {version} holds no rows: `ascribe lake show` says why they were refused")
     if missing := [name for name in names if name not in table.column_names]:
         raise SchemaError(f"the lake has no column {listed(missing)}, which the model in production needs")
     ends = pc.min_max(table[TIME]).as_py()
