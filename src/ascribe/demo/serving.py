@@ -6,11 +6,13 @@ import io
 import json
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 from urllib.parse import quote
 
 import polars as pl
@@ -23,6 +25,7 @@ from ascribe.demo.told import say
 __all__ = ["PLAYED", "moving", "replayed", "service"]
 
 PLAYED, BEHIND_S, MOVED_S = 4, 900, 60.0  # nodes that are played, seconds of them before now; until they move
+ENDING_S = 30.0  # that a process may take to end, before it is killed
 
 
 @contextmanager
@@ -37,12 +40,12 @@ def service(registry: str, name: str, lake: str) -> Iterator[tuple[str, str]]:
             event = json.loads(line)
             if event.get("event") == "ready":
                 say.print(f"service ready in {event['start_ms']} ms")
+                threading.Thread(target=_drained, args=(process.stdout,), daemon=True).start()
                 yield event["http"], event["grpc"]
                 return
         raise ServiceError("the service ended before it was ready: its log is above")
     finally:
-        process.terminate()
-        process.wait(30)
+        _ended(process)
 
 
 @contextmanager
@@ -62,8 +65,7 @@ def replayed(data: Path, bundle: Path, folder: Path, lake: str) -> Iterator[None
         try:
             yield
         finally:
-            process.terminate()
-            process.wait(30)
+            _ended(process)
 
 
 def moving(http: str) -> None:
@@ -79,3 +81,20 @@ def moving(http: str) -> None:
                     return
         time.sleep(0.2)
     raise ServiceError(f"no node's moments move within {MOVED_S:.0f} s: replay.log in the demo's folder may say why")
+
+
+def _drained(lines: TextIO) -> None:
+    """Read to the end and forgotten: a server whose log nobody takes stands still once the pipe is full."""
+    with lines:
+        for _ in lines:
+            pass
+
+
+def _ended(process: subprocess.Popen[str] | subprocess.Popen[bytes]) -> None:
+    """Asked to end, and killed where it does not."""
+    process.terminate()
+    try:
+        process.wait(ENDING_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
