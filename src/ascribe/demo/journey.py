@@ -31,7 +31,6 @@ from ascribe.train.pipeline import Report
 from ascribe.train.runs.plan import Training
 from ascribe.train.runs.run import RunOptions
 from ascribe.train.runs.run import run as begin
-from ascribe.train.runs.settings import work_folder
 from ascribe.train.runs.snapshot import FILE
 from ascribe.train.sources.decoding import Decoder
 from ascribe.train.sources.files import Columns, FileSource
@@ -123,11 +122,10 @@ def _pipeline(lake: Lake, folder: Path, quick: bool) -> tuple[Path, Path]:
         raise ServiceError(f"the gate refused {record.version}: there is nothing to serve in {folder}")
     say.print(f"promoted: production is {record.version}", highlight=False)
     bundle = folder / "bundle"
-    work = work_folder(lake.uri) / NAME
-    shutil.copytree(work / record.stages["measure"].folder / "bundle", bundle, dirs_exist_ok=True)
+    shutil.copytree(options.place / record.stages["measure"].folder / "bundle", bundle, dirs_exist_ok=True)
     manifest = open_directory(bundle).manifest
     show_report(Report(record.version, manifest.family, manifest.metrics), bundle)
-    return bundle, work / record.stages["snapshot"].folder / FILE
+    return bundle, options.place / record.stages["snapshot"].folder / FILE
 
 
 def _head(number: str, text: str) -> None:

@@ -92,8 +92,7 @@ def test_what_mending_finds_is_told_and_kept(place):
     assert "lake version 1: 483 rows, 3 put aside" in notes.lines
     assert any(line.startswith("unreadable: all series") and "not a number in bits" in line for line in notes.lines)
     assert record.stages["snapshot"].result["mended"] == {"unreadable": 3} and record.rows == 480
-    folder = options.lake + "_work"
-    kept = pl.read_parquet(f"{folder}/{NAME}/{record.stages['snapshot'].folder}/quarantine.parquet")
+    kept = pl.read_parquet(options.place / record.stages["snapshot"].folder / "quarantine.parquet")
     assert kept["reason"].to_list() == ["not a number in bits (inf)"] * 3
 
 

@@ -7,8 +7,10 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,6 +25,7 @@ from ascribe.train.runs.code import code_version
 from ascribe.train.runs.lock import held
 from ascribe.train.runs.record import Run, latest, runs
 from ascribe.train.runs.run import RunOptions, run
+from ascribe.train.runs.stages import PARTS, Done, Stage
 from tests.journey import ROOT
 
 from .telemetry import Lake, pour, telemetry
@@ -95,7 +98,9 @@ def test_finished_stages_are_never_repeated(killed):
 def test_inside_training_what_took_long_is_not_repeated_either(killed):
     """It was killed where the power model was fitted and EmSHAP was not."""
     assert [line for line in killed.lines() if line.startswith("fit")] == ["fit power_xgboost", *["fit EmSHAP"] * 2]
-    assert list((killed.place / "lake_work" / NAME).glob("train-*-parts")) == []  # not needed once it is done
+    place = options(killed.lake, killed.registry).place
+    assert place.is_relative_to(killed.place / "lake_work" / NAME)
+    assert len(list(place.glob("train-*"))) == 1  # its parts are not needed once it is done
 
 
 def test_the_run_is_one_run_at_the_version_it_began_with(killed):
@@ -259,6 +264,68 @@ def test_a_run_that_fails_before_training_takes_newer_rows_next_time(tmp_path):
     with pytest.raises(InputError, match="enough"):
         run(asked, lake, change=only_snapshot)
     assert last(asked).lake_version == 1
+
+
+def short(work: Callable[[Path], None], seed: int) -> Callable[[Sequence[Stage]], Sequence[Stage]]:
+    """In place of the stages: rows, a training that is this `work`, and a gate that refuses."""
+
+    def train(folder: Path, done: Mapping[str, Done]) -> Mapping[str, Any]:
+        work(folder)
+        return {}
+
+    refusal = {"accepted": False, "reasons": ["no"], "against": ""}
+    return lambda stages: [
+        Stage("snapshot", lambda folder, done: {"labelled": 600}, (), {"seed": seed}),
+        Stage("train", train, ("snapshot",)),
+        Stage("judge", lambda folder, done: refusal, ("train",)),
+        Stage("promote", lambda folder, done: {}, ("judge",)),
+    ]
+
+
+def stopped(folder: Path) -> None:
+    """Half way, a part kept beside the folder."""
+    folder.with_name(f"{folder.name}{PARTS}").mkdir(exist_ok=True)
+    (folder / "half.txt").touch()
+    raise KeyboardInterrupt
+
+
+def quiet(folder: Path) -> None:
+    pass
+
+
+def left(asked: RunOptions) -> set[str]:
+    return {path.relative_to(asked.place).as_posix() for path in asked.place.glob("*")}
+
+
+def test_a_run_leaves_what_was_stopped_on_another_channel_of_the_registry(tmp_path):
+    lake = pour(str(tmp_path / "lake"), telemetry(600))
+    asked = options(lake.uri, str(tmp_path / "registry"))
+    with pytest.raises(KeyboardInterrupt):
+        run(asked, lake, change=short(stopped, 0))
+    before = left(asked)
+    assert [name.partition("-")[0] for name in sorted(before)] == ["snapshot", "train", "train"]
+    trial = replace(asked, channel="trial")
+    for seed in range(1, 6):  # more than the runs whose stages are kept
+        run(replace(trial, training=replace(QUICK, seed=seed)), lake, change=short(quiet, seed))
+    assert before < left(asked)
+    assert not run(asked, lake, change=short(quiet, 0)).stages["snapshot"].fresh
+    assert not any(name.endswith(PARTS) for name in left(asked))
+
+
+def test_a_run_to_another_registry_leaves_what_one_has_under_way(tmp_path):
+    """Of the same rows even, whose stages have the same names: its lease is another."""
+    lake = pour(str(tmp_path / "lake"), telemetry(600))
+    asked = options(lake.uri, str(tmp_path / "registry"))
+    staging = replace(asked, registry=str(tmp_path / "staging"))
+
+    def meanwhile(folder: Path) -> None:
+        (folder / "half.txt").touch()
+        for seed in (0, 1, 2, 3):
+            run(replace(staging, training=replace(QUICK, seed=seed)), lake, change=short(quiet, seed))
+        assert (folder / "half.txt").exists()
+
+    assert run(asked, lake, change=short(meanwhile, 0)).status == "refused"
+    assert len([name for name in left(asked) if name.startswith("train-")]) == 1
 
 
 def test_an_empty_lake_is_named(tmp_path):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ascribe.train.runs.stages import Done, Stage, digest_of, key_of, perform, prune
+from ascribe.train.runs.stages import PARTS, Done, Stage, digest_of, key_of, perform, prune
 
 
 @dataclass
@@ -111,3 +111,16 @@ def test_folders_of_older_stages_are_removed_and_no_others(tmp_path):
     prune(tmp_path, [new])
     assert (old.exists(), new.exists(), (tmp_path / "notes.txt").exists()) == (False, True, True)
     prune(tmp_path / "nowhere", [])
+
+
+def test_what_a_stopped_run_left_half_done_stays_while_it_is_unfinished(tmp_path):
+    _, stage, done = ready(tmp_path)
+    ended = perform(stage, done, tmp_path, "1").folder
+    begun = tmp_path / "second-begun"
+    parts = [folder.with_name(f"{folder.name}{PARTS}") for folder in (ended, begun)]
+    for folder in (begun, *parts):
+        folder.mkdir()
+    prune(tmp_path, [ended], unfinished=True)
+    assert [folder.exists() for folder in (ended, begun, *parts)] == [True, True, False, True]
+    prune(tmp_path, [ended])
+    assert [folder.exists() for folder in (ended, begun, *parts)] == [True, False, False, False]

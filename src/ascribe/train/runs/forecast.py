@@ -16,7 +16,7 @@ from ascribe.core.durations import steps_in
 from ascribe.core.errors import InputError
 from ascribe.core.forecast.series import INPUTS, Window
 from ascribe.train.runs.plan import release
-from ascribe.train.runs.stages import Done, Stage
+from ascribe.train.runs.stages import PARTS, Done, Stage
 from ascribe.train.series.options import SeriesOptions
 from ascribe.train.watch import Watcher
 
@@ -107,7 +107,7 @@ def fit(
     """
     from ascribe.train.forecasting.train import ForecastOptions, train_forecast  # torch: where there is to be trained
 
-    beside = folder.with_name(f"{folder.name}-parts")
+    beside = folder.with_name(f"{folder.name}{PARTS}")
     beside.mkdir(exist_ok=True)
     options = ForecastOptions(
         rows, folder / "bundle", training.context, training.horizon, training.test, training.family, training.preset,

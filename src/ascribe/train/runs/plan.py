@@ -27,7 +27,7 @@ from ascribe.bundle.verdicts import keep
 from ascribe.core.errors import InputError, NotFound
 from ascribe.train.runs.kept import kept_in
 from ascribe.train.runs.snapshot import FILE, GROUP, TARGET, TIME, UNITS, take
-from ascribe.train.runs.stages import Done, Stage
+from ascribe.train.runs.stages import PARTS, Done, Stage
 from ascribe.train.watch import Watcher
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ def _train(folder: Path, snapshot: Done, version: int, training: Training, watch
     if training.also:
         report = train_targets(options, (TARGET, *training.also), watch)
     else:
-        report = train(options, watch, kept_in(folder.with_name(f"{folder.name}-parts"), code, watch))
+        report = train(options, watch, kept_in(folder.with_name(f"{folder.name}{PARTS}"), code, watch))
     return {"version": report.version, "family": report.family}
 
 

@@ -13,11 +13,11 @@ from ascribe.bundle.state import State
 from ascribe.core.errors import RegistryError
 from ascribe.train.runs.stages import Done
 
-__all__ = ["ENDED", "RUNS", "Run", "StageRecord", "identity", "latest", "moment", "runs", "save", "stamp"]
+__all__ = ["ENDED", "LOOKED_AT", "RUNS", "Run", "StageRecord", "identity", "latest", "moment", "runs", "save", "stamp"]
 
 RUNS = "runs"
 ENDED = ("promoted", "refused")  # the gate has spoken
-LOOKED_AT = 100  # newest records, for one of a channel
+LOOKED_AT = 100  # newest records, for those of a channel or registry
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,9 @@ from ascribe.train.runs.code import code_version
 from ascribe.train.runs.forecast import ForecastTraining, forecast_stages
 from ascribe.train.runs.lock import Held, held
 from ascribe.train.runs.plan import Training, stages_of
-from ascribe.train.runs.record import ENDED, Run, identity, latest, runs, save, stamp
+from ascribe.train.runs.record import ENDED, LOOKED_AT, Run, identity, latest, runs, save, stamp
 from ascribe.train.runs.settings import work_folder
-from ascribe.train.runs.stages import Done, Stage, digest_of, perform, prune
+from ascribe.train.runs.stages import DIGITS, Done, Stage, digest_of, perform, prune
 from ascribe.train.watch import Watcher
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ Clock = Callable[[], float]
 
 @dataclass(frozen=True)
 class RunOptions:
-    """`lake`, `registry`: URIs. `work`: folder of the stages (None: beside the lake, or the platform's cache). `force`:
+    """`lake`, `registry`: URIs. `work`: folder of all stages (None: beside the lake, or the platform's cache). `force`:
     promote against the gate's verdict, which is recorded. `wait`: seconds to wait for another run. `sign_key`,
     `verify_key`: files of the registry's signatures.
     """
@@ -60,6 +60,13 @@ class RunOptions:
         """
         lake, registry = folder_of(self.lake), folder_of(self.registry)
         return self.registry if lake is None or registry is None else os.path.relpath(registry, lake)
+
+    @property
+    def place(self) -> Path:
+        """Folder of this run's stages: channels of a registry share it, under the registry's lease; other registries
+        have others, since no lease keeps their runs apart from these.
+        """
+        return (self.work or work_folder(self.lake)) / self.name / digest_of(self.target)[:DIGITS]
 
     def opened(self) -> Registry:
         return Registry(self.registry, self.verify_key)
@@ -95,10 +102,9 @@ def run(
             return before
         if before is not None and before.run == record.run:
             watch.note(f"going on with run {record.run}, which was {before.status}")
-        place = (options.work or work_folder(options.lake)) / options.name
         stages = tuple(change(_stages(options, lake, registry, record, lambda: stamp(clock()), watch)))
-        record = _followed(record, stages, place, state, lease, options.force, watch, clock)
-        _tidied(state, options.name, place)
+        record = _followed(record, stages, options.place, state, lease, options.force, watch, clock)
+        _tidied(state, options)
         return record
 
 
@@ -204,7 +210,10 @@ def _told(done: Done) -> str:
     return f"{done.stage}: {'done' if done.fresh else 'was done before'}, {done.seconds:.1f} s"
 
 
-def _tidied(state: State, name: str, place: Path) -> None:
-    """Keep the stages of the newest runs."""
-    recent = runs(state, name, KEPT_RUNS)
-    prune(place, [place / stage.folder for run in recent for stage in run.stages.values()])
+def _tidied(state: State, options: RunOptions) -> None:
+    """Keep the stages of the registry's newest runs, and all that an unfinished one of any channel would go on with."""
+    held = [run for run in runs(state, options.name, LOOKED_AT) if run.registry == options.target]
+    newest = {run.channel: run for run in reversed(held)}
+    unfinished = [run for run in newest.values() if run.status not in ENDED]
+    kept = [stage.folder for run in (*held[:KEPT_RUNS], *unfinished) for stage in run.stages.values()]
+    prune(options.place, [options.place / folder for folder in kept], bool(unfinished))

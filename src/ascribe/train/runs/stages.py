@@ -19,9 +19,10 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["MARKER", "Done", "Stage", "digest_of", "key_of", "perform", "prune"]
+__all__ = ["DIGITS", "MARKER", "PARTS", "Done", "Stage", "digest_of", "key_of", "perform", "prune"]
 
 MARKER = "done.json"
+PARTS = "-parts"  # ends the name of a folder beside that of its stage
 DIGITS = 16  # of the key in a folder's name; the marker holds all
 
 
@@ -89,11 +90,16 @@ def perform(stage: Stage, done: Mapping[str, Done], place: Path, code: str) -> D
     return Done(stage.name, key, folder, result, seconds, True)
 
 
-def prune(place: Path, kept: Iterable[Path]) -> None:
-    """Remove the folders of stages that are not among `kept`."""
+def prune(place: Path, kept: Iterable[Path], unfinished: bool = False) -> None:
+    """Remove the folders of stages that are not among `kept`. Where a run is `unfinished`, what no marker ends stays:
+    the stage that it was stopped in, and the parts kept beside it.
+    """
     names = {folder.name for folder in kept}
-    for folder in place.iterdir() if place.is_dir() else ():
-        if folder.is_dir() and folder.name not in names:
+    folders = [folder for folder in place.iterdir() if folder.is_dir()] if place.is_dir() else []
+    ended = {folder.name for folder in folders if (folder / MARKER).is_file()}
+    for folder in folders:
+        half_done = folder.name.removesuffix(PARTS) not in ended
+        if folder.name not in names and not (unfinished and half_done):
             shutil.rmtree(folder, ignore_errors=True)
 
 
