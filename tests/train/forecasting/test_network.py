@@ -216,6 +216,19 @@ def test_a_run_that_stopped_goes_on_as_if_it_had_not(tmp_path):
         fit_traffic_seq2seq(series, window, 28 * DAY, seed=1, options=options, checkpoint=file)
 
 
+def test_a_fit_that_ended_by_time_is_ended_when_it_is_asked_for_again(tmp_path):
+    series = weekly(days=35)
+    window = window_of(series, 4 * DAY, DAY)
+    options = replace(SMALL, epochs=8, max_seconds=1e-4)
+    X = rows(series, window, origins(series, window, 0, series.steps, 90))
+    first, *others = [
+        fit_traffic_seq2seq(series, window, 28 * DAY, options=options, checkpoint=tmp_path / "run") for _ in range(3)
+    ]
+    for other in others:
+        assert other.told == first.told
+        assert all(np.array_equal(a, b) for a, b in zip(other.ask(X), first.ask(X), strict=True))
+
+
 def test_blocks_that_judge_share_no_target_with_what_is_learnt():
     series = weekly()
     window = window_of(series, 4 * DAY, DAY)

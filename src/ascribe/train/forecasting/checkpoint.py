@@ -3,7 +3,7 @@
 weights:NAME  average:NAME  best:NAME     arrays of the network, of its running mean, of the best so far
 adam:I:KEY                                state of the optimiser, by the number of the parameter
 random:torch                              of the dropout masks
-told                                      JSON: epoch, losses, the best epoch, generator of batches, what is fitted
+told                                      JSON: epoch, losses, the best one, seconds, random batches, what is fitted
 """
 
 from __future__ import annotations

@@ -37,7 +37,9 @@ LEAST, MOST = 0.3, 3.0  # of the weight of a window
 
 @dataclass(frozen=True)
 class Curve:
-    """Losses by epoch: `learn` in training mode, `judge` of the weights that would be kept; `best` from 0."""
+    """Losses by epoch: `learn` in training mode, `judge` of the weights that would be kept; `best` from 0.
+    `seconds` of all epochs, those before a stop among them.
+    """
 
     learn: list[float]
     judge: list[float]
@@ -64,20 +66,21 @@ def fit_network(
     data = [_sum(learn), _sum(judge or learn)]
     fitted = {"options": asdict(options), "seed": seed, "last": last, "data": data}
     sizes = _sizes(learn, front)
-    epoch, best, curve_learn, curve_judge = 0, -1, [], []
+    epoch, best, spent, curve_learn, curve_judge = 0, -1, 0.0, [], []
     best_state = copy.deepcopy(network.state_dict())
     if checkpoint is not None and checkpoint.exists():
         held, parts = read_checkpoint(checkpoint, fitted, optimiser)
         epoch, best, curve_learn, curve_judge = held["epoch"], held["best"], held["learn"], held["judge"]
+        spent = held.get("seconds", 0.0)
         rng.bit_generator.state = held["random"]
         network.load_state_dict(parts["weights"])
         kept.load_state_dict(parts["average"])
         best_state = parts["best"]
-    begin, per_epoch = time.perf_counter(), math.ceil(min(len(learn), options.windows) / options.batch)
+    begin, per_epoch = time.perf_counter() - spent, math.ceil(min(len(learn), options.windows) / options.batch)
     end = min(options.epochs, last or options.epochs)
     in_time = math.inf if options.max_seconds is None else options.max_seconds
     while epoch < end and (judge is None or epoch - 1 - best < options.patience):
-        if epoch and time.perf_counter() - begin > in_time:
+        if epoch and spent > in_time:  # as the checkpoint has it: what time has ended does not begin again
             break
         network.train()
         order, total = rng.permutation(len(learn))[: options.windows], 0.0
@@ -104,9 +107,9 @@ def fit_network(
             curve_judge.append(_judged(kept, base, judge, options, sizes, device))
         if judge is None or best < 0 or curve_judge[-1] < curve_judge[best]:
             best, best_state = epoch, copy.deepcopy(kept.state_dict())
-        epoch += 1
+        epoch, spent = epoch + 1, time.perf_counter() - begin
         if checkpoint is not None:
-            held = {"epoch": epoch, "best": best, "learn": curve_learn, "judge": curve_judge,
+            held = {"epoch": epoch, "best": best, "seconds": spent, "learn": curve_learn, "judge": curve_judge,
                     "random": rng.bit_generator.state, "fitted": fitted}  # fmt: skip
             parts = {"weights": network.state_dict(), "average": kept.state_dict(), "best": best_state}
             write_checkpoint(checkpoint, held, parts, optimiser)
@@ -117,7 +120,7 @@ def fit_network(
     seasonal.cpu()
     if progress:
         progress(1.0, f"epoch {best + 1} serves")
-    return kept.eval().cpu(), Curve(curve_learn, curve_judge, best, time.perf_counter() - begin)
+    return kept.eval().cpu(), Curve(curve_learn, curve_judge, best, spent)
 
 
 def pinball(told: Scores, target: Tensor, weight: Tensor, levels: Sequence[float]) -> Tensor:
