@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from math import inf, isfinite, nan
 from pathlib import Path
 
@@ -122,11 +123,26 @@ def test_a_rejected_row_does_not_hold_up_the_clock():
 
 
 def test_times_may_be_dates_or_text():
-    for t in (pl.Series(["2026-01-0" + d for d in "124356"]), pl.Series([1.5, 2.5, 4.5, 3.5, 5.5, 6.5])):
-        assert set(reasons(cleaned(table().with_columns(t=t)))) == {3}
-        assert cleaned(table().with_columns(t=t)).rows["t"].dtype == t.dtype
-    days = pl.Series(["2026-01-0" + d for d in "124356"]).str.to_date()
-    assert set(reasons(cleaned(table().with_columns(t=days)))) == {3}
+    texts, numbers = pl.Series(["2026-01-0" + d for d in "124356"]), pl.Series([1.5, 2.5, 4.5, 3.5, 5.5, 6.5])
+    for t in (texts, texts.cast(pl.Categorical), texts.str.to_date(), numbers):
+        found = cleaned(table().with_columns(t=t))
+        assert set(reasons(found)) == {3}
+        assert found.quarantine["t"].dtype == t.dtype
+        assert found.rows["t"].is_sorted()
+
+
+def test_texts_are_compared_as_the_times_or_numbers_that_they_say():
+    zones = ["2026-01-01T00:30:00Z", "2026-01-01T02:00:00+01:00", "2026-01-01T01:00:00Z", "2026-01-01 01:30"]
+    found = cleaned(table(t=[*zones, "soon", "2026-01-02"]))
+    assert reasons(found) == {2: "duplicate of an earlier row (same t)", 4: "not a time in t (soon)"}
+    assert found.quarantine["t"].to_list() == [zones[2], "soon"]
+    assert cleaned(table(t=["8", "9", "10", "11", "100", "101"])).quarantine.is_empty()
+
+
+def test_texts_that_are_no_times_are_refused_in_words():
+    days = [f"{day.month}/{day.day}/{day.year}" for day in (date(2025, 12, 29) + timedelta(k) for k in range(6))]
+    with pytest.raises(SchemaError, match=r"column t holds texts that are no times \('12/29/2025'\): .* ISO 8601"):
+        cleaned(table(t=days))
 
 
 def test_the_first_reason_wins():

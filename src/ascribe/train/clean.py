@@ -6,11 +6,13 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
 from ascribe.core.errors import SchemaError
 from ascribe.core.features import Feature
 from ascribe.core.words import listed
+from ascribe.train.series.moments import moments
 
 __all__ = ["Cleaned", "clean"]
 
@@ -37,11 +39,12 @@ def clean(
     time: str | None = None,
     group: Sequence[str] = (),
 ) -> Cleaned:
-    """Reject, in this order, and each row for its first reason: a missing value; not a number; out of its unit's
-    bounds; a duplicate (of a time within its group, or without a time of a whole row); a time that goes backward
-    within its group. Columns that never vary afterwards are left out of the features.
+    """Reject, in this order, and each row for its first reason: a missing value; not a number; not a time; out of its
+    unit's bounds; a duplicate (of a time within its group, or without a time of a whole row); a time that goes backward
+    within its group. Columns that never vary afterwards are left out of the features. Times that are texts are numbers
+    in `rows`.
 
-    Raises SchemaError for a missing column, a column without any number, or when no row is left.
+    Raises SchemaError for a missing column, a column without any number or any time, or when no row is left.
     """
     names = [f.name for f in features]
     wanted = [*names, target.name, *([time] if time else []), *group]
@@ -56,9 +59,11 @@ def clean(
     if table.is_empty():
         raise SchemaError("the file has no rows")
     numbers = _as_numbers(table, [*features, target])
+    times = [_as_times(table[time])] if time else []
     reason = pl.coalesce(
         _missing(table, wanted),
         _not_numbers(table, numbers.columns),
+        *(_not_times(table, read) for read in times),
         *(_out_of_bounds(f) for f in (*features, target)),
         pl.lit(None, pl.String),
     )
@@ -66,11 +71,13 @@ def clean(
     marked = table.with_row_index(ROW).with_columns(
         numbers.with_columns(table[c] for c in wanted if c not in numbers.columns).select(reason.alias(REASON))[REASON]
     )
-    marked = marked.with_columns(pl.coalesce(REASON, _repeated(table.columns, time, group)).alias(REASON))
+    judged = marked.with_columns(times)
+    judged = judged.with_columns(pl.coalesce(REASON, _repeated(table.columns, time, group)).alias(REASON))
     if time:
-        marked = marked.with_columns(pl.coalesce(REASON, _backward(time, group)).alias(REASON))
+        judged = judged.with_columns(pl.coalesce(REASON, _backward(time, group)).alias(REASON))
+    marked = marked.with_columns(judged[REASON])
     good = pl.col(REASON).is_null()
-    rows = marked.with_columns(numbers).filter(good).drop(REASON)
+    rows = judged.with_columns(numbers).filter(good).drop(REASON)
     if rows.is_empty():
         raise SchemaError(f"no row is left after cleaning; the first was rejected because: {marked[REASON][0]}")
     varies = [f for f in features if rows[f.name].n_unique() > 1]
@@ -105,6 +112,22 @@ def _as_numbers(table: pl.DataFrame, features: Sequence[Feature]) -> pl.DataFram
     return numbers
 
 
+def _as_times(column: pl.Series) -> pl.Series:
+    """Texts as numbers, or as seconds since 1970 UTC: null where one is neither; other times as they are."""
+    if column.dtype.is_numeric() or column.dtype.is_temporal():
+        return column
+    text = column.cast(pl.String) if column.dtype in (pl.Categorical, pl.Enum) else column
+    if text.dtype == pl.String and (number := text.cast(pl.Float64, strict=False)).null_count() == text.null_count():
+        return number.fill_nan(None)
+    seconds = moments(text, pl.repeat("", len(text), eager=True), None).time_s
+    if len(sent := text.drop_nulls()) and np.isnan(seconds).all():
+        raise SchemaError(
+            f"column {column.name} holds texts that are no times ('{sent[0][:40]}'): write them in ISO 8601, such as "
+            "2026-11-26T03:22:10Z, or name a column of running numbers with --time"
+        )
+    return pl.Series(column.name, seconds).fill_nan(None)
+
+
 def _missing(table: pl.DataFrame, columns: Sequence[str]) -> pl.Series:
     """The first column of each row that is null or NaN."""
     tests = [
@@ -123,6 +146,11 @@ def _not_numbers(table: pl.DataFrame, columns: Sequence[str]) -> pl.Series:
         for c in columns
     ]  # fmt: skip
     return table.select(pl.coalesce(*tests).alias("text"))["text"]
+
+
+def _not_times(table: pl.DataFrame, read: pl.Series) -> pl.Series:
+    text = pl.concat_str(pl.lit(f"not a time in {read.name} ("), pl.col(read.name).cast(pl.String), pl.lit(")"))
+    return table.select(pl.when(read.is_null()).then(text).alias("time"))["time"]
 
 
 def _out_of_bounds(f: Feature) -> pl.Expr:
