@@ -296,6 +296,18 @@ def test_hostile_names_are_only_text(kind, tmp_path):
     assert "\x00" not in (tmp_path / "p.html").read_text()
 
 
+def test_players_whose_long_names_are_drawn_alike_keep_their_own_values():
+    names = tuple(f"node_network_receive_bytes_total_eth{k}_of_rack_a_per_second_mean" for k in range(2))
+    told = replace(
+        power(), values=np.array([[30.0, -4.0]]), prediction=np.array([131.0]), stderr=np.zeros((1, 2)), ess=np.ones(1),
+        status=np.array(["ok"]), reasons=("",), features=names, columns=names, data=np.array([[11.0, 22.0]]),
+    )  # fmt: skip
+    (axes,) = draw(Answer(told), "waterfall").figure.axes
+    shown = [text.get_text() for text in axes.get_yticklabels()][1:3]
+    assert [label.partition("…")[0] for label in shown] == ["node_network_receive_b"] * 2
+    assert [label.rpartition(" = ")[2] for label in shown] == ["11", "22"]
+
+
 @pytest.mark.parametrize("kind", ["force", "bar", "beeswarm", "heatmap", "dependence", "waterfall"])
 def test_rows_without_an_answer_are_left_out_or_refused(kind):
     answer = Answer(power())

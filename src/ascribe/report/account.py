@@ -50,7 +50,7 @@ def account_of(
     top: int,
     units: Mapping[str, str] | None = None,
     measured: float | None = None,
-    own: Callable[[int, str], str] | None = None,
+    own: Callable[[int, int], str] | None = None,
 ) -> tuple[Entry, ...]:
     """Base, the `top` players by |value|, the others as one, prediction; then unexplained and measured.
 
@@ -129,12 +129,12 @@ def _joint(se: Float[np.ndarray, " p"]) -> float:
 
 
 def _name(
-    attribution: Attribution, row: int, player: int, units: Mapping[str, str], own: Callable[[int, str], str] | None
+    attribution: Attribution, row: int, player: int, units: Mapping[str, str], own: Callable[[int, int], str] | None
 ) -> str:
-    """With its own value: as `own` says it of (row, name), or by its unit."""
+    """With its own value: as `own` says it of (row, player), or by its unit."""
     name = attribution.features[player]
     if own is not None:
-        value = own(row, name)
+        value = own(row, player)
     else:
         value = "" if grouped(attribution) else in_units(float(attribution.data[row, player]), units.get(name, ""))
     return f"{name} = {value}" if value else name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from ascribe.core.answer import Answer, answered, words_of
@@ -11,7 +12,7 @@ from ascribe.core.errors import InputError
 from ascribe.report.account import Entry, account_of
 from ascribe.report.drawn import View
 
-__all__ = ["accounts_of", "chosen", "of_words"]
+__all__ = ["accounts_of", "chosen", "of_words", "shown_of"]
 
 
 def chosen(answer: Answer, view_rows: tuple[int, ...] | None, most: int) -> tuple[int, ...]:
@@ -44,6 +45,12 @@ def of_words(answer: Answer, row: int) -> Attribution:
     )  # fmt: skip
 
 
+def shown_of(answer: Answer) -> Callable[[int, int], str]:
+    """The own value of a row's player, which is known by its number: two long names may be drawn alike."""
+    names = answer.attribution.features
+    return lambda row, player: answer.shown(row, names[player])
+
+
 def accounts_of(answer: Answer, view: View, top: int, most: int) -> list[tuple[str, float, float, tuple[Entry, ...]]]:
     """Label, base value, prediction and shares of each chosen row."""
     found = []
@@ -51,7 +58,7 @@ def accounts_of(answer: Answer, view: View, top: int, most: int) -> list[tuple[s
         if answer.layout.kind == "text":
             entries = account_of(of_words(answer, row), 0, view.top or top)
         else:
-            entries = account_of(answer.attribution, row, view.top or top, own=answer.shown)
+            entries = account_of(answer.attribution, row, view.top or top, own=shown_of(answer))
         a = answer.attribution
         shares = tuple(e for e in entries if e.kind in ("player", "folded", "gap"))
         found.append((answer.label(row), float(a.bases[row]), float(a.prediction[row]), shares))

@@ -38,13 +38,13 @@ def waterfall(
     measured: Sequence[float | None] | None = None,
     top: int = 12,
     units: Mapping[str, str] | None = None,
-    own: Callable[[int, str], str] | None = None,
+    own: Callable[[int, int], str] | None = None,
 ) -> Figure:
     """One panel per row of `rows`: bars lead from the base value to the prediction, the `top` largest players first.
 
     `titles`, `measured`: one per panel; a measurement (in the output's unit, None or NaN where there is none) adds
-    the unexplained rest as a bar. `units`: {feature: unit} for the features' own values, or `own`: (row, feature) ->
-    its text. Whiskers are +- one standard
+    the unexplained rest as a bar. `units`: {feature: unit} for the features' own values, or `own`: (row, number of
+    the feature) -> its text. Whiskers are +- one standard
     error; that of the folded bar is sqrt(sum se^2). Raises InputError for rows without an answer, with the reason.
 
     >>> from ascribe.core.attribution import Attribution, Info, np

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from math import isfinite
 
@@ -12,7 +11,7 @@ from ascribe.report import plots
 from ascribe.report.account import MARKS, Entry, account_of, importance_of
 from ascribe.report.drawn import Drawn, View
 from ascribe.report.frame import name_of
-from ascribe.report.players import chosen, of_words
+from ascribe.report.players import chosen, of_words, shown_of
 
 __all__ = ["bar", "waterfall"]
 
@@ -26,11 +25,10 @@ def waterfall(answer: Answer, view: View) -> Drawn:
         told, rows, shown, labels = of_words(answer, row), (0,), None, [answer.label(row)]
     else:
         rows = chosen(answer, view.rows, plots.MOST_PANELS) if view.rows else chosen(answer, None, 2)
-        told, shown, labels = answer.attribution, answer.shown, [answer.label(row) for row in rows]
+        told, shown, labels = answer.attribution, shown_of(answer), [answer.label(row) for row in rows]
     clean = replace(told, features=tuple(map(name_of, told.features)))
-    own = None if shown is None else _by_clean(answer, clean.features)
     titles = [name_of(label) for label in labels]
-    figure = plots.waterfall(clean, rows, titles, view.measured, top, own=own)
+    figure = plots.waterfall(clean, rows, titles, view.measured, top, own=shown)
     measured = view.measured or (None,) * len(rows)
     accounts = [account_of(told, row, top, None, m, shown) for row, m in zip(rows, measured, strict=True)]
     scale = scale_of((v for entries in accounts for e in entries for v in (e.start, e.end)), told.info.unit)
@@ -55,11 +53,6 @@ def bar(answer: Answer, view: View) -> Drawn:
         figure, f"Mean size of the values of {len(a.features)} players.", ("player", "mean |value|", "standard error"),
         tuple((e.label, e.value, e.error) for e in entries), _named(figure.axes[0], entries, "bar", scale),
     )  # fmt: skip
-
-
-def _by_clean(answer: Answer, names: tuple[str, ...]) -> Callable[[int, str], str]:
-    back = dict(zip(names, answer.attribution.features, strict=True))
-    return lambda row, name: answer.shown(row, back[name])
 
 
 def _named(axes: object, entries: list[Entry] | tuple[Entry, ...], prefix: str, scale: Scale) -> dict[str, list[str]]:
