@@ -296,6 +296,17 @@ def test_hostile_names_are_only_text(kind, tmp_path):
     assert "\x00" not in (tmp_path / "p.html").read_text()
 
 
+@pytest.mark.parametrize("rows", [1, 3])
+def test_where_all_predictions_are_equal_the_tick_is_at_the_line(rows):
+    answer = table(3)
+    a = answer.attribution
+    level = replace(answer, attribution=replace(a, prediction=np.full(3, 850e3)))
+    axes = draw(level, "heatmap", View(rows=tuple(range(rows)))).figure.axes[0]
+    (tick,) = axes.get_yticks()
+    assert tick == pytest.approx(axes.lines[0].get_ydata()[0]) == 850
+    assert axes.get_yticklabels()[0].get_text() == "850.0 kW"
+
+
 def test_players_whose_long_names_are_drawn_alike_keep_their_own_values():
     names = tuple(f"node_network_receive_bytes_total_eth{k}_of_rack_a_per_second_mean" for k in range(2))
     told = replace(

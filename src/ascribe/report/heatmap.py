@@ -63,8 +63,8 @@ def heatmap(answer: Answer, view: View) -> Drawn:
     line.set_xlim(-0.5, len(f) - 0.5)
     line.set_xticks([])
     line.yaxis.tick_right()
-    line.set_yticks([float(f.min()) / 10.0**fs.power, float(f.max()) / 10.0**fs.power] if np.ptp(f) else [f[0]])
-    line.set_yticklabels([fs.amount(v, fs.decimals(f)) for v in ([f.min(), f.max()] if np.ptp(f) else [f[0]])])
+    ends = [float(f.min()), float(f.max())] if np.ptp(f) else [float(f[0])]
+    line.set_yticks([v / 10.0**fs.power for v in ends], [fs.amount(v, fs.decimals(f)) for v in ends])
     head = [(body.ink.fitted(subject(a), BODY, left - 0.15), BODY, INK, "normal")]
     body.write(left - 0.1, 0.2, head, "right")
     axes = body.axes(left, ABOVE, PLOT, height)
