@@ -43,7 +43,7 @@ def figure(told: Importance, top: int = 30) -> Figure:
         axes.plot(told.values[j], k, "o", color=colour, markersize=5)
     axes.axvline(0, color=RULE, linewidth=1, zorder=0)
     axes.set_ylim(len(shown) - 0.5, -0.5)
-    axes.set_yticks(range(len(shown)), names, size=TEXT, color=INK)
+    axes.set_yticks(range(len(shown)), names, size=TEXT, color=INK, parse_math=False)
     axes.tick_params(axis="x", labelsize=SMALL, colors=SOFT)
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x", color=RULE, linewidth=0.6)
@@ -51,7 +51,7 @@ def figure(told: Importance, top: int = 30) -> Figure:
         axes.spines[side].set_visible(False)
     loss = f", {told.loss} loss" if told.loss else ""
     unit = f" ({told.unit})" if told.unit else ""
-    axes.set_xlabel(f"{told.method}{loss}{unit}, line: 95 % interval", size=SMALL, color=SOFT)
+    axes.set_xlabel(f"{told.method}{loss}{unit}, line: 95 % interval", size=SMALL, color=SOFT, parse_math=False)
     wide = width - 2 * MARGIN
     for y, text, size, colour in (
         (0.15, f"Importance over {told.rows:,} rows", HEAD, INK), (0.42, SAYS[told.method], SMALL, SOFT),
