@@ -197,7 +197,7 @@ def test_a_file_without_rows_is_refused_in_words():
         cleaned(table().clear())
 
 
-@pytest.mark.parametrize("name", ["row", "reason"])
+@pytest.mark.parametrize("name", ["row", "reason", "sound"])
 def test_a_file_may_have_columns_of_our_names(name):
     """They are not features: nothing of ours may stand in their way, or it is said in words."""
     frame = table(cpu=[140.0, 20, 30, 40, 50, 60]).with_columns(pl.lit("theirs").alias(name))
@@ -209,9 +209,34 @@ def test_a_file_may_have_columns_of_our_names(name):
         assert len(found.quarantine) == 1
 
 
-def test_a_column_of_lists_is_refused_in_words():
-    with pytest.raises(SchemaError, match="column a holds no number"):
-        cleaned(table().with_columns(a=pl.Series([[1.0]] * 6)))
+@pytest.mark.parametrize("name", ["row", "reason", "sound"])
+def test_without_a_time_too(name):
+    try:
+        assert cleaned(table().with_columns(pl.lit("theirs").alias(name)), None).quarantine.is_empty()
+    except SchemaError as exc:
+        assert name in str(exc)  # noqa: PT017 - as above
+
+
+TEXTS = pl.Series(["1", "2", "3", "4", "5", "6"])
+NO_NUMBERS = {
+    "lists": pl.Series([[1.0]] * 6), "categories": TEXTS.cast(pl.Categorical), "enum": TEXTS.cast(pl.Enum(TEXTS)),
+    "bytes": TEXTS.cast(pl.Binary),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", NO_NUMBERS)
+@pytest.mark.parametrize("name", ["a", "watts"])
+def test_a_column_of_lists_categories_or_bytes_is_refused_in_words(kind, name):
+    with pytest.raises(SchemaError, match=rf"column {name} holds no number .*--features or --target"):
+        cleaned(table().with_columns(NO_NUMBERS[kind].alias(name)))
+
+
+@pytest.mark.parametrize(
+    ("time", "group", "name"), [("t", ("node", "node"), "node"), ("t", ("t",), "t"), (None, ("watts",), "watts")]
+)
+def test_a_column_is_one_of_target_time_and_groups(time, group, name):
+    with pytest.raises(SchemaError, match=f"column {name} is named twice among target, time and groups"):
+        cleaned(table(), time, group)
 
 
 numbers = st.one_of(st.none(), st.sampled_from([nan, inf, -inf, -1.0, 0.0, 50.0, 100.0, 101.0]), st.floats(-5, 150))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from ascribe.train.series.moments import moments
 __all__ = ["Cleaned", "clean"]
 
 ROW, REASON = "row", "reason"
+NO_NUMBERS = (pl.Categorical, pl.Enum, pl.Binary, pl.Object)
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,8 @@ def clean(
     within its group. Columns that never vary afterwards are left out of the features. Times that are texts are numbers
     in `rows`.
 
-    Raises SchemaError for a missing column, a column without any number or any time, or when no row is left.
+    Raises SchemaError for a missing column, one that is two of target, time and group, a column without any number or
+    any time, or when no row is left.
     """
     names = [f.name for f in features]
     wanted = [*names, target.name, *([time] if time else []), *group]
@@ -52,6 +55,9 @@ def clean(
         raise SchemaError(
             f"there is no column {listed(missing)}; the file has {listed(_nearest(table.columns, missing[0]))}"
         )
+    roles = Counter(wanted[len(names) :])
+    if twice := [c for c, count in roles.items() if count > 1]:
+        raise SchemaError(f"column {twice[0]} is named twice among target, time and groups: name it once")
     if taken := {ROW, REASON} & set(table.columns):
         raise SchemaError(
             f"the columns {' and '.join(sorted(taken))} are named by the quarantine: rename them in the file"
@@ -101,14 +107,17 @@ def _nearest(columns: Sequence[str], wanted: str) -> list[str]:
 
 
 def _as_numbers(table: pl.DataFrame, features: Sequence[Feature]) -> pl.DataFrame:
-    if nested := [f.name for f in features if table[f.name].dtype.is_nested()]:
-        raise SchemaError(
-            f"column {nested[0]} holds no number ({table[nested[0]].dtype}): choose others with --features"
-        )
+    def refused(f: Feature) -> SchemaError:
+        held = table[f.name].dtype
+        return SchemaError(f"column {f.name} holds no number ({held}): choose others with --features or --target")
+
+    for f in features:
+        if table[f.name].dtype.is_nested() or table[f.name].dtype in NO_NUMBERS:
+            raise refused(f)
     numbers = table.select(pl.col(f.name).cast(pl.Float64, strict=False) for f in features)
     for f in features:
         if numbers[f.name].null_count() == len(table) and len(table):
-            raise SchemaError(f"column {f.name} holds no number ({table[f.name].dtype}): choose others with --features")
+            raise refused(f)
     return numbers
 
 
@@ -167,7 +176,7 @@ def _repeated(columns: Sequence[str], time: str | None, group: Sequence[str]) ->
     key = [*group, time] if time else list(columns)
     sound = pl.col(REASON).is_null()
     text = f"duplicate of an earlier row (same {', '.join(key) if time else 'in all columns'})"
-    return pl.when(sound & ~pl.struct(*key, sound.alias("sound")).is_first_distinct()).then(pl.lit(text))
+    return pl.when(sound & ~pl.struct(*key, sound.alias(REASON)).is_first_distinct()).then(pl.lit(text))
 
 
 def _backward(time: str, group: Sequence[str]) -> pl.Expr:
