@@ -300,6 +300,12 @@ def test_a_broken_file_is_said_in_one_line(tmp_path, share):
     assert not options.out.exists()
 
 
+def test_a_column_that_is_there_twice_is_named(tmp_path):
+    (tmp_path / "twice.csv").write_text("a,b,a\n1,2,3\n")
+    with pytest.raises(InputError, match=r"twice\.csv has column 'a' more than once: rename"):
+        train(options_of(tmp_path, data=tmp_path / "twice.csv"))
+
+
 def test_without_names_every_numeric_column_that_is_free_is_a_feature(tmp_path):
     cleaned, target = pipeline.prepare(options_of(tmp_path, features=None), Watcher())
     assert tuple(f.name for f in cleaned.features) == FEATURES

@@ -13,13 +13,11 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import polars as pl
 import pyarrow as pa
 import pyarrow.feather
 
 from ascribe.bundle import archive, manifest
 from ascribe.bundle.runtime import graph_predict
-from ascribe.bundle.tables import read_table
 from ascribe.core.arrays import evenly
 from ascribe.core.control import fit_control
 from ascribe.core.errors import InputError
@@ -32,6 +30,7 @@ from ascribe.train.families.amortized import AmortizedOptions
 from ascribe.train.families.emshap import EmShapOptions
 from ascribe.train.families.surrogate import SurrogateOptions
 from ascribe.train.fitted import FittedPower
+from ascribe.train.frame import read_frame
 from ascribe.train.npz import npz
 from ascribe.train.parts import Keep, Part, once
 from ascribe.train.power_families import ADDITIVE_FAMILIES, POWER_FAMILIES
@@ -179,8 +178,7 @@ def _power_part(data: Dataset, options: TrainOptions, watch: Watcher) -> Part:
 
 def prepare(options: TrainOptions, watch: Watcher) -> tuple[Cleaned, Feature]:
     """Read and clean; the rejected rows go to `quarantine.parquet` in the output folder, each with its reason."""
-    frame = pl.from_arrow(read_table(options.data))
-    assert isinstance(frame, pl.DataFrame)
+    frame = read_frame(options.data)
     units = read_units(options.units) if options.units else {}
     target = describe(options.target, units)
     reserved = {options.target, options.time, *options.group, *options.excluded}

@@ -9,9 +9,9 @@ from typing import Any
 import polars as pl
 
 from ascribe.bundle.manifest import digest
-from ascribe.bundle.tables import read_table
 from ascribe.core.errors import InputError, LakeError, SchemaError
 from ascribe.core.words import listed
+from ascribe.train.frame import read_frame
 from ascribe.train.series.options import SeriesOptions
 from ascribe.train.series.sql import is_sql, read_sql, shown
 
@@ -35,9 +35,7 @@ def rows_of(options: SeriesOptions) -> tuple[pl.DataFrame, dict[str, Any]]:
         origin = {"data": options.data, "lake_version": version}
     else:
         path = Path(options.data)
-        held = pl.from_arrow(read_table(path))
-        assert isinstance(held, pl.DataFrame)
-        table, origin = held, {"data": path.name, "sha256": digest(path.read_bytes())}
+        table, origin = read_frame(path), {"data": path.name, "sha256": digest(path.read_bytes())}
     _checked(table.columns, options.columns)
     table = table.select(options.columns)
     if table.is_empty():

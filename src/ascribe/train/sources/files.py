@@ -14,8 +14,8 @@ import numpy as np
 import polars as pl
 
 from ascribe.bundle.manifest import digest
-from ascribe.bundle.tables import read_table
 from ascribe.core.errors import InputError, SchemaError
+from ascribe.train.frame import read_frame
 from ascribe.train.sources.decoding import Decoder
 from ascribe.train.sources.moments import timestamp_us
 from ascribe.train.sources.source import Held
@@ -67,8 +67,7 @@ class FileSource:
             parts: Callable[[int, int], Batch] = self._from_lines
             count = len(self._lines)
         else:
-            frame = pl.from_arrow(read_table(self._path))
-            assert isinstance(frame, pl.DataFrame)
+            frame = read_frame(self._path)
             parts, count = self._table(frame), len(frame)
         self._left = max(0, count - start)
         for at in range(start, count, AT_ONCE):
