@@ -27,7 +27,7 @@ from ascribe.core.federated.split import split_trees
 from ascribe.core.trees import margin
 from ascribe.train.adapters.lightgbm_trees import lightgbm_trees
 from ascribe.train.adapters.xgboost_trees import xgboost_trees
-from ascribe.train.federated_split import read_parties, split_model
+from ascribe.train.federated_split import held_out, read_parties, split_model
 
 DATA = Path(__file__).resolve().parents[2] / "examples" / "data"
 TREES, DEPTH = 300, 6
@@ -265,3 +265,15 @@ def test_maps_without_a_guest_or_a_host_and_files_that_are_no_model_are_refused(
         (tmp_path / "p").write_text(text)
         with pytest.raises(InputError):
             read_parties(tmp_path / "p")
+
+
+def test_held_out_rows_whose_label_is_a_text_are_refused_in_words(tmp_path):
+    names, X, _ = TABLES["breast"]
+    rows = [dict(zip(names, row, strict=True)) | {"id": k, "y": ("no", "yes")[k % 2]} for k, row in enumerate(X[:4])]
+    with (tmp_path / "held.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, ["id", *names, "y"])
+        writer.writeheader()
+        writer.writerows(rows)
+    halves = split_trees(xgboost_trees(boosted("breast", 2)), parties_of(names))
+    with pytest.raises(InputError, match=r"'y' of .* is not of numbers \(.*\): write classes as 0, 1"):
+        held_out(halves, tmp_path / "held.csv", "y")

@@ -66,7 +66,7 @@ def held_out(halves: Mapping[str, Party], path: Path, label: str | None) -> Repl
     def of(half: Party) -> np.ndarray:
         try:
             held = [table[name].cast("float64").to_numpy(zero_copy_only=False) for name in half.inputs]
-        except pa.ArrowInvalid as exc:
+        except pa.ArrowException as exc:
             raise InputError(f"{path} has a column of {half.name} that is not of numbers ({exc})") from exc
         return np.column_stack(held) if held else np.empty((len(ids), 0))
 
@@ -77,7 +77,10 @@ def held_out(halves: Mapping[str, Party], path: Path, label: str | None) -> Repl
         for half in halves.values()
         if half.name in guest.hosts
     }
-    y = None if label is None else table[label].cast("float64").to_numpy(zero_copy_only=False)
+    try:
+        y = None if label is None else table[label].cast("float64").to_numpy(zero_copy_only=False)
+    except pa.ArrowException as exc:
+        raise InputError(f"'{label}' of {path} is not of numbers ({exc}): write classes as 0, 1, ...") from exc
     if y is not None and not np.isfinite(y).all():
         raise InputError(f"'{label}' of {path} is absent in some rows: leave those rows out")
     return Replies(ids, of(guest), hosts, y)
