@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ import grpc
 import httpx
 import pytest
 
+from ascribe.serve import workers
 from ascribe.serve.wire import attribution_pb2 as pb
 from ascribe.serve.wire.attribution_pb2_grpc import AttributionServiceStub
 from tests.waiting import until
@@ -99,3 +101,32 @@ def test_what_cannot_start_stops_all_and_says_why(tmp_path, more, text):
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 2
     assert text in done.stderr
+
+
+def test_a_worker_that_died_a_thousand_times_is_still_started_again():
+    worker = workers._Worker([sys.executable, "-c", "raise SystemExit(1)"], dict(os.environ))
+    worker.deaths = 1023
+    assert worker.process is not None
+    worker.process.wait(60)
+    worker.at = time.monotonic()  # however slowly this machine starts a process
+    assert worker.watched() is None
+    assert worker.deaths == 1024
+    assert 0 < worker.at - time.monotonic() <= workers.SLOWEST_S
+
+
+def test_no_worker_outlives_a_parent_that_fails(monkeypatch):
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(self: workers._Worker) -> None:
+        self.process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+        started.append(self.process)
+
+    def watched(self: workers._Worker) -> int | None:
+        raise OSError("no room for another process")
+
+    monkeypatch.setattr(workers._Worker, "start", start)
+    monkeypatch.setattr(workers._Worker, "watched", watched)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    with pytest.raises(OSError, match="no room"):
+        workers.supervise(2, "127.0.0.1:0", "127.0.0.1:0", [], {}, lambda _: None)
+    assert [process.poll() for process in started] == [-signal.SIGTERM] * 2

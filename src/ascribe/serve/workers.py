@@ -25,6 +25,7 @@ LOOK_S = 0.1
 UNUSABLE = 2  # exit code of what cannot start
 STEADY_S = 5.0  # a worker that lived so long had started
 SLOWEST_S = 30.0
+DOUBLINGS = 10  # beyond the slowest
 HARD_S = 60.0  # after which a worker that was asked to stop is killed
 
 
@@ -53,7 +54,8 @@ class _Worker:
         if code == UNUSABLE:  # a wrong option, no such model: the next one would end alike
             return code
         self.deaths = 0 if lived > STEADY_S else self.deaths + 1
-        self.process, self.at = None, time.monotonic() + (min(SLOWEST_S, 0.5 * 2**self.deaths) if self.deaths else 0)
+        wait = min(SLOWEST_S, 0.5 * 2 ** min(self.deaths, DOUBLINGS)) if self.deaths else 0
+        self.process, self.at = None, time.monotonic() + wait
         return None
 
     def stop(self) -> None:
@@ -100,20 +102,20 @@ def supervise(
             str(places[1]),
         ]
         say(f"{count} workers at http://{places[0]} and {places[1]}")
-        workers = [
-            _Worker(command, environment | {
-                "ASCRIBE_WORKERS": str(count), "ASCRIBE_WORKER": str(k), "ASCRIBE_SHARED": shared,
-            })
-            for k in range(count)
-        ]  # fmt: skip
+        workers: list[_Worker] = []
         code: int | None = None
-        while not stopping and code is None:
-            time.sleep(LOOK_S)
-            code = next((c for worker in workers if (c := worker.watched()) is not None), None)
-        for worker in workers:
-            worker.stop()
-        until = time.monotonic() + HARD_S
-        codes = [worker.ended(until) for worker in workers]
+        try:
+            for k in range(count):
+                own = {"ASCRIBE_WORKERS": str(count), "ASCRIBE_WORKER": str(k), "ASCRIBE_SHARED": shared}
+                workers.append(_Worker(command, environment | own))
+            while not stopping and code is None:
+                time.sleep(LOOK_S)
+                code = next((c for worker in workers if (c := worker.watched()) is not None), None)
+        finally:  # whatever goes wrong here, nobody serves on without a parent
+            for worker in workers:
+                worker.stop()
+            until = time.monotonic() + HARD_S
+            codes = [worker.ended(until) for worker in workers]
     return code or max(codes, key=abs)
 
 

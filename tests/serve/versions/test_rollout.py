@@ -17,7 +17,8 @@ import pytest
 
 from ascribe.bundle.archive import open_directory, write
 from ascribe.core.errors import InputError
-from ascribe.serve.versions.leases import now, specs
+from ascribe.serve.observe.log import Log
+from ascribe.serve.versions.leases import Slot, now, specs
 from ascribe.serve.versions.rollout import Rollout
 from ascribe.serve.wire import attribution_pb2 as pb
 from ascribe.serve.wire.attribution_pb2_grpc import AttributionServiceStub
@@ -283,3 +284,12 @@ def test_a_registry_that_cannot_be_written_is_served_from(fleet: Fleet):
         new = fleet.publish("m", 2)
         fleet.promote("m", new)
         until(lambda: server.card()["version"] == new.version)
+
+
+def test_a_version_that_failed_a_thousand_times_is_not_fetched_at_every_poll(fleet: Fleet):
+    rollout = Rollout(lambda: fleet.registry, [Slot("m", "production")], [], 2.0, Log(lambda _: None))
+    watch = rollout._watches[0]
+    watch.tries = 1023
+    rollout._bring(watch, msgspec.structs.replace(fleet.registry.channel("m").current, version="gone"))
+    assert (watch.slot.status.state, watch.tries) == ("failed", 1024)
+    assert 30 < watch.retry_s - time.monotonic() < 80

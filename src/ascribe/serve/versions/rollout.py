@@ -32,7 +32,7 @@ from ascribe.serve.versions.presence import Presence, held
 __all__ = ["Loaded", "Loading", "Rollout"]
 
 JITTER = 0.2  # of the time between polls, so that replicas do not ask together
-BACK_OFF, LONGEST_S = 2.0, 60.0  # between attempts to load the same version
+BACK_OFF, DOUBLINGS, LONGEST_S = 2.0, 30, 60.0  # between attempts to load the same version
 SETTLE_S = 0.02  # from a model's last lease to its memory being free
 
 Act = Callable[[Slot], None]
@@ -218,8 +218,8 @@ class Rollout:
             )
         except Exception as exc:
             watch.tries += 1
-            wait = min(LONGEST_S, self._poll_s * BACK_OFF**watch.tries) * random.uniform(1 - JITTER, 1 + JITTER)
-            watch.retry_s = time.monotonic() + wait
+            wait = min(LONGEST_S, self._poll_s * BACK_OFF ** min(watch.tries, DOUBLINGS))
+            watch.retry_s = time.monotonic() + wait * random.uniform(1 - JITTER, 1 + JITTER)
             self._say(slot, "failed", wanted.version, _why(exc))
             self._jobs.put(memory.trim)
             return
