@@ -21,9 +21,11 @@ import pytest
 from ascribe.serve import workers
 from ascribe.serve.wire import attribution_pb2 as pb
 from ascribe.serve.wire.attribution_pb2_grpc import AttributionServiceStub
+from tests.ports import held_port
 from tests.waiting import until
 
 from . import tiny
+from .observe.reading import total
 
 ROWS = [{"values": tiny.ROW}]
 
@@ -50,14 +52,16 @@ class House:
 
 
 @contextmanager
-def house(folder: Path, count: int = 2) -> Iterator[House]:
+def house(folder: Path, count: int = 2, **more: str) -> Iterator[House]:
     registry, _ = tiny.publish(folder)
     command = [sys.executable, "-m", "ascribe", "serve", "--registry", registry, "--model", tiny.NAME, "--workers",
                str(count), "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0"]  # fmt: skip
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
+    with subprocess.Popen(command, env=os.environ | more, **pipes) as process:
         held = House(process)
         try:
-            until(lambda: len(held.ready()) == count)
+            until(lambda: len(held.ready()) == count or process.poll() is not None)
+            assert len(held.ready()) == count
             yield held
         finally:
             process.terminate()
@@ -88,6 +92,20 @@ def test_connections_are_shared_out_a_dead_worker_is_replaced_and_all_end_togeth
         assert held.process.wait(60) == 0
         until(lambda: [event["event"] for event in held.events].count("stopped") == 2)  # the pipe is read beside us
         assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+
+
+def test_one_worker_shows_the_metrics_of_all_at_their_own_address_and_again_after_it_died(tmp_path):
+    with held_port() as port, house(tmp_path, ASCRIBE_METRICS_HTTP=f"127.0.0.1:{port}") as held:
+        own = f"http://127.0.0.1:{port}/metrics"
+        http = held.ready()[0]["http"]
+        for _ in range(10):
+            assert httpx.get(http + "/metrics", timeout=20).status_code == 404
+            reply = httpx.post(http + "/v1/predictions", json={"feature_vector": ROWS}, timeout=20)
+            assert reply.status_code == 200
+        until(lambda: total(httpx.get(own, timeout=20).text, "attribution_requests_total") == 10)
+        os.kill(held.workers()[0], signal.SIGKILL)
+        until(lambda: [event["event"] for event in held.events].count("metrics") == 2)
+        assert httpx.get(own, timeout=20).status_code == 200
 
 
 @pytest.mark.parametrize(

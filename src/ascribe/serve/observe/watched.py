@@ -43,15 +43,16 @@ class Observed:
         self.log = Log(write, watch, settings.log_share)
         self._end_traces = tracing.start(settings.traces_exporter)
         self.interceptors = [TracedCalls()]
-        own = settings.metrics_http
-        self._listener = Listener(parse(own, FLAG), FLAG, self._pages) if own else None
+        self._own = parse(settings.metrics_http, FLAG) if settings.metrics_http else None
+        first = settings.worker == 0  # of several processes one shows what all of them count
+        self._listener = Listener(self._own, FLAG, self._pages) if self._own and first else None
 
     def around(self, app: Asgi, host: str) -> Asgi:
         """The door with a span for each request, and the pages unless they have an address of their own. `host`: where
         the door listens: the metrics are shown on loopback, elsewhere only where the settings say so.
         """
         shown = dict(self._pages)
-        if self._listener:
+        if self._own:
             shown = {}
         elif not (_loopback(host) if self._settings.metrics is None else self._settings.metrics):
             del shown["/metrics"]
