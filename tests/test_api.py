@@ -171,6 +171,8 @@ def test_wrong_rows_say_what_to_do(model, rows):
         model.explain(rows, budget=5)
     with pytest.raises(InputError, match="unknown method"):
         model.explain(rows, method="magic")
+    with pytest.raises(InputError, match="name a method or a tier, not both"):
+        model.explain(rows, method="lime", tier="exact")
 
 
 def test_to_frame_and_to_shap(model, rows):

@@ -163,6 +163,7 @@ WRONG = [
         "explain {bundle} {rows} -o o.parquet --tier fast --max-latency-ms 3",
         "name a tier or a max_latency_ms, not both",
     ),
+    ("explain {bundle} {rows} -o o.parquet --tier exact --method lime", "name a method or a tier, not both"),
 ]
 
 

@@ -187,7 +187,7 @@ class OpenModel:
         asked = (
             self if output is None and space is None else self.output(None if output is None else str(output), space)
         )
-        rows = self.rows(X)
+        method, rows = tiers.named(asked.model, method, tier, max_latency_ms), self.rows(X)
         return timed(lambda: tiers.explain(asked.model, rows, method, options, tier, max_latency_ms, step))
 
     @property

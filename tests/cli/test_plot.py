@@ -59,6 +59,9 @@ MISUSE = [
     ("--say de", "no language 'de': use en or zh"),
     ("--kind dependence --feature nope", "no feature 'nope': this answer has"),
     ("--kind heatmap --order size", "order is similarity or time"),
+    ("--kind bar --order size", "order is similarity or time"),
+    ("--method lime --budget 5 --target zzz", "leave --method, --budget, --target out, or give a bundle and its rows"),
+    ("--max-latency-ms 5 --name node", "leave --max-latency-ms, --name out"),
 ]
 
 

@@ -13,11 +13,12 @@ from ascribe.core.amortized import Amortized
 from ascribe.core.compiled import Compiled
 from ascribe.core.conditional import Gaussian
 from ascribe.core.errors import BudgetError, CapabilityError, InputError
+from ascribe.core.explainers import usual
 from ascribe.core.features import Feature
 from ascribe.core.latency import Measured
 from ascribe.core.model import Model
 from ascribe.core.options import Options
-from ascribe.core.tiers import ACCURATE_BUDGET, ACCURATE_SAMPLES, TIERS, explain, offered, wished, within
+from ascribe.core.tiers import ACCURATE_BUDGET, ACCURATE_SAMPLES, TIERS, explain, named, offered, wished, within
 
 CENTRE = 3.0
 
@@ -242,6 +243,17 @@ def test_a_time_is_answered_by_its_tier():
 def test_a_tier_beside_a_time_is_refused():
     with pytest.raises(InputError, match="name a tier or a max_latency_ms, not both"):
         explain(timed(**KNOWN), ROWS, "conditional_shap", Options(), tier="fast", max_latency_ms=5.0)
+
+
+@pytest.mark.parametrize(("wish", "word"), [({"tier": "exact"}, "tier"), ({"max_latency_ms": 5.0}, "max_latency_ms")])
+def test_a_method_beside_a_tier_or_a_time_is_refused_unless_it_is_theirs(wish, word):
+    asked = {"tier": None, "max_latency_ms": None} | wish
+    with pytest.raises(InputError, match=f"name a method or a {word}, not both: .* not of lime"):
+        named(a_model(), "lime", **asked)
+    for method in ("conditional_shap", "", None):
+        assert named(a_model(conditional=None), method, **asked) == "conditional_shap"
+    assert named(a_model(), "lime", None, None) == "lime"
+    assert named(a_model(), None, None, None) == usual(a_model())
 
 
 # by error

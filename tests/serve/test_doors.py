@@ -175,6 +175,8 @@ FAULTS = [
     ({"model": "node-power@canary"}, 404, "not_found", "NOT_FOUND", "canary"),
     ({"version": "1"}, 404, "not_found", "NOT_FOUND", "no version '1'"),
     ({"method": "magic"}, 400, "invalid_input", "INVALID_ARGUMENT", "unknown method 'magic'"),
+    ({"method": "lime", "tier": "exact"}, 400, "invalid_input", "INVALID_ARGUMENT", "a method or a tier, not both"),
+    ({"method": "lime", "max_latency_ms": 1e9}, 400, "invalid_input", "INVALID_ARGUMENT", "or a max_latency_ms, not"),
     ({"estimator": "magic"}, 400, "invalid_input", "INVALID_ARGUMENT", "unknown estimator"),
     ({"seed": -1}, 400, "invalid_input", "INVALID_ARGUMENT", "seed is -1"),
     ({"samples": 1}, 400, "invalid_input", "INVALID_ARGUMENT", "samples is 1"),

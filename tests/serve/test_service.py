@@ -16,6 +16,7 @@ import pytest
 from ascribe.core.errors import CapabilityError, NotFound
 from ascribe.core.features import Feature
 from ascribe.core.model import Model
+from ascribe.core.options import Options
 from ascribe.serve.faults import FAULTS, DeadlineError, InvalidRowsError, UnavailableError, problem_of
 from ascribe.serve.messages import AttributionAsked, AttributionResponse, EnergyAsked
 from ascribe.serve.observe.log import Log
@@ -214,3 +215,11 @@ def test_every_fault_has_a_status_at_both_doors():
     assert all(hasattr(grpc.StatusCode, fault.grpc) for fault in FAULTS.values())
     assert problem_of(InvalidRowsError(["why", ""])).violations == (("feature_vector[0]", "why"),)
     assert problem_of(ZeroDivisionError("x")).code == "internal"
+
+
+def test_a_method_by_name_is_not_exchanged_for_a_faster_tier(monkeypatch):
+    service, versions = room(Counting())
+    monkeypatch.setattr(service.explaining, "crowd", lambda: 1.0)
+    monkeypatch.setattr("ascribe.serve.service.kinds.lowered", lambda model, tier, steps: "fast")
+    asked = AttributionAsked(method="kernel_shap", allow_lower_tier=True)
+    assert service._kind(versions.lease("m").model, asked, Options(), 1)[1] == ""

@@ -103,6 +103,8 @@ def plot(
         _language(say)
     known(kind)
     if data is None:
+        of_rows = {"target": target, "space": space, "name": name}
+        _refuse_unread([*how.chosen(), *(option for option, text in of_rows.items() if text is not None)])
         answer = _file(file)
         kind = kind or {"image": "image", "text": "text"}.get(answer.layout.kind, "waterfall")
         chosen = None if rows is None else [_row(text, len(answer.attribution)) for text in listed(rows)]
@@ -124,6 +126,14 @@ def plot(
     view = View(None if chosen is None else tuple(chosen), top, feature, colour, order, how.layer, opacity)
     save(draw(answer, kind, view), answer, output, "\n".join(_said(answer, say, chosen)), say or "en")
     err.print(f"-> {output}")
+
+
+def _refuse_unread(options: list[str]) -> None:
+    """How to explain is settled in an answer file; its layers alone may still be chosen from."""
+    if unread := ["--" + option.replace("_", "-") for option in options if option != "layer"]:
+        raise InputError(
+            f"an answer file is drawn as it was explained: leave {', '.join(unread)} out, or give a bundle and its rows"
+        )
 
 
 def _file(file: str) -> Any:

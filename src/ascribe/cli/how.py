@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -60,10 +60,11 @@ class How:
         it says what there is.
         """
         from ascribe.bundle.tables import read_groups
-        from ascribe.core.explainers import refuse_unused, usual
+        from ascribe.core import tiers
+        from ascribe.core.explainers import refuse_unused
         from ascribe.core.options import Path as Way
 
-        method = self.method or usual(model.model)
+        method = tiers.named(model.model, self.method, self.tier, self.max_latency_ms)
         refuse_unused(method, self._own())
         way = Way()
         return model.explain(
@@ -74,6 +75,10 @@ class How:
             draws=way.draws if self.draws is None else self.draws,
             noise=way.noise if self.noise is None else self.noise,
         )  # fmt: skip
+
+    def chosen(self) -> list[str]:
+        """Names of the options that were given, other than as they are by themselves."""
+        return [field.name for field in fields(self) if getattr(self, field.name) != field.default]
 
     def _own(self) -> list[str]:
         """Options that one method or another takes, as far as they were given."""

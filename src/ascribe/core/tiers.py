@@ -20,9 +20,10 @@ from ascribe.core.model import Model
 from ascribe.core.options import Options
 from ascribe.core.spending import players as counted
 
-__all__ = ["ACCURATE_BUDGET", "TIERS", "explain", "offered", "wished", "within"]
+__all__ = ["ACCURATE_BUDGET", "TIERS", "explain", "named", "offered", "wished", "within"]
 
 TIERS = ("fast", "balanced", "accurate", "exact")
+METHOD = "conditional_shap"  # whose tiers these are
 ACCURATE_BUDGET, ACCURATE_SAMPLES = 1024, 32
 
 Step = Callable[[], None]
@@ -39,6 +40,21 @@ def offered(model: Model) -> tuple[str, ...]:
         "exact": whole and len(model.features) <= MAX_EXACT_PLAYERS,
     }
     return tuple(tier for tier in TIERS if can[tier])
+
+
+def named(model: Model, method: str | None, tier: str | None, max_latency_ms: float | None) -> str:
+    """The method that a caller named, or the model's usual one; with a tier or a time conditional_shap.
+
+    Raises InputError for a tier beside a time, and for another method beside either.
+    """
+    if tier and max_latency_ms is not None:
+        raise InputError("name a tier or a max_latency_ms, not both")
+    if not tier and max_latency_ms is None:
+        return method or explainers.usual(model)
+    if method and method != METHOD:
+        wish = "tier" if tier else "max_latency_ms"
+        raise InputError(f"name a method or a {wish}, not both: tiers are of {METHOD}, not of {method}")
+    return METHOD
 
 
 def wished(model: Model, tier: str, options: Options) -> tuple[str, Options]:
@@ -67,9 +83,9 @@ def wished(model: Model, tier: str, options: Options) -> tuple[str, Options]:
     if tier == "balanced":
         return "compiled_shap", options
     if tier == "exact":
-        return "conditional_shap", replace(options, estimator="exact", budget=None)
+        return METHOD, replace(options, estimator="exact", budget=None)
     budget = options.budget or (None if options.target_stderr else max(ACCURATE_BUDGET, 32 * players))
-    return "conditional_shap", replace(options, budget=budget, samples=max(options.samples, ACCURATE_SAMPLES))
+    return METHOD, replace(options, budget=budget, samples=max(options.samples, ACCURATE_SAMPLES))
 
 
 def within(model: Model, rows: int, max_latency_ms: float) -> str:
@@ -116,7 +132,7 @@ def explain(
         method, options = wished(model, tier, options)
         if tier == "accurate" and options.target_stderr is not None:
             options = replace(options, budget=options.budget or most)
-    elif options.target_stderr is not None and method == "conditional_shap":
+    elif options.target_stderr is not None and method == METHOD:
         free = options.estimator == "auto" and options.value == "auto" and options.budget is None
         if free and not options.groups and (held := _cheap(model, X, options)) is not None:
             if step:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ascribe.core.arrays import np
+from ascribe.core.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -19,6 +20,8 @@ class View:
     """What the reader asked to see. `rows`: of the answer (None: as the kind chooses). `top`: players shown one by one
     (None: as fits). `feature`, `colour`: of a dependence. `order`: rows of a heat map by similarity or time. `layer`:
     of attention or maps. `opacity`: of an overlay, 0 ... 1. `measured`: the row's measured value, in the output's unit.
+
+    Raises InputError for another order.
     """
 
     rows: tuple[int, ...] | None = None
@@ -29,6 +32,10 @@ class View:
     layer: str = ""
     opacity: float = 0.75
     measured: tuple[float | None, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.order not in ("similarity", "time"):
+            raise InputError(f"order is similarity or time, not '{self.order}'")
 
 
 @dataclass(frozen=True, eq=False)

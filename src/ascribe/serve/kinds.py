@@ -9,7 +9,7 @@ import numpy as np
 
 from ascribe.core import tiers
 from ascribe.core.errors import CapabilityError, InputError
-from ascribe.core.explainers import EXPLAINERS, explain, refuse_unused, usual
+from ascribe.core.explainers import EXPLAINERS, explain, refuse_unused
 from ascribe.core.model import PREDICTED, Model
 from ascribe.core.options import Options, Patch, Path
 from ascribe.core.rows_of import cut, joined
@@ -77,7 +77,7 @@ def within(model: Model, asked: AttributionAsked, options: Options, X: np.ndarra
     """Refuses an option that the method does not know, and more questions of a row than the server answers (`most`).
     Raises InputError, TooLargeError.
     """
-    method = asked.method or usual(model)
+    method = tiers.named(model, asked.method, asked.tier, asked.max_latency_ms)
     refuse_unused(method, _named(asked.options))
     explainer = EXPLAINERS.get(method)
     if explainer is None or explainer.lacks(model, options) or not bounded(model):

@@ -10,11 +10,10 @@ from concurrent.futures import Executor
 from typing import Any, TypeVar
 
 from ascribe.bundle.sessions import cores
-from ascribe.core.errors import InputError, NotFound
-from ascribe.core.explainers import usual
+from ascribe.core.errors import NotFound
 from ascribe.core.model import Model
 from ascribe.core.options import Options
-from ascribe.core.tiers import within
+from ascribe.core.tiers import METHOD, named, within
 from ascribe.serve import codec, kinds, work
 from ascribe.serve.access.auth import require
 from ascribe.serve.access.callers import ANYBODY, Caller
@@ -181,14 +180,14 @@ class Service:
     def _kind(self, model: Model, asked: AttributionAsked, options: Options, rows: int) -> tuple[Kind, str]:
         """The kind of batch, and the tier that was asked for where a crowded server takes a faster one."""
         tier = asked.tier or ""
-        if tier and asked.max_latency_ms is not None:
-            raise InputError("name a tier or a max_latency_ms, not both")
+        method = named(model, asked.method, tier, asked.max_latency_ms)
         if asked.max_latency_ms is not None:
             tier = within(model, rows, asked.max_latency_ms)
         faster = tier
-        if asked.allow_lower_tier and (crowd := self.explaining.crowd()) > CROWDED:
+        may = asked.allow_lower_tier and asked.method in (None, "", METHOD)  # another method has no tiers
+        if may and (crowd := self.explaining.crowd()) > CROWDED:
             faster = kinds.lowered(model, tier, 1 if crowd < FULL else 2)
-        kind = kinds.explaining(model, asked.method or usual(model), options, faster, self._settings.max_budget)
+        kind = kinds.explaining(model, method, options, faster, self._settings.max_budget)
         return kind, (tier or "accurate") if faster != tier else ""
 
     async def computed(
