@@ -13,7 +13,9 @@ import pytest
 
 from ascribe.bundle.answers import read_answer
 from ascribe.core.errors import InputError
+from ascribe.core.features import Feature
 from ascribe.serve import sheets
+from ascribe.serve.rows import check
 
 from . import tiny
 
@@ -113,6 +115,21 @@ def test_a_bad_row_fails_alone(served):
         found = unpacked(post(served, table, media).content, media)
         assert found["status"].to_pylist() == ["ok", "invalid", "invalid"]
         assert "ghz" in found["reason"][1].as_py()
+
+
+@pytest.mark.parametrize("media", [CSV, PARQUET])
+def test_a_column_of_empty_cells_is_a_missing_value_in_each_row(media):
+    table = pa.table({"a": [1.0, 2.0], "m": pa.nulls(2)})
+    rows = sheets.rows_of(sheets.READERS[media](packed(table, media), 8, ["a", "m"]))
+    held = check(rows, [Feature("a"), Feature("m", missing=True)], "W")
+    assert held.reasons == ["", ""]
+    assert np.array_equal(held.X, [[1, np.nan], [2, np.nan]], equal_nan=True)
+    assert all("m is null" in reason for reason in check(rows, [Feature("a"), Feature("m")], "W").reasons)
+
+
+def test_an_id_of_digits_comes_back_as_it_was_written():
+    rows = sheets.rows_of(sheets.read_csv(b"id,a\n007,1\n,2\n", 8))
+    assert [row.id for row in rows] == ["007", ""]
 
 
 def test_what_a_file_holds_as_rows(served):

@@ -31,6 +31,7 @@ CSV, PARQUET = "text/csv", "application/vnd.apache.parquet"
 ID, METER = "id", "measured_w"
 LONGEST = 1000  # characters of a text in a table
 COLUMNS = 1 << 15
+AS_WRITTEN = pyarrow.csv.ConvertOptions(column_types={ID: pa.string()})  # 007 is no number
 BROKEN = (pa.ArrowException, OSError, ValueError, KeyError, TypeError)
 
 
@@ -49,7 +50,7 @@ def read_csv(body: bytes, max_rows: int, wanted: Sequence[str] | None = None) ->
         raise TooLargeError(f"the CSV has more than {COLUMNS} columns")
     codec.check_rows_limit(max(1, body.count(b"\n") - 1), max_rows)  # at least; a line break may stand in a quoted text
     try:
-        table = pyarrow.csv.read_csv(io.BytesIO(body))
+        table = pyarrow.csv.read_csv(io.BytesIO(body), convert_options=AS_WRITTEN)
     except BROKEN as exc:
         raise InputError(f"the body is no CSV ({_first(exc)}): send UTF-8 with a line of names first") from exc
     return _sheet(table, max_rows, wanted)
@@ -129,7 +130,8 @@ def _check_texts(name: str, column: pa.ChunkedArray) -> None:
 
 def _plain(kind: pa.DataType) -> bool:
     t = pa.types
-    return t.is_integer(kind) or t.is_floating(kind) or t.is_boolean(kind) or _text(kind)
+    empty = t.is_null(kind)  # a column of nothing but empty cells
+    return empty or t.is_integer(kind) or t.is_floating(kind) or t.is_boolean(kind) or _text(kind)
 
 
 def _text(kind: pa.DataType) -> bool:
