@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import socket
 import subprocess
@@ -28,6 +29,7 @@ from grpc_status import rpc_status
 import ascribe
 from ascribe.client import AsyncClient, Client, Tls, Vector
 from ascribe.client.rows import vectors
+from ascribe.client.tries import Tries
 from ascribe.core.errors import CapabilityError, InputError, NotFound, SchemaError, ServiceError
 from ascribe.serve.app import Addresses, running
 from ascribe.serve.faults import DeadlineError, ShedError, TooLargeError, UnavailableError
@@ -400,6 +402,36 @@ def test_a_timeout_is_kept(way):
         with pytest.raises((DeadlineError, UnavailableError)):
             held.predict(tiny.ROW)
         held.close()
+
+
+@pytest.mark.parametrize("way", ["http", "http awaited"])
+def test_a_timeout_is_kept_where_the_answer_drips(way):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def drip() -> None:
+            near, _ = listener.accept()
+            with near, contextlib.suppress(OSError):  # who asked has left
+                near.recv(1 << 16)
+                near.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 400\r\n\r\n")
+                for _ in range(100):
+                    near.sendall(b" ")
+                    time.sleep(0.1)
+
+        dripping = threading.Thread(target=drip)
+        dripping.start()
+        held = client_of(way, f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=0.5)
+        start = time.monotonic()
+        with pytest.raises(DeadlineError):
+            held.predict(tiny.ROW)
+        assert time.monotonic() - start < 5
+        held.close()
+        dripping.join()
+
+
+def test_a_thousand_tries_have_pauses_too():
+    tries = Tries(5000, 1e6)
+    tries._made = 2000
+    assert tries.pause(OSError()) <= 2
 
 
 def test_addresses_and_files_that_cannot_be_used_are_said(tmp_path):

@@ -27,6 +27,7 @@ __all__ = ["AsyncRest", "Rest"]
 
 T = TypeVar("T")
 AGAIN = (429, 503)
+SLACK_S = 0.05  # httpx, whose own limits say what they waited for, comes first
 
 
 class Rest:
@@ -42,7 +43,7 @@ class Rest:
         while True:
             left = tries.left()
             try:
-                said = self._http.request(call.method, call.path, timeout=left, **_sent(call))
+                said = self._said(call, left)
             except Exception as exc:
                 pause = tries.pause(*_failed(exc, self._options))
             else:
@@ -68,6 +69,19 @@ class Rest:
     def close(self) -> None:
         self._http.close()
 
+    def _said(self, call: Call[Any], left: float) -> httpx.Response:
+        """The whole answer. Raises TimeoutError for one that comes by and by: httpx's limit is of each read."""
+        until, parts = time.monotonic() + left, []
+        with self._http.stream(call.method, call.path, timeout=left, **_sent(call)) as said:
+            for part in said.iter_raw():
+                parts.append(part)
+                if time.monotonic() > until:
+                    raise TimeoutError
+        whole: httpx.Response = _library().Response(
+            said.status_code, headers=said.headers, content=b"".join(parts), request=said.request
+        )
+        return whole
+
     def _one(self, index: int, made: Callable[[], Call[Any]]) -> StreamAnswer:
         try:
             return StreamAnswer(index, self.ask(made()))
@@ -87,7 +101,8 @@ class AsyncRest:
         while True:
             left = tries.left()
             try:
-                said = await self._http.request(call.method, call.path, timeout=left, **_sent(call))
+                async with asyncio.timeout(left + SLACK_S):
+                    said = await self._http.request(call.method, call.path, timeout=left, **_sent(call))
             except Exception as exc:
                 pause = tries.pause(*_failed(exc, self._options))
             else:
@@ -136,7 +151,7 @@ def _failed(exc: Exception, options: Options) -> tuple[AscribeError]:
     httpx = _library()
     if isinstance(exc, httpx.ConnectError | httpx.ConnectTimeout):
         return (UnavailableError(f"{options.url} cannot be reached ({exc}): is a server there?"),)
-    if isinstance(exc, httpx.TimeoutException):
+    if isinstance(exc, httpx.TimeoutException | TimeoutError):
         raise DeadlineError("not answered in time: ask for less, or allow a longer timeout") from exc
     if isinstance(exc, httpx.HTTPError):
         raise ServiceError(f"{options.url} broke off ({exc or type(exc).__name__}): ask again") from exc
