@@ -93,6 +93,7 @@ def test_a_class_and_a_space_are_chosen_by_name(place):
         (("--baseline", "padding"), "no baseline 'padding'"),
         (("--rule", "magic"), "no rule 'magic'"),
         (("--target", "unicorn"), "no output 'unicorn'"),
+        (("--target", "²"), "no output '²'"),
         (("--space", "odds"), "no space 'odds'"),
     ],
 )

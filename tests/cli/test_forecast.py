@@ -173,6 +173,9 @@ def test_backtest_writes_its_report_and_pictures_follow(bundle: Path, tmp_path: 
         assert Path(words[words.index("-o") + 1]).stat().st_size > 5000
     assert "use forecast or days" in refused("plot", bundle, "--data", data, "-o", tmp_path / "x.png", "--kind", "pie")
     assert "--data FILE" in refused("plot", bundle, "-o", tmp_path / "x.png")
+    for text in ("[]", "{}", "{"):
+        report.write_text(text)
+        assert "report.json is no report" in refused("plot", report, "-o", tmp_path / "x.png")
 
 
 @pytest.mark.slow  # docs/forecast.md has the same commands, which tests/docs/test_shell.py runs

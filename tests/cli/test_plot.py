@@ -56,6 +56,7 @@ MISUSE = [
     ("--kind image", "image is drawn of image rows"),
     ("--kind cake", "no kind 'cake' of picture"),
     ("--rows 99", "'99' is no row: the file has rows 0 to 39"),
+    ("--rows ²", "'²' is no row: the file has rows 0 to 39"),
     ("--say de", "no language 'de': use en or zh"),
     ("--kind dependence --feature nope", "no feature 'nope': this answer has"),
     ("--kind heatmap --order size", "order is similarity or time"),

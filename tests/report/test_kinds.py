@@ -243,8 +243,9 @@ def test_attention_shows_each_head_and_never_a_share(tmp_path):
     one = draw(answer, "attention", View(layer=f"{m.layers[1]}/2"))
     assert len(one.cells) == 1
     assert next(iter(one.cells.values())).values == pytest.approx(m.weights[1][0, 2][:keep, :keep])
-    with pytest.raises(NotFound, match="no head '9'"):
-        draw(answer, "attention", View(layer=f"{m.layers[1]}/9"))
+    for head in ("9", "²"):
+        with pytest.raises(NotFound, match=f"no head '{head}'"):
+            draw(answer, "attention", View(layer=f"{m.layers[1]}/{head}"))
     with pytest.raises(NotFound, match="no layer 'x'"):
         draw(answer, "attention", View(layer="x"))
 

@@ -165,10 +165,12 @@ def _answered(model: Any, held: Given, how: How) -> Any:
 
 
 def _ends(model: Any, held: Given) -> list[int]:
-    """The rows of the largest and the smallest prediction."""
+    """The rows of the largest and the smallest prediction. Raises InputError where no row has one."""
     import numpy as np
 
     f = model.predict(held.rows)
+    if np.isnan(f).all():
+        raise InputError("no row can be predicted, so none is the busiest: `ascribe explain` says why, row by row")
     return [int(np.nanargmax(f)), int(np.nanargmin(f))]
 
 
@@ -192,6 +194,6 @@ def _language(word: str) -> None:
 
 
 def _row(text: str, count: int) -> int:
-    if not text.isdigit() or int(text) >= count:
+    if not text.isdecimal() or int(text) >= count:
         raise InputError(f"'{text}' is no row: the file has rows 0 to {count - 1}")
     return int(text)

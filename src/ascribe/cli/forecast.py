@@ -227,7 +227,11 @@ def demo(
 
 
 def _report(place: Path) -> Any:
+    no_report = InputError(f"{place} is no report: `ascribe forecast backtest` writes one")
     try:
-        return json.loads(place.read_text(encoding="utf-8"))
+        found = json.loads(place.read_text(encoding="utf-8"))
     except (OSError, ValueError) as exc:
-        raise InputError(f"{place} is no report: `ascribe forecast backtest` writes one") from exc
+        raise no_report from exc
+    if not isinstance(found, dict) or not {"models", "data", "window", "test"} <= found.keys():
+        raise no_report
+    return found

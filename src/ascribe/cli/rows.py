@@ -34,12 +34,14 @@ def given(kind: str, path: Path, name: str | None = None) -> Given:
     order of their names; a .txt file a sentence a line; a table for a model of texts one column of them, or one called
     text.
 
-    Raises InputError for another kind of file, SchemaError for a column that is not there.
+    Raises InputError for another kind of file and for one without rows, SchemaError for a column that is not there.
     """
     if kind == "table":
         from ascribe.bundle.tables import read_table
 
         table = read_table(path)
+        if not table.num_rows:
+            raise InputError(f"{path} has no rows: give a file of one or more")
         if name is not None and name not in table.column_names:
             raise SchemaError(
                 f"there is no column {quoted(name)} to name rows by; the file has {listed(table.column_names)}"

@@ -123,7 +123,7 @@ def chosen(weights: Sequence[np.ndarray], layers: Sequence[str], layer: str) -> 
         held = weights[list(layers).index(name)]
         if not head:
             return held.mean(axis=1)
-        if head.isdigit() and int(head) < held.shape[1]:
+        if head.isdecimal() and int(head) < held.shape[1]:
             return held[:, int(head)]
         raise NotFound(f"no head {quoted(head)} of layer {name}: it has 0 ... {held.shape[1] - 1}")
     raise NotFound(f"no layer {quoted(layer)} of attention: this model has {listed(list(layers))}, or 'mean' of all")

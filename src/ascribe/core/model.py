@@ -109,7 +109,7 @@ class Model:
         Raises NotFound naming what there is.
         """
         name, where = self.output if output is None else output, self.space if space is None else space
-        if name not in self.outputs and name.isdigit() and int(name) < len(self.outputs):
+        if name not in self.outputs and name.isdecimal() and int(name) < len(self.outputs):
             name = self.outputs[int(name)]
         if (name, where) == (self.output, self.space):
             return self

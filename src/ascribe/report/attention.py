@@ -44,7 +44,7 @@ def panels_of(m: Matrices, row: int, layer: str) -> list[Panel]:
         raise NotFound(f"no layer {quoted(layer)}: this answer has {listed(m.layers)}" + ", rollout" * bool(roll))
     if layer:
         held = dict(heads)[name]
-        if head and not (head.isdigit() and int(head) < len(held)):
+        if head and not (head.isdecimal() and int(head) < len(held)):
             raise NotFound(f"no head {quoted(head)} of layer {name}: it has 0 ... {len(held) - 1}")
         return [(f"{called[name]}, head {h}", w) for h, w in enumerate(held) if not head or h == int(head)]
     if sum(len(held) for _, held in heads) <= MOST:

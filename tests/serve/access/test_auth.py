@@ -188,6 +188,15 @@ def test_every_refused_key_is_compared_with_every_key(tmp_path, monkeypatch):
     assert len(counts) == len(held)
 
 
+@pytest.mark.parametrize(
+    ("name", "scopes", "rate", "words"),
+    [('bad"name', [], None, "is no name"), ("x", ["metric"], None, "is no scope"), ("x", [], 0.0, "is above 0")],
+)
+def test_a_key_that_cannot_be_is_told_what_is_wrong_with_it(name, scopes, rate, words):
+    with pytest.raises(ServiceError, match=f"^keys new: .*{words}"):
+        line(name, new_key(), scopes, rate)
+
+
 def test_two_keys_of_one_name_are_good_until_one_is_taken_out(tmp_path):
     now, path, told = [0.0], tmp_path / "keys.toml", []
     old, new = new_key(), new_key()

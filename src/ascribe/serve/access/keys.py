@@ -51,9 +51,9 @@ def new_key() -> str:
 
 
 def line(name: str, key: str, scopes: list[str], rate_per_s: float | None = None) -> str:
-    """What goes into the file for a key. Raises ServiceError for a name or scope that cannot be used."""
+    """What goes into the file for a key. Raises ServiceError for a name, scope or rate that cannot be used."""
     entry = _Entry(name, _digest(key).hex(), scopes or ["predict", "explain"], rate_per_s)
-    _checked(entry, "--scope")
+    _checked(entry, "keys new")
     told = ", ".join(f'"{scope}"' for scope in entry.scopes)
     rate = "" if rate_per_s is None else f"rate_per_s = {float(rate_per_s)}\n"
     return f'[[key]]\nname = "{name}"\nsha256 = "{entry.sha256}"\nscopes = [{told}]\n{rate}'
