@@ -11,6 +11,7 @@ from ascribe.core.features import Feature
 from ascribe.core.layout import Layout
 from ascribe.core.model import Model
 from ascribe.core.options import Options, Patch
+from ascribe.core.rows_of import cut, joined
 
 FEATURES = (Feature("a"), Feature("b"), Feature("c", categories=("x", "y")))
 BACKGROUND = np.array([[1.0, 2, 0], [3, 4, 1], [5, 9, 1]])
@@ -48,6 +49,24 @@ def test_windows_over_columns():
     part = WEIGHTS * X[0]
     pairs = [part[0] + part[1], part[1] + part[2]]
     assert a.values[0] == pytest.approx([pairs[0], np.mean(pairs), pairs[1]])
+
+
+def test_falls_are_no_shares_and_their_gap_tells_how_far_they_are_from_it():
+    """Each of three factors has the whole product."""
+    model = Model((*FEATURES[:2], Feature("d")), lambda Z: Z.prod(axis=1), np.zeros((1, 3)))
+    a = explain(model, np.array([[2.0, 3.0, 4.0]]), "occlusion", Options(baseline=np.ones(3)))
+    assert a.values.tolist() == [[12.0, 16.0, 18.0]]
+    assert (a.prediction[0] - a.base_value, a.info.gaps["efficiency_gap"]) == (23.0, 23.0)
+    assert not a.additive
+
+
+def test_rows_joined_keep_a_base_of_their_own():
+    model = Model((), lambda Z: Z.sum(axis=1), layout=Layout("image", (6, 6, 1)))
+    rows = np.random.default_rng(0).integers(0, 256, (2, 36)).astype(float)
+    whole = explain(model, rows, "occlusion", Options(baseline="blur"))
+    again = joined([cut(whole, 0, 1), cut(whole, 1, 2)])
+    assert whole.bases[0] != whole.bases[1]
+    assert again.bases.tolist() == whole.bases.tolist()
 
 
 def test_what_cannot_be_is_refused():

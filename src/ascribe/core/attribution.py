@@ -117,8 +117,10 @@ class Attribution:
 
     @property
     def additive(self) -> bool:
-        """Whether the values claim to sum to prediction - base_value: what is claimed has its gap measured."""
-        return not {"efficiency_gap", "completeness_gap"}.isdisjoint(self.info.gaps)
+        """Whether the values claim to sum to prediction - base_value: what is claimed has its gap measured. Falls claim
+        nothing; a gap of theirs tells what they leave over.
+        """
+        return self.info.game != "occlusion" and not {"efficiency_gap", "completeness_gap"}.isdisjoint(self.info.gaps)
 
     @property
     def bases(self) -> Float[np.ndarray, " b"]:

@@ -45,6 +45,7 @@ def joined(parts: Sequence[Attribution]) -> Attribution:
     def column(name: str) -> np.ndarray:
         return np.concatenate([getattr(part, name) for part in parts])
 
+    bases = column("bases")
     own = any(part.base_values is not None for part in parts) or len({part.base_value for part in parts}) > 1
     return replace(
         first, values=column("values"), prediction=column("prediction"), stderr=column("stderr"),
@@ -52,7 +53,7 @@ def joined(parts: Sequence[Attribution]) -> Attribution:
         reasons=tuple(reason for part in parts for reason in part.reasons), deviations=None, info=info,
         segments=None if first.segments is None else column("segments"),
         fit=None if any(part.fit is None for part in parts) else column("fit"),
-        **_bases(column("bases") if own and first.additive else None),
+        **_bases(bases if own and np.isfinite(bases).any() else None),
     )  # fmt: skip
 
 

@@ -6,8 +6,8 @@ Windows of `patch.window` lie `patch.stride` apart: squares of an image, all cha
 words, or of columns of a table (by itself: single ones), or groups of features. Of a series it is each input on each
 day that is hidden. The last window of a side is cut off at the edge. Where segments are given they are hidden one by
 one, and a segment's value is spread over its columns; of windows each column has the whole effect. Values are not
-shares: the efficiency gap of single columns, groups and segments tells what they leave over, of windows no sum is
-claimed. Of two inputs of which one is enough both are worth nothing.
+shares, and `additive` is false: the efficiency gap of single columns, groups and segments tells what they leave over,
+which can be much; of windows none is told. Of two inputs of which one is enough both are worth nothing.
 """
 
 from __future__ import annotations

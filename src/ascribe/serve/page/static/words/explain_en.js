@@ -82,7 +82,7 @@ export default {
   force: "Force",
   force_label: "Forces of {row}: features that raise the prediction, and features that lower it",
   shares: "Shares of the features",
-  not_additive: "{method} shares nothing out: its values are slopes or maps, so they are listed and not added up.",
+  not_additive: "{method} shares nothing out: its values are slopes, maps or falls, so they are listed and not added up.",
   no_picture: "There is no picture for rows of kind {layout} yet.",
   beeswarm: "All rows by feature",
   beeswarm_label: "Shares of {count} rows by feature, coloured by the feature's value",

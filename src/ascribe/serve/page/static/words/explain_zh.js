@@ -82,7 +82,7 @@ export default {
   force: "力图",
   force_label: "{row} 的力图：使预测升高和降低的特征",
   shares: "各特征的份额",
-  not_additive: "{method} 不分摊预测：其值是斜率或映射，因此只列出，不相加。",
+  not_additive: "{method} 不分摊预测：其值是斜率、映射或降幅，因此只列出，不相加。",
   no_picture: "{layout} 类型的行还没有图。",
   beeswarm: "所有行，按特征",
   beeswarm_label: "{count} 行各特征的份额，颜色为特征值",
