@@ -243,7 +243,16 @@ def test_the_metrics_are_those_of_the_bundle(ran):
     assert set(metrics["families"]) == {"power_xgboost", "power_mlp"}
     assert metrics["families"]["power_mlp"]["choice"].endswith(f"{ran.report.family} serves")
     assert json.loads(json.dumps(ran.report.metrics)) == metrics
-    assert ran.notes.stages == ["power_xgboost", "power_mlp", "EmSHAP", "surrogate", "surrogate, taught", "one pass"]
+    assert ran.notes.stages == [
+        "power_xgboost",
+        "power_mlp",
+        "EmSHAP",
+        "surrogate",
+        "values to learn from",
+        "surrogate, taught",
+        "one pass",
+        "one pass, taught",
+    ]
 
 
 def test_the_gate_can_judge_what_training_writes(ran):

@@ -40,6 +40,8 @@ from ascribe.train.units import describe, read_units
 from ascribe.train.values.answering import NOTHING, answering_part
 from ascribe.train.values.conditional import conditional_part, open_part
 from ascribe.train.values.distil import DistilOptions
+from ascribe.train.values.pairs import PairsOptions
+from ascribe.train.values.polish import PolishOptions
 from ascribe.train.watch import Watcher
 
 __all__ = ["Report", "TrainOptions", "prepare", "train"]
@@ -256,8 +258,10 @@ def _lineage(options: TrainOptions, cleaned: Cleaned, data: Dataset, power: dict
             "power": power,
             "emshap": asdict(EmShapOptions()),
             "surrogate": asdict(SurrogateOptions()) if options.surrogate else None,
+            "pairs": asdict(PairsOptions()) if options.surrogate else None,
             "distilled": asdict(DistilOptions()) if options.surrogate else None,
             "amortized": asdict(AmortizedOptions()) if options.surrogate and options.amortized else None,
+            "polished": asdict(PolishOptions()) if options.surrogate and options.amortized else None,
             "constant_features": list(cleaned.constant),
             "quarantined": cleaned.reasons,
             "libraries": {name: version(name) for name in ("torch", "xgboost", "onnx", "onnxruntime", "numpy")},

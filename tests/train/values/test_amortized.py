@@ -16,6 +16,8 @@ from ascribe.core.scaling import fit_scores
 from ascribe.train.families.amortized import AmortizedFit, AmortizedNetwork, AmortizedOptions, fit_amortized
 from ascribe.train.loop import Loop
 from ascribe.train.values.amortized import export_amortized, judge_amortized
+from ascribe.train.values.pairs import Pairs
+from ascribe.train.values.polish import PolishOptions, polish
 
 torch.set_num_threads(1)
 
@@ -132,3 +134,31 @@ def test_one_seed_one_graph_and_held_rows_are_not_learnt():
     assert np.array_equal(judged, X[held])
     assert sum(len(rows) for rows in learnt) == 2 * 100  # fresh rows after two epochs
     assert not {tuple(r) for r in X[held]} & {tuple(r) for rows in learnt for r in rows}
+
+
+def other(X: np.ndarray, S: np.ndarray) -> np.ndarray:
+    """The easy game, with more for the first two together."""
+    return easy(X, S) + 20 * S[..., :2].all(axis=-1)
+
+
+def valued(X: np.ndarray, v, seed: int) -> tuple[Pairs, np.ndarray]:
+    S = np.random.default_rng(seed).random((len(X), 8, N)) < 0.5
+    return Pairs(X, S, v(X, S)), v(X, S)
+
+
+def test_a_second_teacher_is_followed_and_a_worse_fit_is_not_taken(fitted):
+    X, held, fit = fitted
+    scores, small = fit_scores(X), PolishOptions(0.98, Loop(epochs=20, batch=128, lr=5e-3, patience=20))
+    pairs, v = valued(np.delete(X, held, axis=0), other, 1)
+    few, v_few = valued(X[held], other, 2)
+    taught, again = (polish(fit, pairs, v, few, v_few, 0.0, scores, options=small) for _ in range(2))
+    new, told = valued(table(200, 13), other, 3)
+    with torch.no_grad():
+        z, S = torch.as_tensor(scores.forward(new.X)), torch.as_tensor(new.S, dtype=torch.float32)
+        before, after = (
+            ((net.game(z, S).numpy() * float(net.sd) - told) ** 2).mean() for net in (fit.network, taught.network)
+        )
+    assert after < before / 3
+    assert export_amortized(taught, X) == export_amortized(again, X)
+    own, v_own = valued(X[held], easy, 2)
+    assert polish(fit, pairs, v + 500, own, v_own, 0.0, scores, options=small) is fit

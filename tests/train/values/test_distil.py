@@ -14,8 +14,10 @@ from ascribe.core.stack import ValueChoice
 from ascribe.core.surrogate import Surrogate
 from ascribe.train.families.surrogate import SurrogateFit, SurrogateOptions, fit_surrogate
 from ascribe.train.loop import Loop
+from ascribe.train.rows import made_rows
 from ascribe.train.values.distil import DistilOptions, distil
 from ascribe.train.values.labels import by_row, pair_label, surrogate_label
+from ascribe.train.values.pairs import Pairs, PairsOptions, made_pairs
 from ascribe.train.values.surrogate import export_surrogate, open_surrogate
 
 torch.set_num_threads(1)
@@ -52,19 +54,21 @@ def fitted() -> tuple[np.ndarray, SurrogateFit, Surrogate]:
     return X, fit, open_surrogate(export_surrogate(fit), fit)
 
 
-SMALL = DistilOptions(each=16, decay=0.98, loop=Loop(epochs=6, batch=256, lr=3e-3, patience=6))
+SMALL = DistilOptions(decay=0.98, loop=Loop(epochs=6, batch=256, lr=3e-3, patience=6))
+
+
+def known(X: np.ndarray, fit: SurrogateFit) -> Pairs:
+    """Eight thousand values that are the truth itself."""
+    rng = np.random.default_rng(3)
+    rows = made_rows(X[100:], 2000, fit.scores, rng).astype(float)
+    S = rng.random((2000, 4, N)) < 0.5
+    return Pairs(rows, S, truth(np.repeat(rows, 4, axis=0), S.reshape(-1, N)).reshape(2000, 4))
 
 
 def test_a_taught_surrogate_is_nearer_to_its_teacher(fitted):
     X, fit, untaught = fitted
-    seen: list[np.ndarray] = []
-
-    def label(rows: np.ndarray, S: np.ndarray) -> np.ndarray:
-        seen.append(rows)
-        assert (S.sum(axis=1) % N).all()
-        return truth(rows, S)
-
-    taught, again = (distil(fit, label, linear, X, options=SMALL) for _ in range(2))
+    pairs = known(X, fit)
+    taught, again = (distil(fit, pairs, pairs.completions, linear, X, options=SMALL) for _ in range(2))
     rng = np.random.default_rng(5)
     new, S = rng.standard_normal((500, N)), rng.random((500, 3, N)) < 0.5
     wanted = truth(np.repeat(new, 3, axis=0), S.reshape(-1, N)).reshape(500, 3)
@@ -75,24 +79,43 @@ def test_a_taught_surrogate_is_nearer_to_its_teacher(fitted):
     assert after < before / 3
     assert taught.history.best < fit.history.best
     assert graph == export_surrogate(again)
-    assert not {tuple(r) for r in X[:100]} & {tuple(r) for rows in seen for r in rows}
 
 
 def test_a_bad_teacher_changes_nothing(fitted):
     X, fit, _ = fitted
-    assert distil(fit, lambda rows, S: np.full(len(rows), 9.0), linear, X, options=SMALL) is fit
+    pairs = known(X, fit)
+    assert distil(fit, pairs, np.full(pairs.completions.shape, 9.0), linear, X, options=SMALL) is fit
 
 
-def test_time_that_is_up_ends_the_labels(fitted):
+def test_pairs_are_of_training_rows_and_their_values_those_of_any_choice(fitted):
+    """Each coalition comes with its complement, none is empty; the same seed, the same numbers."""
+    X, fit, surrogate = fitted
+    conditional = law(fit.scores, X)
+    small = PairsOptions(masks=6, each=3, most=1200)
+    pairs, again = (made_pairs(linear, conditional, None, X[100:], 1, options=small) for _ in range(2))
+    assert pairs.S.shape == (200, 6, N) == (*pairs.completions.shape, N)
+    assert (pairs.S.sum(axis=2) % N).all()
+    assert (pairs.S[:, 3:] == ~pairs.S[:, :3]).all()
+    assert pairs.completions.tobytes() == again.completions.tobytes()
+    assert pairs.X.tobytes() == again.X.tobytes()
+    share = (0.0, 0.2, 0.5, 0.8, 1.0)
+    c = pairs.by(ValueChoice("completions", share, "", {}), surrogate)
+    g = pairs.by(ValueChoice("surrogate", share, "", {}), surrogate)
+    both = pairs.by(ValueChoice("stacked", share, "", {}), surrogate)
+    assert c.tobytes() == pairs.completions.tobytes()
+    assert g == pytest.approx(surrogate_label(surrogate)(pairs.X, pairs.S))
+    weight = np.array(share)[pairs.S.sum(axis=2)]
+    assert both == pytest.approx(weight * c + (1 - weight) * g)
+    assert np.corrcoef(c.ravel(), truth(np.repeat(pairs.X, 6, axis=0), pairs.S.reshape(-1, N)))[0, 1] > 0.9
+
+
+def test_time_that_is_up_ends_the_values(fitted):
     X, fit, _ = fitted
-    calls: list[int] = []
-
-    def label(rows: np.ndarray, S: np.ndarray) -> np.ndarray:
-        calls.append(len(rows))
-        return truth(rows, S)
-
-    distil(fit, label, linear, X, max_seconds=1e-6, options=SMALL)
-    assert len(calls) == 1
+    told: list[float] = []
+    ask = (linear, law(fit.scores, X), None, X, 0, lambda share, _: told.append(share))
+    pairs = made_pairs(*ask, max_seconds=1e-6, options=PairsOptions(each=64))
+    assert len(pairs.X) == len(pairs.S) == len(pairs.completions) == 256
+    assert told == [0.0]
 
 
 def test_labels_are_the_stack_of_each_pair(fitted):

@@ -25,12 +25,16 @@ from ascribe.core.stack import ValueChoice
 from ascribe.core.surrogate import Surrogate
 from ascribe.train.families.amortized import AmortizedFit, AmortizedNetwork, Label, fit_amortized
 from ascribe.train.graphs.export import to_onnx
-from ascribe.train.loop import Progress
 from ascribe.train.values.labels import by_row, pair_label, surrogate_label
+from ascribe.train.values.pairs import Pairs, valued
+from ascribe.train.values.polish import polish
+from ascribe.train.watch import Watcher
 
 __all__ = ["Judged", "export_amortized", "judge_amortized", "train_amortized"]
 
 ROWS = 96  # held-out rows judged
+JUDGED = 512  # held-out rows that epochs of the second fit are judged by
+POLISHED = 0.25  # of the time, for the second fit
 ORDERS, FEW_ORDERS = 16, 4  # pairs of orders an answer: of values that cost one evaluation, and of completions
 
 
@@ -45,13 +49,25 @@ class Judged:
 
 def train_amortized(
     predict: Predict, conditional: EmShap, surrogate: Surrogate, choice: ValueChoice, control: Control | None,
-    X: np.ndarray, held: np.ndarray, base_value: float, seed: int = 0, device: str = "cpu",
-    progress: Progress | None = None, max_seconds: float | None = None,
+    pairs: Pairs | None, X: np.ndarray, held: np.ndarray, base_value: float, seed: int = 0, device: str = "cpu",
+    watch: Watcher | None = None, max_seconds: float | None = None,
 ) -> tuple[bytes, Judged, AmortizedFit]:  # fmt: skip
-    """Fit to the surrogate's games, export, and judge against the value function that serves, whichever it is."""
+    """Fit to the surrogate's games, then to values of `pairs` by the value function that serves (None: that is the
+    surrogate), export, and judge against that value function, on rows `held`.
+    """
+    watch = watch or Watcher()
+    scores, limit = surrogate.scores, max_seconds
+    further = pairs if choice.value != "surrogate" else None
+    first = limit if limit is None or further is None else (1 - POLISHED) * limit
     fit = fit_amortized(
-        surrogate_label(surrogate), X, base_value, surrogate.scores, held, seed, device, progress, max_seconds
+        surrogate_label(surrogate), X, base_value, scores, held, seed, device, watch.progress("one pass"), first
     )
+    if further is not None:
+        few = valued(predict, conditional, control, X[held[:JUDGED]], np.random.default_rng(seed + 1))
+        v, v_held = (made.by(choice, surrogate) for made in (further, few))
+        late = None if limit is None else POLISHED * limit
+        step = watch.progress("one pass, taught")
+        fit = polish(fit, further, v, few, v_held, base_value, scores, seed, device, step, late)
     rows = X[held[:ROWS]]
     graph = export_amortized(fit, rows)
     opened = amortized(graph, base_value, np.zeros(X.shape[1]), 0.0, choice.value, "amortized")

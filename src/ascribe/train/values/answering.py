@@ -32,7 +32,7 @@ def answering_part(
     manifest's conditional, its `amortized`, and `metrics`.
     """
     with computing() as device:
-        fit, network, surrogate, choice = fit_taught(
+        fit, network, surrogate, choice, pairs = fit_taught(
             predict, conditional, X, held, unit, seed, device, watch, limit, control
         )
         files = {"surrogate.onnx": network}
@@ -45,9 +45,8 @@ def answering_part(
         if not amortized:
             return Part(files, facts)
         graph, judged, learnt = train_amortized(
-            predict, conditional, surrogate, choice, control, X, held, base, seed, device, watch.progress("one pass"),
-            limit,
-        )  # fmt: skip
+            predict, conditional, surrogate, choice, control, pairs, X, held, base, seed, device, watch, limit
+        )
     watch.note(f"one pass: R2 {judged.r2:.3f} against the accurate answer on {judged.rows} held-out rows")
     metrics["amortized"] = {"r2": judged.r2, "rmse": judged.rmse.tolist(), "seconds": learnt.history.seconds}
     told = Amortized(choice.value, judged.rmse.tolist(), judged.r2, judged.rows)

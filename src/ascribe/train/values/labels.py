@@ -6,6 +6,8 @@ it were the function's.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ascribe.core.arrays import Predict
@@ -15,9 +17,11 @@ from ascribe.core.games import ConditionalGame
 from ascribe.core.stack import ValueChoice
 from ascribe.core.surrogate import Surrogate
 from ascribe.train.families.amortized import Label
-from ascribe.train.values.distil import PairLabel
 
-__all__ = ["by_row", "pair_label", "surrogate_label"]
+__all__ = ["PairLabel", "by_row", "completed_label", "pair_label", "surrogate_label"]
+
+PairLabel = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""Rows (p, n) in natural units and a coalition of each, (p, n) -> v (p,) in the output's unit."""
 
 AT_ONCE = 64  # pairs: the parameters of their mixtures stay in the cache
 SAMPLES = 8  # an evaluation of the proposal costs as much as thirty of f
@@ -36,7 +40,7 @@ def surrogate_label(surrogate: Surrogate) -> Label:
 
 def pair_label(
     choice: ValueChoice,
-    surrogate: Surrogate,
+    surrogate: Surrogate | None,
     predict: Predict,
     conditional: EmShap,
     control: Control | None,
@@ -56,6 +60,11 @@ def pair_label(
         return found
 
     return label
+
+
+def completed_label(predict: Predict, conditional: EmShap, control: Control | None, seed: int = 0) -> PairLabel:
+    """Completions alone."""
+    return pair_label(ValueChoice("completions", (), "", {}), None, predict, conditional, control, seed)
 
 
 def by_row(label: PairLabel) -> Label:

@@ -20,7 +20,7 @@ from ascribe.core.surrogate import Surrogate
 from ascribe.train.families.surrogate import SurrogateFit, fit_surrogate
 from ascribe.train.settings import computing
 from ascribe.train.values.distil import distil
-from ascribe.train.values.labels import pair_label
+from ascribe.train.values.pairs import Pairs, made_pairs
 from ascribe.train.values.surrogate import export_surrogate, open_surrogate
 from ascribe.train.watch import Watcher
 
@@ -60,9 +60,10 @@ class HeldRows:
 def fit_taught(
     predict: Predict, conditional: EmShap, X: np.ndarray, held: np.ndarray, unit: str, seed: int, device: str,
     watch: Watcher, max_seconds: float | None = None, control: Control | None = None,
-) -> tuple[SurrogateFit, bytes, Surrogate, ValueChoice]:  # fmt: skip
+) -> tuple[SurrogateFit, bytes, Surrogate, ValueChoice, Pairs | None]:  # fmt: skip
     """A surrogate, taught by the value function that was chosen with it where that is not the surrogate alone, its
-    graph, and the choice with the one that results: on rows `held`, which neither it nor `conditional` was fitted on.
+    graph, the choice with the one that results: on rows `held`, which neither it nor `conditional` was fitted on; and
+    what it was taught by.
     """
 
     rows = HeldRows.of(predict, conditional, X[held], seed, control)
@@ -75,10 +76,13 @@ def fit_taught(
     first = fit_surrogate(predict, X, seed, device, watch.progress("surrogate"), max_seconds, conditional.scores, held)
     graph, surrogate, choice = chosen(first)
     if choice.value == "surrogate":
-        return first, graph, surrogate, choice
-    label = pair_label(choice, surrogate, predict, conditional, control, seed)
-    taught = distil(first, label, predict, X, seed, device, watch.progress("surrogate, taught"), max_seconds)
-    return taught, *chosen(taught)
+        return first, graph, surrogate, choice, None
+    limit = None if max_seconds is None else max_seconds / 2
+    kept = X[np.setdiff1d(np.arange(len(X)), held)]
+    pairs = made_pairs(predict, conditional, control, kept, seed, watch.progress("values to learn from"), limit)
+    v = pairs.by(choice, surrogate)
+    taught = distil(first, pairs, v, predict, X, seed, device, watch.progress("surrogate, taught"), limit)
+    return taught, *chosen(taught), pairs
 
 
 def fit_value(
