@@ -286,7 +286,11 @@ def now() -> int:
         ({"iss": None}, "MissingRequiredClaimError"),
         ({"sub": None}, "MissingRequiredClaimError"),
         ({"sub": "x" * 500}, "subject"),
-        ({"scope": ["predict"]}, "subject or scope"),
+        ({"sub": 7}, "InvalidSubjectError|subject"),
+        ({"sub": "half a letter \ud800"}, "subject"),
+        ({"scope": ["predict"]}, "scope"),
+        ({"exp": [now() + 300]}, "DecodeError|TypeError"),
+        ({"aud": {"ascribe": 1}}, "InvalidAudienceError"),
         ({"headers": {"kid": "unknown"}}, "unknown key"),
         ({"headers": {"crit": ["x"], "x": 1}}, "that does not hold|another algorithm"),
         ({"key": ec.generate_private_key(ec.SECP256R1())}, "InvalidSignatureError"),
@@ -317,7 +321,7 @@ def _part(value: dict[str, object]) -> str:
     return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
 
 
-@pytest.mark.parametrize("algorithm", ["none", "None", "HS256", "HS512", "", 7, None])
+@pytest.mark.parametrize("algorithm", ["none", "None", "HS256", "HS512", "", 7, None, ["RS256"], {"RS256": 1}])
 @pytest.mark.parametrize("kid", ["RS256", "ES256"])
 def test_no_unsigned_token_and_none_signed_with_a_public_key_comes_in(asked, algorithm, kid):
     """The two classical forgeries: `alg: none`, and an HMAC whose secret is a public key that everybody knows."""
@@ -332,7 +336,9 @@ def test_no_unsigned_token_and_none_signed_with_a_public_key_comes_in(asked, alg
             hmac.new(secret, body.encode(), "sha512" if algorithm == "HS512" else "sha256").digest() if secret else b""
         )
         text = f"{body}.{base64.urlsafe_b64encode(mac).rstrip(b'=').decode()}"
+        told = len(asked.audits())
         assert asked.predict(authorization=bearer(text)) == 401
+        assert len(asked.audits()) == told + 2  # by either door
 
 
 def test_a_token_never_says_where_its_key_is(asked):

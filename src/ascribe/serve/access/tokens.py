@@ -147,16 +147,18 @@ class Tokens:
         try:
             header = jwt.get_unverified_header(token)
             algorithm = header.get("alg")
-            if algorithm not in ALGORITHMS or "crit" in header:
+            if not isinstance(algorithm, str) or algorithm not in ALGORITHMS or "crit" in header:
                 raise UnknownCallerError("a token of another algorithm")
             key = await self._jwks.key(header.get("kid"), algorithm)
             claims = jwt.decode(
                 token, key, algorithms=[algorithm], audience=self._audience, issuer=self._issuer,
                 leeway=self._leeway_s, options={"require": ["exp", "aud", "iss", "sub"]},
             )  # fmt: skip
-        except (jwt.PyJWTError, ValueError, RecursionError) as exc:
+        except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as exc:
             raise UnknownCallerError(f"a token that does not hold: {type(exc).__name__}") from exc
         subject, scope = claims["sub"], claims.get("scope", "")
-        if not isinstance(subject, str) or not 0 < len(subject) <= LONGEST_NAME or not isinstance(scope, str):
-            raise UnknownCallerError("a token whose subject or scope is no text")
+        if not (isinstance(subject, str) and 0 < len(subject) <= LONGEST_NAME and subject.isprintable()):
+            raise UnknownCallerError("a token whose subject is no text that a log can hold")
+        if not isinstance(scope, str):
+            raise UnknownCallerError("a token whose scope is no text")
         return Caller(subject, frozenset(scope.split()) & frozenset(SCOPES))
