@@ -95,6 +95,18 @@ class Room:
         return ANSWER
 
 
+class Slow(Room):
+    """Others come while it predicts."""
+
+    async def predict(
+        self, asked: PredictionAsked, rows: list[Row], caller: Caller, within_s: float | None
+    ) -> PredictionResponse:
+        await asyncio.sleep(0.01)
+        if asked.tier == "none":
+            raise CapabilityError("no prediction")
+        return await super().predict(asked, rows, caller, within_s)
+
+
 def later_of(room: Room, place: str | None = None, **settings: object) -> Later:
     return Later(Place(place), Settings(**settings), room.predict, room.explain, Log(lambda line: None))
 
@@ -154,6 +166,32 @@ def test_they_are_bounded_in_rows_too():
         with pytest.raises(NotFound):
             await later.get(first)
         assert (await later.get(many, 10)).ready
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("bound", [{"max_later": 2}, {"max_later_rows": 2}])
+def test_the_bound_holds_for_those_that_come_at_once(bound):
+    async def main() -> None:
+        room = Slow()
+        later = later_of(room, **bound)
+        told = await asyncio.gather(*(asked(later) for _ in range(40)), return_exceptions=True)
+        assert [type(one) for one in told].count(ShedError) == 38
+        room.go.set()
+        for name in told[:2]:
+            assert (await later.get(name, 10)).ready
+
+    asyncio.run(main())
+
+
+def test_a_prediction_that_fails_keeps_no_place():
+    async def main() -> None:
+        room = Slow()
+        later = later_of(room, max_later=1)
+        for _ in range(3):
+            with pytest.raises(CapabilityError):
+                await asked(later, "none")
+        assert await asked(later)
 
     asyncio.run(main())
 

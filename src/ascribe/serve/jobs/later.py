@@ -10,7 +10,8 @@ import asyncio
 import re
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import msgspec
@@ -66,6 +67,7 @@ class Later:
         self._place, self._settings, self._log = place, settings, log
         self._predict, self._explain = predict, explain
         self._held: dict[str, Asked] = {}
+        self._coming, self._coming_rows = 0, 0  # whose predictions are under way
         self._swept_s = time.monotonic()
 
     async def predict(
@@ -81,9 +83,9 @@ class Later:
         if asked.explain != LATER:
             raise InputError(f"explain is {quoted(asked.explain, 20)}: use '{LATER}', or leave it out")
         codec.check_options(_wanted(asked), self._settings)
-        self._make_room(len(rows))
-        answer = await self._predict(asked, rows, caller, within_s)
-        answer.attribution_id = self._begin(asked, rows, caller, answer.request_id)
+        with self._reserved(len(rows)):
+            answer = await self._predict(asked, rows, caller, within_s)
+            answer.attribution_id = self._begin(asked, rows, caller, answer.request_id)
         return answer
 
     async def get(self, name: str, wait_s: float = 0.0, caller: Caller = ANYBODY) -> LaterAttribution:
@@ -142,10 +144,21 @@ class Later:
                 self._log.event("later", reason=str(exc))
         return kept
 
+    @contextmanager
+    def _reserved(self, rows: int) -> Iterator[None]:
+        """A place, from before the prediction until its explanation is begun or it failed. Raises ShedError."""
+        self._make_room(rows)
+        self._coming, self._coming_rows = self._coming + 1, self._coming_rows + rows
+        try:
+            yield
+        finally:
+            self._coming, self._coming_rows = self._coming - 1, self._coming_rows - rows
+
     def _make_room(self, rows: int) -> None:
         """Forget what is too old, and the oldest finished ones where there are too many. Raises ShedError."""
         now_s, most, most_rows = time.monotonic(), self._settings.max_later, self._settings.max_later_rows
-        count, total = len(self._held) + 1, rows + sum(held.rows for held in self._held.values())
+        count = len(self._held) + self._coming + 1
+        total = rows + self._coming_rows + sum(held.rows for held in self._held.values())
         gone = []
         for name, held in self._held.items():  # the oldest first
             old = now_s - held.at_s > self._settings.later_keep_s
