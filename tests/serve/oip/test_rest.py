@@ -205,6 +205,7 @@ TENSORS = [
     ({"shape": [1 << 63, 2]}, 400, "sizes are 0 to"),
     ({"shape": [1 << 62, 1 << 62]}, 400, "elements, not 9"),
     ({"shape": [10**30, 1]}, 400, "sizes are 0 to"),
+    ({"shape": [(1 << 63) - 1, 0], "data": []}, 400, "no elements"),
     ({"shape": [3, 2]}, 400, "has 6 elements, not 9"),
     ({"shape": [3, 3, 1]}, 400, "3 axes"),
     ({"shape": []}, 400, "0 axes"),

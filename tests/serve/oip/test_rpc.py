@@ -130,6 +130,7 @@ def test_a_bad_row_is_not_a_number_and_leaves_the_others_alone(served):
 CONTENTS = pb.InferTensorContents
 REFUSED = [
     (request(typed(shape=[-3, -3])), "sizes are 0 to"),
+    (request(typed(shape=[(1 << 63) - 1, 0], contents=CONTENTS())), "no elements"),
     (request(typed(shape=[1 << 62, 1 << 62])), "elements, not 9"),
     (request(typed(shape=[])), "0 axes"),
     (request(typed(shape=[0, 3], contents=CONTENTS())), "no rows"),

@@ -109,6 +109,14 @@ def test_any_body_is_read_or_refused(body, tail, header):
         assert len(found) == len(asked.inputs)
 
 
+@pytest.mark.parametrize("shape", [[(1 << 63) - 1, 0], [0, 1 << 62], [1 << 60, 0]])
+def test_a_shape_that_no_array_has_is_refused_though_it_holds_nothing(shape):
+    for read, data in ((from_json, b"[]"), (from_values, []), (from_raw, b"")):
+        with pytest.raises(InputError, match="has no elements"):
+            read("x", "FP64", shape, data)
+    assert from_json("x", "FP64", [(1 << 60) - 1, 0], b"[]").data.size == 0
+
+
 def test_a_bool_is_no_number_and_a_float_no_whole_one():
     for kind, raw in (("FP64", b"[true]"), ("INT8", b"[true]"), ("INT8", b"[1.0]"), ("FP64", b'["1"]')):
         with pytest.raises(InputError, match="cannot be read"):

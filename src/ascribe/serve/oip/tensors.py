@@ -35,6 +35,7 @@ DATATYPES = {
     "UINT8": "<u1", "UINT16": "<u2", "UINT32": "<u4", "UINT64": "<u8", "INT8": "<i1", "INT16": "<i2", "INT32": "<i4",
     "INT64": "<i8", "FP16": "<f2", "FP32": "<f4", "FP64": "<f8",
 }  # fmt: skip
+MOST_EMPTY = 1 << 60  # numpy counts the bytes of float64 as if no size were 0
 MATRIX = "x"
 OUTPUTS = ("prediction", "attribution", "base_value", "residual", "stderr", "status")
 PREDICTED = {"prediction", "status"}  # what a prediction alone has
@@ -112,6 +113,8 @@ def _check(name: str, datatype: str, shape: Sequence[int]) -> int:
         raise InputError(f"tensor {quoted(name)} has {len(shape)} axes: send [rows, features], or [rows] by feature")
     if any(size < 0 or size >= 1 << 63 for size in shape):
         raise InputError(f"tensor {quoted(name)} has a size in its shape that no tensor has: sizes are 0 to 2^63 - 1")
+    if 0 in shape and max(shape) >= MOST_EMPTY:
+        raise InputError(f"tensor {quoted(name)} of shape {list(shape)} has no elements: send at least one row")
     return prod(shape)
 
 
