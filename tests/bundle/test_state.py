@@ -35,6 +35,12 @@ def test_what_is_not_there_is_said(state):
     assert state.names("nothing", "below") == []
 
 
+@pytest.mark.parametrize("name", ["a" * 250, "a" * 251, "a" * 400, "\u8282" * 90])
+def test_a_name_longer_than_any_file_has_is_not_there(state, name):
+    state.put({}, "nodes", "short")
+    assert state.find("nodes", name) is None
+
+
 def test_a_blob_that_is_no_json_names_itself(tmp_path):
     state = State(str(tmp_path))
     state.put([1], "runs", "x")

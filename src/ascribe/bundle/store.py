@@ -19,6 +19,7 @@ from ascribe.core.errors import Conflict, NotFound, RegistryError
 __all__ = ["Store", "folder_of", "open_store"]
 
 LOCK_SECONDS = 30
+LONGEST_PART, LONGEST_KEY = 255, 1024  # bytes of a file's name, and of an object's
 NOTHING = MemoryStore()  # nobody writes to it
 
 
@@ -128,9 +129,17 @@ class Store:
             return new
 
     def _read_tagged(self, path: str) -> tuple[bytes, str | None]:
+        if self._too_long(path):
+            raise NotFound(f"no {path[:LONGEST_PART]}... in {self.uri}: no name there is as long as this")
         with self._translated(path):
             got = obstore.get(self._there, path)
             return bytes(got.bytes()), got.meta.get("e_tag")
+
+    def _too_long(self, path: str) -> bool:
+        """Whether nothing can have been written under this path; reading it would be an error of the store."""
+        if self.directory is None:
+            return len(urlsplit(self.uri).path.lstrip("/")) + len(path.encode()) > LONGEST_KEY
+        return any(len(part.encode()) > LONGEST_PART for part in path.split("/"))
 
     @contextmanager
     def _translated(self, path: str) -> Iterator[None]:
