@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -64,6 +65,30 @@ def test_what_cannot_be_answered_says_why(http):
     poor = http.get("/v1/nodes/poor/attribution")
     assert poor.status_code == 400
     assert "ghz" in poor.text
+
+
+@pytest.mark.parametrize("name", ["a" * 400, "\u8282" * 90])
+@pytest.mark.parametrize("what", ["", "/attribution"])
+def test_a_name_that_no_file_can_have_is_one_of_no_node(http, name, what):
+    answer = http.get(f"/v1/nodes/{name}{what}")
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+def test_a_state_that_cannot_be_read_is_told_as_such(tmp_path):
+    registry, _ = tiny.publish(tmp_path)
+    place, log = tmp_path / "lake", []
+    broken = tmp_path / "lake_state" / "nodes" / "broken.json"
+    broken.parent.mkdir(parents=True)
+    broken.write_text("{")
+    with running(registry, tiny.NAME, Settings(lake=str(place)), write=log.append) as at:
+        for what in ("", "/attribution"):
+            answer = httpx.get(f"{at.http}/v1/nodes/broken{what}")
+            assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+            assert answer.headers["retry-after"] == "1"
+            assert str(tmp_path) not in answer.text  # the log has it
+    told = [json.loads(line) for line in log if b"unavailable" in line]
+    assert len(told) == 2
+    assert all("nodes/broken" in line["cause"] and "is no JSON" in line["cause"] for line in told)
 
 
 def test_a_server_without_a_lake_says_so(served):

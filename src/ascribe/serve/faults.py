@@ -10,6 +10,7 @@ UnknownCallerError (a ServiceError)  -> auth
 ForbiddenError (a ServiceError)      -> forbidden
 ShedError (a ServiceError)           -> shed
 UnavailableError (a ServiceError)    -> unavailable
+RegistryError                   -> unavailable; a store's own text stays in the house
 DeadlineError (ServiceError)   -> deadline
 AbandonedError, CancelledError       -> cancelled
 anything else                   -> internal; its text stays in the house
@@ -20,7 +21,15 @@ from __future__ import annotations
 from asyncio import CancelledError
 from dataclasses import dataclass
 
-from ascribe.core.errors import AscribeError, CapabilityError, InputError, MissingExtra, NotFound, ServiceError
+from ascribe.core.errors import (
+    AscribeError,
+    CapabilityError,
+    InputError,
+    MissingExtra,
+    NotFound,
+    RegistryError,
+    ServiceError,
+)
 
 __all__ = [
     "FAULTS",
@@ -132,6 +141,7 @@ WORDS: tuple[tuple[type[BaseException], str], ...] = (  # the first that fits
     (ForbiddenError, "forbidden"),
     (ShedError, "shed"),
     (UnavailableError, "unavailable"),
+    (RegistryError, "unavailable"),
     (DeadlineError, "deadline"),
     (AbandonedError, "cancelled"),
     (CancelledError, "cancelled"),
@@ -177,6 +187,8 @@ def problem_of(exc: BaseException) -> Problem:
     code = next((word for kind, word in WORDS if isinstance(exc, kind)), "internal")
     if code == "internal":
         return Problem(code, "the server failed on this request: its log has the cause under this request_id")
+    if code == "unavailable" and isinstance(exc, RegistryError):
+        return Problem(code, "a store cannot be used: ask again; the log has the cause under this request_id")
     rows = [(exc.field, why) for why in exc.reasons] if isinstance(exc, InvalidRowsError) else []
     text = str(exc) or FAULTS[code].title
     violations = tuple((f"{field}[{i}]", why) for i, (field, why) in enumerate(rows) if why)

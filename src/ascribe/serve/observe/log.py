@@ -17,6 +17,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar
 
 import msgspec
 
+from ascribe.core.errors import RegistryError
 from ascribe.serve.access.callers import ANYBODY, Caller
 from ascribe.serve.faults import Problem
 from ascribe.serve.observe import tracing
@@ -59,8 +60,12 @@ class Entry:
         self.model, self.version, self.method = ((text or "")[:SHORT] for text in (model, version, method))
 
     def failed(self, problem: Problem, exc: BaseException) -> None:
-        """The fault's word; for our own faults also the kind of error and where (its text may quote values)."""
+        """The fault's word; for our own faults also the kind of error and where (its text may quote values); for a
+        store's what it said, which the caller does not hear.
+        """
         self.code = problem.code
+        if problem.code == "unavailable" and isinstance(exc, RegistryError):
+            self.cause = str(exc)
         if problem.code == "internal":
             frames = traceback.extract_tb(exc.__traceback__)[-FRAMES:]
             where = " < ".join(f"{f.filename.rsplit('/', 1)[-1]}:{f.lineno}" for f in reversed(frames))
