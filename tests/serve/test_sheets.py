@@ -15,9 +15,11 @@ from ascribe.bundle.answers import read_answer
 from ascribe.core.errors import InputError
 from ascribe.core.features import Feature
 from ascribe.serve import sheets
+from ascribe.serve.access.keys import line, new_key
 from ascribe.serve.rows import check
 
 from . import tiny
+from .asking import doors
 
 CSV, PARQUET = sheets.CSV, sheets.PARQUET
 X = np.array([[0.6, 2.5, 9.0], [0.1, 1.7, 3.25], [0.7, 3.1, 11.0]])
@@ -153,6 +155,52 @@ def test_what_a_file_holds_as_rows(served):
 def test_what_is_no_such_file_says_so(served, media, body, status, text):
     answer = served.http.post("/v1/rows", content=body, headers={"content-type": media})
     assert (answer.status_code, text in answer.json()["detail"]) == (status, True), answer.text
+
+
+def rows_in(served, table: pa.Table, media: str) -> Any:
+    return served.http.post("/v1/rows", content=packed(table, media), headers={"content-type": media})
+
+
+@pytest.mark.parametrize("media", [CSV, PARQUET])
+def test_a_name_that_every_row_would_say_again_is_short(served, media):
+    row = [[1.0, 2.0]]
+    assert rows_in(served, pa.table(row, ["\u00e9" * 100]), media).status_code == 200
+    answer = rows_in(served, pa.table(row, ["\u00e9" * 101]), media)
+    assert (answer.status_code, "more than 200 bytes" in answer.json()["detail"]) == (400, True)
+
+
+@pytest.mark.parametrize("media", [CSV, PARQUET])
+def test_rows_of_a_small_file_are_not_laid_out_beyond_the_limit_of_bodies(served, media):
+    names = [f"{k:03}" + "n" * 190 for k in range(42)]
+    answer = rows_in(served, pa.table([[1.0] * 8] * 42, names), media)
+    assert (answer.status_code, "limit of this server is 65536" in answer.json()["detail"]) == (413, True)
+    assert rows_in(served, pa.table([[1.0] * 8] * 40, names[:40]), media).status_code == 200
+
+
+def test_a_text_counts_as_often_as_rows_say_it(served):
+    """Once in the file, 80 times in the answer."""
+    same = pa.array(["y" * 1000] * 8).dictionary_encode()
+    answer = rows_in(served, pa.table({str(k): same for k in range(10)}), PARQUET)
+    assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+    lacking = pa.array(["y" * 1000, None], pa.string()).dictionary_encode()
+    assert (
+        rows_in(served, pa.table({"a": lacking, "b": pa.array([None, None], pa.string())}), PARQUET).status_code == 200
+    )
+
+
+def test_reading_a_file_needs_the_scope_of_explaining_and_takes_its_rate(tmp_path):
+    given = {"explain": new_key(), "predict": new_key()}
+    keys = tmp_path / "keys.toml"
+    keys.write_text("\n".join(line(scope, key, [scope], 0.001) for scope, key in given.items()))
+    with doors(tmp_path, api_keys=keys) as asked:
+
+        def code(scope: str, body: bytes) -> int:
+            headers = {"content-type": CSV, "x-api-key": given[scope]}
+            return asked.http.post("/v1/rows", content=body, headers=headers).status_code
+
+        assert code("predict", b"") == 403  # before it is looked into
+        assert code("explain", b"busy\n1\n2\n") == 200
+        assert code("explain", b"busy\n1\n2\n") == 429
 
 
 def test_a_few_bytes_do_not_become_gigabytes():

@@ -100,6 +100,10 @@ class Service:
         """Whether requests wait for a thread."""
         return self.explaining.requests_waiting() + self._running > self._threads
 
+    def admit(self, rows: int, caller: Caller = ANYBODY) -> None:
+        """Count rows that are read for a caller, to be explained later. Raises ForbiddenError, ShedError."""
+        self.rates.take(require(caller, "explain"), rows)
+
     def version(self, asked: AttributionAsked) -> str:
         """Which version would answer. Raises as `attribute` for models that are not served."""
         lease = self.versions.lease(asked.model, asked.version, asked.labels)

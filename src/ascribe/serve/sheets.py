@@ -25,11 +25,13 @@ from ascribe.serve import codec
 from ascribe.serve.faults import TooLargeError
 from ascribe.serve.rows import Row, repeated
 
-__all__ = ["CSV", "PARQUET", "READERS", "Sheet", "rows_of", "written"]
+__all__ = ["CSV", "PARQUET", "READERS", "Sheet", "listed_rows", "rows_of", "written"]
 
 CSV, PARQUET = "text/csv", "application/vnd.apache.parquet"
 ID, METER = "id", "measured_w"
 LONGEST = 1000  # characters of a text in a table
+LONGEST_NAME = 200  # bytes of a column's name where rows say it again and again
+NUMBER_BYTES = 8  # about, of one as JSON
 COLUMNS = 1 << 15
 AS_WRITTEN = pyarrow.csv.ConvertOptions(column_types={ID: pa.string()})  # 007 is no number
 BROKEN = (pa.ArrowException, OSError, ValueError, KeyError, TypeError)
@@ -90,6 +92,25 @@ def rows_of(sheet: Sheet) -> list[Row]:
     return [Row(i, names, list(v), None, m) for i, v, m in zip(ids, vectors, meter, strict=True)]
 
 
+def listed_rows(sheet: Sheet, most_bytes: int) -> list[dict[str, Any]]:
+    """Values by name, row by row, of at most about so many bytes as JSON: every row says every name again, and a text
+    that a file has once may stand in all of them. Raises InputError for a long name, TooLargeError.
+    """
+    table, size = sheet.table, 0
+    for name in table.column_names:
+        if len(name.encode()) > LONGEST_NAME:
+            raise InputError(
+                f"column {quoted(name, 20)} has a name of more than {LONGEST_NAME} bytes: give it a shorter one"
+            )
+        size += table.num_rows * (len(name.encode()) + NUMBER_BYTES) + _text_bytes(table[name])
+    if size > most_bytes:
+        raise TooLargeError(
+            f"the rows would take about {size} bytes with a name at every value, the limit of this server is "
+            f"{most_bytes}: send fewer rows or columns"
+        )
+    return list(table.to_pylist())
+
+
 def written(answer: Answer, media: str, more: Mapping[str, Sequence[Any]]) -> bytes:
     """The table that `ascribe explain` writes, with `more` columns at its end."""
     table = table_of(answer)
@@ -126,6 +147,20 @@ def _check_texts(name: str, column: pa.ChunkedArray) -> None:
         longest = pc.max(pc.binary_length(held)).as_py()
         if longest is not None and longest > LONGEST:
             raise TooLargeError(f"column {quoted(name)} has a text of {longest} bytes, the limit is {LONGEST}")
+
+
+def _text_bytes(column: pa.ChunkedArray) -> int:
+    """Of a column of texts, laid out; 0 of numbers."""
+    if not _text(column.type):
+        return 0
+    return sum(pc.sum(_lengths(chunk)).as_py() or 0 for chunk in column.chunks)
+
+
+def _lengths(chunk: pa.Array) -> pa.Array:
+    """Bytes of each text; of a dictionary without laying its texts out."""
+    if pa.types.is_dictionary(chunk.type):
+        return pc.take(pc.binary_length(chunk.dictionary), chunk.indices)
+    return pc.binary_length(chunk)
 
 
 def _plain(kind: pa.DataType) -> bool:

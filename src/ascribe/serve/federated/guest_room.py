@@ -80,6 +80,10 @@ class GuestRoom:
     def names(self) -> list[str]:
         return [slot.name for slot in self._versions.slots]
 
+    def admit(self, rows: int, caller: Caller = ANYBODY) -> None:
+        """As `service.Service.admit`."""
+        self._rates.take(require(caller, "explain"), rows)
+
     def version(self, asked: AttributionAsked) -> str:
         """Which version would answer. Raises as `attribute` for models that are not served."""
         lease = self.lease(asked.model, asked.version, asked.labels)

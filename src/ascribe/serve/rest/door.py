@@ -94,7 +94,7 @@ def http_door(
         forecast_routes(app, desk, forecasting, settings)
     if shelf:
         shelf_routes(app, desk, shelf)
-    tables.table_routes(app, desk, settings)
+    tables.table_routes(app, desk, room, settings)
     if now:
         now_routes(app, desk, now)
     oip_routes(app, desk, room, settings, counted)

@@ -40,20 +40,21 @@ TOLD = 20  # such names
 Ask = Callable[[Entry, bytes], Awaitable[Any]]
 
 
-def table_routes(app: FastAPI, desk: Desk, settings: Settings) -> None:
+def table_routes(app: FastAPI, desk: Desk, room: Room, settings: Settings) -> None:
     """POST /v1/rows: what a file holds, as rows that a JSON request can send."""
 
     @app.post("/v1/rows")
     async def rows(request: Request) -> Response:
         async def call(entry: Entry, body: bytes) -> Any:
+            room.admit(0, current())  # before anything is read
             read = sheets.READERS[media_of(request)]
             sheet = await aside(len(body), lambda: read(body, settings.max_rows))
-            entry.asked(sheet.table.num_rows, None, None)
-            return {
-                "columns": sheet.table.column_names,
-                "rows": sheet.table.to_pylist(),
-                "left_out": list(sheet.left_out),
-            }
+            table = sheet.table
+            entry.asked(table.num_rows, None, None)
+            room.admit(table.num_rows, current())
+            size = table.num_rows * table.num_columns * sheets.NUMBER_BYTES
+            listed = await aside(size, lambda: sheets.listed_rows(sheet, settings.max_body_bytes))
+            return {"columns": table.column_names, "rows": listed, "left_out": list(sheet.left_out)}
 
         return await desk.posted(request, "rows", call, SHEETS)
 
