@@ -174,3 +174,17 @@ def test_a_run_that_goes_on_is_seen_to(shop, tab):
     finally:
         state.put(held, "runs", NAME, name)
     one.check()
+
+
+def test_who_may_not_explain_sees_readers_and_runs_and_no_rows(shop, tab):
+    def without(route: Any) -> None:
+        route.fulfill(json=route.fetch().json() | {"scopes": ["admin"]})
+
+    one = tab(shop.at)
+    one.context.route("**/v1/caller", without)
+    one.context.route("**/v1/quarantine*", lambda route: pytest.fail("rows were asked for"))
+    one.open("#/ingest")
+    expect(one.page.locator("table.readers tbody tr")).to_have_count(1)
+    expect(one.page.get_by_role("region", name="Quarantine")).to_contain_text("the scope explain")
+    assert one.page.locator("table.bad-rows").count() == 0
+    one.check()

@@ -229,12 +229,14 @@ class Service:
         start = time.perf_counter()
         return await self._work(lambda step: work.energy(lease, asked, rows, most, step, start))
 
-    async def nodes(self) -> list[str]:
-        """Nodes that the lake has heard of. Raises NotFound where this server knows no lake."""
+    async def nodes(self, caller: Caller = ANYBODY) -> list[str]:
+        """Nodes that the lake has heard of. Raises ForbiddenError; NotFound where this server knows no lake."""
+        require(caller, "explain")
         return await asyncio.to_thread(self.lake().nodes)
 
-    async def node(self, name: str) -> NodeCard:
-        """The latest vector of a node. Raises NotFound."""
+    async def node(self, name: str, caller: Caller = ANYBODY) -> NodeCard:
+        """The latest vector of a node. Raises ForbiddenError, NotFound."""
+        require(caller, "explain")
         return await asyncio.to_thread(self.lake().node, name)
 
     async def explain_node(self, name: str, asked: AttributionAsked, caller: Caller = ANYBODY) -> AttributionResponse:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from ascribe.bundle.archive import entry, open_directory, write
 from ascribe.bundle.gate.verdict import judge_and_promote
 from ascribe.bundle.registry import Registry
 from ascribe.bundle.state import State, beside
+from ascribe.serve.access.keys import line, new_key
 from ascribe.serve.app import running
 from ascribe.serve.settings import Settings
 from ascribe.serve.versions import promoting
@@ -239,6 +240,34 @@ def test_bad_rows_of_all_readers_the_newest_first(shop):
     assert [(row["reader"], row["at_us"]) for row in told["rows"]] == [("one", 5), ("two", 3), ("one", 1)]
     assert told["counts"] == {"one": {"impossible percentage in cpu": 2}}
     assert len(shop.http.get("/v1/quarantine", params={"limit": 2}).json()["rows"]) == 2
+
+
+def test_rows_and_vectors_are_for_who_may_explain(tmp_path):
+    scopes = {"watcher": "metrics", "operator": "admin", "predictor": "predict", "explainer": "explain"}
+    given = {name: new_key() for name in scopes}
+    keys = tmp_path / "keys.toml"
+    keys.write_text("\n".join(line(name, given[name], [scope]) for name, scope in scopes.items()))
+    with opened(tmp_path, api_keys=keys) as shop:
+        shop.lake.put({"rows": [{"kind": "row", "reason": "x", "at_us": 5, "payload": "{}"}]}, "quarantine", "one")
+        vector = {"id": "r", "node": "n", "timestamp_us": 1, "features": tiny.ROW, "power_w": None}
+        shop.lake.put(vector, "nodes", "n")
+
+        def codes(path: str, names: Iterable[str] = given) -> list[int]:
+            return [shop.http.get(path, headers={"x-api-key": given[name]}).status_code for name in names]
+
+        for path in ("/v1/nodes", "/v1/nodes/n", "/v1/nodes/n/attribution", "/v1/quarantine?limit=1"):
+            assert codes(path) == [403, 403, 403, 200], path
+        for path in (
+            "status",
+            "runs",
+            "caller",
+            "models",
+            *(f"models/{tiny.NAME}{p}" for p in ("", "/versions", "/drift")),
+        ):
+            assert codes(f"/v1/{path}") == [200] * 4, path
+        for path in ("now", "events", "nodes/n/history", "nodes/n/moment", "nodes/n/energy", "nodes/n/change"):
+            assert codes(f"/v1/{path}", list(given)[:3]) == [403] * 3, path
+        assert codes("/v1/series") == [403, 403, 200, 403]
 
 
 def test_the_last_look_at_drift(shop):

@@ -7,8 +7,8 @@ from importlib.metadata import version
 from typing import Any
 
 from ascribe.core.errors import InputError, NotFound
-from ascribe.serve.access.auth import configured
-from ascribe.serve.access.callers import Caller
+from ascribe.serve.access.auth import configured, require
+from ascribe.serve.access.callers import ANYBODY, Caller
 from ascribe.serve.cards import offline
 from ascribe.serve.cards.published import MOST, Published
 from ascribe.serve.cards.versions import BadRows, CallerCard, DriftAnswer, PromotionCard, Runs, VersionsCard
@@ -59,8 +59,11 @@ class Shelf:
         names = list(dict.fromkeys(slot.name for slot in slots))
         return await asyncio.to_thread(offline.runs, self._state(), names, _most(most, 10, offline.MOST_RUNS))
 
-    async def quarantine(self, most: int | None) -> BadRows:
-        """Raises NotFound where this server knows no lake."""
+    async def quarantine(self, most: int | None, caller: Caller = ANYBODY) -> BadRows:
+        """Rows as they came are data: for who may explain. Raises ForbiddenError; NotFound where this server knows no
+        lake.
+        """
+        require(caller, "explain")
         return await asyncio.to_thread(offline.quarantine, self._state(), _most(most, 50, offline.MOST_ROWS))
 
     async def promote(self, model: str, wanted: str, caller: Caller, entry: Entry) -> PromotionCard:

@@ -212,7 +212,7 @@ class GuestRoom:
             raise NotFound(f"no admin call {quoted(verb, 40)} here: a guest serves the bundle that it was started with")
         return await moved(self._rollout, self._versions, verb, model, caller, self._settings)
 
-    async def nodes(self) -> NoReturn:
+    async def nodes(self, *_: Any) -> NoReturn:
         raise NotFound("a guest of a federated model knows no lake")
 
     async def node(self, *_: Any) -> NoReturn:

@@ -115,7 +115,7 @@ def http_door(
     @app.get("/v1/nodes")
     async def nodes(request: Request) -> Response:
         async def ask(entry: Entry) -> Any:
-            return {"nodes": await room.nodes()}
+            return {"nodes": await room.nodes(current())}
 
         return await desk.answered(request, "nodes", ask)
 
@@ -134,7 +134,7 @@ def http_door(
 
     @app.get("/v1/nodes/{node:path}")
     async def node(request: Request, node: str) -> Response:
-        return await desk.answered(request, "node", lambda _: room.node(node))
+        return await desk.answered(request, "node", lambda _: room.node(node, current()))
 
     @app.get("/v1/status")
     async def status(request: Request) -> Response:

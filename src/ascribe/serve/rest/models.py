@@ -41,7 +41,7 @@ def shelf_routes(app: FastAPI, desk: Desk, shelf: Shelf) -> None:
 
     @app.get("/v1/quarantine")
     async def quarantine(request: Request) -> Response:
-        return await desk.answered(request, "quarantine", lambda _: shelf.quarantine(_limit(request)))
+        return await desk.answered(request, "quarantine", lambda _: shelf.quarantine(_limit(request), current()))
 
     @app.post("/v1/admin/models/{model}/promote")
     async def promote(request: Request, model: str) -> Response:

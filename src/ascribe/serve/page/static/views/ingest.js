@@ -16,13 +16,14 @@ export function mount(root, context) {
   const ran = el("section.panel", { "aria-label": words.t("ingest.runs") });
   root.append(el("h1", {}, words.t("ingest.title")), told);
   let closed = false;
+  let sees = false;
   let timer = 0;
   let seen = "";
 
   async function look() {
     clearTimeout(timer);
     try {
-      const [status, rows, records] = await Promise.all([api.get("/v1/status"), api.get("/v1/quarantine"), api.get("/v1/runs")]);
+      const [status, rows, records] = await Promise.all([api.get("/v1/status"), sees ? api.get("/v1/quarantine") : null, api.get("/v1/runs")]);
       if (closed) return;
       told.replaceChildren();
       readers.draw(status.readers);
@@ -48,6 +49,7 @@ export function mount(root, context) {
         told.replaceChildren(el("p.note", {}, words.t("ingest.no_lake")));
         return;
       }
+      sees = caller.scopes.includes("explain");
       root.append(readers.element, ran, bad);
       look();
     },

@@ -18,6 +18,7 @@ export default {
   ago_d: "{n} days ago",
 
   quarantine: "Quarantine",
+  no_explain: "Rows that were turned away are shown with the scope explain, which your credentials do not have.",
   none_bad: "No row was turned away.",
   reasons_caption: "Rows turned away since each reader began, by reason",
   reason: "Reason",

@@ -18,6 +18,7 @@ export default {
   ago_d: "{n} 天前",
 
   quarantine: "隔离区",
+  no_explain: "查看被隔离的行需要 explain 权限，您的凭据没有该权限。",
   none_bad: "没有行被拒绝。",
   reasons_caption: "各读取者自启动以来按原因拒绝的行数",
   reason: "原因",

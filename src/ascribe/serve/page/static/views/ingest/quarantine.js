@@ -2,9 +2,12 @@
 import { el, named } from "../../dom.js";
 import { scrolled, table } from "../../table.js";
 
-export function quarantine(context, { rows, counts }) {
+/** `held`: an answer of /v1/quarantine; null for a caller who may not see what came in. */
+export function quarantine(context, held) {
   const { words } = context;
   const head = el("h2", {}, words.t("ingest.quarantine"));
+  if (!held) return [head, el("p.note", {}, words.t("ingest.no_explain"))];
+  const { rows, counts } = held;
   const all = Object.entries(counts).flatMap(([reader, reasons]) => Object.entries(reasons).map(([reason, count]) => ({ reader, reason, count })));
   if (!rows.length && !all.length) return [head, el("p.quiet", {}, words.t("ingest.none_bad"))];
   const most = Math.max(...all.map(({ count }) => count), 1);
