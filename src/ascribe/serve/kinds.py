@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ascribe.core import tiers
+from ascribe.core.energy import Energy
 from ascribe.core.errors import CapabilityError, InputError
 from ascribe.core.explainers import EXPLAINERS, explain, refuse_unused
 from ascribe.core.model import PREDICTED, Model
 from ascribe.core.options import Options, Patch, Path
 from ascribe.core.rows_of import cut, joined
+from ascribe.serve import codec
 from ascribe.serve.batcher import Kind, Step
 from ascribe.serve.faults import TooLargeError
-from ascribe.serve.messages import AttributionAsked, MethodOptions
+from ascribe.serve.messages import AttributionAsked, CoalitionEnergy, MethodOptions
 from ascribe.serve.settings import Settings
 
-__all__ = ["bounded", "explaining", "lowered", "options_of", "predicting", "within"]
+__all__ = ["bounded", "energies", "energy_of", "explaining", "lowered", "options_of", "predicting", "within"]
 
 MOST_SIDE, MOST_SEGMENTS, MOST_NOISE = 1 << 14, 4096, 10.0
 MOST_DRAWN = 1 << 25  # numbers of noise at a time
 CALL_S = 0.02  # that a call of several rows may take, about: who comes next waits no longer
 MOST_ROWS, MOST_PREDICTED = 512, 4096
 UNKNOWN_S, PREDICTED_S, SEEN_S = 0.1, 2e-6, 2e-3  # a row's time where none was measured; predicted; of a network
+ENERGY_S = 1e-4  # of a row under one coalition, about
 
 
 MOST_STEPS = 1024  # of a path
@@ -145,6 +148,32 @@ def predicting(model: Model, scores: bool = False) -> Kind:
     return Kind(key, run, lambda f, first, end: f[first:end].copy(), _one, most, row_s, model)
 
 
+def energies(model: Model, S: np.ndarray) -> Kind:
+    """Energies of rows under coalitions S (m, n), as messages: of each row a list, None where a number is not finite.
+    One row at a time, so that its bits do not depend on its neighbours. Raises CapabilityError without an energy model.
+    """
+    ask = energy_of(model)
+
+    def run(X: np.ndarray, step: Step) -> list[list[CoalitionEnergy] | None]:
+        found = []
+        for i in range(len(X)):
+            step()
+            found.append(codec.energies(ask(X[i : i + 1], S), S, model.names))
+        return found
+
+    row_s = ENERGY_S * len(S)
+    most = max(1, min(MOST_ROWS, int(CALL_S / row_s)))
+    return Kind(object(), run, lambda found, first, end: found[first:end], _chained, most, row_s, model)
+
+
+def energy_of(model: Model) -> Callable[[np.ndarray, np.ndarray], Energy]:
+    """What answers rows (b, n) under coalitions (m, n). Raises CapabilityError."""
+    ask: Callable[[np.ndarray, np.ndarray], Energy] | None = getattr(model.conditional, "energy", None)
+    if ask is None:
+        raise CapabilityError("energy needs an energy model, which this model was trained without")
+    return ask
+
+
 def lowered(model: Model, tier: str, steps: int) -> str:
     """A tier that many steps faster, as far as the model has them. An empty tier is that of the plain method."""
     offered = tiers.offered(model)
@@ -162,6 +191,10 @@ def _row_s(model: Model, tier: str) -> float:
         return UNKNOWN_S
     rows = max(held.latency_ms)
     return held.latency_ms[rows] / rows / 1000
+
+
+def _chained(parts: Sequence[list[list[CoalitionEnergy] | None]]) -> list[list[CoalitionEnergy] | None]:
+    return [row for part in parts for row in part]
 
 
 def _one(parts: Sequence[np.ndarray]) -> np.ndarray:

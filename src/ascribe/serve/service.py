@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import Executor
-from typing import Any, TypeVar
+from typing import Any
 
 from ascribe.bundle.sessions import cores
 from ascribe.core.errors import NotFound
@@ -24,7 +22,7 @@ from ascribe.serve.batcher import Answered, Batcher, Kind
 from ascribe.serve.cards.repertoire import ExplainersCard
 from ascribe.serve.cards.served import ModelCard, NodeCard, RolloutAnswer
 from ascribe.serve.cards.told import explainers_of, model_card
-from ascribe.serve.faults import AbandonedError, DeadlineError, UnavailableError
+from ascribe.serve.faults import DeadlineError, UnavailableError
 from ascribe.serve.live import Sampled
 from ascribe.serve.messages import (
     AttributionAsked,
@@ -44,7 +42,6 @@ from ascribe.serve.versions.moving import moved
 from ascribe.serve.versions.rollout import Rollout
 from ascribe.serve.versions.shadow import Shadow
 from ascribe.serve.weight import Weight
-from ascribe.serve.work import Step
 
 __all__ = ["Service"]
 
@@ -52,8 +49,6 @@ WRITTEN_BYTES = 1000  # about, of a row that is written
 BATCH_BYTES = 64 << 20
 PREDICTED_ROWS = 1 << 20  # that may wait: a second's work
 CROWDED, FULL = 0.5, 0.8  # of a full queue: one tier faster, two tiers faster
-
-T = TypeVar("T")
 
 
 class Service:
@@ -77,7 +72,7 @@ class Service:
         limits = (settings.max_queue_rows, BATCH_BYTES)
         self.explaining = Batcher(pool, self._threads, *limits, max_wait_s=settings.max_wait_s, meter=meter)
         self.predicting = Batcher(predictors or pool, 1, PREDICTED_ROWS, BATCH_BYTES, 1024, meter=Calls(meter))
-        self._running, self._warm, self._weight = 0, False, Weight()
+        self._warm, self._weight = False, Weight()
         self.draining = False
 
     def live(self) -> bool:
@@ -98,7 +93,7 @@ class Service:
 
     def busy(self) -> bool:
         """Whether requests wait for a thread."""
-        return self.explaining.requests_waiting() + self._running > self._threads
+        return self.explaining.requests_waiting() > self._threads
 
     def admit(self, rows: int, caller: Caller = ANYBODY) -> None:
         """Count rows that are read for a caller, to be explained later. Raises ForbiddenError, ShedError."""
@@ -220,14 +215,25 @@ class Service:
             ) from exc
 
     @noted
-    async def energy(self, asked: EnergyAsked, rows: list[Row], caller: Caller = ANYBODY) -> EnergyResponse:
-        """Energies of rows under coalitions. Raises as `attribute`; CapabilityError without an energy model."""
+    async def energy(
+        self, asked: EnergyAsked, rows: list[Row], caller: Caller = ANYBODY, within_s: float | None = None
+    ) -> EnergyResponse:
+        """Energies of rows under coalitions, in the queue of explanations. Raises as `attribute`; CapabilityError
+        without an energy model.
+        """
+        start = time.perf_counter()
         caller = require(caller, "explain")
         lease = self.versions.lease(asked.model, asked.version, asked.labels)
         self._let_in(caller, rows)
-        most = self._settings.max_budget
-        start = time.perf_counter()
-        return await self._work(lambda step: work.energy(lease, asked, rows, most, step, start))
+        model, most = lease.model, self._settings.max_budget
+        kinds.energy_of(model)
+        laid = len(model.names) * (len(asked.observed) if isinstance(asked.observed, list) else 1)
+        S = await aside(laid, lambda: work.coalitions(asked.observed, model.names, len(rows), most))
+        read = work.reading(lease, model, rows, self._settings)
+        answering = ("energy", self.explaining, kinds.energies(model, S), read)
+        rows_in, found, ms = await self.computed(*answering, caller, within_s, start, 0)
+        writing = len(rows) * work.CHECKED_BYTES
+        return await aside(writing, lambda: work.energies(lease, asked, rows_in, found, ms))
 
     async def nodes(self, caller: Caller = ANYBODY) -> list[str]:
         """Nodes that the lake has heard of. Raises ForbiddenError; NotFound where this server knows no lake."""
@@ -260,26 +266,3 @@ class Service:
         codec.check_rows_limit(len(rows), self._settings.max_rows)
         narrow(rows, self._settings.max_features)
         self.rates.take(caller, len(rows))
-
-    async def _work(self, call: Callable[[Step], T]) -> T:
-        """Run `call(step)` on a worker; `step`, called before and between rows, raises once nobody waits."""
-        left = threading.Event()
-
-        def step() -> None:
-            if left.is_set():
-                raise AbandonedError("the caller left")
-
-        def run() -> T:
-            step()
-            return call(step)
-
-        self._running += 1
-        try:
-            async with asyncio.timeout(self._settings.timeout_s):
-                return await asyncio.get_running_loop().run_in_executor(self._pool, run)
-        except TimeoutError as exc:
-            limit = f"{self._settings.timeout_s:g} s"
-            raise DeadlineError(f"not done within {limit}: send fewer rows, or a smaller budget or samples") from exc
-        finally:
-            self._running -= 1
-            left.set()

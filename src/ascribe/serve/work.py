@@ -11,7 +11,7 @@ import numpy as np
 from ascribe.bundle.latency import refreshed
 from ascribe.core import tiers
 from ascribe.core.attribution import Attribution, Info
-from ascribe.core.errors import CapabilityError, InputError
+from ascribe.core.errors import InputError
 from ascribe.core.explainers import EXPLAINERS, available, explain, usual
 from ascribe.core.features import out_of_range
 from ascribe.core.model import PREDICTED, Model
@@ -23,6 +23,7 @@ from ascribe.serve.inside import best
 from ascribe.serve.messages import (
     AttributionAsked,
     AttributionResponse,
+    CoalitionEnergy,
     EnergyAsked,
     EnergyResponse,
     PredictionAsked,
@@ -36,8 +37,8 @@ from ascribe.serve.versions.leases import Lease
 from ascribe.serve.weight import weight
 
 __all__ = [
-    "CHECKED_BYTES", "Reading", "Step", "attribute", "attributed", "checked", "energy", "predicted", "reading", "size",
-    "warm",
+    "CHECKED_BYTES", "Reading", "Step", "attribute", "attributed", "checked", "coalitions", "energies", "predicted",
+    "reading", "size", "warm",
 ]  # fmt: skip
 
 CHECKED_BYTES = 200  # about, of a row that is checked
@@ -187,35 +188,25 @@ def predicted_of(model: Model, scores: np.ndarray) -> np.ndarray:
     return scores.max(axis=1) if model.output == PREDICTED else scores[:, model.outputs.index(model.output)]
 
 
-def energy(lease: Lease, asked: EnergyAsked, rows: list[Row], most: int, step: Step, start: float) -> EnergyResponse:
-    """Rows and coalitions (at most `most` pairs) -> energies. Raises CapabilityError without an energy model."""
-    began = time.perf_counter()
+def energies(
+    lease: Lease, asked: EnergyAsked, rows_in: Checked, found: list[list[CoalitionEnergy] | None],
+    timings_ms: dict[str, float],
+) -> EnergyResponse:  # fmt: skip
+    """Energies of the rows that were asked, None where one is not finite, as a message."""
     model = lease.model
-    ask = getattr(model.conditional, "energy", None)
-    if ask is None:
-        raise CapabilityError(f"energy needs an energy model, which {lease.name} {lease.version} was trained without")
-    S = _coalitions(asked.observed, model.names, len(rows), most)
-    rows_in = checked(lease, model, rows)
-    at = time.perf_counter()
-    found = []
-    far = out_of_range(model.features, rows_in.X)
-    for i, reason in enumerate(rows_in.reasons):  # one at a time: a row's bits do not depend on its neighbours
-        if reason:
-            found.append(RowEnergy(rows_in.ids[i], "invalid", reason))
-            continue
-        coalitions = codec.energies(ask(rows_in.X[i : i + 1], S), S, model.names)
-        if coalitions is None:
-            found.append(RowEnergy(rows_in.ids[i], "not_finite", "the energy model gave no finite number for this row"))
-        elif far[i].any():
-            names = ", ".join(np.array(model.names)[far[i]][:5])
-            found.append(RowEnergy(rows_in.ids[i], "out_of_domain", f"outside the training range: {names}", coalitions))
+    told = [RowEnergy(name, "invalid", why) for name, why in zip(rows_in.ids, rows_in.reasons, strict=True)]
+    far = out_of_range(model.features, rows_in.asked)
+    for k, i in enumerate(rows_in.good):
+        if (coalitions := found[k]) is None:
+            told[i] = RowEnergy(rows_in.ids[i], "not_finite", "the energy model gave no finite number for this row")
+        elif far[k].any():
+            names = ", ".join(np.array(model.names)[far[k]][:5])
+            told[i] = RowEnergy(rows_in.ids[i], "out_of_domain", f"outside the training range: {names}", coalitions)
         else:
-            found.append(RowEnergy(rows_in.ids[i], "ok", "", coalitions))
-        step()
-    done = time.perf_counter()
+            told[i] = RowEnergy(rows_in.ids[i], "ok", "", coalitions)
     return EnergyResponse(
         lease.name, lease.version, lease.sha256, list(model.names), model.conditional.name if model.conditional else "",
-        asked.request_id or "", _timings(start, began, at, done, "energy"), found,
+        asked.request_id or "", timings_ms, told,
     )  # fmt: skip
 
 
@@ -231,7 +222,7 @@ def checked(lease: Lease, model: Model, rows: list[Row], limits: Limits | None =
     return found
 
 
-def _coalitions(observed: object, names: tuple[str, ...], rows: int, most: int) -> np.ndarray:
+def coalitions(observed: object, names: tuple[str, ...], rows: int, most: int) -> np.ndarray:
     """Lists of observed features -> S (m, n). Raises InputError; TooLargeError above `most` rows x coalitions."""
     lists = observed if isinstance(observed, list) and any(isinstance(o, list) for o in observed) else [observed]
     if rows * len(lists) > most:

@@ -70,7 +70,7 @@ class Door(LongVerbs, ForecastVerb):
             request_id=entry.request_id,
             labels=dict(request.labels),
         )
-        answer = await self._room.energy(asked, rows, current())
+        answer = await self._room.energy(asked, rows, current(), entry.left_s)
         return await aside(size, lambda: convert.energies(answer))
 
 
