@@ -138,5 +138,6 @@ def test_both_doors_say_when_to_come_again(tmp_path):
         refused = asked.http.post("/v1/energy", json=body)
         assert (refused.status_code, refused.json()["code"]) == (429, "shed")
         assert int(refused.headers["retry-after"]) >= 1
+        assert total(asked.http.get("/metrics").text, "attribution_shed_total", reason="queue") == 2
         held.go.set()
         assert {first.result().status_code, second.result().status_code} == {200}

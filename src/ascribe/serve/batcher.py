@@ -23,6 +23,7 @@ import numpy as np
 
 from ascribe.serve.faults import AbandonedError, DeadlineError, ShedError
 from ascribe.serve.observe import tracing
+from ascribe.serve.observe.log import reached
 from ascribe.serve.observe.meter import Meter, NoMeter
 from ascribe.serve.pace import Pace
 from ascribe.serve.turns import Turns, rank
@@ -126,7 +127,6 @@ class Batcher:
             expected_s = self._expected_s(len(X) * kind.row_s, caller)
             full = self.rows_waiting + len(X) > self._max_rows or self.wait_s() > self._max_wait_s
             if full or (deadline is not None and now + self._pace.ratio * expected_s > deadline):
-                self._meter.shed("queue")
                 told = f"{self.rows_waiting} rows wait, about {self.wait_s():.1f} s"
                 raise ShedError(f"{told}: come again later, or ask a faster tier", self.retry_s())
         ticket = _Ticket(kind, X, caller, deadline, asyncio.get_running_loop().create_future(), now)
@@ -138,6 +138,7 @@ class Batcher:
             value = await ticket.done
             return Answered(value, ticket.waited_s, ticket.ran_s)
         finally:
+            reached("queue" if ticket.waiting else "run")
             self._forget(ticket)
             ended = self._clock()
             if expected_s and (ticket.answered or (deadline is not None and ended >= deadline)):
@@ -232,7 +233,6 @@ class Batcher:
         if ticket.done.done() or not ticket.waiting:
             return False
         if ticket.deadline is not None and self._clock() >= ticket.deadline:
-            self._meter.expired("queue")
             ticket.done.set_exception(DeadlineError("the time was up before all rows were answered: send fewer"))
             return False
         return True

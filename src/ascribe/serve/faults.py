@@ -86,10 +86,12 @@ class ForbiddenError(ServiceError):
 
 
 class ShedError(ServiceError):
-    """A queue is full or a rate is used up. `retry_s`: when to come again, in seconds."""
+    """A queue is full or a rate is used up. `retry_s`: when to come again, in seconds; `reason`: one word for who
+    counts.
+    """
 
-    def __init__(self, text: str, retry_s: float = 1.0) -> None:
-        self.retry_s = retry_s
+    def __init__(self, text: str, retry_s: float = 1.0, reason: str = "queue") -> None:
+        self.retry_s, self.reason = retry_s, reason
         super().__init__(text)
 
 

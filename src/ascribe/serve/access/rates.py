@@ -54,7 +54,8 @@ class Rates:
         bucket.fill(now_s)
         lacking = min(rows, bucket.most) - bucket.tokens
         if lacking > 1e-9:
-            raise ShedError(f"{caller.name} has used up its rate of {rate:g} rows a second", lacking / bucket.rate)
+            text = f"{caller.name} has used up its rate of {rate:g} rows a second"
+            raise ShedError(text, lacking / bucket.rate, "rate")
         bucket.tokens -= rows
 
     def _bucket(self, name: str, rate: float) -> _Bucket:

@@ -38,7 +38,7 @@ from ascribe.serve.messages import (
     PredictionAsked,
     PredictionResponse,
 )
-from ascribe.serve.observe.log import noted
+from ascribe.serve.observe.log import noted, reached
 from ascribe.serve.observe.meter import Meter, NoMeter
 from ascribe.serve.rows import Checked, Row
 from ascribe.serve.settings import Settings
@@ -189,15 +189,14 @@ class GuestRoom:
         codec.check_rows_limit(rows, self._settings.max_rows)
         self._rates.take(caller, rows)
         if self._rows and self._rows + rows > self._settings.max_queue_rows:
-            self._meter.shed("queue")
             raise ShedError(f"{self._rows} rows are under way already: come again in a second")
         limit, start = min(self._settings.timeout_s, within_s or self._settings.timeout_s), time.perf_counter()
         self._rows += rows
+        reached("run")
         try:
             async with asyncio.timeout(limit):
                 return await call()
         except TimeoutError as exc:
-            self._meter.expired("run")
             raise DeadlineError(f"not done within {limit:g} s: send fewer rows, or give it longer") from exc
         finally:
             self._rows -= rows

@@ -22,7 +22,7 @@ from ascribe.serve.access.rates import Rates
 from ascribe.serve.faults import DeadlineError, ForbiddenError, ShedError, UnavailableError
 from ascribe.serve.federated.halves import HalfLease, Halves
 from ascribe.serve.federated.settings import PartySettings
-from ascribe.serve.observe.log import Log
+from ascribe.serve.observe.log import Log, reached
 from ascribe.serve.observe.meter import Meter, NoMeter
 from ascribe.serve.settings import Settings
 
@@ -83,18 +83,17 @@ class HostRoom:
         if self.draining:
             raise UnavailableError(f"{half.name} is leaving: ask again")
         if self._rows and self._rows + rows > self._settings.max_queue_rows:
-            self._meter.shed("queue")
             raise ShedError(f"{half.name} looks up {self._rows} rows already: ask again in a second")
         self._rates.take(caller, rows)
         self._spend(caller, asked.ids)
         limit = min(left_s if left_s is not None else self._settings.timeout_s, self._parties.source_s)
         start = time.perf_counter()
         self._rows += rows
+        reached("run")
         try:
             async with asyncio.timeout(limit):
                 return half, await asyncio.get_running_loop().run_in_executor(self._pool, _found, lease, asked)
         except TimeoutError as exc:
-            self._meter.expired("run")
             if left_s is not None and left_s <= self._parties.source_s:
                 raise DeadlineError(f"{half.name} was not done within {limit:g} s: give it longer") from exc
             self._log.event("features_failed", reason=f"nothing within {limit:g} s")

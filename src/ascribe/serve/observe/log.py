@@ -19,13 +19,14 @@ import msgspec
 
 from ascribe.core.errors import RegistryError
 from ascribe.serve.access.callers import ANYBODY, Caller
-from ascribe.serve.faults import Problem
+from ascribe.serve.faults import Problem, ShedError
 from ascribe.serve.observe import tracing
 
-__all__ = ["Entry", "Log", "Watch", "current", "noted", "stage", "staged"]
+__all__ = ["Entry", "Log", "Watch", "current", "noted", "reached", "stage", "staged"]
 
 SHORT = 64  # characters kept of what a caller wrote
 FRAMES = 8
+UNSAID = ("left_s", "stage")
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -36,7 +37,8 @@ Call = TypeVar("Call", bound=Callable[..., Awaitable[Any]])
 class Entry:
     """What is logged of one request. `code`: `ok` or a fault's word; `rows`: rows asked; `caller`: a name, where there
     are names; `tier`: asked for, then the one that answered; `left_s`: seconds that the caller gave when it asked, None
-    without a deadline; it is not logged.
+    without a deadline; `stage`: how far it came, `door`, `queue` or `run`, or what refused it, `queue` or `rate`. The
+    last two are not logged.
     """
 
     transport: str
@@ -53,6 +55,7 @@ class Entry:
     code: str = "ok"
     cause: str = ""
     left_s: float | None = None
+    stage: str = "door"
 
     def asked(self, rows: int, model: str | None, version: str | None, method: str | None = None) -> None:
         """What the caller wrote, cut short."""
@@ -64,6 +67,8 @@ class Entry:
         store's what it said, which the caller does not hear.
         """
         self.code = problem.code
+        if isinstance(exc, ShedError):
+            self.stage = exc.reason
         if problem.code == "unavailable" and isinstance(exc, RegistryError):
             self.cause = str(exc)
         if problem.code == "internal":
@@ -93,6 +98,12 @@ def current() -> Entry | None:
     """The entry of the request at hand, wherever its context went: tasks, and threads of `asyncio.to_thread`."""
     held = _CURRENT.get()
     return held[0] if held else None
+
+
+def reached(stage: str) -> None:
+    """The request at hand waits in the `queue`, or is worked on (`run`)."""
+    if (entry := current()) is not None:
+        entry.stage = stage
 
 
 class Log:
@@ -131,7 +142,7 @@ class Log:
                 self._watch.ended(entry, took_s)
             tracing.tell(entry.request_id, entry.model, entry.version, entry.tier, entry.code, entry.rows)
             if entry.code != "ok" or self._share >= 1 or random.random() < self._share:
-                words = {name: word for name, word in vars(entry).items() if word != "" and name != "left_s"}
+                words = {name: word for name, word in vars(entry).items() if word != "" and name not in UNSAID}
                 self.event("request", **words, duration_ms=round(took_s * 1000, 3))
 
 

@@ -19,12 +19,6 @@ class Meter(Protocol):
     def queued(self, rows: int) -> None:
         """So many rows wait now."""
 
-    def shed(self, reason: str) -> None:
-        """A request was refused for lack of room; `reason`: one word of a small set, such as `queue` or `rate`."""
-
-    def expired(self, stage: str) -> None:
-        """A deadline passed before or in a stage: `door`, `queue`, `run`."""
-
 
 class NoMeter:
     """Counts nothing."""
@@ -36,12 +30,6 @@ class NoMeter:
         pass
 
     def queued(self, rows: int) -> None:
-        pass
-
-    def shed(self, reason: str) -> None:
-        pass
-
-    def expired(self, stage: str) -> None:
         pass
 
 

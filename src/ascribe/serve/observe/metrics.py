@@ -116,12 +116,6 @@ class Metrics:
     def queued(self, rows: int) -> None:
         self._queue_rows.set(rows)
 
-    def shed(self, reason: str) -> None:
-        self._shed.labels(self._word("reason", reason, MOST_WORDS)).inc()
-
-    def expired(self, stage: str) -> None:
-        self._expired.labels(self._word("stage", stage, MOST_WORDS)).inc()
-
     # The log's: `Watch`.
 
     def began(self, entry: Entry) -> None:
@@ -160,6 +154,10 @@ class Metrics:
         self._requests.labels(*labels).inc()
         self._of(self._duration, *who).observe(seconds)
         self._inflight.dec()
+        if entry.code == "shed":
+            self.shed(entry.stage)
+        elif entry.code == "deadline":
+            self.expired(entry.stage)
         spent = self._spent.pop(id(entry), {})
         if entry.verb in ASKS:
             model = model or (next(iter(self._models)) if len(self._models) == 1 else "")
@@ -167,6 +165,14 @@ class Metrics:
                 self._tally.ended((model, version), entry.code == "ok", seconds)
                 if entry.code == "ok":
                     self._tally.answered((model, version), spent)
+
+    def shed(self, reason: str) -> None:
+        """A request was refused for lack of room: of the `queue`, or by a caller's `rate`."""
+        self._shed.labels(self._word("reason", reason, MOST_WORDS)).inc()
+
+    def expired(self, stage: str) -> None:
+        """A deadline passed before or in a stage: `door`, `queue`, `run`."""
+        self._expired.labels(self._word("stage", stage, MOST_WORDS)).inc()
 
     def told(self, event: str, words: Mapping[str, Any]) -> None:
         """An event of the log; those of the rollout count."""

@@ -11,6 +11,7 @@ from ascribe.serve.access.callers import Caller
 from ascribe.serve.cards.served import RolloutAnswer
 from ascribe.serve.cards.told import rollout_card
 from ascribe.serve.faults import DeadlineError
+from ascribe.serve.observe.log import reached
 from ascribe.serve.settings import Settings
 from ascribe.serve.versions.leases import Versions
 from ascribe.serve.versions.rollout import Rollout
@@ -33,6 +34,7 @@ async def moved(
         raise NotFound(f"no admin call {quoted(verb, 40)}: use {listed(ADMIN)}")
     slot = versions.slot(model)
     done = rollout.refresh(slot) if verb == "refresh" else rollout.rollback(slot, caller.name)
+    reached("run")
     try:
         async with asyncio.timeout(settings.timeout_s):
             await asyncio.wrap_future(done)
