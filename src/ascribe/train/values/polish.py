@@ -30,7 +30,7 @@ class PolishOptions:
     """`decay` of the average of weights."""
 
     decay: float = 0.998
-    loop: Loop = field(default_factory=lambda: Loop(epochs=12, batch=256, lr=2e-3, weight_decay=1e-2, patience=12))
+    loop: Loop = field(default_factory=lambda: Loop(epochs=16, batch=256, lr=2e-3, weight_decay=1e-2, patience=16))
 
 
 def polish(
