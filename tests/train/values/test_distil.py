@@ -111,11 +111,11 @@ def test_pairs_are_of_training_rows_and_their_values_those_of_any_choice(fitted)
 
 def test_time_that_is_up_ends_the_values(fitted):
     X, fit, _ = fitted
-    told: list[float] = []
-    ask = (linear, law(fit.scores, X), None, X, 0, lambda share, _: told.append(share))
+    told: list[tuple[float, str]] = []
+    ask = (linear, law(fit.scores, X), None, X, 0, lambda *step: told.append(step))
     pairs = made_pairs(*ask, max_seconds=1e-6, options=PairsOptions(each=64))
     assert len(pairs.X) == len(pairs.S) == len(pairs.completions) == 256
-    assert told == [0.0]
+    assert told == [(1.0, "valuing coalitions"), (1.0, "4096 values")]
 
 
 def test_labels_are_the_stack_of_each_pair(fitted):

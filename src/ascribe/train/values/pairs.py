@@ -79,9 +79,12 @@ def valued(
     begin = time.perf_counter()
     for at in range(0, count, AT_ONCE):
         found.append(label(rows[at : at + AT_ONCE], S[at : at + AT_ONCE]))
+        spent = (time.perf_counter() - begin) / max_seconds if max_seconds else 0.0
         if progress:
-            progress(at / count, "valuing coalitions")
-        if max_seconds is not None and time.perf_counter() - begin > max_seconds:
+            progress(min(1.0, max((at + AT_ONCE) / count, spent)), "valuing coalitions")
+        if spent > 1:
             break
     v = np.concatenate(found)
+    if progress:
+        progress(1.0, f"{v.size} values")
     return Pairs(rows[: len(v)], S[: len(v)], v)
