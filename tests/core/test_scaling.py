@@ -179,6 +179,13 @@ def test_a_normal_marginal_gets_a_straight_line():
     assert np.ptp(np.diff(SCORES.table[3].astype(float))) > 1e-9  # the uniform one does not
 
 
+@pytest.mark.parametrize("unit", [1e-6, 1.0, 1e6])
+def test_whether_a_marginal_is_normal_does_not_hang_on_its_unit(unit):
+    rng = np.random.default_rng(4)
+    rows = np.column_stack([rng.standard_normal(ROWS), rng.standard_exponential(ROWS)])
+    assert fit_scores(unit * rows).normal.tolist() == [True, False]
+
+
 def test_an_atom_at_the_top_is_spread_to_the_very_end():
     """A counter that saturates: 30 % of rows at its cap."""
     rng = np.random.default_rng(4)
