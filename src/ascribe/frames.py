@@ -84,10 +84,11 @@ def matrix(
     Raises SchemaError for a missing or non-numeric column, InputError for another shape. Missing values become NaN.
     """
     if named(X):
-        at = {str(c): c for c in (X.column_names if hasattr(X, "column_names") else X.columns)}  # labels may be numbers
+        labels = list(X.column_names if hasattr(X, "column_names") else X.columns)
+        at = {str(c): c for c in labels}  # labels may be numbers
         how = {"zero_copy_only": False} if hasattr(X, "column_names") and not hasattr(X, "to_batches") else {}
         have = list(at)
-        if len(have) < len(X.column_names if hasattr(X, "column_names") else X.columns):
+        if len(have) < len(labels):
             raise SchemaError(f"two columns have the same name; the rows have {listed(have)}: rename one")
         names = tuple(wanted or have)
         if missing := [name for name in names if name not in have]:

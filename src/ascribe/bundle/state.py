@@ -23,7 +23,7 @@ import msgspec
 from ascribe.bundle.store import Store, open_store
 from ascribe.core.errors import NotFound, RegistryError
 
-__all__ = ["State", "beside"]
+__all__ = ["State", "beside", "part_of"]
 
 
 def beside(lake: str) -> str:
@@ -69,17 +69,17 @@ class State:
         """Last parts of all names directly below a prefix, sorted; only those that sort after a text of plain letters
         and digits.
         """
-        start = "".join(_part(p) + "/" for p in prefix)
+        start = "".join(part_of(p) + "/" for p in prefix)
         below = start.rstrip("/")
         paths = self._store.names_after(below, start + after) if after else self._store.names(below)
         found = (path[len(start) :] for path in paths)
         return sorted(_text(rest.removesuffix(".json")) for rest in found if "/" not in rest)
 
 
-def _part(text: str) -> str:
+def part_of(text: str) -> str:
     """Any text as a file name: object stores decode '%' themselves, so '=' stands for it.
 
-    >>> _part("rack 1/node.2")
+    >>> part_of("rack 1/node.2")
     'rack=201=2Fnode=2E2'
     """
     return quote(text, safe="").replace(".", "%2E").replace("%", "=") or "=="
@@ -90,4 +90,4 @@ def _text(part: str) -> str:
 
 
 def _path(name: tuple[str, ...]) -> str:
-    return "/".join(_part(p) for p in name) + ".json"
+    return "/".join(part_of(p) for p in name) + ".json"

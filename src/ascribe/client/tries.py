@@ -5,11 +5,12 @@ from __future__ import annotations
 import random
 import time
 
+from ascribe.core.durations import doubled
 from ascribe.serve.faults import DeadlineError
 
 __all__ = ["Tries"]
 
-FIRST_S, MOST_S, DOUBLINGS = 0.05, 2.0, 10
+FIRST_S, MOST_S = 0.05, 2.0
 
 
 class Tries:
@@ -32,7 +33,7 @@ class Tries:
         """Seconds until the next try, a little more than the server asked for or doubling from one to the next. Raises
         `fault` where no try is left, or no time.
         """
-        own = min(FIRST_S * 2 ** min(self._made - 1, DOUBLINGS), MOST_S) * random.uniform(0.5, 1.0)
+        own = doubled(FIRST_S, self._made - 1, MOST_S) * random.uniform(0.5, 1.0)
         pause = own if retry_s is None else retry_s + random.uniform(0, 0.1) * max(retry_s, FIRST_S)
         if self._made >= self._most or time.monotonic() + pause >= self._until:
             raise fault

@@ -43,6 +43,12 @@ class Info:
     gaps: Mapping[str, float] = field(default_factory=dict)
     timings: Mapping[str, float] = field(default_factory=dict)
 
+    @property
+    def gap(self) -> float | None:
+        """Of the sum, `efficiency_gap` or, of a path, `completeness_gap`; None where none was measured."""
+        found = self.gaps.get("efficiency_gap", self.gaps.get("completeness_gap"))
+        return None if found is None else float(found)
+
 
 @dataclass(frozen=True, eq=False)
 class Deviations:
@@ -120,7 +126,7 @@ class Attribution:
         """Whether the values claim to sum to prediction - base_value: what is claimed has its gap measured. Falls claim
         nothing; a gap of theirs tells what they leave over.
         """
-        return self.info.game != "occlusion" and not {"efficiency_gap", "completeness_gap"}.isdisjoint(self.info.gaps)
+        return self.info.game != "occlusion" and self.info.gap is not None
 
     @property
     def bases(self) -> Float[np.ndarray, " b"]:

@@ -1,4 +1,4 @@
-"""Spans of time as people write them: 90s, 5min, 1h, 7d."""
+"""Spans of time: as people write them (90s, 5min, 1h, 7d), and from one try to the next."""
 
 from __future__ import annotations
 
@@ -6,9 +6,20 @@ import re
 
 from ascribe.core.errors import InputError
 
-__all__ = ["in_words", "span", "steps_in"]
+__all__ = ["doubled", "in_words", "span", "steps_in"]
+
+DOUBLINGS = 60  # beyond any span; a thousand are beyond any float
 
 SPANS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+def doubled(first_s: float, times: int, longest_s: float) -> float:
+    """min(longest, first 2^times), a number however often something failed.
+
+    >>> doubled(0.5, 2, 30.0), doubled(0.5, 5000, 30.0)
+    (2.0, 30.0)
+    """
+    return min(longest_s, first_s * 2.0 ** min(times, DOUBLINGS))
 
 
 def span(text: str) -> float:

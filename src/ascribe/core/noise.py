@@ -14,9 +14,15 @@ from functools import lru_cache
 from ascribe.core.arrays import Float, np
 from ascribe.core.errors import InputError
 
-__all__ = ["plain_points", "sobol_points"]
+__all__ = ["plain_points", "refuse_few", "sobol_points"]
 
 TINY = 1e-7
+
+
+def refuse_few(s: int) -> None:
+    """Raises InputError below two completions."""
+    if s < 2:
+        raise InputError(f"samples must be at least 2 (two completions are the least that have a spread), got {s}")
 
 
 def plain_points(s: int, width: int, seed: int) -> Float[np.ndarray, "s width"]:
@@ -31,8 +37,7 @@ def sobol_points(s: int, width: int, seed: int) -> Float[np.ndarray, "s width"]:
 
 @lru_cache(maxsize=16)  # drawn once for all requests that agree on samples and seed
 def _kept(kind: str, s: int, width: int, seed: int) -> Float[np.ndarray, "s width"]:
-    if s < 2:
-        raise InputError(f"samples must be at least 2 (two completions are the least that have a spread), got {s}")
+    refuse_few(s)
     rng = np.random.default_rng(seed)
     if kind == "sobol":
         from scipy.stats import qmc  # half a second to import: paid at the first explanation, not at start-up

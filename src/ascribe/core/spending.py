@@ -23,7 +23,7 @@ from ascribe.core.estimators import (
     FITTED_PER_PLAYER,
     MAX_EXACT_PLAYERS,
 )
-from ascribe.core.estimators.enumeration import AUTO_BUDGET
+from ascribe.core.estimators.enumeration import usual_budget
 from ascribe.core.matched import CALENDAR, NEAREST
 from ascribe.core.model import Model
 from ascribe.core.options import Options, Patch
@@ -73,7 +73,7 @@ def coalitions(model: Model, options: Options, X: np.ndarray | None = None) -> i
     elif options.target_stderr is not None:
         spent = MOST_BUDGET
     elif options.estimator in ESTIMATORS:
-        spent = min(2**p, max(AUTO_BUDGET, 4 * p))
+        spent = min(2**p, usual_budget(p))
     else:
         spent = 2**p if p <= AUTO_EXACT_PLAYERS else max(FITTED_BUDGET, FITTED_PER_PLAYER * p)
     if model.layout.kind == "series" and model.background is not None:

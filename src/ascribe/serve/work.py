@@ -10,7 +10,7 @@ import numpy as np
 
 from ascribe.bundle.latency import refreshed
 from ascribe.core import tiers
-from ascribe.core.attribution import Attribution, Info
+from ascribe.core.attribution import Attribution
 from ascribe.core.errors import InputError
 from ascribe.core.explainers import EXPLAINERS, available, explain, usual
 from ascribe.core.features import out_of_range
@@ -151,7 +151,7 @@ def attributed(
         features=list(answer.features) if answer.layout is None else [],
         base_value=float(answer.base_value) if np.isfinite(answer.base_value) else None,
         request_id=asked.request_id or "",
-        efficiency_gap=_gap(info),
+        efficiency_gap=info.gap,
         gaps={name: float(gap) for name, gap in info.gaps.items() if np.isfinite(gap)},
         attributions=codec.attributions(answer, rows_in),
         timings_ms=timings_ms,
@@ -161,11 +161,6 @@ def attributed(
         shape=[len(lease.model.names)] if answer.layout is None else list(answer.layout.shape),
         additive=answer.additive,
     )
-
-
-def _gap(info: Info) -> float | None:
-    """Of the sum; None where no sum is claimed."""
-    return next((float(info.gaps[name]) for name in ("efficiency_gap", "completeness_gap") if name in info.gaps), None)
 
 
 def predicted(

@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from types import FrameType
 
+from ascribe.core.durations import doubled
 from ascribe.serve.address import Address, parse, probe, reserve
 
 __all__ = ["supervise"]
@@ -25,7 +26,6 @@ LOOK_S = 0.1
 UNUSABLE = 2  # exit code of what cannot start
 STEADY_S = 5.0  # a worker that lived so long had started
 SLOWEST_S = 30.0
-DOUBLINGS = 10  # beyond the slowest
 HARD_S = 60.0  # after which a worker that was asked to stop is killed
 
 
@@ -54,7 +54,7 @@ class _Worker:
         if code == UNUSABLE:  # a wrong option, no such model: the next one would end alike
             return code
         self.deaths = 0 if lived > STEADY_S else self.deaths + 1
-        wait = min(SLOWEST_S, 0.5 * 2 ** min(self.deaths, DOUBLINGS)) if self.deaths else 0
+        wait = doubled(0.5, self.deaths, SLOWEST_S) if self.deaths else 0
         self.process, self.at = None, time.monotonic() + wait
         return None
 

@@ -7,10 +7,15 @@ from ascribe.core.coalitions import all_coalitions, shapley_weights
 from ascribe.core.errors import BudgetError
 from ascribe.core.plan import Plan
 
-__all__ = ["AUTO_BUDGET", "MAX_EXACT_PLAYERS", "exact"]
+__all__ = ["MAX_EXACT_PLAYERS", "exact", "usual_budget"]
 
-AUTO_BUDGET = 1024  # of the sampled plans, where none is named
+AUTO_BUDGET = 1024
 MAX_EXACT_PLAYERS = 14  # 16,384 coalitions; beyond, the memory of completions and the wait are no longer a request's
+
+
+def usual_budget(p: int) -> int:
+    """Of a sampled plan of p players, where none is named."""
+    return max(AUTO_BUDGET, 4 * p)
 
 
 def exact(p: int, budget: int | None, seed: int) -> Plan:

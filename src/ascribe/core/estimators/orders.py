@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ascribe.core.arrays import np
 from ascribe.core.errors import BudgetError
-from ascribe.core.estimators.enumeration import AUTO_BUDGET, exact
+from ascribe.core.estimators.enumeration import exact, usual_budget
 from ascribe.core.plan import Plan
 
 __all__ = ["permutation"]
@@ -23,7 +23,7 @@ def permutation(p: int, budget: int | None, seed: int) -> Plan:
     all players alike, so every order stays equally likely and the mean stays unbiased.
     """
     if budget is None:
-        budget = max(AUTO_BUDGET, 4 * p)
+        budget = usual_budget(p)
     if budget < 2 * p:
         raise BudgetError(f"permutation needs a budget of at least {2 * p} coalitions for {p} players, got {budget}")
     if p <= 2:

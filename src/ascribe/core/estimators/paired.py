@@ -9,7 +9,7 @@ from scipy.special import stdtrit
 from ascribe.core.arrays import Bool, Float, np
 from ascribe.core.coalitions import all_coalitions, distinct_subsets, pairs_of_sizes, signs
 from ascribe.core.errors import BudgetError
-from ascribe.core.estimators.enumeration import AUTO_BUDGET, MAX_EXACT_PLAYERS
+from ascribe.core.estimators.enumeration import MAX_EXACT_PLAYERS, usual_budget
 from ascribe.core.plan import GROUPS, Plan
 
 __all__ = ["kernel", "leverage"]
@@ -45,7 +45,7 @@ def leverage(p: int, budget: int | None, seed: int) -> Plan:
 
 def _paired(name: str, p: int, budget: int | None, seed: int, mass_of: Callable[[np.ndarray], np.ndarray]) -> Plan:
     if budget is None:
-        budget = max(AUTO_BUDGET, 4 * p)
+        budget = usual_budget(p)
     if budget >= 2**p and p <= MAX_EXACT_PLAYERS:
         half = all_coalitions(p)[1 : 2 ** (p - 1)]  # without the last player
         return _plan(name, np.vstack([half, ~half]), np.full(2**p - 2, -1), p)

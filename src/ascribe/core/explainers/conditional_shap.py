@@ -12,6 +12,7 @@ from ascribe.core.attribution import Attribution
 from ascribe.core.errors import CapabilityError, InputError
 from ascribe.core.games import ConditionalGame
 from ascribe.core.model import Model
+from ascribe.core.noise import refuse_few
 from ascribe.core.options import Options
 from ascribe.core.shapley import shapley
 from ascribe.core.stack import VALUES
@@ -38,10 +39,8 @@ def conditional_game(model: Model, options: Options) -> ConditionalGame:
         raise CapabilityError(f"value='{value}' needs a surrogate, which this model does not offer: use 'completions'")
     if value == "stacked" and model.share is None:
         raise CapabilityError("value='stacked' needs the shares of a stack, which this model does not offer")
-    if value != "surrogate" and options.samples < 2:
-        raise InputError(
-            f"samples must be at least 2 (two completions are the least that have a spread), got {options.samples}"
-        )
+    if value != "surrogate":
+        refuse_few(options.samples)
     base = model.base_value
     if base is None:
         base = float(np.mean(model.predict(model.conditional.background)))

@@ -20,6 +20,7 @@ from ascribe.core.faithfulness.sensitivity import RADIUS, max_sensitivity, nearb
 from ascribe.core.faithfulness.units import unit_values, units_of
 from ascribe.core.model import Model
 from ascribe.core.options import Options
+from ascribe.core.players import Segments
 from ascribe.core.reference import reference_row
 
 __all__ = ["RANDOM", "Comparison", "Judged", "Mean", "compare"]
@@ -114,12 +115,13 @@ def compare(
     model = model.settled(X)
     X = model.rows(X)
     X = X[(model.check(X)[0] != "invalid") & np.isfinite(X).all(axis=1)]
-    X = X[[units_of(model, x).p > 0 for x in X]]  # a text without words has nothing to hide
-    if not len(X):
+    told = [(x, units) for x in X if (units := units_of(model, x)).p]  # a text without words has nothing to hide
+    if not told:
         raise InputError(
             "no row to compare methods on: in every row a value is missing or impossible, or there is no word"
         )
-    ground = _Ground(model, X, options, draws, near, radius)
+    X = np.array([x for x, _ in told])
+    ground = _Ground(model, X, [units for _, units in told], options, draws, near, radius)
     judged, values = [], {}
     tried = available(model) if methods is None else methods
     for k, method in enumerate(tried):
@@ -160,11 +162,12 @@ GRID = np.linspace(0, 1, POINTS + 1)
 class _Ground:
     """What is the same for every method: units, baselines, masks and their changes, rows nearby."""
 
-    def __init__(self, model: Model, X: np.ndarray, options: Options, draws: int, near: int, radius: float) -> None:
-        self.model, self.X, self.options = model, X, options
+    def __init__(
+        self, model: Model, X: np.ndarray, units: list[Segments], options: Options, draws: int, near: int, radius: float
+    ) -> None:
+        self.model, self.X, self.units, self.options = model, X, units, options
         assert model.predict is not None
         self.predict = model.predict
-        self.units = [units_of(model, x) for x in X]
         self.hidden = [reference_row(model, options, x) for x in X]
         self.masks = [masks(u, draws, options.seed + i) for i, u in enumerate(self.units)]
         self.changes = [

@@ -145,10 +145,9 @@ def attribution(answer: Attribution, row: int) -> said.ForecastAttribution:
     told, base = bool(np.isfinite(a.values[row]).all()), float(a.bases[row])
     prediction = float(a.prediction[row])
     gap = abs(prediction - base - float(a.values[row].sum()))
-    measured = told and not {"efficiency_gap", "completeness_gap"}.isdisjoint(info.gaps)
     return said.ForecastAttribution(
         info.output, info.unit, info.method, info.game, info.estimator, info.budget, info.samples,
         str(a.status[row]), a.reasons[row], a.additive, prediction if isfinite(prediction) else None,
-        base if told and isfinite(base) else None, gap if measured else None,
+        base if told and isfinite(base) else None, gap if told and info.gap is not None else None,
         shares if told else {}, {name: e for name, e in errors.items() if told and isfinite(e)},
     )  # fmt: skip

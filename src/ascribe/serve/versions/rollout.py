@@ -21,6 +21,7 @@ from typing import Protocol
 
 from ascribe.bundle.records import Event
 from ascribe.bundle.registry import Registry
+from ascribe.core.durations import doubled
 from ascribe.core.errors import AscribeError, NotFound, RegistryError
 from ascribe.serve import work
 from ascribe.serve.faults import UnavailableError
@@ -32,7 +33,7 @@ from ascribe.serve.versions.presence import Presence, held
 __all__ = ["Loaded", "Loading", "Rollout"]
 
 JITTER = 0.2  # of the time between polls, so that replicas do not ask together
-BACK_OFF, DOUBLINGS, LONGEST_S = 2.0, 30, 60.0  # between attempts to load the same version
+LONGEST_S = 60.0  # between attempts to load the same version
 SETTLE_S = 0.02  # from a model's last lease to its memory being free
 
 Act = Callable[[Slot], None]
@@ -218,7 +219,7 @@ class Rollout:
             )
         except Exception as exc:
             watch.tries += 1
-            wait = min(LONGEST_S, self._poll_s * BACK_OFF ** min(watch.tries, DOUBLINGS))
+            wait = doubled(self._poll_s, watch.tries, LONGEST_S)
             watch.retry_s = time.monotonic() + wait * random.uniform(1 - JITTER, 1 + JITTER)
             self._say(slot, "failed", wanted.version, _why(exc))
             self._jobs.put(memory.trim)

@@ -33,7 +33,7 @@ from ascribe.train.emshap.residual import Averaged, Ramps, Residual
 from ascribe.train.loop import History, Loop, Progress, train
 from ascribe.train.rows import made_rows
 
-__all__ = ["AmortizedFit", "AmortizedNetwork", "AmortizedOptions", "Label", "fit_amortized"]
+__all__ = ["JUDGED", "AmortizedFit", "AmortizedNetwork", "AmortizedOptions", "Games", "Label", "fit_amortized"]
 
 Label = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Rows (r, n) in natural units, coalitions (r, k, n) -> v (r, k) in the output's unit."""
@@ -132,6 +132,29 @@ class AmortizedNetwork(nn.Module):
 
 
 @dataclass(frozen=True, eq=False)
+class Games:
+    """Values to learn, on a device: scores `z (r, n)`, coalitions `S (r, k, n)`, `y (r, k)` = (v - v(empty)) / sd."""
+
+    z: torch.Tensor
+    S: torch.Tensor
+    y: torch.Tensor
+
+    @classmethod
+    def of(
+        cls, X: np.ndarray, S: np.ndarray, v: np.ndarray, base_value: float, sd: float, scores: Scores, device: str
+    ) -> Games:
+        z, y = (torch.as_tensor(a, dtype=torch.float32) for a in (scores.forward(X), (v - base_value) / sd))
+        return cls(z.to(device), torch.as_tensor(S, device=device), y.to(device))
+
+    def error(self, network: AmortizedNetwork, rows: np.ndarray | None = None) -> torch.Tensor:
+        """Mean (v - h)^2 / sd^2, of some rows or all."""
+        z, S, y = self.z, self.S, self.y
+        if rows is not None:
+            z, S, y = (a[torch.as_tensor(rows, device=a.device)] for a in (z, S, y))
+        return F.mse_loss(network.game(z, S.float()), y)
+
+
+@dataclass(frozen=True, eq=False)
 class AmortizedFit:
     """`history`: held-out mean (v - h)^2 per epoch in units of var f."""
 
@@ -163,31 +186,26 @@ def fit_amortized(
     network = AmortizedNetwork(scores, sd, options).to(device)
     both = Averaged(network, options.decay)
 
-    def pool(rows: np.ndarray, S: np.ndarray, v: np.ndarray) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        z, y = (torch.as_tensor(a, dtype=torch.float32) for a in (scores.forward(rows), (v - base_value) / sd))
-        return z.to(device), torch.as_tensor(S, device=device), y.to(device)
+    def games(rows: np.ndarray, S: np.ndarray, v: np.ndarray) -> Games:
+        return Games.of(rows, S, v, base_value, sd, scores, device)
 
-    z_held, masks_held, y_held = pool(X[held[:JUDGED]], S_held, v_held)
-    now: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
-    epoch = 0
-
-    def fresh() -> None:
+    def fresh() -> Games:
         rows = made_rows(kept, options.rows, scores, rng)
-        now[:] = [pool(rows, *_labelled(label, rows, options.masks, rng))]
+        return games(rows, *_labelled(label, rows, options.masks, rng))
+
+    judging, known, epoch = games(X[held[:JUDGED]], S_held, v_held), fresh(), 0
 
     def loss(index: np.ndarray, t: float) -> torch.Tensor:
         both.follow()
-        z, masks, y = (a[torch.as_tensor(index, device=device)] for a in now[0])
-        return F.mse_loss(network.game(z, masks.float()), y)
+        return known.error(network, index)
 
     def validate() -> float:
-        nonlocal epoch
+        nonlocal epoch, known
         epoch += 1
         if epoch % options.passes == 0 and epoch < options.loop.epochs:
-            fresh()
-        return float(F.mse_loss(both.average.game(z_held, masks_held.float()), y_held))
+            known = fresh()
+        return float(judging.error(both.average))
 
-    fresh()
     loop = replace(options.loop, max_seconds=max_seconds)
     history = train(both, options.rows, loss, validate, loop, rng, progress)
     return AmortizedFit(both.average.eval().cpu(), history)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from math import inf
-from urllib.parse import quote
 
 import numpy as np
 
+from ascribe.bundle.state import part_of
 from ascribe.core.features import Feature
 from ascribe.train.definitions import POWER, WATTS, FeatureSet
 from ascribe.train.vectors import Vectors
@@ -30,7 +30,7 @@ def screen(vectors: Vectors, known: FeatureSet | None, now_us: int) -> tuple[np.
     for word, said in (("id", vectors.id), ("node", vectors.node)):
         if not all(said):
             _say(reasons, np.array([not name for name in said]), lambda _, word=word: f"{word} is empty")
-    if long := {node for node in set(vectors.node) if _quoted(node) > MOST_QUOTED}:
+    if long := {node for node in set(vectors.node) if _too_long(node)}:
         too_long = np.array([node in long for node in vectors.node])
         _say(reasons, too_long, lambda i: f"node has too long a name ({len(vectors.node[i])} letters): shorten it")
     early, late = vectors.timestamp < EARLIEST_US, vectors.timestamp > now_us + AHEAD_US
@@ -70,9 +70,11 @@ def _features(vectors: Vectors, known: dict[str, Feature], reasons: list[str]) -
     _say(reasons, bad.any(axis=1), why)
 
 
-def _quoted(node: str) -> int:
-    """Bytes of its name where the state and the lake keep it: three for each that is no plain letter."""
-    return len(quote(node, safe="")) + 2 * node.count(".")
+def _too_long(node: str) -> bool:
+    """Where the state and the lake keep its name, at most three bytes for each byte of it: asked of all, so the short
+    ones are let through first.
+    """
+    return 3 * len(node.encode()) > MOST_QUOTED and len(part_of(node)) > MOST_QUOTED
 
 
 def _outside(f: Feature, value: float) -> str:

@@ -23,7 +23,7 @@ from ascribe.core.energy import EmShap
 from ascribe.core.scaling import Scores
 from ascribe.core.stack import ValueChoice
 from ascribe.core.surrogate import Surrogate
-from ascribe.train.families.amortized import AmortizedFit, AmortizedNetwork, Label, fit_amortized
+from ascribe.train.families.amortized import JUDGED, AmortizedFit, AmortizedNetwork, Label, fit_amortized
 from ascribe.train.graphs.export import to_onnx
 from ascribe.train.values.labels import by_row, pair_label, surrogate_label
 from ascribe.train.values.pairs import Pairs, valued
@@ -33,7 +33,6 @@ from ascribe.train.watch import Watcher
 __all__ = ["Judged", "export_amortized", "judge_amortized", "train_amortized"]
 
 ROWS = 96  # held-out rows judged
-JUDGED = 512  # held-out rows that epochs of the second fit are judged by
 POLISHED = 0.25  # of the time, for the second fit
 ORDERS, FEW_ORDERS = 16, 4  # pairs of orders an answer: of values that cost one evaluation, and of completions
 

@@ -47,10 +47,11 @@ class Pairs:
         """v by the value function that was chosen."""
         if choice.value == "completions":
             return self.completions
-        at = range(0, len(self.X), AT_ONCE)
-        g = np.concatenate([surrogate_label(surrogate)(self.X[k : k + AT_ONCE], self.S[k : k + AT_ONCE]) for k in at])
-        share = np.array(choice.share) if choice.value == "stacked" else np.zeros(self.S.shape[2] + 1)
-        return stacked(share, self.S.sum(axis=2), self.completions, g)
+        label, at = surrogate_label(surrogate), range(0, len(self.X), AT_ONCE)
+        g = np.concatenate([label(self.X[k : k + AT_ONCE], self.S[k : k + AT_ONCE]) for k in at])
+        if choice.value == "surrogate":
+            return g
+        return stacked(np.array(choice.share), self.S.sum(axis=2), self.completions, g)
 
 
 def made_pairs(

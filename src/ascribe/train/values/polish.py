@@ -13,12 +13,11 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
-from torch.nn import functional as F  # noqa: N812 - torch's own abbreviation
 
 from ascribe.core.arrays import Float
 from ascribe.core.scaling import Scores
 from ascribe.train.emshap.residual import Averaged
-from ascribe.train.families.amortized import AmortizedFit
+from ascribe.train.families.amortized import AmortizedFit, Games
 from ascribe.train.loop import Loop, Progress, train
 from ascribe.train.values.pairs import Pairs
 
@@ -42,22 +41,17 @@ def polish(
     options = options or PolishOptions()
     network = copy.deepcopy(fit.network).requires_grad_(True).to(device)
     both = Averaged(network, options.decay)
-    sd = float(network.sd)
-
-    def game(made: Pairs, values: np.ndarray) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        z, y = (torch.as_tensor(a, dtype=torch.float32) for a in (scores.forward(made.X), (values - base_value) / sd))
-        return z.to(device), torch.as_tensor(made.S, device=device), y.to(device)
-
-    known, judging = game(pairs, v), game(held, v_held)
+    known, judging = (
+        Games.of(made.X, made.S, values, base_value, float(network.sd), scores, device)
+        for made, values in ((pairs, v), (held, v_held))
+    )
 
     def loss(index: np.ndarray, t: float) -> torch.Tensor:
         both.follow()
-        z, S, y = (a[torch.as_tensor(index, device=device)] for a in known)
-        return F.mse_loss(network.game(z, S.float()), y)
+        return known.error(network, index)
 
     def validate() -> float:
-        z, S, y = judging
-        return float(F.mse_loss(both.average.game(z, S.float()), y))
+        return float(judging.error(both.average))
 
     with torch.no_grad():
         before = validate()
