@@ -36,7 +36,7 @@ SHAPES = (
     [10**30, 3],
     [1] * 99,
 )
-BOMB = gzip.compress(b" " * (8 << 20))
+BOMB = gzip.compress(b" " * (8 << 20), mtime=0)
 ROW: dict[str, Any] = {"id": "a", "names": ["busy", "ghz", "misses"], "values": [0.5, 4.0, 20.0], "measured_w": 110.0,
                        "units": ["ratio", "Hz", "count/s"]}  # fmt: skip
 HOW: dict[str, Any] = {"model": "m", "version": "", "tier": "", "output": "", "request_id": "r", "labels": {}}
@@ -169,10 +169,11 @@ def _column(rng: random.Random, count: int) -> Any:
 def packed(rng: random.Random) -> Sent:
     """Bodies that say they are compressed: bombs, cut off, doubled, of another kind."""
     raw = json.dumps({"feature_vector": [ROW]}).encode()
-    whole = gzip.compress(raw)
+    whole = gzip.compress(raw, mtime=0)
     body = rng.choice((
-        BOMB, BOMB[: rng.randrange(len(BOMB))], damaged(rng, BOMB), gzip.compress(BOMB), whole + whole, whole + b"\0",
-        whole[: rng.randrange(len(whole))], damaged(rng, whole), zlib.compress(raw), raw, b"", whole,
+        BOMB, BOMB[: rng.randrange(len(BOMB))], damaged(rng, BOMB), gzip.compress(BOMB, mtime=0),
+        whole, whole + whole, whole + b"\0", whole[: rng.randrange(len(whole))], damaged(rng, whole),
+        zlib.compress(raw), raw, b"",
     ))  # fmt: skip
     encoding = rng.choice(
         ("gzip", "gzip", "gzip", "x-gzip", "GZIP ", "deflate", "br", "zstd", "identity", "gzip, gzip", "")
