@@ -10,7 +10,7 @@ import numpy as np
 from ascribe.core import tiers
 from ascribe.core.energy import Energy
 from ascribe.core.errors import CapabilityError, InputError
-from ascribe.core.explainers import EXPLAINERS, explain, refuse_unused
+from ascribe.core.explainers import EXPLAINERS, explain, refuse_unanswered, refuse_unused
 from ascribe.core.model import PREDICTED, Model
 from ascribe.core.options import Options, Patch, Path
 from ascribe.core.rows_of import cut, joined
@@ -20,7 +20,9 @@ from ascribe.serve.faults import TooLargeError
 from ascribe.serve.messages import AttributionAsked, CoalitionEnergy, MethodOptions
 from ascribe.serve.settings import Settings
 
-__all__ = ["bounded", "energies", "energy_of", "explaining", "lowered", "options_of", "predicting", "within"]
+__all__ = [
+    "answerable", "bounded", "energies", "energy_of", "explaining", "lowered", "options_of", "predicting", "within",
+]  # fmt: skip
 
 MOST_SIDE, MOST_SEGMENTS, MOST_NOISE = 1 << 14, 4096, 10.0
 MOST_DRAWN = 1 << 25  # numbers of noise at a time
@@ -74,6 +76,19 @@ def _more(said: MethodOptions, settings: Settings) -> dict[str, Any]:
         "patch": Patch(said.window, said.stride),
         "layer": said.layer or "",
     }  # fmt: skip
+
+
+def answerable(model: Model, asked: AttributionAsked, options: Options) -> None:
+    """Refuses what no row could be answered by; of a classifier whose rows choose the class, what can be known before.
+    Raises InputError, CapabilityError, BudgetError.
+    """
+    method = tiers.named(model, asked.method, asked.tier, asked.max_latency_ms)
+    refuse_unused(method, _named(asked.options))
+    if model.output == PREDICTED and model.outputs:
+        return
+    if asked.tier:
+        method, options = tiers.wished(model, asked.tier, options)
+    refuse_unanswered(model, method, options)
 
 
 def within(model: Model, asked: AttributionAsked, options: Options, X: np.ndarray, most: int) -> None:

@@ -100,9 +100,10 @@ class Service:
         self.rates.take(require(caller, "explain"), rows)
 
     def version(self, asked: AttributionAsked) -> str:
-        """Which version would answer. Raises as `attribute` for models that are not served."""
+        """Which version would answer. Raises as `attribute` for what would be refused whatever the rows are."""
         lease = self.versions.lease(asked.model, asked.version, asked.labels)
-        lease.output(asked.output)
+        model = lease.output(asked.output, asked.space)
+        kinds.answerable(model, asked, kinds.options_of(asked, self._settings))
         return lease.version
 
     def names(self) -> list[str]:

@@ -105,6 +105,13 @@ def test_what_cannot_be_a_job_is_refused_at_once(server):
         ({"feature_vector": vectors(1), "target_stderr": -1.0}, 400),
         ({"feature_vector": vectors(1), "target_stderr": 0}, 400),
         ({"feature_vector": vectors(1), "max_latency_ms": -1}, 400),
+        ({"feature_vector": vectors(1), "tier": "exact", "method": "lime"}, 400),
+        ({"feature_vector": vectors(1), "tier": "exact", "max_latency_ms": 5}, 400),
+        ({"feature_vector": vectors(1), "tier": "balanced"}, 422),
+        ({"feature_vector": vectors(1), "method": "other"}, 400),
+        ({"feature_vector": vectors(1), "method": "tree_shap"}, 422),
+        ({"feature_vector": vectors(1), "options": {"steps": 8}}, 400),
+        ({"feature_vector": vectors(1), "space": "log-odds"}, 404),
     ):
         assert server.http.post("/v1/jobs", json=body).status_code == status, body
     for path in ("0" * 32, "..%2F..%2Fetc", "x" * 300):
@@ -116,7 +123,7 @@ def test_what_cannot_be_a_job_is_refused_at_once(server):
 
 def test_a_job_that_cannot_be_done_fails_with_its_reason(server):
     for body, words in (
-        ({"feature_vector": vectors(3), "tier": "balanced"}, "no tier 'balanced'"),
+        ({"feature_vector": vectors(3), "groups": {"a": ["busy", "no such"]}}, "no such"),
         ({"feature_vector": [{"values": [1]}] * 30}, "none of the 30 rows can be answered; row 0: 1 values"),
     ):
         card = ended(server.http, server.http.post("/v1/jobs", json=body).json()["id"])

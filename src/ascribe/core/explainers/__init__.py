@@ -30,7 +30,7 @@ from ascribe.core.options import Options
 from ascribe.core.spending import coalitions, draws, once, orders, perturbations, steps, windows
 from ascribe.core.words import listed
 
-__all__ = ["EXPLAINERS", "Explainer", "available", "explain", "refuse_unused", "usual"]
+__all__ = ["EXPLAINERS", "Explainer", "available", "explain", "refuse_unanswered", "refuse_unused", "usual"]
 
 
 Step = Callable[[], None]
@@ -126,6 +126,19 @@ def refuse_unused(method: str, given: Iterable[str]) -> None:
             raise InputError(f"{method} takes no {name}: leave it out, or ask {listed(who)}")
 
 
+def refuse_unanswered(model: Model, method: str, options: Options) -> None:
+    """A method that this model cannot be asked for, whatever the rows are. Raises as `explain`."""
+    if method not in EXPLAINERS:
+        raise InputError(f"unknown method '{method}': use one of {', '.join(EXPLAINERS)}")
+    if missing := EXPLAINERS[method].lacks(model, options):
+        can = ", ".join(available(model)) or "none"
+        raise CapabilityError(
+            f"{method} needs {', '.join(sorted(missing))}, which this model does not offer; it can be asked for: {can}"
+        )
+    if options.segments is not None and model.layout.kind == "table":
+        raise InputError("segments are of images, texts and windows: give groups= to put features of a table together")
+
+
 def explain(
     model: Model,
     X: np.ndarray,
@@ -137,15 +150,6 @@ def explain(
 
     Raises InputError for an unknown method or shape, CapabilityError where the model lacks what the method needs.
     """
-    if method not in EXPLAINERS:
-        raise InputError(f"unknown method '{method}': use one of {', '.join(EXPLAINERS)}")
-    model, explainer = model.settled(X), EXPLAINERS[method]
-    if missing := explainer.lacks(model, options):
-        can = ", ".join(available(model)) or "none"
-        raise CapabilityError(
-            f"{method} needs {', '.join(sorted(missing))}, which this model does not offer; it can be asked for: {can}"
-        )
-    options = options or Options()
-    if options.segments is not None and model.layout.kind == "table":
-        raise InputError("segments are of images, texts and windows: give groups= to put features of a table together")
-    return explainer.answer(model, X, options, step)
+    model, options = model.settled(X), options or Options()
+    refuse_unanswered(model, method, options)
+    return EXPLAINERS[method].answer(model, X, options, step)
