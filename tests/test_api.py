@@ -261,6 +261,7 @@ def test_a_column_that_single_precision_cannot_tell_apart_is_refused_where_score
     with pytest.raises(InputError, match=r"'x0' lies in .*, beyond what single precision holds"):
         ascribe.fit_conditional(large, method="copula")
     assert ascribe.fit_conditional(late, method="gaussian").name == "gaussian"
+    ascribe.fit_conditional(np.column_stack([X, np.full(60, 0.1)]), method="copula")  # nothing to be told apart
 
 
 LAWS = ("gaussian", "copula", "empirical", "independent")

@@ -45,6 +45,9 @@ def watcher(shown: Progress) -> Any:
                 shown.console.print(f"  {n:6d}  {reason}", highlight=False)
             if cleaned.constant:
                 shown.console.print(f"  left out, never vary: {', '.join(cleaned.constant)}", highlight=False)
+            if cleaned.narrow:
+                why = "too narrow for single precision (subtract an offset; a time is no feature)"
+                shown.console.print(f"  left out, {why}: {', '.join(cleaned.narrow)}", highlight=False)
 
         def note(self, text: str) -> None:
             shown.console.print(text, highlight=False)

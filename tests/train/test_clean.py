@@ -177,6 +177,16 @@ def test_nothing_that_varies_is_said():
         cleaned(table(a=[1.0] * 6, cpu=[5.0] * 6))
 
 
+def test_a_column_that_single_precision_cannot_tell_apart_is_left_out_and_named():
+    clock = [1.7e9 + k for k in range(6)]
+    found = cleaned(table(a=clock))
+    assert (found.narrow, found.constant, [f.name for f in found.features]) == (("a",), (), ["cpu"])
+    assert found.rows["a"].to_list() == clock
+    with pytest.raises(SchemaError, match=r"^a: single precision cannot tell the values apart"):
+        cleaned(table(a=clock, cpu=[5.0] * 6))
+    assert cleaned(table(a=[0.1] * 6)).constant == ("a",)
+
+
 def test_columns_that_are_not_there_are_all_named():
     with pytest.raises(SchemaError, match=r"there is no column a.* t; the file has .*cpu"):
         cleaned(table().drop("a", "t"))

@@ -21,7 +21,7 @@ from scipy.special import ndtr
 from ascribe.core.arrays import Bool, Float, np
 from ascribe.core.errors import InputError
 
-__all__ = ["REACH", "Scores", "fit_scores", "refuse_unheld"]
+__all__ = ["REACH", "Scores", "fit_scores", "held", "refuse_unheld"]
 
 KNOTS = 129
 REACH = 4.0  # the grid covers scores in [-4, 4]: one value in 16,000 lies beyond
@@ -128,6 +128,18 @@ def fit_scores(X: Float[np.ndarray, "b n"], straight: float = 0.0) -> Scores:
     return Scores(np.maximum.accumulate(table, axis=1).astype(np.float32))
 
 
+def held(X: Float[np.ndarray, "b n"]) -> Bool[np.ndarray, " n"]:
+    """Columns whose values single precision tells apart: rounding moves them by less than `ROUNDED` of their standard
+    deviation (root mean square). A constant has nothing to be told apart.
+
+    >>> held(np.array([[1.7e9, 0.1, 3.0], [1.7e9 + 10.0, 0.1, 3.1]])).tolist()
+    [False, True, True]
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        moved = np.sqrt(np.mean((X.astype(np.float32) - X) ** 2, axis=0))
+    return (moved <= ROUNDED * X.std(axis=0)) | (X.min(axis=0) == X.max(axis=0))
+
+
 def refuse_unheld(X: Float[np.ndarray, "b n"], names: Sequence[str]) -> None:
     """Scores are of single precision. Raises InputError for a column that this cannot hold, or not tell apart.
 
@@ -135,13 +147,12 @@ def refuse_unheld(X: Float[np.ndarray, "b n"], names: Sequence[str]) -> None:
     Traceback (most recent call last):
     ascribe.core.errors.InputError: 'when' lies in 1700000000..1700000010, too narrow for single precision ...
     """
-    with np.errstate(over="ignore"):
-        rounded = X.astype(np.float32).astype(float)
-    for name, exact, single in zip(names, X.T, rounded.T, strict=True):
-        span = f"'{name}' lies in {exact.min():.10g}..{exact.max():.10g}"
-        if not np.isfinite(single).all():
+    most = np.finfo(np.float32).max
+    for name, column, fine in zip(names, X.T, held(X), strict=True):
+        span = f"'{name}' lies in {column.min():.10g}..{column.max():.10g}"
+        if np.abs(column).max() > most:
             raise InputError(f"{span}, beyond what single precision holds: change its unit")
-        if np.sqrt(np.mean((single - exact) ** 2)) > ROUNDED * exact.std():
+        if not fine:
             raise InputError(
                 f"{span}, too narrow for single precision to tell its values apart: subtract an offset, or leave it "
                 "out (a time is no feature)"

@@ -12,6 +12,7 @@ import polars as pl
 
 from ascribe.core.errors import SchemaError
 from ascribe.core.features import Feature
+from ascribe.core.scaling import held
 from ascribe.core.words import listed
 from ascribe.train.series.moments import moments
 
@@ -24,13 +25,15 @@ NO_NUMBERS = (pl.Categorical, pl.Enum, pl.Binary, pl.Object)
 @dataclass(frozen=True)
 class Cleaned:
     """`rows` to learn from (with `row`, the position in the file), `quarantine` (all columns, `row`, `reason`), the
-    features that vary, the constant ones that were left out, and the count of each reason.
+    features that vary, the constant ones and those too narrow for single precision that were left out, and the count of
+    each reason.
     """
 
     rows: pl.DataFrame
     quarantine: pl.DataFrame
     features: tuple[Feature, ...]
     constant: tuple[str, ...]
+    narrow: tuple[str, ...]
     reasons: dict[str, int]
 
 
@@ -43,8 +46,9 @@ def clean(
 ) -> Cleaned:
     """Reject, in this order, and each row for its first reason: a missing value; not a number; not a time; out of its
     unit's bounds; a duplicate (of a time within its group, or without a time of a whole row); a time that goes backward
-    within its group. Columns that never vary afterwards are left out of the features. Times that are texts are numbers
-    in `rows`.
+    within its group. Columns that never vary afterwards are left out of the features, and those whose values single
+    precision, which models compute in, cannot tell apart (a clock; `core.scaling.held`). Times that are texts are
+    numbers in `rows`.
 
     Raises SchemaError for a missing column, one that is two of target, time and group, a column without any number or
     any time, or when no row is left.
@@ -89,13 +93,21 @@ def clean(
     varies = [f for f in features if rows[f.name].n_unique() > 1]
     if not varies:
         raise SchemaError("every feature is constant: there is nothing to learn from")
+    fine = held(rows.select(f.name for f in varies).to_numpy().astype(float))
+    narrow = tuple(f.name for f, told in zip(varies, fine, strict=True) if not told)
+    if len(narrow) == len(varies):
+        raise SchemaError(
+            f"{listed(narrow)}: single precision cannot tell the values apart; subtract an offset, or choose other "
+            "columns with --features (a time is no feature)"
+        )
     quarantine = marked.filter(~good)
     kinds = quarantine[REASON].str.replace(r" \(.*", "").value_counts(sort=True)
     return Cleaned(
         rows,
         quarantine,
-        tuple(varies),
+        tuple(f for f in varies if f.name not in narrow),
         tuple(f.name for f in features if f not in varies),
+        narrow,
         dict(kinds.iter_rows()),
     )
 
