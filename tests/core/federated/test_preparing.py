@@ -126,3 +126,27 @@ def test_scaled_columns_by_hand():
     assert found["min_max_scale"]["a"].tolist() == [0, 0.25, 0.75, 1]
     assert found["min_max_scale"]["c"].tolist() == [0, 0, 0, 1]
     assert list(found["min_max_scale"]["d"]) == [-9, 0, 2, 9]
+
+
+def test_a_long_text_of_digits_costs_no_more_than_its_length():
+    """Each digit is looked at once: a quadratic pattern takes hours for this text, and holds up everybody meanwhile."""
+    context = Context("guest:1", 3)
+    texts = ["1" * 300_000 + "x", "1." + "1" * 300_000 + "x", "7"]
+    assert Table.of_rows([{"a": text} for text in texts]).numbers("a", context).tolist()[2] == 7
+    assert context.code.tolist() == [102, 102, 0]
+
+
+@pytest.mark.parametrize("text", ["1", "1.", "1.5", ".5", "-1.5e3", "+2.e-1", " 7 ", "1e5", "NaN", "-inf"])
+def test_a_text_of_a_number_is_one_in_a_column_with_others(text):
+    context = Context("guest:1", 2)
+    found = Table.of_rows([{"a": text}, {"a": None}]).numbers("a", context)
+    np.testing.assert_array_equal(found, [float(text), math.nan])
+    assert context.code.tolist() == [0, 0]
+
+
+def test_an_integer_beyond_all_floats_fails_its_own_row():
+    context = Context("guest:1", 3)
+    found = Table.of_rows([{"a": 10**400}, {"a": -(10**400)}, {"a": 2}]).numbers("a", context)
+    assert context.code.tolist() == [102, 102, 0]
+    assert context.reasons[0] == "'a' is a number of too many digits"
+    assert found[2] == 2

@@ -13,8 +13,8 @@ from ascribe.core.words import quoted
 __all__ = ["Context", "Table"]
 
 NUMBER = re.compile(
-    r"\s*[+-]?(\d+\.?\d*([eE][+-]?\d+)?|\.\d+([eE][+-]?\d+)?|inf(inity)?|nan)\s*", re.IGNORECASE | re.ASCII
-)
+    r"\s*[+-]?(\d+(\.\d*)?([eE][+-]?\d+)?|\.\d+([eE][+-]?\d+)?|inf(inity)?|nan)\s*", re.IGNORECASE | re.ASCII
+)  # digits can be read in one way only: a long text that is no number is refused in one pass
 
 
 @dataclass(eq=False)
@@ -82,7 +82,7 @@ class Table:
 
     def numbers(self, name: str, context: Context) -> np.ndarray:
         """A column as floats (b,). Absent are a column that is not there, None, "" and NaN: NaN. A row whose value is
-        no number fails, with the column's name.
+        no number, or an integer beyond all floats, fails, with the column's name.
         """
         held = self.columns.get(name)
         if held is None:
@@ -99,7 +99,10 @@ class Table:
             if isinstance(value, bool | int | float | np.number | np.bool_) or (
                 isinstance(value, str) and NUMBER.fullmatch(value)
             ):
-                out[i] = float(value)
+                try:
+                    out[i] = float(value)
+                except OverflowError:  # an integer may have any number of digits
+                    context.fail([i], BAD_FEATURE, f"{quoted(name)} is a number of too many digits")
             else:
                 context.fail([i], BAD_FEATURE, f"{quoted(name)} is {quoted(value)}, which is no number")
         return out
