@@ -9,6 +9,8 @@ import grpc
 import httpx
 import pytest
 
+from ascribe.core.federated.table import Table
+from ascribe.serve.federated import fate
 from ascribe.serve.federated.settings import PartySettings
 from ascribe.serve.wire import fate_inference_pb2 as pb
 from ascribe.serve.wire.fate_inference_pb2_grpc import InferenceServiceStub
@@ -154,6 +156,26 @@ def test_batches_that_cannot_be_told_apart(at):
     assert by_http(at, BATCH, {"head": {"serviceId": "breast"}, "body": {"batchDataList": {}}})["retcode"] == 100
     assert httpx.post(at.http + SINGLE, content=b"{", timeout=20).json()["retcode"] == 100
     assert httpx.post(at.http + SINGLE, content=b"[" * 1000, timeout=20).status_code == 400
+
+
+def test_names_that_the_guest_does_not_have_take_no_room(at, monkeypatch):
+    """A column costs all rows a place: a body of a megabyte with other names in each row would take gigabytes."""
+    made = []
+
+    class Watched(Table):
+        @classmethod
+        def of_rows(cls, rows: Any) -> Table:
+            made.append(Table.of_rows(rows))
+            return made[-1]
+
+    monkeypatch.setattr(fate, "Table", Watched)
+    names = ids()[:20]
+    asked = batch(names)
+    for i, row in enumerate(asked["body"]["batchDataList"]):
+        row["featureData"] = row["featureData"] | {f"mine_{i}_{j}": 1 for j in range(10)}
+    found = by_http(at, BATCH, asked)
+    assert [row["data"]["score"] for row in found["batchDataList"]] == pytest.approx([scores()[n][1] for n in names])
+    assert set(made[0].columns) <= set(pair()[0].inputs)
 
 
 def test_a_policy_of_bounds_says_margin_and_score_between_which(tmp_path):

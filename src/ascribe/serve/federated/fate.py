@@ -122,7 +122,7 @@ class FateRoom:
         explain, policy = asked.get("explain", False), asked.get("policy") or self._policy
         if not isinstance(explain, bool) or not isinstance(policy, str):
             raise InputError("explain is true or false, policy is fail or bounds")
-        places = _places(held)
+        places, known = _places(held), frozenset(lease.guest.party.inputs)
         good, rows, ids, wrong = [], [], [], {}
         for i, row in enumerate(held):
             try:
@@ -133,7 +133,7 @@ class FateRoom:
                 wrong[i] = str(exc)
                 continue
             good.append(i)
-            rows.append(features)
+            rows.append({name: v for name, v in features.items() if name in known})  # each name costs all rows a place
             ids.append(name)
         return _Call(places, good, rows, ids, wrong, checked(policy), explain)
 
