@@ -29,8 +29,9 @@ from ascribe.core.federated import (
     score,
     unpack,
 )
-from ascribe.core.federated.components import BoostedTrees, Passing
+from ascribe.core.federated.components import BoostedTrees, LinearModel, Passing
 from ascribe.core.federated.leaves import Leaves
+from ascribe.core.federated.records import Linear
 from ascribe.core.federated.splits import Splits
 from ascribe.core.federated.structure import Structure
 from ascribe.core.federated.table import Context
@@ -202,3 +203,39 @@ def test_no_rows_are_answered_with_none():
     found = score(GUEST, Table.of_rows([]), [], {"2": Counting()})
     assert found.margin.shape == (0, 1)
     assert Explainer(GUEST)(found).values.shape == (0, 2)
+
+
+LINEAR = ("guest:1", "host:2", "host:3")
+
+
+def of_a_linear(party: str, column: str) -> Party:
+    component = LinearModel(party, LINEAR, (column,), np.array([[2.0]]), np.zeros(1))
+    return Party(party, Pipeline((Step("lr", component),)), "m", (column,))
+
+
+def test_a_linear_model_without_one_of_its_hosts_has_no_values_and_is_no_fault():
+    """The rows say which host is missing; whoever explains them gets NaN, as for trees."""
+    guest, host = of_a_linear("guest:1", "x"), of_a_linear("host:2", "y")
+    rows = Table.of_rows([{"x": 1.0}, {"x": 2.0}])
+    found = merge(
+        guest, local(guest, rows), {"host:2": answer(host, ask(guest, "ab"), Table.of_rows([{"y": 1}, {"y": 2}]))}
+    )
+    assert found.code.tolist() == [105, 105]
+    explained = Explainer(guest)(found)
+    assert explained.features == ("x", "host:2", "host:3")
+    assert np.isnan(explained.values).all()
+    assert explained.status.tolist() == ["invalid", "invalid"]
+    assert explained.reasons[0] == "host:3 has not answered (105)"
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_parts_of_columns_that_are_not_finite_fail_their_row(wrong):
+    guest = of_a_linear("guest:1", "x")
+    terms = np.array([[[wrong]], [[1.0]]])
+    replies = {
+        host: Reply(host, guest.digest, np.zeros(2, np.uint8), {"lr": Linear(np.ones((2, 1)), terms, ("y",))})
+        for host in guest.hosts
+    }
+    found = merge(guest, local(guest, Table.of_rows([{"x": 1.0}] * 2)), replies)
+    assert found.code.tolist() == [136, 0]
+    assert np.isfinite(Explainer(guest)(found).values[1]).all()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,13 @@ from ascribe.bundle.answers import read_answer
 from ascribe.bundle.scored_answers import write_scored
 from ascribe.cli import app
 from ascribe.core.errors import InputError
+from ascribe.core.federated import Ask, Party, Pipeline, Reply, Step, Table, answer
+from ascribe.core.federated.components import LinearModel
 from ascribe.report.kinds import draw, fitting
+from ascribe.serve.federated.link import Unanswered
+from ascribe.serve.federated.opening import Guest
+from ascribe.serve.federated.scoring import score_file
+from ascribe.serve.federated.settings import PartySettings
 
 from .servers import Rows, bundled, hosting, proxied
 from .splits import split
@@ -96,3 +104,47 @@ def test_without_the_guests_own_values_pictures_have_no_colours(scored, tmp_path
     assert np.isnan(answer.attribution.data).all()
     for kind in ("beeswarm", "waterfall", "force"):
         draw(answer, kind)
+
+
+class Faltering:
+    """A linear host that tells its columns, and misses its first question."""
+
+    host, by_column, columns, bound, max_rows = "host:2", True, {}, True, 2
+
+    def __init__(self, half: Party) -> None:
+        self.half, self.asked = half, 0
+
+    async def bind(self, request_id: str, limit_s: float) -> None:
+        pass
+
+    async def ask(self, asked: Ask, request_id: str, limit_s: float) -> Reply:
+        self.asked += 1
+        if self.asked == 1:
+            raise Unanswered(105, "host:2 did not answer")
+        return answer(self.half, replace(asked, columns=True), Table.of_rows([{"y": 1, "z": 2}] * len(asked.ids)))
+
+    async def close(self) -> None:
+        pass
+
+
+def test_rows_that_a_linear_host_by_column_missed_stand_beside_the_others(tmp_path):
+    names = ("guest:1", "host:2")
+    guest, host = (
+        Party(
+            name,
+            Pipeline((Step("lr", LinearModel(name, names, columns, np.ones((2, 1)), np.ones(1))),)),
+            "m",
+            columns,
+            shares_columns=True,
+        )
+        for name, columns in zip(names, (("a", "b"), ("y", "z")), strict=True)
+    )
+    (tmp_path / "rows.csv").write_text("id,a,b\n1,1,2\n2,1,2\n3,1,2\n")
+    opened = Guest(guest, [Faltering(host)], {"host:2": "bank"})
+    found = asyncio.run(score_file(opened, tmp_path / "rows.csv", PartySettings(), explain=True))
+    assert found.answered == 1
+    assert found.explained.features == ("a", "b", "bank.y", "bank.z")
+    assert found.explained.base_value == 2.0
+    assert [np.isnan(found.columns[name]).tolist() for name in ("a", "bank.z")] == [[True, True, False]] * 2
+    shown = sum(found.columns[name][2] for name in ("base_value", "a", "b", "bank.y", "bank.z"))
+    assert shown == pytest.approx(found.columns["margin"][2])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -179,3 +180,18 @@ def test_the_linear_part_is_doubles_and_columns_only_where_asked():
     message.parts[0].linear.sums += b"\0"
     with pytest.raises(InputError, match="17 bytes, not 16"):
         wire.read_reply(guest, host.name, message.SerializeToString(), asked, "q1")
+
+
+def test_parts_of_columns_that_nobody_asked_for_leave_the_host_one_player():
+    guest = real.party("heterolr", "guest")
+    host = replace(real.party("heterolr", "host"), shares_columns=True)
+    asked, told = ask(guest, ["a"]), ask(guest, ["a"], columns=True)
+    reply = answer(host, told, Table.of_rows([{"x300": 1.5}]))
+    message = wire.reply_message(host, reply, asked, "q1", "bitmap")
+    (part,) = message.parts
+    assert part.linear.terms
+    found = wire.read_reply(guest, host.name, message.SerializeToString(), asked, "q1").parts[part.component]
+    assert found.terms is None
+    assert found.columns == ()
+    again = wire.reply_message(host, reply, told, "q1", "bitmap").SerializeToString()
+    assert wire.read_reply(guest, host.name, again, told, "q1").parts[part.component].terms is not None

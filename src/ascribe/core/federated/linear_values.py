@@ -22,7 +22,8 @@ def linear_values(
 
     `reference (n,)`: the guest's columns where nobody is known, such as means of its background rows; `references`:
     (K,) of each host, such as the mean of its part over the training ids, agreed on once. 0 where not given. Hosts
-    that told their parts by column play by column, each with reference 0 then, and its intercept in the base.
+    that told their parts by column play by column, each with reference 0 then, and its intercept in the base. The
+    values of a host that did not answer are NaN, as its rows have no margin.
     """
     at = np.zeros(len(model.columns)) if reference is None else reference
     there = model.terms(at[None])[0]  # (K, n)
@@ -41,5 +42,6 @@ def linear_values(
         else:
             players.append(label)
             base = base + own
-            values.append((answer.sums[host] - own)[:, :, None])
+            part = answer.sums.get(host, np.full(answer.margin.shape, np.nan))
+            values.append((part - own)[:, :, None])
     return tuple(players), base, np.concatenate(values, axis=2)

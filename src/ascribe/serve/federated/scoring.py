@@ -78,7 +78,7 @@ async def score_file(
 
 def _joined(found: Sequence[Scored]) -> Attribution:
     """The values of all parts of the file as one."""
-    held = [one.explained for one in found if one.explained is not None]
+    held = _explained(found)
     first = held[0]
     gap = max(a.info.gaps["efficiency_gap"] for a in held)
     return replace(
@@ -88,6 +88,20 @@ def _joined(found: Sequence[Scored]) -> Attribution:
         reasons=tuple(why for a in held for why in a.reasons),
         info=replace(first.info, gaps={"efficiency_gap": gap}),
     )  # fmt: skip
+
+
+def _explained(found: Sequence[Scored]) -> list[Attribution]:
+    """Of each part, with the players and the base value of one that was answered: of a linear host by column, a part
+    that it did not answer knows neither, and has no values anyway.
+    """
+    held = [one.explained for one in found if one.explained is not None]
+    like = next((a for a in held if (a.status == "ok").any()), held[0])
+    return [
+        a if (a.status == "ok").any()
+        else replace(like, values=(nothing := np.full((len(a.values), len(like.features)), np.nan)), stderr=nothing,
+                     prediction=a.prediction, ess=a.ess, status=a.status, reasons=a.reasons, data=a.data)
+        for a in held
+    ]  # fmt: skip
 
 
 def _number(guest: Guest, output: str | None) -> int:
@@ -115,7 +129,7 @@ def _columns(ids: list[str], found: list[Scored], k: int, explain: bool, inputs:
         out["lower"] = np.concatenate([one.lower[:, k] for one in found if one.lower is not None])
         out["upper"] = np.concatenate([one.upper[:, k] for one in found if one.upper is not None])
     if explain:
-        held = [one.explained for one in found if one.explained is not None]
+        held = _explained(found)
         out["base_value"] = np.concatenate([np.where(np.isnan(e.prediction), np.nan, e.base_value) for e in held])
         values = {name: np.concatenate([e.values[:, j] for e in held]) for j, name in enumerate(held[0].features)}
         if set(found[0].answer.columns) <= set(inputs):  # a column that no split uses has a part of 0

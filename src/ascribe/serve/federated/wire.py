@@ -105,7 +105,7 @@ def read_reply(guest: Party, host: str, raw: bytes, asked: Ask, request_id: str)
     names = [part.component for part in message.parts]
     wanted = list(guest.pipeline.reporters)
     _need(names == wanted, f"{host} answered for components {names}, not {wanted}: load two halves of one model")
-    parts = {part.component: _part(guest, host, part, rows) for part in message.parts}
+    parts = {part.component: _part(guest, host, part, asked) for part in message.parts}
     defaulted = np.array(message.defaulted, np.int64) if message.defaulted else None
     _need(defaulted is None or len(defaulted) == rows, f"{host} counts defaults of another number of rows")
     return Reply(host, message.digest, code, parts, defaulted)
@@ -120,8 +120,8 @@ def _codes(message: Any, host: str, rows: int) -> np.ndarray:
     return code
 
 
-def _part(guest: Party, host: str, part: Any, rows: int) -> Part:
-    component = guest.pipeline.reporters[part.component]
+def _part(guest: Party, host: str, part: Any, asked: Ask) -> Part:
+    component, rows = guest.pipeline.reporters[part.component], len(asked.ids)
     width = component.width(host)
     if isinstance(component, BoostedTrees):
         _need(part.WhichOneof("kind") == "routes", f"{host} answered for {part.component} with no routes")
@@ -133,7 +133,8 @@ def _part(guest: Party, host: str, part: Any, rows: int) -> Part:
     if not names:
         _need(not held.terms, f"{host} sent parts of columns without their names")
         return Linear(sums)
-    return Linear(sums, _numbers(held.terms, (rows, width, len(names)), host), names)
+    terms = _numbers(held.terms, (rows, width, len(names)), host)
+    return Linear(sums, terms, names) if asked.columns else Linear(sums)  # nobody asked: the host stays one player
 
 
 def _routes(trees: BoostedTrees, host: str, held: Any, rows: int, k: int) -> Routes:

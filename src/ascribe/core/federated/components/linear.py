@@ -93,10 +93,11 @@ class LinearModel:
                 context.fail(range(context.rows), WRONG_ANSWER, f"{host} has not answered with its linear part")
                 continue
             bad = ~np.isfinite(part.sums).all(axis=1)
-            context.fail(np.flatnonzero(bad), WRONG_ANSWER, f"the linear part of {host} is not finite")
             sums[host] = part.sums
             if part.terms is not None and part.terms.shape == (*part.sums.shape, len(part.columns)):
+                bad |= ~np.isfinite(part.terms).all(axis=(1, 2))
                 terms[host], columns[host] = part.terms, part.columns
+            context.fail(np.flatnonzero(bad), WRONG_ANSWER, f"the linear part of {host} is not finite")
         margin = np.sum(list(sums.values()), axis=0)
         margin[context.code != 0] = np.nan
         return Answer(
