@@ -263,3 +263,18 @@ def test_a_linear_model_of_fate(tmp_path):
 def test_a_host_of_fate_tells_no_columns(tmp_path):
     with pytest.raises(InputError, match="tells no parts by column"):
         open_guest(bundled(pair()[0], tmp_path / "g"), {"bank": "fate://127.0.0.1:1"}, PartySettings(), ["bank"])
+
+
+def test_an_id_that_a_host_of_fate_does_not_have_is_bounded_as_anybody_elses(bank, tmp_path):
+    """113 comes without routes, and without them there are bounds."""
+    names = ["133", "nobody"]
+    with looped() as loop:
+        opened = open_guest(bundled(pair()[0], tmp_path / "g"), {"bank": f"fate://{bank}"}, PartySettings())
+        scorer = Scorer(opened.party, opened.links, PartySettings(), None)
+        rows = Table.of_rows([real.table("guest")["133"]] * 2)
+        found = loop.run(scorer.score(names, rows, Asked("q1", "bounds")))
+        loop.run(scorer.close())
+    assert found.answer.code.tolist() == [0, 2113]
+    low, high = real.expected("secureboost", "expected_shapley")["ids"]["133"]["interval"]
+    assert (found.lower[1, 0], found.upper[1, 0]) == pytest.approx((low, high))
+    assert found.lower[0, 0] == found.upper[0, 0] == pytest.approx(scores()["133"][0])

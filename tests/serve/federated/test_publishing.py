@@ -7,11 +7,17 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
+from ascribe.core.federated.party import answer, ask, local
+from ascribe.core.federated.table import Table
+from ascribe.serve.federated.exchange import Failure
+from ascribe.serve.federated.partial import settled
+from ascribe.serve.federated.publishing import Publishing
+from ascribe.serve.federated.scored import Scored
 from ascribe.serve.federated.settings import PartySettings
 from tests.train.adapters.fate import real
 
 from .servers import Rows, bundled, guesting, hosting
-from .worlds import GUEST_CSV, ids, pair, scores
+from .worlds import GUEST_CSV, ids, pair, scores, three
 
 STEP = 0.25
 
@@ -117,3 +123,28 @@ def test_without_a_group_for_scores_values_alone_are_withheld(http):
     names = ids()[:20]
     found = http.post("/v1/predictions", json=rows(names)).json()["predictions"]
     assert all(row["status"] == "ok" for row in found)
+
+
+def test_bounds_are_shown_only_where_the_hosts_that_answered_answered_alike(tmp_path):
+    """Where one of two hosts is down, bounds are functions of the other's bits, which the group is to hide."""
+    world = three(tmp_path)
+    names, guest, (first, second) = list(world.rows), world.guest, world.hosts
+    held = local(guest, Table.of_rows([world.of(guest.name)[n] for n in names]))
+    asked = ask(guest, names)
+    found = np.array([i % 7 != 0 for i in range(len(names))])  # of the ids that are not there, the host tells nothing
+    reply = answer(world.hosts[first], asked, Table.of_rows([world.of(first)[n] for n in names]), found)
+    down = {second: Failure(second, 105, "it is down")}
+    made = settled(guest, held, {first: reply}, down, "bounds")
+    least = 3
+    (part,) = reply.parts.values()
+    told = [(*row, there) for row, there in zip(part.bits.tolist(), found.tolist(), strict=True)]
+    alike = [told.count(row) >= least for row in told]
+    assert 0 < sum(alike) < len(names)
+    parties = PartySettings(minimum_group=least, group_scores=True)
+    scored = Scored(made.answer, "bounds", (), down, None, made.lower, made.upper, lacks=made.lacks)
+    shown = Publishing(parties).shown(guest, scored, 0)
+    assert np.isfinite(shown.lower[:, 0]).tolist() == alike
+    assert np.isfinite(shown.upper[:, 0]).tolist() == alike
+    for i, good in enumerate(alike):
+        assert ("withheld" in shown.answer.reasons[i]) == (not good)
+        assert good or np.isnan(shown.answer.margin[i, 0])

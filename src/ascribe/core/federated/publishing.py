@@ -70,11 +70,15 @@ def published(policy: Policy, explained: Attribution, hosts: Sequence[str]) -> t
     ), withheld  # fmt: skip
 
 
-def few_alike(guest: Party, answer: Answer, least: int) -> np.ndarray:
+def few_alike(
+    guest: Party, answer: Answer, least: int, lacks: np.ndarray | None = None, shown: np.ndarray | None = None
+) -> np.ndarray:  # fmt: skip
     """Rows (b,) that hosts answered as they did fewer than `least` rows asked together: the same bits at all their
     splits, or the same linear parts. Whatever is shown of a row is a function of that and of the guest's own columns.
+    `lacks (b, hosts)`: rows that lack a host's bits are like those alone that lack the same. `shown (b,)`: rows of
+    which something is shown (None: those that have an answer).
     """
-    component, good = guest.pipeline.last[1], answer.code == OK
+    component, good = guest.pipeline.last[1], answer.code == OK if shown is None else shown
     if isinstance(component, BoostedTrees):
         assert answer.left is not None
         theirs = np.concatenate([component.structure.splits_of(host) for host in guest.hosts] or [np.zeros(0, int)])
@@ -82,6 +86,8 @@ def few_alike(guest: Party, answer: Answer, least: int) -> np.ndarray:
     else:
         held = [answer.sums[host] for host in guest.hosts if host in answer.sums]
         told = np.concatenate(held, axis=1) if held else np.zeros((len(answer), 0))
+    if lacks is not None:
+        told = np.concatenate([told, lacks.astype(told.dtype)], axis=1)
     few = np.zeros(len(answer), bool)
     if least > 1 and guest.hosts and good.any():
         _, group, count = np.unique(told[good], axis=0, return_inverse=True, return_counts=True)

@@ -19,7 +19,7 @@ from ascribe.core.federated.components.boosted_trees import BoostedTrees
 from ascribe.core.federated.free import interval
 from ascribe.core.federated.merged import Answer
 from ascribe.core.federated.party import Local, Party, merge
-from ascribe.core.federated.records import Reply
+from ascribe.core.federated.records import Reply, Routes
 from ascribe.serve.federated.exchange import Failure, unasked
 
 __all__ = ["POLICIES", "Partial", "checked", "settled"]
@@ -32,13 +32,14 @@ ROWS_AT_ONCE = 256  # an interval holds every node of every row
 class Partial:
     """`answer`: rows that were not answered hold NaN, their code and why. `lower`, `upper (b, K)`: margins, where the
     policy is bounds (of an answered row both are its margin; NaN where there are none). `open (b,)`: rows that lack a
-    host's routes, answered or not: they cannot be explained.
+    host's routes, answered or not: they cannot be explained. `lacks (b, hosts)`: which host's, where there are bounds.
     """
 
     answer: Answer
     open: np.ndarray
     lower: np.ndarray | None = None
     upper: np.ndarray | None = None
+    lacks: np.ndarray | None = None
 
 
 def checked(policy: str) -> str:
@@ -60,7 +61,7 @@ def settled(
     if not any(rows.any() for rows in lacks.values()):
         answer = merge(guest, held, replies)
         return Partial(answer, np.zeros(b, bool), answer.margin, answer.margin)
-    stand = {**unasked(guest, failures, b), **{h: replace(r, code=np.zeros_like(r.code)) for h, r in replies.items()}}
+    stand = {**unasked(guest, failures, b), **{h: _standing(r) for h, r in replies.items()}}
     answer = merge(guest, held, stand)
     lower, upper = answer.margin.copy(), answer.margin.copy()
     _bound(guest, trees, answer, lacks, lower, upper)
@@ -74,7 +75,16 @@ def settled(
         answer, code=code, reasons=tuple(reasons), margin=np.where(unknown, np.nan, answer.margin),
         score=np.where(unknown, np.nan, answer.score),
     )  # fmt: skip
-    return Partial(answer, open_, lower, upper)
+    return Partial(answer, open_, lower, upper, np.stack([lacks[host] for host in guest.hosts], axis=1))
+
+
+def _standing(reply: Reply) -> Reply:
+    """As if all rows were answered: what it says of one that failed, or leaves out, is not read."""
+    failed, parts = reply.code != OK, dict(reply.parts)
+    for name, part in parts.items():
+        if isinstance(part, Routes) and part.known is not None:
+            parts[name] = replace(part, known=part.known | failed)
+    return replace(reply, code=np.zeros_like(reply.code), parts=parts)
 
 
 def _failed(

@@ -10,6 +10,7 @@ import numpy as np
 
 from ascribe.core.attribution import Attribution
 from ascribe.core.errors import InputError
+from ascribe.core.federated.codes import OK
 from ascribe.core.federated.explaining import score_of
 from ascribe.core.federated.party import Party
 from ascribe.core.federated.publishing import Ledger, Policy, few_alike, published, withheld
@@ -64,11 +65,16 @@ class Publishing:
 def _grouped(
     least: int, guest: Party, found: Scored, explained: Attribution | None
 ) -> tuple[Scored, Attribution | None]:
-    gone = few_alike(guest, found.answer, least)
+    answered, shown = found.answer.code == OK, found.answer.code == OK
+    if found.lower is not None:
+        shown = answered | np.isfinite(found.lower).any(axis=1)  # bounds are functions of what other hosts answered
+    gone = few_alike(guest, found.answer, least, found.lacks, shown)
     if not gone.any():
         return found, explained
     why = f"withheld: hosts answered fewer than {least} of these rows alike"
-    answer = withheld(found.answer, gone, why)
+    answer = withheld(found.answer, gone & answered, why)
+    both = zip(gone & ~answered, answer.reasons, strict=True)
+    answer = replace(answer, reasons=tuple(f"{text}; bounds {why}" if bad else text for bad, text in both))
     lower, upper = (None if end is None else np.where(gone[:, None], np.nan, end) for end in (found.lower, found.upper))
     if explained is not None:
         reasons = tuple(why if bad else text for bad, text in zip(gone, explained.reasons, strict=True))

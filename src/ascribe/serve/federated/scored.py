@@ -54,9 +54,9 @@ class Asked:
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """`answer`, `lower`, `upper`: see `partial`. `explained`: of one output, where asked. `asked`: hosts that ids went
-    to. `warnings (b,)`: what a caller should know of a row that was answered. `timings_ms`: remote (the exchange),
-    local (the guest's half, meanwhile), merge, explain, total.
+    """`answer`, `lower`, `upper`, `lacks`: see `partial`. `explained`: of one output, where asked. `asked`: hosts that
+    ids went to. `warnings (b,)`: what a caller should know of a row that was answered. `timings_ms`: remote (the
+    exchange), local (the guest's half, meanwhile), merge, explain, total.
     """
 
     answer: Answer
@@ -68,6 +68,7 @@ class Scored:
     upper: np.ndarray | None = None
     warnings: tuple[str, ...] = ()
     timings_ms: Mapping[str, float] = field(default_factory=dict)
+    lacks: np.ndarray | None = None
 
 
 class Scorer:
@@ -133,7 +134,7 @@ class Scorer:
         policy = asked.policy if failures or (made.answer.code != OK).any() else ""
         return Scored(
             made.answer, policy, wanted, failures, explained, made.lower, made.upper,
-            _warnings(made.answer, self.guest), watch.told(),
+            _warnings(made.answer, self.guest), watch.told(), made.lacks,
         )  # fmt: skip
 
     async def _exchanged(
