@@ -164,3 +164,44 @@ def test_a_cache_that_is_gone_is_a_failed_source():
     pytest.importorskip("redis")
     with pytest.raises(SourceError, match="cache of features"):
         open_features("redis://127.0.0.1:1/0#f:", ("a",), 0.5).find(["007"])
+
+
+def test_a_column_that_a_table_of_sqlite_lacks_is_a_failed_source_and_no_text(tmp_path):
+    """SQLite takes a quoted name that is no column for a text of these letters."""
+    with at_sql(tmp_path, "") as where:
+        features = open_features(where, ("a", "nowhere"), 5.0)
+        with pytest.raises(SourceError, match="nowhere"):
+            features.find(["007"])
+        other = f"{where.partition('#')[0]}#named"
+        with closing(sqlite3.connect(tmp_path / "f.db")) as held:
+            held.execute("CREATE TABLE named (key TEXT, a REAL)")
+            held.commit()
+        with pytest.raises(SourceError, match="no such column"):
+            open_features(other, ("a",), 5.0).find(["007"])
+
+
+def test_names_of_columns_in_other_letters_are_those_of_the_model(tmp_path):
+    with closing(sqlite3.connect(tmp_path / "f.db")) as held:
+        held.execute("CREATE TABLE people (ID TEXT, A REAL)")
+        held.execute("INSERT INTO people VALUES ('007', 1.5)")
+        held.commit()
+    table, found = open_features(f"sqlite:///{tmp_path}/f.db#people", ("a",), 5.0).find(["007"])
+    assert found.all()
+    assert table.columns["a"].tolist() == [1.5]
+
+
+@pytest.mark.parametrize("place", ["redis://127.0.0.1:port/0", "redis://127.0.0.1:70000/0", "other://a:port/b#t"])
+def test_an_address_with_a_port_that_is_none_is_refused_at_the_start(place):
+    pytest.importorskip("redis")
+    pytest.importorskip("sqlalchemy")
+    with pytest.raises(InputError, match=r"address|no URL"):
+        open_features(place, ("a",), 1.0)
+
+
+def test_a_file_may_have_columns_of_other_kinds_that_the_model_does_not_want(tmp_path):
+    path = tmp_path / "f.csv"
+    path.write_text("id,a,since\n1,2,2024-01-31\n")
+    table, _ = open_features(str(path), ("a",), 1.0).find(["1"])
+    assert table.columns["a"].tolist() == [2]
+    with pytest.raises(InputError, match=r"column 'since' .* is date32"):
+        open_features(str(path), ("a", "since"), 1.0)

@@ -72,6 +72,13 @@ def test_ids_are_data_and_never_sql(at):
     features.close()
 
 
+def test_an_id_that_no_text_of_the_database_can_hold_is_not_there(at):
+    """A NUL among ids that were gathered from several callers is its own caller's matter."""
+    features = open_features(f"{at}#people.rows", ("b",), 5.0)
+    assert features.find(["7", "a\0b", "007"])[1].tolist() == [True, False, True]
+    features.close()
+
+
 def test_a_host_before_the_database_answers_as_the_whole_model(at):
     """Ids are numbers there and texts on the wire."""
     world = split(1)

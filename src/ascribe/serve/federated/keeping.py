@@ -26,7 +26,7 @@ async def kept(guest: Guest, features: Path, label: str | None, parties: PartySe
     """The guest's columns of a file of rows, the truth in its column `label`, and what each host answers about their
     ids: an exchange for each thousand. Raises InputError where a host does not answer, or a column is not of numbers.
     """
-    ids, rows = read_rows(features)
+    ids, rows = read_rows(features, (*guest.party.inputs, *([label] if label else ())))
     if not ids or len(set(ids)) < len(ids):
         raise InputError(f"{features} has no rows, or an id twice: give each row an id of its own")
     party = guest.party

@@ -105,7 +105,7 @@ async def prepared(guest: Guest, parties: PartySettings, background: Path | None
 
 
 async def _covered(guest: Guest, parties: PartySettings, background: Path) -> Party:
-    ids, rows = read_rows(background)
+    ids, rows = read_rows(background, guest.party.inputs)
     most = min(link.max_rows for link in guest.links) if guest.links else parties.max_rows
     found: list[Answer] = []
     for k in range(0, len(ids), most):

@@ -46,7 +46,7 @@ async def score_file(
 
     Raises InputError for a file without ids, an unknown output, and where there is nothing to explain with.
     """
-    ids, rows = read_rows(features)
+    ids, rows = read_rows(features, guest.party.inputs)
     scorer = Scorer(guest.party, guest.links, parties, None, NO_COVER)
     try:
         told: dict[str, None] = {}

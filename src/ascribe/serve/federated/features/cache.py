@@ -25,9 +25,14 @@ class CacheFeatures:
             raise InputError("the model does not say which columns it wants: features cannot come from a cache")
         url, _, self._prefix = place.partition("#")
         self._columns, self._failed = list(columns), redis.RedisError
-        self._client: Any = redis.Redis.from_url(
-            url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, decode_responses=True
-        )
+        try:
+            self._client: Any = redis.Redis.from_url(
+                url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, decode_responses=True
+            )
+        except ValueError as exc:
+            raise InputError(
+                f"the cache of features has no usable address ({exc}): write redis://HOST:PORT/DB"
+            ) from exc
 
     def find(self, ids: Sequence[str]) -> tuple[Table, np.ndarray]:
         """Raises SourceError where the cache does not answer."""

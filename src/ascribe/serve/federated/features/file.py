@@ -23,7 +23,7 @@ class FileFeatures:
     """CSV, Parquet or Arrow with a column `id`. Raises InputError for a file without it, or with an id twice."""
 
     def __init__(self, place: str, columns: Sequence[str] = ()) -> None:
-        ids, rows = read_rows(Path(place))
+        ids, rows = read_rows(Path(place), columns)
         self._at = {name: i for i, name in enumerate(ids)}
         if len(self._at) < len(ids):
             twice = next(name for i, name in enumerate(ids) if self._at[name] != i)
@@ -47,9 +47,9 @@ def _and_nothing(held: np.ndarray) -> np.ndarray:
     return np.append(held, np.array([np.nan if held.dtype.kind == "f" else None], held.dtype))
 
 
-def read_rows(path: Path) -> tuple[list[str], Table]:
+def read_rows(path: Path, wanted: Sequence[str] = ()) -> tuple[list[str], Table]:
     """Ids as they are written ("007" stays so), and the other columns: floats (NaN where a value is absent), or
-    texts. Raises InputError.
+    texts. One of another kind, such as a date, is left out if it is none of those `wanted`. Raises InputError.
     """
     table = _csv(path) if path.name.endswith((".csv", ".csv.gz")) else read_table(path)
     if ID not in table.column_names:
@@ -59,8 +59,10 @@ def read_rows(path: Path) -> tuple[list[str], Table]:
         raise InputError(f"{path} has rows without an id: give each one")
     columns: dict[str, np.ndarray] = {}
     for name in table.column_names:
-        if name != ID:
-            columns[name] = _column(table[name], name, path)
+        if name != ID and (held := _column(table[name])) is not None:
+            columns[name] = held
+        elif name != ID and (not wanted or name in wanted):
+            raise InputError(f"column '{name}' of {path} is {table[name].type}: numbers and texts are read")
     return ids.to_pylist(), Table(len(ids), columns)
 
 
@@ -74,11 +76,12 @@ def _csv(path: Path) -> pa.Table:
         raise InputError(f"{path} cannot be read as csv ({str(exc).splitlines()[0]}): is it complete?") from exc
 
 
-def _column(held: pa.ChunkedArray, name: str, path: Path) -> np.ndarray:
+def _column(held: pa.ChunkedArray) -> np.ndarray | None:
+    """None where it has neither numbers nor texts."""
     kind = held.type
     if pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind) or pa.types.is_null(kind):
         numbers = held.cast(pa.float64()).combine_chunks().to_numpy(zero_copy_only=False)
         return np.asarray(numbers, dtype=float)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_dictionary(kind):
         return np.array(held.to_pylist(), dtype=object)
-    raise InputError(f"column '{name}' of {path} is {kind}: numbers and texts are read")
+    return None

@@ -31,9 +31,10 @@ class SqlFeatures:
         url, _, table = place.partition("#")
         if not NAME.fullmatch(table):
             raise InputError(f"'{_shown(url)}' names no table: write URL#TABLE, as sqlite:///features.db#people")
-        named = ", ".join(_quoted(name) for name in (ID, *columns)) if columns else "*"
+        # names stand behind the table's: SQLite takes a quoted one that is no column for a text, in silence
+        named = ", ".join(f"t.{_quoted(name)} AS {_quoted(name)}" for name in (ID, *columns)) if columns else "*"
         source = ".".join(map(_quoted, table.split(".")))
-        self._ask_for = f"SELECT {named} FROM {source} WHERE CAST({_quoted(ID)} AS {{}}) IN ({{}})"
+        self._ask_for = f"SELECT {named} FROM {source} t WHERE CAST(t.{_quoted(ID)} AS {{}}) IN ({{}})"
         self._shown = _shown(url)
         self._close: Callable[[], None] = lambda: None
         self._text, self._mark, self._ask = self._opened(url, timeout_s)
@@ -41,7 +42,7 @@ class SqlFeatures:
     def find(self, ids: Sequence[str]) -> tuple[Table, np.ndarray]:
         """Raises SourceError where the database does not answer, or has an id twice."""
         held: dict[str, dict[str, Any]] = {}
-        wanted = list(dict.fromkeys(ids))
+        wanted = [name for name in dict.fromkeys(ids) if "\0" not in name]  # no text of a database holds a NUL
         for k in range(0, len(wanted), AT_ONCE):
             part = wanted[k : k + AT_ONCE]
             marks = ", ".join(self._mark.format(i) for i in range(len(part)))
@@ -76,7 +77,7 @@ class SqlFeatures:
             raise MissingExtra(f"features in {self._shown} need SQLAlchemy: pip install 'ascribe[parties]'") from exc
         try:
             engine = sqlalchemy.create_engine(url, pool_pre_ping=True, pool_timeout=timeout_s)
-        except (sqlalchemy.exc.ArgumentError, ImportError) as exc:
+        except (sqlalchemy.exc.ArgumentError, ImportError, ValueError) as exc:  # a port that is no number, too
             raise InputError(f"{self._shown} is no URL of a database that can be opened here: check it") from exc
         self._close = engine.dispose
 
