@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 
 import httpx
 import numpy as np
@@ -14,6 +17,10 @@ from ascribe.bundle.federated.replies import merged, read_replies
 from ascribe.bundle.gate.verdict import judge
 from ascribe.cli import app
 from ascribe.core.errors import InputError
+from ascribe.core.federated import Ask, Reply, Table, answer
+from ascribe.serve.federated.keeping import kept
+from ascribe.serve.federated.opening import Guest
+from ascribe.serve.federated.settings import PartySettings
 from tests.train.adapters.fate import real
 
 from .servers import Rows, bundled, hosting, proxied
@@ -42,6 +49,53 @@ def test_the_real_pair_is_judged_on_what_its_host_answered(tmp_path, monkeypatch
     monkeypatch.setenv("ASCRIBE_PARTY_CONNECT_S", "0.3")
     with pytest.raises(InputError, match=r"the rows have no answer: host:10000 at .* cannot be reached"):
         app([*command, "--host", "bank=127.0.0.1:1"], standalone_mode=False)
+
+
+class Answering:
+    """A host in this process; rows of the ids `gaps` lack a split, as a text form may."""
+
+    host, by_column, columns, bound, max_rows = "host:10000", False, {}, False, 4096
+
+    def __init__(self, takes: int = 4096, gaps: Sequence[str] = ()) -> None:
+        self.takes, self.gaps, self.asked = takes, gaps, []
+
+    async def bind(self, request_id: str, limit_s: float) -> None:
+        self.bound, self.max_rows = True, self.takes
+
+    async def ask(self, asked: Ask, request_id: str, limit_s: float) -> Reply:
+        assert len(asked.ids) <= self.takes
+        self.asked.append(len(asked.ids))
+        reply = answer(pair()[1], asked, Table.of_rows([real.table("host")[name] for name in asked.ids]))
+        known = np.array([name not in self.gaps for name in asked.ids])
+        return replace(reply, parts={name: replace(part, known=known) for name, part in reply.parts.items()})
+
+    async def close(self) -> None:
+        pass
+
+
+def test_a_host_is_asked_for_as_many_rows_as_it_takes(tmp_path):
+    link = Answering(takes=200)
+    asyncio.run(kept(Guest(pair()[0], [link], {}), GUEST_CSV, "y", PartySettings()))
+    assert link.asked == [200, 200, 169]
+
+
+def test_a_row_whose_answer_has_a_gap_is_kept_as_one_without_an_answer():
+    link = Answering(gaps=("133", "273"))
+    held = asyncio.run(kept(Guest(pair()[0], [link], {}), GUEST_CSV, "y", PartySettings()))
+    found = merged(pair()[0], held)
+    assert [held.ids[i] for i in np.flatnonzero(found.code)] == [n for n in held.ids if n in link.gaps]
+    assert set(found.code.tolist()) == {0, 2136}
+
+
+@pytest.mark.parametrize("classes", [(-1, 1), (1, 2), (0, 0.5)])
+def test_a_truth_that_is_no_class_is_refused_before_anybody_is_asked(classes, tmp_path):
+    path, link = tmp_path / "rows.csv", Answering()
+    rows = [["id", *pair()[0].inputs, "y"]]
+    rows += [[n, *real.table("guest")[n].values(), classes[i % 2]] for i, n in enumerate(ids()[:4])]
+    path.write_text("\n".join(",".join(map(str, row)) for row in rows))
+    with pytest.raises(InputError, match="write the 2 classes as 0 to 1"):
+        asyncio.run(kept(Guest(pair()[0], [link], {}), path, "y", PartySettings()))
+    assert link.asked == []
 
 
 def test_halves_of_a_registry_are_published_promoted_and_served_by_commands(tmp_path, capfd):

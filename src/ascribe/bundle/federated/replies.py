@@ -23,7 +23,7 @@ from ascribe.core.federated.party import Party, local, merge
 from ascribe.core.federated.records import Linear, Part, Reply, Routes, pack, unpack
 from ascribe.core.federated.table import Table
 
-__all__ = ["ROLE", "Replies", "merged", "read_replies", "written"]
+__all__ = ["ROLE", "Replies", "check_truth", "merged", "read_replies", "written"]
 
 ROLE = "replies"
 
@@ -46,11 +46,22 @@ def merged(guest: Party, held: Replies) -> Answer:
     return merge(guest, local(guest, Table.of_matrix(guest.inputs, held.X)), held.hosts)
 
 
+def check_truth(guest: Party, y: np.ndarray | None) -> None:
+    """Raises InputError for a truth that is none of the guest's classes, which are numbered from 0."""
+    component = guest.pipeline.last[1]
+    if y is None or component.link not in ("logistic", "softmax"):
+        return
+    classes = max(len(component.labels), 2)
+    if wrong := sorted(set(y[~np.isin(y, np.arange(classes))].tolist())):
+        raise InputError(f"the truth of a row is {wrong[0]:g}: write the {classes} classes as 0 to {classes - 1}")
+
+
 def written(guest: Party, held: Replies) -> bytes:
     """As an npz without pickles. Raises InputError where a host of the guest has not answered, or for other rows."""
     b = len(held)
     if held.X.shape != (b, len(guest.inputs)) or (held.y is not None and held.y.shape != (b,)):
         raise InputError(f"{b} ids with rows of shape {held.X.shape}: give each row the guest's columns")
+    check_truth(guest, held.y)
     out: dict[str, np.ndarray] = {"ids": np.array(held.ids, dtype=str), "X": held.X.astype(float)}
     out["digest"] = np.array(guest.digest)
     if held.y is not None:
@@ -80,6 +91,7 @@ def read_replies(bundle: Bundle, guest: Party) -> Replies | None:
         y = told["y"].astype(float) if "y" in told else None
         if X.shape != (len(ids), len(guest.inputs)) or (y is not None and y.shape != (len(ids),)):
             raise InputError("rows of another model")
+        check_truth(guest, y)
         name, component = guest.pipeline.last
         hosts = {}
         for i, host in enumerate(guest.hosts):

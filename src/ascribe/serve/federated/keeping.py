@@ -8,13 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
-from ascribe.bundle.federated.replies import Replies
+from ascribe.bundle.federated.replies import Replies, check_truth
 from ascribe.core.errors import InputError
+from ascribe.core.federated.codes import OK, WRONG_ANSWER
 from ascribe.core.federated.party import ask
 from ascribe.core.federated.records import Linear, Part, Reply, Routes
 from ascribe.core.federated.table import Context, Table
 from ascribe.serve.federated.exchange import exchanged
 from ascribe.serve.federated.features.file import read_rows
+from ascribe.serve.federated.link import Unanswered
 from ascribe.serve.federated.opening import Guest
 from ascribe.serve.federated.scoring import ROWS_AT_ONCE
 from ascribe.serve.federated.settings import PartySettings
@@ -34,7 +36,13 @@ async def kept(guest: Guest, features: Path, label: str | None, parties: PartySe
     y = None if label is None else _numbers(rows, (label,), features)[:, 0]
     if y is not None and not np.isfinite(y).all():
         raise InputError(f"'{label}' of {features} is absent in some rows: leave those rows out")
-    most = min(ROWS_AT_ONCE, *(link.max_rows for link in guest.links)) if guest.links else ROWS_AT_ONCE
+    check_truth(party, y)
+    for link in guest.links:  # how many rows a host takes is known once it is bound
+        try:
+            await link.bind(uuid.uuid4().hex, parties.timeout_s)
+        except Unanswered as exc:
+            raise InputError(f"the rows have no answer: {exc.text}") from exc
+    most = min((ROWS_AT_ONCE, *(link.max_rows for link in guest.links)))
     found: list[Mapping[str, Reply]] = []
     for k in range(0, len(ids), most):
         asked = ask(party, ids[k : k + most])
@@ -57,10 +65,19 @@ def _numbers(rows: Table, columns: Sequence[str], features: Path) -> np.ndarray:
 
 def _joined(parts: Sequence[Reply]) -> Reply:
     first = parts[0]
+    code = np.concatenate([one.code for one in parts])
     held: dict[str, Part] = {}
     for name, part in first.parts.items():
         if isinstance(part, Routes):
+            gaps = [_gaps(one.parts[name]) for one in parts]
+            code = np.where((code == OK) & np.concatenate(gaps), WRONG_ANSWER, code)
             held[name] = Routes(np.concatenate([one.parts[name].bits for one in parts]))  # type: ignore[union-attr]
         else:
             held[name] = Linear(np.concatenate([one.parts[name].sums for one in parts]))  # type: ignore[union-attr]
-    return Reply(first.party, first.digest, np.concatenate([one.code for one in parts]), held)
+    return Reply(first.party, first.digest, code.astype(np.uint8), held)
+
+
+def _gaps(part: Part) -> np.ndarray:
+    """Rows whose answer lacked a split: what is kept has bits alone, so they are kept as rows without an answer."""
+    assert isinstance(part, Routes)
+    return np.zeros(len(part.bits), bool) if part.known is None else ~part.known
