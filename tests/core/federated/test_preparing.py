@@ -63,6 +63,32 @@ def test_each_cell_is_as_its_rule_says(name, rows):
         assert all(same(found.columns[c].tolist()[i], value) for c, value in wanted.items()), (row, wanted)
 
 
+@pytest.mark.parametrize("kind", ["texts", "numbers"])
+def test_a_marker_is_found_in_a_column_of_numbers_as_in_its_texts(kind):
+    """A file's -999 is a float when it comes here: what stands for an absent value must not be taken for one."""
+    cells = ["-999", "3", "0", "-9", "77"]
+    outliers = {"outliers": ("77", "-9.0"), "caps": {"a": "6"}}
+    made = DataTransform("tag", ("a",), ("-999", "0", "nan", "na", ""), {"a": "5"}, **outliers)
+    table = (
+        Table.of_rows([{"a": "-9.0" if cell == "-9" else cell} for cell in cells])
+        if kind == "texts"
+        else Table.of_matrix(["a"], np.array([[float(cell)] for cell in cells]))
+    )
+    context = Context("guest:1", len(cells))
+    found = made.local_inference(context, table).numbers("a", context)
+    assert found.tolist() == [5, 3, 5, 6, 6]
+
+
+def test_a_marker_is_found_beside_absent_numbers():
+    """Columns of numbers with gaps become texts on the way, in a format that writes a gap as nothing."""
+    made = DataTransform("tag", ("a",), ("-999", ""), {"a": "5"}, ("77",), {"a": "6"})
+    table = Table.of_matrix(["a"], np.array([[-999.0], [math.nan], [3.5], [77.0], [1e300], [-2.0]]))
+    context = Context("guest:1", 6)
+    found = made.local_inference(context, table).numbers("a", context)
+    assert found.tolist() == [5, 5, 3.5, 6, 1e300, -2]
+    assert not context.code.any()
+
+
 @given(st.lists(st.sampled_from([None, "0", "1", "2.0", 3, "1.5", -1, math.nan]), min_size=1, max_size=6))
 def test_one_column_for_each_value(cells):
     context = Context("guest:1", len(cells))

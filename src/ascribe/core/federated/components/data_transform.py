@@ -12,7 +12,6 @@ from ascribe.core.federated.table import Context, Table
 __all__ = ["FORMATS", "DataTransform"]
 
 FORMATS = ("dense", "sparse", "tag")
-NOTHING = ("", "none", "null", "nan")  # texts that an absent number has
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +23,8 @@ class DataTransform:
         imputer          exactly the columns of `fills`; an absent value, or one whose text in lower case is among
                          `missing`, becomes the text fills[column]; None: there is no imputer
         outliers         a value whose text in lower case is among `outliers` becomes caps[column]
+
+    Of a column of numbers the text is gone (-999 of a file is -999.0): there a value is among words as a number.
 
     Raises InputError for another format, and for a fill that is no number.
     """
@@ -57,17 +58,16 @@ class DataTransform:
         if held.dtype != object and absent == 0.0:
             return np.where(np.isnan(held), 0.0, held)
         gone = _absent(held)
-        return np.where(gone, absent, held.astype(object)) if gone.any() else held
+        return np.where(gone, absent, _objects(held)) if gone.any() else held
 
     def _imputed(self, rows: Table, name: str, fill: str) -> np.ndarray:
         held = rows.columns.get(name)
         if held is None:
             return np.full(len(rows), fill, dtype=object)
-        if held.dtype != object and all(word in NOTHING or not _number(word) for word in self.missing):
-            return (
-                np.where(np.isnan(held), float(fill), held) if _number(fill) else _replaced(held, np.isnan(held), fill)
-            )
-        return _replaced(held, _absent(held) | _among(rows, name, self.missing), fill)
+        gone = _absent(held) | _among(rows, name, self.missing)
+        return (
+            np.where(gone, float(fill), held) if held.dtype != object and _number(fill) else _replaced(held, gone, fill)
+        )
 
     def _capped(self, rows: Table, name: str) -> np.ndarray:
         held = rows.columns[name]
@@ -90,10 +90,22 @@ def _absent(held: np.ndarray) -> np.ndarray:
 
 
 def _among(rows: Table, name: str, words: tuple[str, ...]) -> np.ndarray:
+    held = rows.columns.get(name)
+    if held is not None and held.dtype != object:
+        return np.isin(held, [float(word) for word in words if _number(word)])  # NaN is among none
     return np.array([text is not None and text.lower() in words for text in rows.texts(name)], dtype=bool)
 
 
 def _replaced(held: np.ndarray, where: np.ndarray, text: str) -> np.ndarray:
-    out = held.astype(object)
+    out = _objects(held)
     out[where] = text
     return out
+
+
+def _objects(held: np.ndarray) -> np.ndarray:
+    """Numbers as a file writes them, so that words can be found among them: 7 and not 7.0."""
+    if held.dtype == object:
+        return held.copy()
+    whole = np.isfinite(held) & (held == np.round(held)) & (np.abs(held) < 2**53)
+    values = zip(held.tolist(), whole.tolist(), strict=True)
+    return np.array([None if v != v else str(int(v)) if short else repr(v) for v, short in values], dtype=object)
