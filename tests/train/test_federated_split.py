@@ -277,3 +277,18 @@ def test_held_out_rows_whose_label_is_a_text_are_refused_in_words(tmp_path):
     halves = split_trees(xgboost_trees(boosted("breast", 2)), parties_of(names))
     with pytest.raises(InputError, match=r"'y' of .* is not of numbers \(.*\): write classes as 0, 1"):
         held_out(halves, tmp_path / "held.csv", "y")
+
+
+@pytest.mark.parametrize(("ids", "wrong"), [(["007", "7"], False), (["7", "7"], True), (["7", ""], True)])
+def test_ids_of_held_out_rows_are_as_they_are_written(ids, wrong, tmp_path):
+    """The gate finds rows by them, beside rows whose replies hosts gave to these very texts."""
+    names, _, _ = TABLES["breast"]
+    path, halves = tmp_path / "held.csv", split_trees(xgboost_trees(boosted("breast", 2)), parties_of(names))
+    columns = [name for half in halves.values() for name in half.inputs]
+    lines = [",".join(["id", *columns])] + [",".join([name, *("1" for _ in columns)]) for name in ids]
+    path.write_text("\n".join(lines) + "\n")
+    if wrong:
+        with pytest.raises(InputError, match="give each row one of its own"):
+            held_out(halves, path, None)
+    else:
+        assert held_out(halves, path, None).ids == tuple(ids)

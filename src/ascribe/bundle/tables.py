@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,15 +26,20 @@ READERS = {
 }
 
 
-def read_table(path: Path) -> pa.Table:
-    """Raises InputError for a missing, unknown or broken file."""
+def read_table(path: Path, texts: Sequence[str] = ()) -> pa.Table:
+    """`texts`: columns of a CSV file that are texts, whatever stands in them. Raises InputError for a missing, unknown
+    or broken file.
+    """
     suffix = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
     if suffix not in READERS:
         if path.is_dir():
             raise InputError(f"{path} is a folder: name a file of rows in it")
         raise InputError(f"{path} is neither {', '.join(READERS)} nor .csv.gz: convert it first")
+    options = {}
+    if texts and suffix == ".csv":
+        options["convert_options"] = pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(texts, pa.string()))
     try:
-        return READERS[suffix](str(path))
+        return READERS[suffix](str(path), **options)
     except FileNotFoundError as exc:
         raise InputError(f"there is no file {path}") from exc
     except (pa.ArrowException, OSError) as exc:

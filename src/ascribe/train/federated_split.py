@@ -55,13 +55,13 @@ def held_out(halves: Mapping[str, Party], path: Path, label: str | None) -> Repl
     """Rows of a file with every party's columns and an `id`, as the guest may keep them: its own columns, the truth
     (column `label`), and what each host would answer about these ids. Raises InputError.
     """
-    table = read_table(path)
+    table = read_table(path, texts=("id",))  # "007" is no number
     wanted = ["id", *(column for half in halves.values() for column in half.inputs), *([label] if label else [])]
     if lacking := [name for name in wanted if name not in table.column_names]:
         raise InputError(f"{path} has no column {listed(lacking)}: held-out rows have an id and all parties' columns")
-    ids = tuple(str(name) for name in table["id"].to_pylist())
-    if not ids or len(set(ids)) < len(ids):
-        raise InputError(f"{path} has no rows, or an id twice: give each row an id of its own")
+    ids = tuple(table["id"].cast(pa.string()).to_pylist())
+    if not ids or len(set(ids)) < len(ids) or not all(ids):
+        raise InputError(f"{path} has no rows, one without an id, or an id twice: give each row one of its own")
 
     def of(half: Party) -> np.ndarray:
         try:

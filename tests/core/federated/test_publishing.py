@@ -78,6 +78,34 @@ def test_a_budget_of_different_ids_in_a_window():
     Ledger(Policy()).spend("a", [str(i) for i in range(1000)], 0.0)
 
 
+def test_a_ledger_is_what_a_list_of_all_calls_says():
+    """Calls of two callers at rising times, by a list that is looked through each time."""
+    rng, now_s = np.random.default_rng(3), 0.0
+    ledger, told, refused = Ledger(Policy(budget=6, window_s=4.0)), [], 0
+    for _ in range(400):
+        now_s += float(rng.exponential(0.5))
+        caller, ids = str(rng.choice(["a", "b"])), [str(i) for i in rng.integers(0, 12, rng.integers(1, 4))]
+        since = {i: at for who, i, at in told if who == caller and now_s - at < 4.0}
+        new = set(ids) - set(since)
+        if len(since) + len(new) > 6:
+            refused += 1
+            with pytest.raises(InputError, match=f"has had {len(since)}"):
+                ledger.spend(caller, ids, now_s)
+        else:
+            ledger.spend(caller, ids, now_s)
+            told += [(caller, i, now_s) for i in new]
+    assert 20 < refused < 380
+
+
+def test_a_caller_of_many_ids_does_not_hold_up_the_next_call():
+    """What it has had is not looked through again: that took seconds a question at a million ids."""
+    ledger = Ledger(Policy(budget=1_000_000))
+    ledger.spend("a", [str(i) for i in range(200_000)], 0.0)
+    for i in range(2000):
+        ledger.spend("a", [f"n{i}"], 1.0)
+    assert len(ledger.spent["a"]) == 202_000
+
+
 @pytest.mark.parametrize("wrong", [{"step": -1.0}, {"step": float("nan")}, {"minimum_group": 0}, {"window_s": 0.0},
                                    {"budget": -1}], ids=range(5))  # fmt: skip
 def test_policies_that_mean_nothing(wrong):

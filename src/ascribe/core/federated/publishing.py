@@ -7,6 +7,7 @@ value beside an exact margin would be exact again, by efficiency: so all numbers
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -106,22 +107,26 @@ def withheld(answer: Answer, gone: np.ndarray, why: str) -> Answer:
 
 @dataclass(eq=False)
 class Ledger:
-    """Who had which ids explained, and when; kept for as long as the process lives."""
+    """Who had which ids explained, and when, the oldest first; kept for as long as the process lives. A call costs what
+    its own ids cost, however many a caller has had.
+    """
 
     policy: Policy
-    spent: dict[str, dict[str, float]] = field(default_factory=dict)
+    spent: dict[str, OrderedDict[str, float]] = field(default_factory=dict)
 
     def spend(self, caller: str, ids: Sequence[str], now_s: float) -> None:
         """Raises InputError, and books nothing, where the caller would have more different ids explained within the
-        window than its budget allows. The same id again within the window costs nothing.
+        window than its budget allows. The same id again within the window costs nothing. Time does not go back.
         """
         if self.policy.budget is None:
             return
-        held = {i: at for i, at in self.spent.get(caller, {}).items() if now_s - at < self.policy.window_s}
-        new = set(ids) - set(held)
+        held = self.spent.setdefault(caller, OrderedDict())
+        while held and now_s - next(iter(held.values())) >= self.policy.window_s:
+            held.popitem(last=False)
+        new = [i for i in dict.fromkeys(ids) if i not in held]
         if len(held) + len(new) > self.policy.budget:
             raise InputError(
                 f"caller '{caller}' may have {self.policy.budget} ids explained in {self.policy.window_s:g} s and has "
                 f"had {len(held)}: ask for fewer, or later"
             )
-        self.spent[caller] = held | dict.fromkeys(new, now_s)
+        held.update(dict.fromkeys(new, now_s))
