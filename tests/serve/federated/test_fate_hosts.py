@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 
 from ascribe.core.errors import InputError
+from ascribe.core.federated.party import ask, local, merge
 from ascribe.core.federated.table import Table
+from ascribe.serve.federated.fate_packet import read_answer
 from ascribe.serve.federated.opening import open_guest
 from ascribe.serve.federated.scored import Asked, Scorer
 from ascribe.serve.federated.settings import PartySettings
@@ -278,3 +280,20 @@ def test_an_id_that_a_host_of_fate_does_not_have_is_bounded_as_anybody_elses(ban
     low, high = real.expected("secureboost", "expected_shapley")["ids"]["133"]["interval"]
     assert (found.lower[1, 0], found.upper[1, 0]) == pytest.approx((low, high))
     assert found.lower[0, 0] == found.upper[0, 0] == pytest.approx(scores()["133"][0])
+
+
+@pytest.mark.parametrize("number", ["1" + "0" * 400, "null", '"1"', "[1, 2]", "true"])
+def test_a_linear_part_that_is_no_number_fails_its_row(number):
+    """Also an integer that no float holds: the others are answered, and the call is no fault of this server."""
+    guest = real.party("heterolr", "guest")
+    asked = ask(guest, ["a", "b"])
+    name = guest.pipeline.last[0]
+    rows = [
+        f'{{"index": {i}, "retcode": 0, "data": {{"{name}": {{"score": {score}}}}}}}'
+        for i, score in enumerate([number, "0.5"])
+    ]
+    raw = f'{{"retcode": 0, "caseid": "c", "batchDataList": [{", ".join(rows)}]}}'.encode()
+    code, _, reply = read_answer(guest, guest.hosts[0], raw, asked, "c")
+    assert code == 0
+    found = merge(guest, local(guest, Table.of_rows([{}, {}])), {guest.hosts[0]: reply})
+    assert found.code.tolist() == [136, 0]

@@ -205,3 +205,13 @@ def test_a_file_may_have_columns_of_other_kinds_that_the_model_does_not_want(tmp
     assert table.columns["a"].tolist() == [2]
     with pytest.raises(InputError, match=r"column 'since' .* is date32"):
         open_features(str(path), ("a", "since"), 1.0)
+
+
+def test_a_cache_of_bytes_that_are_no_text_is_a_failed_source(tmp_path):
+    redis = pytest.importorskip("redis")
+    with at_cache(tmp_path, "") as where:
+        address, _, prefix = where.partition("#")
+        with redis.Redis.from_url(address) as client:
+            client.hset(f"{prefix}bad", "a", b"\xff\xfe")
+        with pytest.raises(SourceError, match="cache of features"):
+            open_features(where, ("a", "b"), 5.0).find(["bad", "007"])

@@ -123,7 +123,8 @@ class FateRoom:
         if not isinstance(explain, bool) or not isinstance(policy, str):
             raise InputError("explain is true or false, policy is fail or bounds")
         places, known = _places(held), frozenset(lease.guest.party.inputs)
-        good, rows, ids, wrong = [], [], [], {}
+        rows: list[Mapping[str, Any]] = []
+        good, ids, wrong = [], [], {}
         for i, row in enumerate(held):
             try:
                 features, name = _features(row), row_id(row.get("sendToRemoteFeatureData"))

@@ -11,6 +11,7 @@ is compared, and routes are text. Where both sides are Ascribe's, `wire` is the 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -184,7 +185,8 @@ def _part(guest: Party, host: str, name: str, data: Sequence[object]) -> Part:
             given = row.get("prob")  # of very old hosts: the linear part under another name
         numbers = given if isinstance(given, list) else [given]
         if len(numbers) == sums.shape[1] and all(type(x) in (int, float) for x in numbers):
-            sums[i] = numbers
+            with suppress(OverflowError):  # an integer of JSON may be beyond all floats
+                sums[i] = numbers
     return Linear(sums)
 
 

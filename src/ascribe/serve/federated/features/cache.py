@@ -41,7 +41,7 @@ class CacheFeatures:
                 for name in ids:
                     asked.hmget(self._prefix + name, self._columns)
                 rows = asked.execute()
-        except self._failed as exc:
+        except (self._failed, UnicodeDecodeError) as exc:
             raise SourceError(f"the cache of features does not answer ({type(exc).__name__}): check it") from exc
         held = [{c: v for c, v in zip(self._columns, row, strict=True) if v is not None} for row in rows]
         return Table.of_rows(held), np.array([bool(row) for row in held], bool)
