@@ -15,15 +15,19 @@ import pytest
 
 from ascribe.bundle.registry import Registry
 from ascribe.core.errors import InputError
+from ascribe.core.federated import Ask, Reply, Table, answer
+from ascribe.serve.federated import opening
 from ascribe.serve.federated.guest import GuestHouse
 from ascribe.serve.federated.guest import serve as serve_guest
 from ascribe.serve.federated.host import follow
 from ascribe.serve.federated.settings import PartySettings
 from ascribe.serve.settings import Settings
+from tests.train.adapters.fate import real
 from tests.waiting import until
 
 from .servers import Rows, _running, bundled
 from .splits import Split, split
+from .worlds import GUEST_CSV, pair
 
 NAMES = {"guest": "loans-shop", "bank": "loans-bank"}
 AT = "2026-01-0{}T00:00:00Z"
@@ -168,3 +172,37 @@ def test_hosts_refuse_the_half_of_another_party_and_several_models(tmp_path):
         pass
     with pytest.raises(InputError, match="a guest serves one model"):
         GuestHouse(None, "a,b", {}, ["127.0.0.1"], Settings(), PartySettings(), registry=registry)
+
+
+class Near:
+    """A host in this process, without a door."""
+
+    host, by_column, columns, bound, max_rows = "host:10000", False, {}, True, 300
+
+    async def ask(self, asked: Ask, request_id: str, limit_s: float) -> Reply:
+        return answer(pair()[1], asked, Table.of_rows([real.table("host")[name] for name in asked.ids]))
+
+
+def test_rows_of_a_background_are_read_and_counted_beside_the_loop(monkeypatch):
+    """A version that comes with a background to count would hold up whom the one before answers."""
+    at = []
+
+    def watched(call):
+        def watch(*given):
+            at.append(threading.current_thread())
+            return call(*given)
+
+        return watch
+
+    for name in ("read_rows", "settled", "with_cover"):
+        monkeypatch.setattr(opening, name, watched(getattr(opening, name)))
+    made = asyncio.run(opening.prepared(opening.Guest(pair()[0], [Near()], {}), PartySettings(), GUEST_CSV))
+    assert made.guest.pipeline.last[1].leaves.cover_source == "counted on 569 background rows"
+    assert len(at) == 4  # 569 rows are two questions
+    assert threading.current_thread() not in at
+
+
+def test_a_background_without_rows_is_one_line(tmp_path):
+    (tmp_path / "rows.csv").write_text("id,x0\n")
+    with pytest.raises(InputError, match="has no rows: there is nothing to count"):
+        asyncio.run(opening.prepared(opening.Guest(pair()[0], [Near()], {}), PartySettings(), tmp_path / "rows.csv"))
