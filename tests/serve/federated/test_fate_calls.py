@@ -7,6 +7,7 @@ from typing import Any
 
 import grpc
 import httpx
+import numpy as np
 import pytest
 
 from ascribe.core.federated.table import Table
@@ -14,7 +15,8 @@ from ascribe.serve.federated import fate
 from ascribe.serve.federated.settings import PartySettings
 from ascribe.serve.wire import fate_inference_pb2 as pb
 from ascribe.serve.wire.fate_inference_pb2_grpc import InferenceServiceStub
-from tests.train.adapters.fate import real
+from ascribe.train.adapters.fate import read_fate
+from tests.train.adapters.fate import made, real
 
 from .servers import Rows, bundled, guesting, hosting
 from .worlds import GUEST_CSV, ids, pair, scores
@@ -160,13 +162,13 @@ def test_batches_that_cannot_be_told_apart(at):
 
 def test_names_that_the_guest_does_not_have_take_no_room(at, monkeypatch):
     """A column costs all rows a place: a body of a megabyte with other names in each row would take gigabytes."""
-    made = []
+    tables = []
 
     class Watched(Table):
         @classmethod
         def of_rows(cls, rows: Any) -> Table:
-            made.append(Table.of_rows(rows))
-            return made[-1]
+            tables.append(Table.of_rows(rows))
+            return tables[-1]
 
     monkeypatch.setattr(fate, "Table", Watched)
     names = ids()[:20]
@@ -175,7 +177,34 @@ def test_names_that_the_guest_does_not_have_take_no_room(at, monkeypatch):
         row["featureData"] = row["featureData"] | {f"mine_{i}_{j}": 1 for j in range(10)}
     found = by_http(at, BATCH, asked)
     assert [row["data"]["score"] for row in found["batchDataList"]] == pytest.approx([scores()[n][1] for n in names])
-    assert set(made[0].columns) <= set(pair()[0].inputs)
+    assert set(tables[0].columns) <= set(pair()[0].inputs)
+
+
+def test_an_explanation_says_which_class_it_is_of(tmp_path):
+    """It is the first one's, whatever the label of the row."""
+    rng, names = np.random.default_rng(3), (made.GUEST, made.HOST)
+    trees = [made.random_tree(rng, 3, names) for _ in range(6)]
+    labels, rows = ("low", "mid", "high"), made.random_rows(12, 3)
+    world = made.World(trees, classes=3, dim=3, init=(0.0,), labels=labels)
+    guest, host = (
+        read_fate(made.cache(tmp_path / f"{i}.json", made.trees_files(world, name)), name.partition(":")[0])
+        for i, name in enumerate(names)
+    )
+    theirs = Rows({str(i): {c: row[c] for c in made.COLUMNS[made.HOST] if c in row} for i, row in enumerate(rows)})
+    asked = [
+        {"index": i, "featureData": {c: row[c] for c in made.COLUMNS[made.GUEST] if c in row},
+         "sendToRemoteFeatureData": {"id": str(i)}}
+        for i, row in enumerate(rows)
+    ]  # fmt: skip
+    with hosting(host, theirs) as bank, guesting(bundled(guest, tmp_path / "guest"), {"10000": bank}) as at:
+        body = {"explain": True, "batchDataList": asked}
+        found = by_http(at, BATCH, {"head": {"serviceId": "s"}, "body": body})["batchDataList"]
+    assert {row["explanation"]["output"] for row in found} == {"low"}
+    assert len({row["data"]["label"] for row in found}) > 1
+    for row, whole in zip(found, rows, strict=True):
+        told = row["explanation"]
+        assert told["margin"] == pytest.approx(made.margins(world, whole)[0])
+        assert told["base_value"] + sum(told["values"].values()) == pytest.approx(told["margin"])
 
 
 def test_a_policy_of_bounds_says_margin_and_score_between_which(tmp_path):

@@ -1,7 +1,8 @@
 """The inference calls of FATE-Serving 2.x: JSON in, JSON out, its return codes; head and body may be one object.
 
 Beyond theirs a caller may state, in head or body: `policy` (fail or bounds) and `explain` (true). Answers then have
-`explanation` (base_value, margin, values by player) or `bounds` (margin and score, lowest and highest), and `warn`.
+`explanation` (base_value, margin, values by player; of several classes the first, which `output` names) or `bounds`
+(margin and score, lowest and highest), and `warn`.
 """
 
 from __future__ import annotations
@@ -165,6 +166,8 @@ class FateRoom:
                     "base_value": float(held.base_value), "margin": float(margin[0]), "unit": held.info.unit,
                     "values": dict(zip(held.features, values.tolist(), strict=True)),
                 }  # fmt: skip
+                if answer.labels:  # not the row's own label: the first class, for every row
+                    out["explanation"]["output"] = held.info.output
         return out
 
 
