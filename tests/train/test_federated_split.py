@@ -292,3 +292,11 @@ def test_ids_of_held_out_rows_are_as_they_are_written(ids, wrong, tmp_path):
             held_out(halves, path, None)
     else:
         assert held_out(halves, path, None).ids == tuple(ids)
+
+
+def test_a_column_that_held_out_rows_have_twice_is_refused_in_words(tmp_path):
+    names, _, _ = TABLES["breast"]
+    halves = split_trees(xgboost_trees(boosted("breast", 2)), parties_of(names))
+    (tmp_path / "held.csv").write_text(",".join(["id", *names, names[3]]) + "\n" + ",".join(["7"] + ["1"] * 31) + "\n")
+    with pytest.raises(InputError, match=f"the column '{names[3]}' twice"):
+        held_out(halves, tmp_path / "held.csv", None)

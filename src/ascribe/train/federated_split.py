@@ -59,6 +59,8 @@ def held_out(halves: Mapping[str, Party], path: Path, label: str | None) -> Repl
     wanted = ["id", *(column for half in halves.values() for column in half.inputs), *([label] if label else [])]
     if lacking := [name for name in wanted if name not in table.column_names]:
         raise InputError(f"{path} has no column {listed(lacking)}: held-out rows have an id and all parties' columns")
+    if twice := [name for name in wanted if table.column_names.count(name) > 1]:
+        raise InputError(f"{path} has the column '{twice[0]}' twice: give each a name of its own")
     ids = tuple(table["id"].cast(pa.string()).to_pylist())
     if not ids or len(set(ids)) < len(ids) or not all(ids):
         raise InputError(f"{path} has no rows, one without an id, or an id twice: give each row one of its own")

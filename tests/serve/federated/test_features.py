@@ -125,8 +125,14 @@ def test_columns_that_the_model_does_not_want_are_not_even_kept(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "why"),
-    [("a,b\n1,2\n", "no column 'id'"), ("id,a\n1,2\n1,3\n", "id '1' twice"), ("id,c\n1,2\n", "no column of the model")],
-    ids=["no id", "twice", "other columns"],
+    [
+        ("a,b\n1,2\n", "no column 'id'"),
+        ("id,a\n1,2\n1,3\n", "id '1' twice"),
+        ("id,c\n1,2\n", "no column of the model"),
+        ("id,a,a\n1,2,3\n", "the column 'a' twice"),
+        ("id,id,a\n1,2,3\n", "the column 'id' twice"),
+    ],
+    ids=["no id", "twice", "other columns", "a column twice", "ids twice"],
 )
 def test_a_file_that_cannot_be_used_is_refused_at_the_start(text, why, tmp_path):
     path = tmp_path / "f.csv"
@@ -178,6 +184,15 @@ def test_a_column_that_a_table_of_sqlite_lacks_is_a_failed_source_and_no_text(tm
             held.commit()
         with pytest.raises(SourceError, match="no such column"):
             open_features(other, ("a",), 5.0).find(["007"])
+
+
+@pytest.mark.parametrize("name", ["a%20b.db", "a?b.db", "a b.db"])
+def test_a_file_of_sqlite_may_be_called_as_it_likes(name, tmp_path):
+    with closing(sqlite3.connect(tmp_path / name)) as held:
+        held.execute("CREATE TABLE people (id TEXT, a REAL)")
+        held.execute("INSERT INTO people VALUES ('007', 1.5)")
+        held.commit()
+    assert open_features(f"sqlite:///{tmp_path}/{name}#people", ("a",), 5.0).find(["007"])[1].all()
 
 
 def test_names_of_columns_in_other_letters_are_those_of_the_model(tmp_path):

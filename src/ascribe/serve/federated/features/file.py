@@ -54,6 +54,8 @@ def read_rows(path: Path, wanted: Sequence[str] = ()) -> tuple[list[str], Table]
     table = _csv(path) if path.name.endswith((".csv", ".csv.gz")) else read_table(path)
     if ID not in table.column_names:
         raise InputError(f"{path} has no column '{ID}': rows are found by it")
+    if twice := [name for name in table.column_names if table.column_names.count(name) > 1]:
+        raise InputError(f"{path} has the column '{twice[0]}' twice: give each a name of its own")
     ids = table[ID].cast(pa.string())
     if ids.null_count:
         raise InputError(f"{path} has rows without an id: give each one")

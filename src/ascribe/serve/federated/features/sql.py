@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from decimal import Decimal
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 
@@ -60,7 +61,7 @@ class SqlFeatures:
     def _opened(self, url: str, timeout_s: float) -> tuple[str, str, Ask]:
         """The type of text, how the i-th value is marked, and the call."""
         if url.startswith("sqlite:///"):
-            path = url.removeprefix("sqlite:///")
+            path = quote(url.removeprefix("sqlite:///"))  # a name may have ? and %
 
             def lite(statement: str, ids: list[str]) -> list[dict[str, Any]]:
                 try:
