@@ -239,3 +239,15 @@ def test_parts_of_columns_that_are_not_finite_fail_their_row(wrong):
     found = merge(guest, local(guest, Table.of_rows([{"x": 1.0}] * 2)), replies)
     assert found.code.tolist() == [136, 0]
     assert np.isfinite(Explainer(guest)(found).values[1]).all()
+
+
+@pytest.mark.parametrize("value", ["inf", "-inf", 1.7e308])
+def test_a_guests_own_linear_part_that_is_not_finite_fails_its_row(value):
+    """It was an answer of infinity, or of nothing where two infinities met."""
+    guest = of_a_linear("guest:1", "x")
+    replies = {
+        host: Reply(host, guest.digest, np.zeros(2, np.uint8), {"lr": Linear(np.ones((2, 1)))}) for host in guest.hosts
+    }
+    found = merge(guest, local(guest, Table.of_rows([{"x": value}, {"x": 1}])), replies)
+    assert found.code.tolist() == [102, 0]
+    assert found.margin[1, 0] == 4.0

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ascribe.core.arrays import np
 from ascribe.core.errors import InputError
-from ascribe.core.federated.codes import WRONG_ANSWER
+from ascribe.core.federated.codes import BAD_FEATURE, WRONG_ANSWER
 from ascribe.core.federated.merged import Answer
 from ascribe.core.federated.records import Linear, Part
 from ascribe.core.federated.table import Context, Table
@@ -69,7 +69,8 @@ class LinearModel:
 
     def terms(self, X: np.ndarray) -> np.ndarray:
         """Parts by column (b, m, n); 0 where a column is absent."""
-        return np.asarray(np.where(np.isnan(X), 0.0, X)[:, None, :] * self.weight.T[None])
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite then fails its row
+            return np.asarray(np.where(np.isnan(X), 0.0, X)[:, None, :] * self.weight.T[None])
 
     def local_inference(self, context: Context, rows: Table) -> Linear:
         """The party's own part, also by column (`answer` takes the columns out of what a host sends)."""
@@ -85,6 +86,8 @@ class LinearModel:
         """All parts added. A row that one of several hosts lacks fails: it is never summed without that host."""
         assert isinstance(local, Linear)
         sums, terms, columns = {self.party: local.sums}, {}, {}
+        endless = ~np.isfinite(local.sums).all(axis=1)
+        context.fail(np.flatnonzero(endless), BAD_FEATURE, f"the linear part of {self.party} is not finite")
         if local.terms is not None:
             terms[self.party], columns[self.party] = local.terms, local.columns
         for host in self.hosts:
