@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import json
-import socket
 import subprocess
 import sys
 import threading
@@ -28,6 +27,7 @@ from ascribe.serve.access.keys import line, new_key
 from ascribe.serve.asgi import Application
 from ascribe.serve.faults import UnavailableError
 from ascribe.serve.settings import Settings
+from tests.ports import held_port
 from tests.waiting import until
 
 from . import tiny
@@ -152,12 +152,11 @@ def on_ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[httpx.Cli
         patch.setenv("ASCRIBE_MAX_WAIT_S", "1000")
         ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=80 << 20)
         try:
-            with socket.create_server(("127.0.0.1", 0)) as free:  # Ray does not say which port it took for 0
-                port = free.getsockname()[1]
-            serve.start(http_options={"host": "127.0.0.1", "port": port})
-            serve.run(app(Args(registry=registry, model=tiny.NAME, replicas=2)), name="ascribe", route_prefix="/")
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, headers={"x-api-key": KEY}) as http:
-                yield http, serve
+            with held_port() as port:  # Ray does not say which port it took for 0
+                serve.start(http_options={"host": "127.0.0.1", "port": port})
+                serve.run(app(Args(registry=registry, model=tiny.NAME, replicas=2)), name="ascribe", route_prefix="/")
+                with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, headers={"x-api-key": KEY}) as http:
+                    yield http, serve
         finally:
             serve.shutdown()
             ray.shutdown()

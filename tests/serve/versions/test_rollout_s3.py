@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import socket
 import threading
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from tests.bundle import made
+from tests.ports import held_port
 from tests.stores import Place
 from tests.waiting import until
 
@@ -15,18 +16,19 @@ from ..fleet import Fleet, serving
 
 
 class Tunnel:
-    """A port that leads to a store until it is closed; then connections are refused."""
+    """A port that leads to a store until it is closed; then connections are refused, and the port stays ours."""
 
     def __init__(self, endpoint: str) -> None:
         host, port = endpoint.removeprefix("http://").split(":")
-        self._to, self._port = (host, int(port)), 0
+        self._to = (host, int(port))
+        self._held = ExitStack()
+        self._port = self._held.enter_context(held_port())
         self._open: list[socket.socket] = []
         self.open()
         self.endpoint = f"http://127.0.0.1:{self._port}"
 
     def open(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", self._port))
-        self._port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
 
     def __enter__(self) -> Tunnel:
@@ -34,6 +36,7 @@ class Tunnel:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+        self._held.close()
 
     def close(self) -> None:
         for held in (self._listener, *self._open):
