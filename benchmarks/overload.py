@@ -153,7 +153,7 @@ async def overloaded(at: str, seconds: float, peak_s: float) -> dict[str, Any]:
     return {
         "tier": TIER, "rows": ROWS, "promise_s": PROMISE_S, "seconds": seconds, "rate_per_s": rate,
         "peak before": before, "overload": held, "peak after": after,
-        "goodput_over_peak": held["goodput_rows_per_s"] / best,
+        "goodput_over_peak": held["goodput_rows_per_s"] / best if best else 0.0,
         "late_of_accepted": held["late"] / max(1, held["late"] + held["answered"]),
     }  # fmt: skip
 
