@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -27,6 +28,8 @@ def pytest_configure(config):
     for wait in ("connect", "read", "write", "pool"):  # five seconds are few where four processes share two cores
         setattr(DEFAULT_TIMEOUT_CONFIG, wait, 60.0)
     config.option.loadscopereorder = False  # or files go to the workers by their number of tests
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a script has started this run with `&`
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # or Ctrl-C would end no command of the tests
 
 
 def pytest_collection_modifyitems(config, items):
