@@ -59,7 +59,7 @@ def running() -> Iterator[str]:
         secret = ["--pwfile", str(place / "password"), "--auth", "scram-sha-256"]
         call(initdb, "-D", str(data), "-U", "reader", "-E", "UTF8", "--no-sync", *secret)
         with held_port() as port:
-            options = f"-p {port} -k {place} -c listen_addresses=127.0.0.1 -c fsync=off"
+            options = f"-p {port} -k '' -c listen_addresses=127.0.0.1 -c fsync=off"  # a socket's path would be too long
             call(pg_ctl, "-D", str(data), "-l", str(place / "log"), "-o", options, "-w", "-t", str(UP_S), "start")
             try:
                 yield f"postgresql://reader:{password}@127.0.0.1:{port}/postgres"
