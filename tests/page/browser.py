@@ -16,6 +16,7 @@ HERE = Path(__file__).parent
 AXE = HERE / "node_modules" / "axe-core" / "axe.min.js"
 PICTURES = Path(os.environ.get("ASCRIBE_PICTURES", HERE / "pictures"))
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+PATIENCE_MS = 90_000  # a machine that runs all tests at once may be slow
 SERIOUS = ("serious", "critical")
 VIOLATED = """document.addEventListener("securitypolicyviolation",
   (event) => console.error("policy violated: " + event.violatedDirective + " " + event.blockedURI))"""
@@ -32,7 +33,7 @@ def chromium() -> str:
 @contextmanager
 def browsing() -> Iterator[Browser]:
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        browser = driver.chromium.launch(executable_path=chromium(), args=["--no-sandbox"], timeout=PATIENCE_MS)
         yield browser
         browser.close()
 
@@ -44,6 +45,7 @@ class Tab:
         self.at, self.faults, self.elsewhere = at, [], []
         self.bytes = 0
         self.context = browser.new_context(viewport=size, **context)
+        self.context.set_default_timeout(PATIENCE_MS)
         self.context.add_init_script(VIOLATED)
         self.page: Page = self.context.new_page()
         self.page.on("console", lambda said: said.type == "error" and self.faults.append(said.text))

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
-from .browser import WIDE, Tab, browsing
+from .browser import PATIENCE_MS, WIDE, Tab, browsing
 
-expect.set_options(timeout=20_000)  # a machine that runs all tests at once may be slow
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="module")

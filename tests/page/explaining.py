@@ -25,5 +25,5 @@ def explain(page: Page, text: str) -> None:
 
 def answered(page: Page, text: str) -> None:
     explain(page, text)
-    expect(page.locator(".results")).to_be_visible(timeout=30_000)
+    expect(page.locator(".results")).to_be_visible()
     expect(page.locator(".results .chart svg").first).to_be_visible()

@@ -56,7 +56,7 @@ def test_rows_of_csv_are_explained_and_drawn(shop, tab, size, theme):
         for row, w in zip(rows.select(COUNTERS).to_dicts(), rows["measured_w"], strict=True)
     ]
     asked = {"model": page.locator("[id^=asked-][id$=model]").input_value(), "feature_vector": values}
-    expected = httpx.post(f"{shop.at}/v1/attributions", json=asked, timeout=60).json()["attributions"][0]
+    expected = httpx.post(f"{shop.at}/v1/attributions", json=asked).json()["attributions"][0]
     found = shown(page)
     assert set(found) == set(COUNTERS)
     for name, text in found.items():
@@ -280,7 +280,7 @@ def test_hostile_names_are_texts(tmp_path_factory, tab, monkeypatch):
         one.page.on("dialog", lambda dialog: one.faults.append(f"dialog {dialog.message}"))
         one.page.get_by_role("button", name="An example row").click()
         one.page.get_by_role("button", name="Explain", exact=True).click()
-        expect(one.page.locator(".results .chart svg").first).to_be_visible(timeout=30_000)
+        expect(one.page.locator(".results .chart svg").first).to_be_visible()
         assert set(shown(one.page)) == set(HOSTILE)
         assert one.page.locator("main img").count() == 0
         one.check()

@@ -65,7 +65,7 @@ def opened(tab: Any, at: str, size: dict[str, int] = WIDE, theme: str = "light",
 
 def ask(page: Page) -> None:
     page.locator(".ask .main").click()
-    expect(page.locator(".results .chart svg").first).to_be_visible(timeout=30_000)
+    expect(page.locator(".results .chart svg").first).to_be_visible()
 
 
 def number(text: str) -> float:
@@ -74,7 +74,7 @@ def number(text: str) -> float:
 
 def told(place: Place, wanted: Any, output: str = "peak") -> dict[str, Any]:
     body = {"model": "traffic", "attention": True, "attribution": {"output": output}, "series": wanted}
-    answer = httpx.post(f"{place.at}/v1/forecasts", json=body, timeout=30)
+    answer = httpx.post(f"{place.at}/v1/forecasts", json=body)
     assert answer.status_code == 200, answer.text
     return answer.json()["forecasts"][0]
 

@@ -94,7 +94,7 @@ def test_an_admin_promotes_and_rolls_back(shop, tab):
     version.get_by_role("button", name="Promote to production").click()
     dialog.get_by_role("button", name="Promote").click()
     expect(page.get_by_role("region", name="Channels").get_by_role("status")).to_contain_text(
-        "is promoted to production", timeout=30_000
+        "is promoted to production"
     )
     channel = Registry(shop.registry.uri).channel(NAME)
     assert (channel.current.version, channel.current.by) == (shop.second, "admin-token")
@@ -102,9 +102,7 @@ def test_an_admin_promotes_and_rolls_back(shop, tab):
     page.get_by_role("button", name="Roll back").first.click()
     expect(dialog).to_contain_text(shop.first)
     dialog.get_by_role("button", name="Roll back").click()
-    expect(page.get_by_role("region", name="Channels").get_by_role("status")).to_contain_text(
-        "is back at", timeout=30_000
-    )
+    expect(page.get_by_role("region", name="Channels").get_by_role("status")).to_contain_text("is back at")
     assert Registry(shop.registry.uri).channel(NAME).current.version == shop.first
     audits = [event for event in map(json.loads, shop.log) if event["event"] == "audit"]
     assert [(event["action"], event["outcome"]) for event in audits] == [("promote", "ok"), ("rollback", "ok")]
@@ -119,7 +117,7 @@ def test_what_the_gate_refuses_is_told(shop, tab):
     version.get_by_role("button", name="Promote to canary").click()
     page.get_by_role("dialog").get_by_role("button", name="Promote").click()
     told = page.get_by_role("region", name="Channels").get_by_role("status")
-    expect(told).to_contain_text("The gate refused", timeout=30_000)
+    expect(told).to_contain_text("The gate refused")
     expect(told.locator("li").first).to_contain_text("worse")
     assert Registry(shop.registry.uri).channel(NAME, "canary").current.version == shop.second
     expect(version_of(page, shop.worse).locator("> summary")).to_contain_text("refused")
@@ -169,7 +167,7 @@ def test_a_run_that_goes_on_is_seen_to(shop, tab):
     before = dict(held["stages"])
     try:
         state.put(held | {"stages": before | {"measure": before["train"]}}, "runs", NAME, name)
-        expect(run).to_contain_text("3 of 6 stages", timeout=15_000)
+        expect(run).to_contain_text("3 of 6 stages")
         expect(high.locator("pre")).to_be_visible()  # what was opened stays open
     finally:
         state.put(held, "runs", NAME, name)

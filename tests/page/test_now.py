@@ -29,7 +29,7 @@ def at():
 def opened(page: Page) -> None:
     """Until everything is drawn."""
     for part in (".sum[class='sum']", ".energy tbody tr"):
-        expect(page.locator(part).first).to_be_visible(timeout=20_000)
+        expect(page.locator(part).first).to_be_visible()
     expect(page.locator(".sum:not(.energy)")).to_have_count(2)
     for at in range(3):  # the library's frame comes first, and what is in it with the next frame
         expect(page.locator(".detail .chart").nth(at).locator("svg text").first).to_be_visible()
@@ -239,9 +239,7 @@ def test_a_slider_in_use_keeps_its_time_while_the_window_moves_on(at, tab):
     page.keyboard.press("ArrowLeft")
     shown, stood = told.inner_text(), float(slider.input_value())
     behind["s"] = 0  # the service is asked again by and by: the window is a minute later then
-    page.wait_for_function(
-        "(stood) => Number(document.querySelector('#moment-at').value) < stood - 50000", arg=stood, timeout=45_000
-    )
+    page.wait_for_function("(stood) => Number(document.querySelector('#moment-at').value) < stood - 50000", arg=stood)
     # Of fifteen minutes every second moment is sent, and which ones changes with the window: the nearest is shown.
     kept = seconds(told.inner_text())
     assert (kept - seconds(shown)) % 86400 in (0, 2, 86400 - 2)
@@ -264,7 +262,7 @@ def test_a_chart_that_ends_early_is_asked_for_again_until_it_does_not(at, tab):
     opened(page)
     shown = page.locator("output").nth(1)
     before = seconds(shown.inner_text())
-    with page.expect_response(lambda answer: "/history?" in answer.url and len(asked) == 5, timeout=60_000):
+    with page.expect_response(lambda answer: "/history?" in answer.url and len(asked) == 5):
         pass
     assert asked[4] - asked[0] < 50e6
     page.wait_for_timeout(4000)  # drawn, and not asked for again
