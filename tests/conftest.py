@@ -26,7 +26,7 @@ def pytest_configure(config):
     for threads in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):  # xdist's workers and every command inherit them
         os.environ.setdefault(threads, "1")  # threads that wait for one another take up to 100 times longer
     for wait in ("connect", "read", "write", "pool"):  # five seconds are few where four processes share two cores
-        setattr(DEFAULT_TIMEOUT_CONFIG, wait, 60.0)
+        setattr(DEFAULT_TIMEOUT_CONFIG, wait, 120.0)
     config.option.loadscopereorder = False  # or files go to the workers by their number of tests
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a script has started this run with `&`
         signal.signal(signal.SIGINT, signal.default_int_handler)  # or Ctrl-C would end no command of the tests

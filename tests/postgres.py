@@ -22,7 +22,7 @@ __all__ = ["postgres", "running"]
 
 NOBODY = "65534"
 PLACES = ("/usr/lib/postgresql/*/bin", "/usr/local/bin", "/opt/homebrew/bin", "/usr/pgsql-*/bin")
-UP_S = 60
+UP_S = 180
 
 
 def found(name: str) -> str | None:

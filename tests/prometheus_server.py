@@ -20,7 +20,7 @@ from filelock import FileLock
 from tests.ports import held_port
 
 CACHE = Path(__file__).resolve().parents[1] / ".cache" / "prometheus"
-READY_S = 60.0
+READY_S = 180.0
 
 
 def programs() -> tuple[str, str]:

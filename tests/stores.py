@@ -20,7 +20,7 @@ import pytest
 from tests.ports import held_port
 
 BIN = Path(sys.executable).parent
-UP_S = 30.0
+UP_S = 120.0
 BUCKET = "models"
 
 

@@ -68,7 +68,7 @@ class House:
         for row in rows:
             sent += 1
             producer.produce("raw_metrics", json.dumps(row), key=row["node"])
-        assert producer.flush(30) == 0
+        assert producer.flush(120) == 0
         source, definitions = f"kafka://{self.brokers.bootstrap}/raw_metrics", str(self.folder / "features.toml")
         places = ("--source", source, "--lake", self.lake, "--features", definitions)
         said = ascribe("ingest", *places, "--until-idle", "1", by=self.by)
@@ -105,7 +105,7 @@ def served(house: House) -> Iterator[str]:
             yield ready["http"]
         finally:
             process.terminate()
-            assert process.wait(30) == 0
+            assert process.wait(120) == 0
 
 
 class Load(threading.Thread):
@@ -117,7 +117,7 @@ class Load(threading.Thread):
 
     def run(self) -> None:
         rows = [{"values": list(row["features"].values())} for row in telemetry(3, 99)]
-        with httpx.Client(base_url=self.url, timeout=30) as http:
+        with httpx.Client(base_url=self.url) as http:
             while not self.stopped.wait(0.02):  # never at rest, and the training has cores to run on
                 try:
                     a = (

@@ -10,7 +10,7 @@ Found = TypeVar("Found")
 
 
 def until(
-    look: Callable[[], Found], what: str = "it did not come about", seconds: float = 60.0, every: float = 0.02
+    look: Callable[[], Found], what: str = "it did not come about", seconds: float = 180.0, every: float = 0.02
 ) -> Found:
     """What `look()` finds, once that is anything; fails, saying `what`, if it never is."""
     end = time.monotonic() + seconds

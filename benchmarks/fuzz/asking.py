@@ -24,7 +24,7 @@ from benchmarks.fuzz.socket_inputs import Steps
 
 __all__ = ["AGAIN", "HANG_S", "Asker", "Outcome"]
 
-HANG_S = 10.0
+HANG_S = 30.0
 LISTEN_S = 0.1  # for an answer to what may be half a request, until our side is closed
 OURS = (grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN, grpc.StatusCode.DATA_LOSS)
 AGAIN = "again"  # answered at the second try, once the gRPC server had stood up again

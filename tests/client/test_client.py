@@ -177,7 +177,7 @@ def test_a_job_from_submission_to_result(client):
     rows = np.concatenate([ROWS] * 3)
     card = client.submit(rows, tier="exact", ids=[str(i) for i in range(60)])
     assert (card.state, card.total) == ("queued", 60)
-    assert client.wait(card.id, timeout=30, every_s=0.05).state == "done"
+    assert client.wait(card.id, timeout=120, every_s=0.05).state == "done"
     found = client.result(card.id)
     assert [row.id for row in found.attributions] == [str(i) for i in range(60)]
     assert found.attributions[7] == client.explain(rows[7], tier="exact", ids=["7"]).attributions[0]

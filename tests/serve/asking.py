@@ -79,7 +79,7 @@ def doors(folder: Path, **settings: Any) -> Iterator[Doors]:
     log: list[bytes] = []
     with (
         running(registry, tiny.NAME, Settings(**settings), write=log.append) as at,
-        httpx.Client(base_url=at.http, timeout=20) as http,
+        httpx.Client(base_url=at.http) as http,
         grpc.insecure_channel(at.grpc) as channel,
     ):
         yield Doors(http, channel, log, at)

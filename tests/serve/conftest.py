@@ -36,7 +36,7 @@ def open_server(directory: Path, **settings: object) -> Iterator[Served]:
     log: list[bytes] = []
     with running(registry, tiny.NAME, Settings(**settings), write=log.append) as at:
         options = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
-        with httpx.Client(base_url=at.http, timeout=20) as http, grpc.insecure_channel(at.grpc, options) as channel:
+        with httpx.Client(base_url=at.http) as http, grpc.insecure_channel(at.grpc, options) as channel:
             yield Served(http, channel, AttributionServiceStub(channel), log, registry, version)
 
 

@@ -121,7 +121,7 @@ def serving(fleet: Fleet, model: Any = "m", shadow: str | None = None, **setting
     chosen = Settings(**{**FAST, **settings})
     with (
         running(fleet.uri, model, chosen, write=log.append, shadow=shadow) as at,
-        httpx.Client(base_url=at.http, timeout=20) as http,
+        httpx.Client(base_url=at.http) as http,
         grpc.insecure_channel(at.grpc) as channel,
     ):
         yield Server(http, AttributionServiceStub(channel), log, at)

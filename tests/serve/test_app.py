@@ -35,7 +35,7 @@ def test_a_process_serves_and_ends_with_0(tmp_path, sig):
         answer = httpx.post(ready["http"] + "/v1/attributions", json={"feature_vector": {"values": tiny.ROW}})
         assert answer.status_code == 200
         process.send_signal(sig)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     assert [json.loads(line)["event"] for line in out.splitlines()] == ["request", "draining", "stopped"]
     assert err == ""

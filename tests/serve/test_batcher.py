@@ -34,7 +34,7 @@ class Engine:
 
     def run(self, number: int) -> Callable[[np.ndarray, Callable[[], None]], np.ndarray]:
         def run(X: np.ndarray, step: Callable[[], None]) -> np.ndarray:
-            self.gate.wait(10)
+            self.gate.wait(60)
             self.calls.append(len(X))
             self.rows.append(X[:, 0].tolist())
             time.sleep(self.pause_s)
@@ -66,7 +66,7 @@ def with_batcher(work: Callable[[Batcher], Any], slots: int = 2, max_rows: int =
         with ThreadPoolExecutor(slots) as pool:
             batcher = Batcher(pool, slots, max_rows, **more)
             found = await work(batcher)
-            await asyncio.wait_for(batcher.idle(), 10)
+            await asyncio.wait_for(batcher.idle(), 60)
             assert batcher.rows_waiting == 0
             assert not batcher._callers
             assert not batcher._own_s

@@ -50,7 +50,7 @@ def leaving(registry: str, **settings: float) -> Iterator[tuple[Addresses, threa
 
     thread = threading.Thread(target=served)
     thread.start()
-    assert up.wait(30)
+    assert up.wait(120)
     try:
         yield places[0], go, gone
     finally:
@@ -166,7 +166,7 @@ async def _crossing(first, second, heard: threading.Event) -> tuple[int, list[st
                     failures.append(str(answer))
 
             async def by_grpc() -> None:
-                await stub.GetPrediction(pb.PredictionRequest(feature_vector=[ROW]), timeout=20)
+                await stub.GetPrediction(pb.PredictionRequest(feature_vector=[ROW]), timeout=60)
 
             callers = [asyncio.create_task(call(who, (by_http, by_grpc)[who % 2])) for who in range(16)]
             await _once(lambda: sum(told) >= 100)

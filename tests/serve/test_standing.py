@@ -28,7 +28,7 @@ def test_the_grpc_door_stands_up_again_after_a_path_that_is_no_text(tmp_path: Pa
     with doors(tmp_path) as served:
         host, _, port = served.at.grpc.rpartition(":")
         for k in (1, 2):
-            with socket.create_connection((host, int(port)), timeout=10) as line:
+            with socket.create_connection((host, int(port)), timeout=60) as line:
                 line.sendall(call)
                 until(lambda k=k: fell(served) >= k)
             assert fell(served) == k

@@ -66,7 +66,7 @@ def test_a_message_that_cannot_be_read_ends_the_stream_once_those_before_are_ans
         "/attribution.v1.AttributionService/StreamAttributions", None, pb.AttributionChunkAnswer.FromString
     )
     sent = [chunk(3, vector(3)).SerializeToString(), b"\xff" * 9, chunk(4, vector(4)).SerializeToString()]
-    answers = call(iter(sent), timeout=10)
+    answers = call(iter(sent), timeout=60)
     assert next(answers).index == 3
     with pytest.raises(grpc.RpcError) as caught:
         next(answers)
@@ -74,7 +74,7 @@ def test_a_message_that_cannot_be_read_ends_the_stream_once_those_before_are_ans
     assert "cannot be read" in caught.value.details()
     told = served.channel.unary_stream("/attribution.v1.AttributionService/GetAttributionJobResult")
     with pytest.raises(grpc.RpcError) as caught:
-        list(told(b"\xff" * 9, timeout=10))
+        list(told(b"\xff" * 9, timeout=60))
     assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
 
 
@@ -83,10 +83,10 @@ def test_answers_come_while_the_sender_has_not_finished(served):
 
     def sent() -> Iterator[pb.AttributionChunk]:
         yield chunk(0, vector(0))
-        assert go_on.wait(10)
+        assert go_on.wait(60)
         yield chunk(1, vector(1))
 
-    call = served.stub.StreamAttributions(sent(), timeout=20)
+    call = served.stub.StreamAttributions(sent(), timeout=60)
     assert next(call).index == 0
     go_on.set()
     assert [answer.index for answer in call] == [1]

@@ -37,7 +37,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture(scope="module")
 def http(lake: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     registry, _ = tiny.publish(tmp_path_factory.mktemp("served"))
-    with running(registry, tiny.NAME, Settings(lake=lake), write=lambda _: None) as at, httpx.Client(base_url=at.http, timeout=20) as client:  # noqa: E501  # fmt: skip
+    with running(registry, tiny.NAME, Settings(lake=lake), write=lambda _: None) as at, httpx.Client(base_url=at.http) as client:  # noqa: E501  # fmt: skip
         yield client
 
 

@@ -73,19 +73,19 @@ def test_connections_are_shared_out_a_dead_worker_is_replaced_and_all_end_togeth
         first, second = held.ready()
         assert (first["http"], first["grpc"]) == (second["http"], second["grpc"])
         for _ in range(40):
-            with httpx.Client(base_url=first["http"], timeout=20) as http:
+            with httpx.Client(base_url=first["http"]) as http:
                 assert http.post("/v1/attributions", json={"feature_vector": ROWS}).status_code == 200
         for _ in range(10):
             options = [("grpc.use_local_subchannel_pool", 1)]
             with grpc.insecure_channel(first["grpc"], options) as channel:
                 ask = pb.AttributionRequest(feature_vector=[pb.FeatureVector(values=list(tiny.ROW.values()))])
-                assert len(AttributionServiceStub(channel).GetAttribution(ask, timeout=20).attributions) == 1
+                assert len(AttributionServiceStub(channel).GetAttribution(ask, timeout=60).attributions) == 1
         before = held.workers()
         assert len(before) == 2
         os.kill(before[0], signal.SIGKILL)
         until(lambda: len(held.ready()) == 3)
         assert before[0] not in held.workers()
-        assert httpx.get(first["http"] + "/v2/health/ready", timeout=20).status_code == 200
+        assert httpx.get(first["http"] + "/v2/health/ready").status_code == 200
         pids = held.workers()
         assert len(pids) == 2
         held.process.send_signal(signal.SIGTERM)
@@ -99,13 +99,13 @@ def test_one_worker_shows_the_metrics_of_all_at_their_own_address_and_again_afte
         own = f"http://127.0.0.1:{port}/metrics"
         http = held.ready()[0]["http"]
         for _ in range(10):
-            assert httpx.get(http + "/metrics", timeout=20).status_code == 404
-            reply = httpx.post(http + "/v1/predictions", json={"feature_vector": ROWS}, timeout=20)
+            assert httpx.get(http + "/metrics").status_code == 404
+            reply = httpx.post(http + "/v1/predictions", json={"feature_vector": ROWS})
             assert reply.status_code == 200
-        until(lambda: total(httpx.get(own, timeout=20).text, "attribution_requests_total") == 10)
+        until(lambda: total(httpx.get(own).text, "attribution_requests_total") == 10)
         os.kill(held.workers()[0], signal.SIGKILL)
         until(lambda: [event["event"] for event in held.events].count("metrics") == 2)
-        assert httpx.get(own, timeout=20).status_code == 200
+        assert httpx.get(own).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_what_cannot_start_stops_all_and_says_why(tmp_path, more, text):
     registry, _ = tiny.publish(tmp_path)
     command = [sys.executable, "-m", "ascribe", "serve", "--registry", registry, "--workers", "2", "--grpc",
                "127.0.0.1:0", *(["--http", "127.0.0.1:0"] if "--http" not in more else []), *more]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 2
     assert text in done.stderr
 

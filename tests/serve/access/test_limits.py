@@ -117,7 +117,7 @@ def test_who_hangs_up_in_the_middle_of_a_body_is_no_fault_of_ours(small):
     seen = len(small.log)
     host, port = small.http.base_url.host, small.http.base_url.port
     head = b"POST /v1/predictions HTTP/1.1\r\nHost: a\r\nContent-Length: 99\r\nX-Request-Id: gone\r\n\r\n"
-    with socket.create_connection((host, port), timeout=5) as line:
+    with socket.create_connection((host, port), timeout=60) as line:
         line.sendall(head + BODY[:20])
         time.sleep(0.1)
 
@@ -193,7 +193,7 @@ def test_headers_are_limited_in_number_and_in_bytes(small):
 
 
 def raw(found: Doors) -> socket.socket:
-    return socket.create_connection((found.http.base_url.host, found.http.base_url.port), timeout=20)
+    return socket.create_connection((found.http.base_url.host, found.http.base_url.port), timeout=60)
 
 
 HEAD = b"POST /v1/predictions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n"
@@ -219,7 +219,7 @@ def test_headers_that_do_not_arrive_are_not_waited_for(hasty, sent):
 
 def test_a_grpc_connection_that_says_nothing_is_closed(hasty):
     host, _, port = hasty.at.grpc.rpartition(":")
-    with socket.create_connection((host, int(port)), timeout=20) as connection, suppress(ConnectionResetError):
+    with socket.create_connection((host, int(port)), timeout=60) as connection, suppress(ConnectionResetError):
         while connection.recv(4096):  # the server's own first frames
             pass
 

@@ -56,7 +56,7 @@ class Secured:
         context = ssl.create_default_context(cafile=str(self.papers.servers.pair.cert))
         if pair:
             context.load_cert_chain(*pair.files)
-        with httpx.Client(verify=context, timeout=20) as http:
+        with httpx.Client(verify=context) as http:
             return http.post(self.at.http + path, json={"feature_vector": [ROW]}, **more)
 
     def by_grpc(self, pair: Pair | None = None, **metadata: str) -> grpc.StatusCode:
@@ -66,7 +66,7 @@ class Secured:
         with grpc.secure_channel(self.at.grpc, credentials) as channel:
             try:
                 asked = pb.PredictionRequest(feature_vector=[VECTOR])
-                AttributionServiceStub(channel).GetPrediction(asked, timeout=10, metadata=list(metadata.items()))
+                AttributionServiceStub(channel).GetPrediction(asked, timeout=60, metadata=list(metadata.items()))
             except grpc.RpcError as exc:
                 return exc.code()
             return grpc.StatusCode.OK
@@ -110,7 +110,7 @@ def test_tls_begins_at_1_2_on_both_doors(papers, mutual, version):
         context.set_ciphers("ALL:@SECLEVEL=0")
         context.set_alpn_protocols(["h2", "http/1.1"])
         context.minimum_version = context.maximum_version = version
-        with socket.create_connection((host, int(port)), timeout=10) as raw:
+        with socket.create_connection((host, int(port)), timeout=60) as raw:
             if version == ssl.TLSVersion.TLSv1_1:
                 with pytest.raises((ssl.SSLError, ConnectionError)):
                     context.wrap_socket(raw, server_hostname="localhost")
@@ -157,7 +157,7 @@ def serial(place: str, authority: Path) -> int:
     context = ssl.create_default_context(cafile=str(authority))
     context.set_alpn_protocols(["h2", "http/1.1"])
     with (
-        socket.create_connection((host, int(port)), timeout=10) as raw,
+        socket.create_connection((host, int(port)), timeout=60) as raw,
         context.wrap_socket(raw, server_hostname="localhost") as tls,
     ):
         shown = tls.getpeercert(binary_form=True)

@@ -161,6 +161,6 @@ def test_a_model_is_named_on_the_command_line_again_or_with_commas(tmp_path: Pat
         assert process.stdout
         ready = json.loads(process.stdout.readline())
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=20)
+        process.communicate(timeout=60)
     assert [line.split()[0] for line in ready["models"]] == ["a@production", "b@production", "c@production"]
     assert process.returncode == 0

@@ -33,6 +33,7 @@ from .. import tiny
 TOKEN = "open sesame"
 ADMIN = {"Authorization": f"Bearer {TOKEN}"}
 LATER = "2026-11-02T00:00:00+00:00"
+PATIENCE_S = 300.0  # of the server, too: what is judged for longer is answered before its end
 
 
 def with_rows(folder: Path, created: str, off: float = 0.0, **changes: Any) -> Path:
@@ -84,10 +85,10 @@ def opened(folder: Path, **more: Any) -> Iterator[Shop]:
     assert judge_and_promote(registry, tiny.NAME, first, "2026-11-01T01:00:00Z").accepted
     second = registry.publish(tiny.NAME, open_directory(with_rows(folder / "b", LATER)))
     lake, log = str(folder / "lake"), []
-    settings = Settings(admin_token=TOKEN, lake=lake, poll_s=30, **more)
+    settings = Settings(**{"admin_token": TOKEN, "lake": lake, "poll_s": 30, "timeout_s": PATIENCE_S} | more)
     with (
         running(registry.uri, tiny.NAME, settings, write=log.append) as at,
-        httpx.Client(base_url=at.http, timeout=60) as http,
+        httpx.Client(base_url=at.http, timeout=PATIENCE_S) as http,
     ):
         yield Shop(http, registry, first, second, State(beside(lake)), log)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-PATIENCE_S = {"CONNECT": 20, "SOURCE": 30, "TIMEOUT": 60}
+PATIENCE_S = {"CONNECT": 60, "SOURCE": 90, "TIMEOUT": 120}
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -69,14 +69,14 @@ def _running(start: Callable[[asyncio.Event, Call], Any]) -> Iterator[Any]:
 
         done = asyncio.run_coroutine_threadsafe(start(stop, ready), loop.loop)
         done.add_done_callback(lambda _: up.set())
-        assert up.wait(30)
+        assert up.wait(120)
         if not places:
             done.result(1)
         try:
             yield places[0]
         finally:
             loop.loop.call_soon_threadsafe(stop.set)
-            done.result(30)
+            done.result(60)
 
 
 class Rows:

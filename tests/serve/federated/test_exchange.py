@@ -98,7 +98,7 @@ def test_bytes_that_leave_the_guest_hold_ids_and_no_value():
 def test_several_hosts_are_asked_at_once_and_answer_as_one_party_would(tmp_path, form):
     world = three(tmp_path)
     names, parties = list(world.rows), PartySettings(form=form)
-    both = threading.Barrier(2, timeout=20)  # a host that is asked before the other has answered breaks it
+    both = threading.Barrier(2, timeout=60)  # a host that is asked before the other has answered breaks it
     first, second = (Rows(world.of(name), waits=both.wait) for name in world.hosts)
     one, two = world.hosts.values()
     with hosting(one, first) as a, hosting(two, second) as b, looped() as loop:

@@ -59,7 +59,7 @@ def bank() -> Iterator[str]:
 
 def called(at: str, sent: pb.Packet) -> dict[str, Any]:
     with grpc.insecure_channel(at) as channel:
-        return json.loads(DataTransferServiceStub(channel).unaryCall(sent, timeout=20).body.value)
+        return json.loads(DataTransferServiceStub(channel).unaryCall(sent, timeout=60).body.value)
 
 
 def test_a_guest_of_fate_is_told_the_recorded_routes(bank):
@@ -153,7 +153,7 @@ def test_a_guest_server_before_a_host_of_fate(tmp_path, bank):
     with guesting(bundle, {"bank": f"fate://{bank}/device_id"}, background=GUEST_CSV) as at:
         vectors = [{"id": "133", "values": dict(real.table("guest")["133"])}, {"id": "nobody", "values": {}}]
         asked = {"feature_vector": vectors}
-        found = httpx.post(at.http + "/v1/attributions", json=asked, timeout=20).json()
+        found = httpx.post(at.http + "/v1/attributions", json=asked).json()
     good, bad = found["attributions"]
     assert good["attribution_shares"]["bank"] == pytest.approx(0.31893876, abs=1e-8)
     assert "(2113)" in bad["reason"]

@@ -81,7 +81,7 @@ class Asking(threading.Thread):
         self.at, self.world, self.told, self.stop = at, world, [], threading.Event()
 
     def run(self) -> None:
-        with httpx.Client(base_url=self.at, timeout=20) as http:
+        with httpx.Client(base_url=self.at) as http:
             while not self.stop.is_set():
                 found = http.post("/v1/attributions", json=self.world.vectors(["r1", "r2"]))
                 held = found.json()
@@ -104,7 +104,7 @@ def test_a_version_waits_for_its_hosts_and_then_is_swapped_without_a_failure(tmp
         asking.start()
         until(lambda: len(asking.told) > 5)
         promoted(registry, "guest", held[2, "guest"], held[1, "guest"])  # too early: the bank has not moved
-        with httpx.Client(base_url=at, timeout=20) as http:
+        with httpx.Client(base_url=at) as http:
             card = f"/v1/models/{NAMES['guest']}"
             cards: list[dict] = []  # the next look is at a version that is tried again
             until(lambda: cards.append(http.get(card).json()) or cards[-1]["rollout"]["state"] == "failed")
@@ -146,7 +146,7 @@ def test_a_rollback_to_a_version_that_no_host_holds_any_more_is_refused(tmp_path
         promoted(registry, party, held[1, party])
     with following(registry, worlds[1], log, poll_s=0.1) as bank, shop(
         registry, {"bank": bank}, log, poll_s=0.1
-    ) as at, httpx.Client(base_url=at, timeout=20) as http:  # fmt: skip
+    ) as at, httpx.Client(base_url=at) as http:  # fmt: skip
 
         def card() -> dict:
             return http.get(f"/v1/models/{NAMES['guest']}").json()

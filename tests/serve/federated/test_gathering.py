@@ -44,11 +44,11 @@ def test_64_callers_at_once_are_a_few_exchanges_and_each_gets_its_own(tmp_path, 
         return await ask_as_it_is(held, asked, request_id, limit_s)
 
     monkeypatch.setattr(Gathering, "ask", counted)
-    host = Rows(world.of("bank"), waits=lambda: gathered.wait(20))
+    host = Rows(world.of("bank"), waits=lambda: gathered.wait(60))
     del host.rows["r7"]  # nobody whom the host knows
 
     async def together(at: str) -> list[httpx.Response]:
-        async with httpx.AsyncClient(base_url=at, timeout=30, limits=httpx.Limits(max_connections=64)) as http:
+        async with httpx.AsyncClient(base_url=at, limits=httpx.Limits(max_connections=64)) as http:
             wrong = {"feature_vector": [{"id": "r3", "values": {"a": "no number"}}]}
             bodies = [world.vectors([name]) for name in world.ids[:63]] + [wrong]
             return await asyncio.gather(*(http.post("/v1/predictions", json=body) for body in bodies))
@@ -214,7 +214,7 @@ def test_over_the_wire_an_id_budget_fails_its_own_caller(tmp_path):
     world = split()
     guest, bank = world.halves["guest"], world.halves["bank"]
     parties, waited_for = PartySettings(id_budget=3), threading.Event()
-    features = Rows(world.of("bank"), waits=lambda: waited_for.wait(20))
+    features = Rows(world.of("bank"), waits=lambda: waited_for.wait(60))
     with hosting(bank, features, parties) as at, looped() as loop:
         held = Gathering(Link(guest, BANK, at, PartySettings()), 1)
 

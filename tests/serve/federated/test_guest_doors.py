@@ -49,7 +49,7 @@ def served(bundle):
         hosting(pair()[1], Rows(real.table("host"))) as at,
         proxied(at) as proxy,
         guesting(bundle, {"bank": proxy.at}, log, background=GUEST_CSV, max_rows=1000) as where,
-        httpx.Client(base_url=where.http, timeout=20) as http,
+        httpx.Client(base_url=where.http) as http,
         grpc.insecure_channel(where.grpc) as channel,
     ):
         yield Served(http, AttributionServiceStub(channel), where.grpc, proxy, log)
@@ -193,7 +193,7 @@ def test_metrics_and_logs_tell_parts_and_never_values(served):
 def test_a_caller_states_the_policy_beside_its_message(bundle, policy):
     with (
         guesting(bundle, {"bank": "127.0.0.1:1"}, parties=PartySettings(timeout_s=0.5, connect_s=0.2)) as at,
-        httpx.Client(base_url=at.http, timeout=20) as http,
+        httpx.Client(base_url=at.http) as http,
         grpc.insecure_channel(at.grpc) as channel,
     ):
         assert http.get("/v2/health/ready").status_code == 200

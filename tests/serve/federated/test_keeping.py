@@ -115,8 +115,8 @@ def test_halves_of_a_registry_are_published_promoted_and_served_by_commands(tmp_
         doors = ["--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0"]
         with server([*guest, f"bank={place(bank)}", *doors], tmp_path) as shop:
             at = place(shop, "http")
-            found = httpx.post(at + "/v1/attributions", json=world.vectors(["r3"]), timeout=20).json()
-            card = httpx.get(at + "/v1/models/guest", timeout=20).json()
+            found = httpx.post(at + "/v1/attributions", json=world.vectors(["r3"])).json()
+            card = httpx.get(at + "/v1/models/guest").json()
     (told,) = found["attributions"]
     assert told["prediction"] == pytest.approx(world.margin[3], abs=1e-5)
     assert told["base_value"] + sum(told["attribution_shares"].values()) == pytest.approx(told["prediction"], abs=1e-9)

@@ -33,7 +33,7 @@ def http(tmp_path_factory):
     with (
         hosting(pair()[1], Rows(real.table("host"))) as host,
         guesting(bundle, {"bank": host}, parties=parties, background=GUEST_CSV) as at,
-        httpx.Client(base_url=at.http, timeout=30) as client,
+        httpx.Client(base_url=at.http) as client,
     ):
         yield client
 
@@ -89,9 +89,9 @@ def test_scores_are_shown_only_where_hosts_answered_enough_rows_alike(tmp_path):
     with hosting(host, Rows(real.table("host"))) as at, guesting(
         bundle, {"bank": at}, parties=parties, background=GUEST_CSV, max_rows=1000
     ) as where:  # fmt: skip
-        told = httpx.post(where.http + "/v1/predictions", json=rows(names), timeout=20).json()["predictions"]
-        scored = httpx.post(where.http + "/v1/predictions", json=rows(names) | {"output": "score"}, timeout=20).json()
-        values = httpx.post(where.http + "/v1/attributions", json=rows(names), timeout=20).json()["attributions"]
+        told = httpx.post(where.http + "/v1/predictions", json=rows(names)).json()["predictions"]
+        scored = httpx.post(where.http + "/v1/predictions", json=rows(names) | {"output": "score"}).json()
+        values = httpx.post(where.http + "/v1/attributions", json=rows(names)).json()["attributions"]
         fate = {
             "head": {"serviceId": "s"},
             "body": {"explain": True, "batchDataList": [
@@ -99,8 +99,8 @@ def test_scores_are_shown_only_where_hosts_answered_enough_rows_alike(tmp_path):
                 for i, n in enumerate(names)
             ]},
         }  # fmt: skip
-        theirs = httpx.post(where.http + "/federation/v1/batchInference", json=fate, timeout=20).json()
-        one = httpx.post(where.http + "/v1/predictions", json=rows(names[:1]), timeout=20)
+        theirs = httpx.post(where.http + "/federation/v1/batchInference", json=fate).json()
+        one = httpx.post(where.http + "/v1/predictions", json=rows(names[:1]))
     for i, name in enumerate(names):
         row, score, value, fated = told[i], scored["predictions"][i], values[i], theirs["batchDataList"][i]
         if alike[i]:

@@ -48,7 +48,7 @@ def server(command: list[str], folder) -> Iterator[str]:
             threading.Thread(target=held.stdout.read, daemon=True).start()
             yield ready
             held.terminate()
-            assert held.wait(20) == 0
+            assert held.wait(60) == 0
         finally:
             held.kill()
 
@@ -69,7 +69,7 @@ def test_the_walk_of_the_page(tmp_path, monkeypatch, capfd):
         shop = at_home(written("guest --bundle"), host=bank_at, http="127.0.0.1:0", grpc="127.0.0.1:0")
         with server(shop, tmp_path) as ready:
             asked = {"feature_vector": [{"id": "133", "values": dict(real.table("guest")["133"])}]}
-            found = httpx.post(place(ready, "http") + "/v1/attributions", json=asked, timeout=20).json()
+            found = httpx.post(place(ready, "http") + "/v1/attributions", json=asked).json()
     recorded(tmp_path / "scores.parquet")
     (told,) = found["attributions"]
     assert told["attribution_shares"]["bank"] == pytest.approx(0.31893876, abs=1e-8)

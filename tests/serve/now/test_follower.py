@@ -281,7 +281,7 @@ def test_a_server_that_starts_again_shows_the_last_minutes_at_once(tmp_path):
             running(
                 registry, tiny.NAME, Settings(lake=lake, groups=groups, samples=8, budget=16), write=lambda _: None
             ) as at,
-            httpx.Client(base_url=at.http, timeout=20) as http,
+            httpx.Client(base_url=at.http) as http,
         ):
             first = http.get("/v1/now").json()
             assert {n["timestamp_us"] for n in first["nodes"]} == {start + 49 * 2_000_000}

@@ -111,7 +111,7 @@ class Traffic:
         self.thread = threading.Thread(target=self.run)
 
     def run(self) -> None:
-        with httpx.Client(base_url=self.server.http.base_url, timeout=20) as http:
+        with httpx.Client(base_url=self.server.http.base_url) as http:
             while not self.stop.wait(0.05):
                 if self.ingest:
                     kept = self.ingest._total.rows + 10

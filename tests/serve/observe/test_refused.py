@@ -40,7 +40,7 @@ def test_a_deadline_is_counted_where_it_met_the_request(tmp_path):
     """The first is handed over and held, the others wait behind it: long enough to have come, however slowly."""
     with doors(tmp_path, explain_threads=1, timeout_s=4.0) as asked, holding() as held, ThreadPoolExecutor(2) as pool:
         first = pool.submit(asked.http.post, "/v1/attributions", json=BODY)
-        assert held.began.wait(20)
+        assert held.began.wait(60)
         second = pool.submit(asked.http.post, "/v1/attributions", json=BODY)
         with pytest.raises(grpc.RpcError) as caught:
             AttributionServiceStub(asked.channel).GetAttribution(ASKED, timeout=2.0)

@@ -105,12 +105,12 @@ def traced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Traced]:
             assert process.stdout
             ready = json.loads(process.stdout.readline())
             with (
-                httpx.Client(base_url=ready["http"], timeout=20) as http,
+                httpx.Client(base_url=ready["http"]) as http,
                 grpc.insecure_channel(ready["grpc"]) as channel,
             ):
                 yield Traced(http, AttributionServiceStub(channel), collector, process)
             process.terminate()
-            process.communicate(timeout=20)
+            process.communicate(timeout=60)
 
 
 def test_a_request_is_a_span_under_its_callers_with_its_parts_below(traced):

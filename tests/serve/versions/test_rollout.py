@@ -49,7 +49,7 @@ class Load(threading.Thread):
 
     def run(self) -> None:
         with (
-            httpx.Client(base_url=self.server.at.http, timeout=20) as http,
+            httpx.Client(base_url=self.server.at.http) as http,
             grpc.insecure_channel(self.server.at.grpc) as channel,
         ):
             stub = AttributionServiceStub(channel)
@@ -68,7 +68,7 @@ class Load(threading.Thread):
 
     def over_grpc(self, stub: AttributionServiceStub) -> tuple:
         vectors = [pb.FeatureVector(values=x) for x in ROWS.tolist()]
-        a = stub.GetAttribution(pb.AttributionRequest(feature_vector=vectors, estimator="exact", samples=8), timeout=20)
+        a = stub.GetAttribution(pb.AttributionRequest(feature_vector=vectors, estimator="exact", samples=8), timeout=60)
         rows = [(r.prediction, r.base_value, sum(r.attribution_shares.values())) for r in a.attributions]
         return a.version, a.sha256, rows
 

@@ -92,8 +92,8 @@ def test_a_store_that_cannot_be_reached_harms_no_answer(tmp_path: Path, s3: Plac
         with serving(fleet) as server:
             until(lambda: server.card()["rollout"]["state"] == "current")
             tunnel.close()
-            until(lambda: server.card()["rollout"]["state"] == "unreachable", 60)
+            until(lambda: server.card()["rollout"]["state"] == "unreachable")
             assert "s3://" in server.card()["rollout"]["reason"]
             assert server.ask(ROW).status_code == 200
             tunnel.open()
-            until(lambda: server.card()["rollout"]["state"] == "current", 60)
+            until(lambda: server.card()["rollout"]["state"] == "current")

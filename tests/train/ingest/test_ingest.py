@@ -152,7 +152,7 @@ def test_kafka_poison_goes_to_table_and_topic(tmp_path):
         for i in range(200):
             producer.produce("raw_metrics", line(i), partition=i % 2)
         producer.produce("raw_metrics", b"poison", partition=1)
-        assert producer.flush(30) == 0
+        assert producer.flush(120) == 0
         lake = str(tmp_path / "lake")
         source = f"kafka://{brokers.bootstrap}/raw_metrics"
         done = ingest("--source", source, "--lake", lake, "--until-idle", "1", "--dead-letter-topic", "dead")
@@ -164,7 +164,7 @@ def test_kafka_poison_goes_to_table_and_topic(tmp_path):
         (dead,) = held.dead.read().to_pylist()
         reader = Consumer({"bootstrap.servers": brokers.bootstrap, "group.id": "d", "auto.offset.reset": "earliest"})
         reader.subscribe(["dead"])
-        (message,) = reader.consume(1, 30)
+        (message,) = reader.consume(1, 120)
         assert message.value() == b"poison"
         assert dict(message.headers())["origin"].decode() == f"{dead['stream']}@{dead['position']}"
         reader.close()
@@ -180,7 +180,7 @@ def test_a_reader_stops_when_asked_and_tells_its_lag(tmp_path):
         producer = Producer({"bootstrap.servers": brokers.bootstrap})
         for i in range(100):
             producer.produce("raw_metrics", line(i), partition=i % 2)
-        producer.flush(30)
+        producer.flush(120)
         lake = Lake(str(tmp_path / "lake"))
         with subprocess.Popen(
             [sys.executable, "-m", "ascribe", "ingest", "--source", f"kafka://{brokers.bootstrap}/raw_metrics",
@@ -193,7 +193,7 @@ def test_a_reader_stops_when_asked_and_tells_its_lag(tmp_path):
                 text = _read(f"http://{at}/metrics")
                 assert 'attribution_consumer_lag_records{group="ascribe",partition="0",topic="raw_metrics"} 0.0' in text
                 reader.send_signal(signal.SIGTERM)
-                assert reader.wait(30) == 0
+                assert reader.wait(120) == 0
             finally:
                 reader.kill()
         assert lake.state.get("ingest", "ascribe")["rows"] == 100

@@ -14,7 +14,7 @@ from tests.prometheus_server import serving
 
 WATTS = 200.0
 RANGE_J = 262_143.32885
-LONGEST_S = 60.0
+LONGEST_S = 180.0
 
 
 class Exporter:
