@@ -243,6 +243,40 @@ def test_interactions_find_the_product_alone():
     assert own[0, 1] == pytest.approx(np.sqrt(np.mean((product - product.mean()) ** 2)))
 
 
+def test_features_that_are_not_read_do_not_interact():
+    """But for rounding nothing of theirs moves, and rounding over rounding is no share."""
+    X = drawn(60, 15)
+    for read in (lambda Z: 0.1 + Z[:, 0] * Z[:, 1], lambda Z: 0.3 + 0.1 * np.sin(Z[:, 0])):
+        H = interactions(Model(FEATURES, read), X)
+        assert not H[2:].any() and not H[:, 2:].any()
+
+    def placed(Z):  # float32, and the last digit hangs on the place in the batch, as in a graph
+        return (0.1 + Z[:, 0]).astype(np.float32) * (1 + 1e-7 * (np.arange(len(Z)) % 7)).astype(np.float32)
+
+    assert not interactions(Model(FEATURES, placed), X)[1:, 1:].any()
+
+
+def test_a_grid_of_categories_holds_categories_and_a_grid_holds_something():
+    asked: list[float] = []
+
+    def by_rack(Z):
+        asked.extend(Z[:, 0].tolist())
+        return Z[:, 0] % 2
+
+    racks = Feature("rack", categories=tuple(f"r{k}" for k in range(40)), missing=True)
+    X = np.column_stack([np.arange(80) % 35, drawn(80, 3)[:, 0]]).astype(float)
+    told = dependence(Model((racks, Feature("b")), by_rack), X, ["rack"])
+    assert len(told.grids[0]) == 20 and told.grids[0][[0, -1]].tolist() == [0, 34]
+    assert set(asked) <= set(range(35))
+    X[:, 0] = np.nan
+    for wrong, word in (({}, "no row holds a number for rack"), ({"points": 1}, "points is at least 2"),
+                        ({"grids": [[]]}, "one at least"), ({"grids": [[1.0], [2.0]]}, "one at least")):  # fmt: skip
+        with pytest.raises(InputError, match=word):
+            dependence(Model((racks, Feature("b")), by_rack), X, ["rack"], **wrong)
+    with pytest.raises(InputError, match="rows is at least 2"):
+        interactions(CURVED, drawn(9, 1), rows=1)
+
+
 def test_what_cannot_be_asked():
     X = drawn(10, 16)
     with pytest.raises(CapabilityError, match="neither"):

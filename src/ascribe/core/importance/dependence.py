@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ascribe.core.arrays import Float, np
+from ascribe.core.arrays import Float, evenly, np
 from ascribe.core.errors import CapabilityError, InputError, SchemaError
+from ascribe.core.features import Feature
 from ascribe.core.model import Model
 from ascribe.core.perturbations import asked
 from ascribe.core.words import listed
@@ -58,16 +59,19 @@ def dependence(
     grids: Sequence[Float[np.ndarray, " g"]] | None = None,
     points: int = GRID,
 ) -> Dependence:
-    """Of one feature or of two, by name; `grids`: values of each (None: `points` of them, see `grid_of`).
+    """Of one feature or of two, by name; `grids`: values of each (None: `points` of them, see `grid_of`; of categories
+    some that the rows hold, since there is nothing between two of them).
 
-    Raises SchemaError for an unknown feature, InputError for another number of features, CapabilityError without
-    `predict`.
+    Raises SchemaError for an unknown feature, InputError for another number of features or a grid without values,
+    CapabilityError without `predict`.
     """
     names = tuple(features)
     if len(names) not in (1, 2) or len(set(names)) < len(names):
         raise InputError(f"dependence is of one feature or of two different ones, not {listed(list(names)) or 'none'}")
     if missing := [name for name in names if name not in model.names]:
         raise SchemaError(f"'{missing[0]}' is no feature: use {listed(list(model.names))}")
+    if points < 2:
+        raise InputError(f"points is at least 2, the ends of a grid, not {points}")
     if model.predict is None:
         raise CapabilityError("dependence needs predict, which this model does not offer")
     X = model.rows(X)
@@ -75,7 +79,9 @@ def dependence(
     if len(X) < 2:
         raise InputError("dependence needs two rows at least that can be answered")
     columns = [model.names.index(name) for name in names]
-    held = [np.asarray(g, dtype=float) for g in grids] if grids else [grid_of(X[:, j], points) for j in columns]
+    held = [np.asarray(g, dtype=float) for g in grids] if grids else [_own(model, X, j, points) for j in columns]
+    if len(held) != len(names) or not all(g.ndim == 1 and len(g) for g in held):
+        raise InputError(f"grids are values of each of {listed(list(names))}, one at least")
     cells = np.stack(np.meshgrid(*held, indexing="ij"), axis=-1).reshape(-1, len(names))
     m = len(cells)
 
@@ -87,3 +93,12 @@ def dependence(
 
     f = asked(model.predict, len(X) * m, X.shape[1], rows)
     return Dependence(names, tuple(held), f.reshape(len(X), *(len(g) for g in held)), model.unit)
+
+
+def _own(model: Model, X: Float[np.ndarray, "b n"], j: int, points: int) -> Float[np.ndarray, " g"]:
+    """The grid of a column for which none was given."""
+    column, feature = X[:, j], model.features[j] if j < len(model.features) else Feature(model.names[j])
+    found = np.unique(column[np.isfinite(column)])
+    if not len(found):
+        raise InputError(f"no row holds a number for {feature.name}: give grids= of values to ask for")
+    return found[evenly(len(found), points)] if feature.categories else grid_of(column, points)

@@ -18,6 +18,7 @@ from ascribe.core.perturbations import asked
 __all__ = ["ROWS", "interactions"]
 
 ROWS = 100  # b^2 rows are asked for each pair
+SINGLE, DOUBLE = 1e-6, 1e-14  # of the largest prediction, by its precision: what differs by less does not differ
 
 
 def interactions(
@@ -31,8 +32,10 @@ def interactions(
     """H of each pair of `features` (None: all), symmetric, 0 on the diagonal; not `relative`: in the output's unit.
     `step` is called after each pair. At most `rows` of the rows, evenly spread.
 
-    Raises InputError for unknown features and where fewer than two rows can be answered.
+    Raises InputError for unknown features, and for fewer than two rows.
     """
+    if rows < 2:
+        raise InputError(f"rows is at least 2, not {rows}")
     if model.predict is None:
         raise CapabilityError("interactions need predict, which this model does not offer")
     names = tuple(features) if features is not None else model.names
@@ -58,7 +61,9 @@ def interactions(
 
 
 def _centred(model: Model, X: Float[np.ndarray, "b n"], columns: list[int]) -> Float[np.ndarray, " b"]:
-    """F at each row: columns of row i in every row k."""
+    """F at each row: columns of row i in every row k. Exactly 0 where it does not move but for rounding, which would be
+    all of a joint dependence that is not there.
+    """
     assert model.predict is not None
     b = len(X)
 
@@ -68,5 +73,7 @@ def _centred(model: Model, X: Float[np.ndarray, "b n"], columns: list[int]) -> F
         Z[:, columns] = X[number // b][:, columns]
         return Z
 
-    F = asked(model.predict, b * b, X.shape[1], rows).reshape(b, b).mean(axis=1)
-    return np.asarray(F - F.mean())
+    f = asked(model.predict, b * b, X.shape[1], rows)
+    F = f.reshape(b, b).mean(axis=1)
+    apart, digits = F - F.mean(), SINGLE if (f == f.astype(np.float32)).all() else DOUBLE
+    return np.where(np.abs(apart) > digits * np.abs(f).max(), apart, 0.0)
