@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -150,6 +151,43 @@ def test_what_cannot_be_asked_is_one_line(place):
         (("probe", place / "bundle", rows, "--epsilons", "a", "-o", place / "p.html"), "no list of numbers"),
     ):
         assert says in one_line(typed(*words))
+
+
+def test_wrong_numbers_to_a_function_are_told_in_words():
+    X = np.random.default_rng(0).standard_normal((20, 3))
+
+    def model(X):
+        return X[:, 0] + 2 * X[:, 1]
+
+    column = ascribe.importance(model, X, model(X)[:, None], repeats=2).values
+    assert column == pytest.approx(ascribe.importance(model, X, model(X), repeats=2).values)
+    for asked, says in (
+        (lambda: ascribe.importance(model, X, ["a"] * 20), "y holds what is no number"),
+        (lambda: ascribe.importance(model, X, np.ones((10, 2))), "y is one number a row"),
+        (lambda: ascribe.importance(model, X, seed=-1), "seed is a number from 0"),
+        (lambda: ascribe.importance(model, X, method="sage", seed=-1), "seed is a number from 0"),
+        (lambda: ascribe.compare(model, X, seed=-1), "seed is a number from 0"),
+        (lambda: ascribe.probe(model, X, seed=-1), "seed is a number from 0"),
+        (lambda: ascribe.compare(model, X, draws=0), "draws is at least 1"),
+        (lambda: ascribe.compare(model, X, near=-1), "near at least 0"),
+        (lambda: ascribe.compare(model, X, radius=-0.1), "radius a size"),
+        (lambda: ascribe.compare(model, X, radius=float("nan")), "radius a size"),
+        (lambda: ascribe.probe(model, X[:1]), "not known from one row"),
+        (lambda: ascribe.probe(model, X * np.nan), "no row can be probed"),
+    ):
+        with pytest.raises(InputError, match=says):
+            asked()
+
+
+def test_labels_are_one_a_row_and_the_most_that_is_known_is_told(classes):
+    opened = ascribe.open(classes / "bundle")
+    rows = opened.model.background[:3]
+    with pytest.raises(InputError, match="labels are one a row: got 1 for 3 rows"):
+        ascribe.probe(opened, rows, labels=["a"], attacks=["fgsm"], methods=[])
+    told = ascribe.probe(opened, rows, attacks=[], methods=["saliency"])
+    steady = told.stable[0]
+    some = replace(told, stable=(replace(steady, moved=np.array([np.nan, 0.25, 0.125])),))
+    assert "0.25" in Page(probes.page(some)).texts
 
 
 def test_layers_of_a_graph_without_any_are_refused(place):

@@ -18,7 +18,7 @@ from ascribe.core.importance import Dependence, Importance, dependence, mean_abs
 from ascribe.core.model import Model
 from ascribe.core.options import Options
 from ascribe.core.probes import ATTACKS, EPSILONS, Probes, robustness, stability
-from ascribe.core.probes.stability import joined
+from ascribe.core.probes.stability import joined, usual_delta
 from ascribe.frames import checked, matrix
 from ascribe.opened import Groups, OpenModel, frozen
 
@@ -62,7 +62,7 @@ def importance(
         raise InputError(f"no importance '{method}': use {', '.join(METHODS)}")
     held, rows = _held(model, X)
     held = held.settled(rows)
-    target = None if y is None else np.asarray(y, dtype=float).reshape(-1)
+    target = None if y is None else _measured(y)
     cost = loss or ("log" if held.space == "probability" else "squared")
     told, players = step or (lambda share: None), frozen(groups)
     if method == "sage":
@@ -158,17 +158,20 @@ def probe(
     `epsilon` and while the prediction moves less than `delta` of its unit. Goodfellow et al. 2015 (fgsm), Madry et al.
     2018 (pgd), Ghorbani et al. 2019 (stability).
 
-    Raises InputError for sizes that do not grow, labels of no class, or no row that can be answered.
+    Raises InputError for sizes that do not grow, labels of no class, no row that can be answered, or no `delta` where
+    one row is all that there is.
 
     >>> told = probe(lambda X: X[:, 0] + 2 * X[:, 1], np.eye(2), methods=["occlusion"])
     >>> told.refused, bool((told.stable[0].moved < 0.1).all())
     (('no attack: this model offers no gradient, or its rows are words',), True)
     """
-    held, rows = _held(model, X)
+    held, rows, options = *_held(model, X), Options(samples=samples, seed=seed)
     classifier = held.scores is not None and len(held.outputs) > 1
     attacked = tuple(attacks) if held.gradient is not None and held.layout.kind != "text" else ()
     moved = tuple(methods) if methods is not None else (_first(held),)
     whole = rows[(held.check(rows)[0] != "invalid") & np.isfinite(rows).all(axis=1)]
+    if not len(whole):
+        raise InputError("no row can be probed: every row holds a value that is missing or impossible")
     parts = [whole] if not classifier else [whole[i : i + 1] for i in range(len(whole))]  # one class at a time
     told, done, count = step or (lambda share, what: None), 0, len(attacked) * len(epsilons) + len(moved) * len(whole)
 
@@ -182,10 +185,14 @@ def probe(
         return tick
 
     robust = [robustness(held, rows, epsilons, how, norm, labels, seed, under_way(how)) for how in attacked]
-    stable, refused, options = [], [], Options(samples=samples, seed=seed)
+    may = [usual_delta(held.settled(part), whole) if delta is None else delta for part in parts]
+    stable, refused = [], []
     for method in moved:
         tick = under_way(method)
-        found = [stability(held, part, method, epsilon, delta, norm, options, step=tick) for part in parts]
+        found = [
+            stability(held, part, method, epsilon, most, norm, options, step=tick)
+            for part, most in zip(parts, may, strict=True)
+        ]
         stable.append(joined(found))
     if not robust:
         refused.append("no attack: this model offers no gradient, or its rows are words")
@@ -215,6 +222,15 @@ def _held(model: Asked, X: Any) -> tuple[Model, np.ndarray]:
         return model, model.rows(X)
     rows, names = matrix(X)
     return Model(tuple(Feature(name) for name in names), checked(model), rows), rows
+
+
+def _measured(y: Any) -> np.ndarray:
+    """Numbers, one a row, or a column of them; of a frame's column those that are absent are NaN."""
+    try:
+        found = np.asarray(y, dtype=float)
+    except (TypeError, ValueError) as exc:
+        raise InputError(f"y holds what is no number ({exc}): of classes give 1 for the explained one, else 0") from exc
+    return found[:, 0] if found.ndim == 2 and found.shape[1] == 1 else found
 
 
 def _randomised(opened: OpenModel, model: Model, seed: int, layers: int) -> list[tuple[str, Model]]:

@@ -17,6 +17,7 @@ from ascribe.core.model import Model
 from ascribe.core.probes import ATTACKS, attack, robustness, stability
 from ascribe.core.probes.ball import Ball
 from ascribe.core.probes.robustness import ball_of
+from ascribe.core.probes.stability import joined
 
 RNG = np.random.default_rng(0)
 WEIGHTS = np.array([2.0, -1.0, 0.5, 3.0])
@@ -211,6 +212,21 @@ def test_the_prediction_stays_within_delta():
     assert free.moved.mean() > found.moved.mean()
     own = stability(model, X, "kernel_shap", epsilon=0.1, rounds=1)
     assert own.delta == pytest.approx(0.05 * np.std(BACKGROUND @ WEIGHTS))
+
+
+def test_nothing_passes_for_stable_because_it_could_not_move():
+    model = linear()
+    for changes, told in (({"background": None}, {}), ({"background": BACKGROUND[:1]}, {})):
+        with pytest.raises(InputError, match="not known from one row: give delta"):
+            stability(replace(model, **changes), X[:1], "saliency", **told)
+    fixed = replace(model, features=tuple(Feature(f.name, categories=("a", "b")) for f in model.features))
+    with pytest.raises(InputError, match="no column of these rows has a range to move in"):
+        stability(fixed, X, "saliency", delta=1.0)
+    for delta in (-1.0, np.nan):
+        with pytest.raises(InputError, match="how far the prediction may move, 0 or more"):
+            stability(model, X, "saliency", delta=delta)
+    parts = [stability(model, X[:2], "saliency", delta=delta, rounds=1) for delta in (0.1, 0.3)]
+    assert joined(parts).delta == 0.3
 
 
 def test_what_cannot_be_probed():

@@ -158,7 +158,10 @@ def probe(
         pairs = ", ".join(f"{size:g}: {share:.3g}" for size, share in zip(found.epsilons, kept, strict=True))
         out.print(f"{found.method}  {pairs}", highlight=False)
     for steady in told.stable:
-        out.print(f"{steady.method}  values move by up to {steady.moved.max():.3g} of their size", highlight=False)
+        most = max(
+            (m for m in steady.moved.tolist() if m == m), default=float("nan")
+        )  # of a row of zeros it is unknown
+        out.print(f"{steady.method}  values move by up to {most:.3g} of their size", highlight=False)
     for text in told.refused:
         err.print(text, highlight=False)
     if output.suffix == ".json":

@@ -68,3 +68,5 @@ class Options:
     def __post_init__(self) -> None:
         if self.target_stderr is not None and not self.target_stderr > 0:
             raise InputError(f"target_stderr is a positive number in the output's unit, not {self.target_stderr}")
+        if self.seed < 0:
+            raise InputError(f"seed is a number from 0, not {self.seed}")

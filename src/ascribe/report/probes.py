@@ -103,8 +103,8 @@ def _stable(found: tuple[Stability, ...], unit: str) -> str:
         (
             "",
             [
-                s.method, number(_mean(s.moved)), number(float(np.max(s.moved))), number(_mean(s.rank)),
-                number(float(np.max(s.lipschitz))), f"{s.epsilon:g}", number(s.delta),
+                s.method, number(_mean(s.moved)), number(_most(s.moved)), number(_mean(s.rank)),
+                number(_most(s.lipschitz)), f"{s.epsilon:g}", number(s.delta),
             ],
         )
         for s in found
@@ -115,3 +115,8 @@ def _stable(found: tuple[Stability, ...], unit: str) -> str:
 def _mean(v: np.ndarray) -> float:
     held = v[np.isfinite(v)]
     return float(held.mean()) if len(held) else float("nan")
+
+
+def _most(v: np.ndarray) -> float:
+    held = v[np.isfinite(v)]
+    return float(held.max()) if len(held) else float("nan")

@@ -107,9 +107,14 @@ def compare(
     sensitivity (0: not asked). Units are hidden by the baseline of `options`. `randomised`: (layer, model) from the
     output down, of the same output; a method that needs more than they offer is not asked of them.
 
-    Raises InputError where no row can be answered or groups are asked for: methods are judged on the model's own units.
+    Raises InputError where no row can be answered or groups are asked for: methods are judged on the model's own units;
+    and for no draws, fewer than 0 rows near or a radius that is no size.
     """
     options = options or Options()
+    if draws < 1 or near < 0 or not 0 <= radius < np.inf:
+        raise InputError(
+            f"draws is at least 1, near at least 0 and radius a size of 0 or more: got {draws}, {near}, {radius}"
+        )
     if options.groups:
         raise InputError("methods are compared on single features: leave groups out")
     model = model.settled(X)

@@ -38,10 +38,12 @@ def permutation_importance(
 ) -> Importance:
     """Values in the loss's unit; `step` is called after each player. `groups` are shuffled together.
 
-    Raises InputError for fewer than one repeat and for what `measured` and `loss_of` refuse.
+    Raises InputError for fewer than one repeat, a seed below 0 and for what `measured` and `loss_of` refuse.
     """
     if repeats < 1:
         raise InputError(f"repeats is at least 1, not {repeats}")
+    if seed < 0:
+        raise InputError(f"seed is a number from 0, not {seed}")
     players = players_of(model.names, groups)
     X, y, f = measured(model, X, y)
     assert model.predict is not None

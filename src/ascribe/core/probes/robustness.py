@@ -69,6 +69,8 @@ def robustness(
         raise InputError("no row can be probed: every row holds a value that is missing or impossible")
     if not epsilons or list(epsilons) != sorted(set(epsilons)) or epsilons[0] < 0:
         raise InputError("epsilons are sizes that grow, such as 0,0.01,0.02")
+    if labels is not None and len(labels) != len(good):
+        raise InputError(f"labels are one a row: got {len(labels)} for {len(good)} rows")
     X = X[good]
     classes = model.outputs if model.scores is not None and len(model.outputs) > 1 else ()
     if labels is not None and not classes:

@@ -23,9 +23,10 @@ from ascribe.core.options import Options
 from ascribe.core.probes.ball import Ball
 from ascribe.core.probes.robustness import ball_of
 
-__all__ = ["Stability", "joined", "stability"]
+__all__ = ["Stability", "joined", "stability", "usual_delta"]
 
 ROUNDS, DRAWS = 4, 16
+SPREAD = 0.05  # of the predictions, that one of them may move
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,10 +58,11 @@ def stability(
     draws: int = DRAWS,
     step: Callable[[], None] | None = None,
 ) -> Stability:
-    """`delta`: how far the prediction may move, in the output's unit (None: 5 % of the spread of the predictions over
-    the background, or over the rows). The method is asked rounds x draws times a row.
+    """`delta`: how far the prediction may move, in the output's unit (None: `usual_delta`). The method is asked
+    rounds x draws times a row.
 
-    Raises as `explain`; InputError where no row can be answered, CapabilityError for texts.
+    Raises as `explain` and `usual_delta`; InputError where no row can be answered or no column can move, or for a delta
+    that is no size; CapabilityError for texts.
     """
     options = options or Options()
     if model.layout.kind == "text":
@@ -70,10 +72,12 @@ def stability(
     X = X[(model.check(X)[0] != "invalid") & np.isfinite(X).all(axis=1)]
     if not len(X) or model.predict is None:
         raise InputError("no row can be probed: every row holds a value that is missing or impossible")
-    if delta is None:
-        held = X if model.background is None else model.background
-        delta = 0.05 * float(np.nanstd(np.asarray(model.predict(held), dtype=float)))
+    delta = usual_delta(model, X) if delta is None else delta
+    if not delta >= 0:
+        raise InputError(f"delta is how far the prediction may move, 0 or more, not {delta}")
     ball = ball_of(model, X, norm, epsilon)
+    if not ball.scale.any():  # a row that cannot move would pass for one whose explanation does not
+        raise InputError("no column of these rows has a range to move in: give more rows, or a model with a background")
     own = explain(model, X, method, options).values
     f = np.asarray(model.predict(X), dtype=float).reshape(-1)
     found = []
@@ -85,15 +89,27 @@ def stability(
     return Stability(method, norm, epsilon, delta, moved, rank, lipschitz, change, np.stack([one[4] for one in found]))
 
 
+def usual_delta(model: Model, X: Float[np.ndarray, "b n"]) -> float:
+    """5 % of the spread of the predictions over the background, or over the rows where there is none.
+
+    Raises InputError where that is one row, whose spread nobody knows: 0 would call every explanation stable.
+    """
+    assert model.predict is not None
+    held = X if model.background is None else model.background
+    if len(held) < 2:
+        raise InputError("how far the prediction may move is not known from one row: give delta, or more rows")
+    return SPREAD * float(np.nanstd(np.asarray(model.predict(held), dtype=float)))
+
+
 def joined(parts: Sequence[Stability]) -> Stability:
-    """Of rows that were searched apart, such as rows of different classes."""
+    """Of rows that were searched apart, such as rows of different classes; `delta` is then the largest of theirs."""
 
     def column(name: str) -> np.ndarray:
         return np.concatenate([getattr(part, name) for part in parts])
 
     return replace(
         parts[0], moved=column("moved"), rank=column("rank"), lipschitz=column("lipschitz"), change=column("change"),
-        rows=column("rows"),
+        rows=column("rows"), delta=max(part.delta for part in parts),
     )  # fmt: skip
 
 
