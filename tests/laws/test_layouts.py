@@ -142,6 +142,15 @@ def test_a_text_without_words_is_told(method):
 
 @every
 @both
+def test_segments_that_are_always_present_are_told_as_that(method, kind):
+    X = rows_of(kind)[:1]
+    a = explain(model_of(kind), X, method, replace(few(kind, method), segments=np.full(X.shape[1], -1)))
+    assert a.status.tolist() == ["invalid"]
+    assert "no segment of this row can be hidden" in a.reasons[0]
+
+
+@every
+@both
 def test_progress_and_no_rows(method, kind):
     calls = []
     explain(model_of(kind), rows_of(kind), method, few(kind, method), step=lambda: calls.append(1))

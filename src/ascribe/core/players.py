@@ -22,11 +22,12 @@ from ascribe.core.model import Model
 from ascribe.core.options import Options
 from ascribe.core.segmentation import superpixels
 
-__all__ = ["GRID", "NOBODY", "NO_WORDS", "Segments", "grid", "seated", "segments_of"]
+__all__ = ["GRID", "NOBODY", "Segments", "grid", "nothing", "seated", "segments_of"]
 
 GRID = 7  # patches along a side of an image
 NOBODY = -1
-NO_WORDS = One(np.nan, np.nan, np.empty(0), np.empty(0), status="invalid", reason="the text has no words")
+NO_WORDS = "the text has no words"
+NO_SEGMENTS = "no segment of this row can be hidden: each is below 0, or holds no word"
 MARKERS = {"start", "end", "s", "/s", "cls", "sep", "bos", "eos", "pad"}  # in brackets, <s> or [CLS]
 
 
@@ -63,6 +64,12 @@ class Segments:
             total = np.bincount(owner[mine, c], out[mine, c], self.p)
             out[mine, c] = (total / np.maximum(size, 1))[owner[mine, c]]
         return out.reshape(-1)
+
+
+def nothing(options: Options) -> One:
+    """The answer of a row without players."""
+    reason = NO_WORDS if options.segments is None else NO_SEGMENTS
+    return One(np.nan, np.nan, np.empty(0), np.empty(0), status="invalid", reason=reason)
 
 
 def segments_of(layout: Layout, options: Options, X: Float[np.ndarray, "b n"], i: int) -> Segments:

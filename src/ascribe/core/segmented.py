@@ -19,7 +19,7 @@ from ascribe.core.features import Players
 from ascribe.core.games import Game, Values
 from ascribe.core.model import Model
 from ascribe.core.options import Options
-from ascribe.core.players import NO_WORDS, Segments, seated
+from ascribe.core.players import Segments, nothing, seated
 from ascribe.core.reference import reference_game
 from ascribe.core.shapley import Row, answer_row, plan_of, remark, shapley
 
@@ -84,7 +84,7 @@ def shapley_by_reference(
     def answer(i: int) -> One:
         segments, x = seats[i], X[i]
         if not segments.p:
-            return NO_WORDS
+            return nothing(options)
         game = SegmentGame(reference_game(model, options, x), segments)
         base = float(game.values(x, np.zeros((1, segments.p), bool)).v[0])
         row = answer_row(model, game, x, _players(segments.p), base, options)

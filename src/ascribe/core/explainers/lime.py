@@ -25,7 +25,7 @@ from ascribe.core.local_fit import LocalFit, local_fit
 from ascribe.core.model import Model
 from ascribe.core.options import Options
 from ascribe.core.perturbations import TABLE_WIDTH, WIDTH, Table, asked, kept, near
-from ascribe.core.players import NO_WORDS, Segments, seated
+from ascribe.core.players import Segments, nothing, seated
 from ascribe.core.reference import reference_row
 from ascribe.core.spending import LIME, LIME_EACH, LIME_GROWN, LIME_TABLE
 
@@ -78,7 +78,7 @@ def _segments(model: Model, X: np.ndarray, options: Options) -> Answers:
     def answer(i: int) -> One:
         segments, x = seats[i], X[i]
         if not segments.p:
-            return NO_WORDS
+            return nothing(options)
         hidden = _hidden(model, options, x, segments)
 
         def fitted(m: int) -> Fitted:

@@ -22,7 +22,7 @@ from ascribe.core.features import players_of
 from ascribe.core.model import Model
 from ascribe.core.options import Options, Patch
 from ascribe.core.perturbations import asked
-from ascribe.core.players import NO_WORDS, seated
+from ascribe.core.players import nothing, seated
 from ascribe.core.reference import reference_row
 from ascribe.core.spending import sides_of
 
@@ -76,7 +76,7 @@ def _segments(model: Model, X: np.ndarray, options: Options) -> Callable[[int], 
         segments, x, hidden = seats[i], X[i], reference_row(model, options, X[i])
         p = segments.p
         if not p:
-            return NO_WORDS
+            return nothing(options)
         S = np.vstack([np.ones((1, p), bool), ~np.eye(p, dtype=bool), np.zeros((1, p), bool)])
         f = asked(predict, len(S), n, lambda at: np.where(segments.features_of(S[at]), x, hidden))
         values = segments.spread(f[0] - f[1:-1])
@@ -97,7 +97,7 @@ def _windows(model: Model, X: np.ndarray, options: Options) -> Callable[[int], O
         x, hidden = X[i], reference_row(model, options, X[i])
         mine = seats[i].owner >= 0 if i in seats else np.ones(n, bool)
         if not mine.any():
-            return NO_WORDS
+            return nothing(options)
         ends = asked(predict, 2, n, lambda at: np.stack([x, np.where(mine, hidden, x)])[at])
         total, count, spent = np.zeros(n), np.zeros(n), 2
         for k in range(0, len(boxes), step):
