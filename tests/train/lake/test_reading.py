@@ -9,9 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from ascribe.core.errors import LakeError
+from ascribe.core.errors import InputError, LakeError
 from ascribe.train.lake.lake import Lake
 from ascribe.train.lake.rows import rows_of
+from ascribe.train.lake.upkeep import compact
 from ascribe.train.vectors import Places, Vectors
 
 DAY_US = 86_400_000_000
@@ -101,3 +102,27 @@ def test_fewer_columns_in_older_files(lake: Lake, tmp_path: Path):
     found = held.snapshot()
     assert found.column_names == ["id", "node", "timestamp", "power_w", "x", "y", "z"]
     assert found["z"].null_count == found["y"].null_count == 40
+
+
+def test_files_that_are_gone_or_damaged_are_told_in_words(tmp_path: Path):
+    """The log of an old version outlives its files; docs/pipeline.md says what is told then."""
+    held = Lake(str(tmp_path / "lake"))
+    for k in range(3):
+        v, at = vectors(0), np.arange(40) + 40 * k
+        part = Vectors([f"r{i}" for i in at], v.node, v.timestamp, v.power_w, v.names, v.X,
+                       Places(("s",), np.zeros(40, int), at))  # fmt: skip
+        held.append(rows_of(part, np.ones(40, bool)), None, None, {"s": 40 * (k + 1)})
+    before = held.version()
+    for hours in (float("nan"), float("inf"), -1.0):
+        with pytest.raises(InputError, match="a number of hours"):
+            compact(held, hours)
+    compact(held, 0)
+    assert len(held.snapshot()) == 120
+    for read in (held.snapshot, lambda version: held.newest(5, version)):
+        with pytest.raises(LakeError, match=f"version {before} of .* is gone"):
+            read(before)
+    for path in (tmp_path / "lake").glob("node=*/**/*.parquet"):
+        path.write_bytes(b"torn")
+    for read in (held.snapshot, lambda: held.newest(5), lambda: held.recent_ids(5)):
+        with pytest.raises(LakeError, match="cannot be read"):
+            read()

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from ascribe.core.errors import LakeError
 from ascribe.train.lake.rows import DAY
 
 __all__ = ["files_of", "newest_days", "thinned"]
@@ -36,7 +37,21 @@ def newest_days(files: pl.DataFrame, days: int | None = None, least: int | None 
 def thinned(held: Any, files: pl.DataFrame, columns: Sequence[str], most: int | None = None) -> pa.Table:
     """Rows of some files, all of them or every k-th so that at most `most` are left; one file in memory at a time, in
     an order that depends on the files alone.
+
+    Raises LakeError for a file that is gone, as those of old versions are after a compaction, or that is damaged.
     """
+    try:
+        return _read(held, files, columns, most)
+    except FileNotFoundError as exc:
+        raise LakeError(
+            f"version {held.version()} of {held.table_uri} is gone, or a file of it: take a newer one"
+        ) from exc
+    except (pa.ArrowException, OSError) as exc:
+        first = str(exc).splitlines()[0].rstrip(".")
+        raise LakeError(f"version {held.version()} of {held.table_uri} cannot be read ({first})") from exc
+
+
+def _read(held: Any, files: pl.DataFrame, columns: Sequence[str], most: int | None) -> pa.Table:
     dataset = held.to_pyarrow_dataset()
     count = int(files["num_records"].sum())
     k = 1 if most is None else max(1, -(-count // most))

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 from deltalake.exceptions import DeltaError
 
-from ascribe.core.errors import LakeError
+from ascribe.core.errors import InputError, LakeError
 from ascribe.train.lake.lake import Lake
 from ascribe.train.lake.reading import files_of
 from ascribe.train.lake.rows import by_kind
@@ -58,8 +58,10 @@ def described(lake: Lake, version: int | None = None, rows: int = 5) -> Describe
 def compact(lake: Lake, keep_hours: float = 168.0) -> list[str]:
     """Join the small files of every table and remove what no version of the last hours needs; what was done, in words.
 
-    Readers and writers go on meanwhile. Raises LakeError.
+    Readers and writers go on meanwhile. Raises LakeError; InputError for hours that are no length of time.
     """
+    if not 0 <= keep_hours < float("inf"):
+        raise InputError(f"files are kept for a number of hours, 0 or more, not {keep_hours}")
     said = []
     for name, table in lake.tables().items():
         if table.version is None:
