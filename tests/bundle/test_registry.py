@@ -15,10 +15,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from ascribe.bundle.archive import Bundle, pack
 from ascribe.bundle.manifest import digest
+from ascribe.bundle.records import Channel, Event
 from ascribe.bundle.registry import Registry, split_model
 from ascribe.bundle.store import open_store
 from ascribe.core.errors import BundleError, Conflict, InputError, NotFound, RegistryError, TamperedError
@@ -344,7 +346,11 @@ def test_a_version_of_an_older_release_has_no_noted_hash_and_is_still_read(regis
     assert archive_of(registry, version).with_suffix(".sha256").read_text() == digest(pack(bundles[0]))
 
 
-@pytest.mark.parametrize("raw", [b"", b"{", b"[]", b'{"history": []}'], ids=["empty", "torn", "foreign", "no event"])
+@pytest.mark.parametrize(
+    "raw",
+    [b"", b"{", b"[]", b'{"history": []}', b'{"history": [{"action": "\xff"}]}'],
+    ids=["empty", "torn", "foreign", "no event", "other bytes"],
+)
 def test_a_torn_channel_is_said_and_not_overwritten(registry, bundles, raw):
     version = registry.publish(NAME, bundles[0])
     registry.promote(NAME, version, AT[0])
@@ -359,6 +365,14 @@ def test_a_torn_channel_is_said_and_not_overwritten(registry, bundles, raw):
             call()
         assert "\n" not in str(caught.value)
     assert place.read_bytes() == raw
+
+
+def test_a_history_whose_beginning_is_gone_has_nothing_before(registry, bundles):
+    version = registry.publish(NAME, bundles[0])
+    rolled = Event("rollback", version, "0" * 64, AT[0])
+    registry.store.create(f"{NAME}/channels/production.json", msgspec.json.encode(Channel([rolled])))
+    with pytest.raises(NotFound, match="no earlier version to roll back to"):
+        registry.rollback(NAME, AT[1])
 
 
 @pytest.mark.parametrize("uri", ["ftp://here/there", "gs://bucket"])

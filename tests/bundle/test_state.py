@@ -41,9 +41,10 @@ def test_a_name_longer_than_any_file_has_is_not_there(state, name):
     assert state.find("nodes", name) is None
 
 
-def test_a_blob_that_is_no_json_names_itself(tmp_path):
+@pytest.mark.parametrize("raw", [b"{", b'"\xff"'])
+def test_a_blob_that_is_no_json_names_itself(tmp_path, raw):
     state = State(str(tmp_path))
     state.put([1], "runs", "x")
-    next(tmp_path.rglob("x.json")).write_bytes(b"{")
+    next(tmp_path.rglob("x.json")).write_bytes(raw)
     with pytest.raises(RegistryError, match=r"runs/x of .* is no JSON"):
         state.get("runs", "x")

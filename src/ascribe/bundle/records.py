@@ -55,7 +55,7 @@ class Channel(msgspec.Struct, frozen=True):
         stack: list[Event] = []
         for event in self.history:
             if event.action == "rollback":
-                stack.pop()
+                stack[-1:] = []  # of nothing: a history whose beginning somebody cut off
             elif not stack or stack[-1].version != event.version:
                 stack.append(event)
         if len(stack) < 2:

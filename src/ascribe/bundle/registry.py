@@ -243,7 +243,7 @@ class Registry:
     def _decoded(self, raw: bytes, name: str, channel: str) -> Channel:
         try:
             found = msgspec.json.decode(raw, type=Channel)
-        except msgspec.DecodeError as exc:
+        except (msgspec.DecodeError, UnicodeDecodeError) as exc:
             raise RegistryError(f"channel {channel} of {name} in {self.uri} cannot be read ({exc})") from exc
         if not found.history:
             raise RegistryError(f"channel {channel} of {name} in {self.uri} has no history: promote a version again")

@@ -51,7 +51,7 @@ class State:
         raw = self._store.read(_path(name))
         try:
             return msgspec.json.decode(raw, type=kind)
-        except msgspec.DecodeError as exc:
+        except (msgspec.DecodeError, UnicodeDecodeError) as exc:
             raise RegistryError(f"{'/'.join(name)} of {self.uri} is no JSON ({exc}): remove it") from exc
 
     def find(self, *name: str) -> Any | None:

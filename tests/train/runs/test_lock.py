@@ -177,8 +177,9 @@ def test_a_process_is_called_gone_only_where_that_can_be_known(monkeypatch):
     assert not gone(replace(dead, place=""))
 
 
-def test_a_lease_that_cannot_be_read_is_nobodys(store):
-    store.create(PATH, b"{torn")
+@pytest.mark.parametrize("raw", [b"{torn", b'{"token": "\xff"}'])
+def test_a_lease_that_cannot_be_read_is_nobodys(store, raw):
+    store.create(PATH, raw)
     assert holder(store, "power", time.time) is None
     with held(store, "power", time.time):
         assert holder(store, "power", time.time) is not None

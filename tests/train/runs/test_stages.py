@@ -86,12 +86,14 @@ def test_work_that_fails_leaves_no_marker_and_begins_anew(tmp_path):
     assert not (again.folder / "left.txt").exists()
 
 
-@pytest.mark.parametrize("harm", ["marker torn", "marker gone", "output gone", "output cut"])
+@pytest.mark.parametrize("harm", ["marker torn", "marker of other bytes", "marker gone", "output gone", "output cut"])
 def test_a_stage_whose_folder_was_harmed_is_done_again(tmp_path, harm):
     work, stage, done = ready(tmp_path)
     folder = perform(stage, done, tmp_path, "1").folder
     if harm == "marker torn":
         (folder / "done.json").write_text('{"stage": "sec')
+    elif harm == "marker of other bytes":
+        (folder / "done.json").write_bytes(b'{"stage": "\xff"}')
     elif harm == "marker gone":
         (folder / "done.json").unlink()
     elif harm == "output gone":

@@ -151,7 +151,7 @@ def _decoded(raw: bytes | None) -> Lease | None:
     """A lease that cannot be read is nobody's."""
     try:
         return None if raw is None else msgspec.json.decode(raw, type=Lease)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return None
 
 
