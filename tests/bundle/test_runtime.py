@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from pathlib import Path
 
 import msgspec
@@ -20,6 +21,15 @@ from ascribe.core.explainers import available, explain
 from ascribe.core.options import Options
 
 from .made import BIAS, CENTRE, FEATURES, WEIGHTS, World, made, npz, parts, predict_graph, rows
+
+
+def claiming(shape: tuple[int, ...]) -> bytes:
+    """An npz whose header promises more numbers than there are."""
+    held, out = io.BytesIO(), io.BytesIO()
+    np.lib.format.write_array_header_2_0(held, {"descr": "<f8", "fortran_order": False, "shape": shape})
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("background.npy", held.getvalue() + bytes(8))
+    return out.getvalue()
 
 
 def changed(directory: Path, replaced: dict[str, bytes] | None = None, **fields) -> Bundle:
@@ -115,13 +125,23 @@ def test_an_answer_that_is_not_a_number_is_not_served(tmp_path):
 
 @pytest.mark.parametrize(
     "raw",
-    [b"junk", npz(other=np.ones((2, 3))), npz(background=np.array([object()], dtype=object))],
-    ids=["junk", "another name", "a pickle"],
-)
+    [
+        b"junk", npz(other=np.ones((2, 3))), npz(background=np.array([object()], dtype=object)),
+        npz(background=np.ones((5, 7))), npz(background=np.ones(5)), npz(background=np.ones((0, 3))),
+        npz(background=np.array([["a", "b", "c"]])), claiming((10**12, 3)), claiming((10**30, 3)),
+    ],
+    ids=["junk", "another name", "a pickle", "wide", "flat", "empty", "texts", "no room", "no number"],
+)  # fmt: skip
 def test_tables_that_are_none_are_refused(tmp_path, raw):
-    with pytest.raises(BundleError) as caught:
+    with pytest.raises(BundleError, match="background of") as caught:
         load(changed(tmp_path, {"background.npz": raw}))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("table", [np.ones((2, 7)), np.ones((3, 1)), np.ones(3), np.full((3, 9), np.nan)])
+def test_scores_that_are_no_table_of_the_features_are_refused(tmp_path, table):
+    with pytest.raises(BundleError, match=r"scores of .* are no table of 3 features"):
+        load(changed(tmp_path, {"scores.npz": npz(table=table)}))
 
 
 def test_a_graph_that_is_none_is_refused_in_one_line(tmp_path):

@@ -64,7 +64,12 @@ def held_windows(bundle: Bundle) -> HeldWindows:
         raise BundleError(f"{bundle.origin} holds no windows to judge a forecast on: train it again")
     told = arrays(bundle, ROLE, ("x", "y", "origins", "scale"))
     x, y, at, scale = (told[name] for name in ("x", "y", "origins", "scale"))
-    fits = x.ndim == y.ndim == at.ndim == 2 and 0 < len(x) == len(y) == len(at) and at.shape[1] == 2
+    fits = (
+        at.dtype.kind in "iu"
+        and x.ndim == y.ndim == at.ndim == 2
+        and 0 < len(x) == len(y) == len(at)
+        and at.shape[1] == 2
+    )
     if not fits or not (0 <= at[:, 1].min() <= at[:, 1].max() < len(scale)):
         raise BundleError(f"the held-out windows of {bundle.origin} do not fit one another: train it again")
     return HeldWindows(x, y, at[:, 0], at[:, 1], scale[at[:, 1]])

@@ -6,10 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import msgspec
 import numpy as np
 import pytest
 
-from ascribe.bundle.archive import Bundle
+from ascribe.bundle.archive import Bundle, entry, open_directory, write
 from ascribe.bundle.gate import latency as gate_latency
 from ascribe.bundle.gate import stability as gate_stability
 from ascribe.bundle.gate.compare import Said
@@ -26,7 +27,7 @@ from ascribe.core.errors import BundleError, TamperedError
 from ascribe.core.model import Model
 from tests.journey import ascribe, typed
 
-from ..made import BIAS, CENTRE, FEATURES, NAME, SPREAD, WEIGHTS, made, rows
+from ..made import BIAS, CENTRE, FEATURES, NAME, SPREAD, WEIGHTS, made, parts, rows
 
 AT = [f"2026-11-0{day}T00:00:00Z" for day in range(1, 8)]
 
@@ -105,6 +106,38 @@ def test_a_worse_explanation_is_refused_though_the_prediction_is_equal(productio
         refused(verdict)
         assert [r for r in verdict.reasons if r.startswith("explanation error on its own held-out rows is worse")]
         assert [r for r in verdict.reasons if r.startswith("power error on its own held-out rows is no worse")]
+
+
+def test_a_production_that_gives_no_numbers_can_be_replaced_and_by_no_worse_a_one(production, tmp_path):
+    """It is blind in a few rows: those are no reason against who sees there, and no excuse in the others."""
+    blind = made(tmp_path / "blind", blind=-2.0)
+    verdict = judge(production, blind)
+    assert verdict.accepted
+    text = " | ".join(verdict.reasons)
+    assert "power error on its own held-out rows: production's is no number in 7 of 300 rows" in text
+    assert "explanation error on its own held-out rows: production's is no number in 64 of 64 rows" in text
+    assert verdict.numbers["on its own rows"]["mse_v_share_difference"]["blocks"] == 0
+    refused(judge(blind, production))
+    almost = judge(made(tmp_path / "worse", weights=(29.0, 8.0, 2.0)), blind)
+    assert refused(almost).startswith("power error on its own held-out rows is worse")
+
+
+def test_held_out_rows_that_are_none_are_told_in_words(production, tmp_path):
+    X, y = rows(300, 2), BIAS + rows(300, 2) @ WEIGHTS
+    empty = made(tmp_path / "empty", rows_given=(X[:0], y[:0]))
+    with pytest.raises(BundleError, match="holds no rows, so it cannot be judged"):
+        judge(empty, production)
+    other = made(tmp_path / "other", rows_given=(X, np.array(["a"] * 300)))
+    with pytest.raises(BundleError, match=r"holdout of .* holds no such rows"):
+        judge(other, production)
+    manifest, files = parts()
+    for raw in (b"junk", files["holdout.arrow"][:-9]):
+        files["holdout.arrow"] = raw
+        hashes = {name: entry(held) for name, held in files.items()}
+        write(tmp_path / "torn", msgspec.structs.replace(manifest, files=hashes), files)
+        with pytest.raises(BundleError, match=r"holdout of .* holds no such rows") as caught:
+            judge(open_directory(tmp_path / "torn"), production)
+        assert "\n" not in str(caught.value)
 
 
 def test_an_explanation_worse_than_the_marginal_law_is_refused(tmp_path):

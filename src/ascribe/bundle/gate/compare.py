@@ -18,7 +18,16 @@ from ascribe.core.arrays import evenly
 from ascribe.core.conditional import Independent
 from ascribe.core.explainers import explain
 from ascribe.core.explainers.conditional_shap import conditional_game
-from ascribe.core.judge import ClassError, PowerError, block_mean, class_error, game_error, mse_v, power_error
+from ascribe.core.judge import (
+    BlockMean,
+    ClassError,
+    PowerError,
+    block_mean,
+    class_error,
+    game_error,
+    mse_v,
+    power_error,
+)  # fmt: skip
 from ascribe.core.model import Model
 from ascribe.core.options import Options
 
@@ -135,7 +144,15 @@ def spread(X: np.ndarray, count: int) -> np.ndarray:
 def compare(
     what: str, mine: np.ndarray, theirs: np.ndarray, word: str, blocks: int, said: Said
 ) -> dict[str, float | int]:
-    """Said whether errors are no worse than theirs, paired: beyond chance over blocks, and by more than `MARGIN`."""
+    """Said whether errors are no worse than theirs, paired: beyond chance over blocks, and by more than `MARGIN`. Where
+    production's is no number there is nothing to be worse than: those rows tell of the candidate alone (`alone`).
+    """
+    known = np.isfinite(theirs)
+    if not known.all():
+        said.say(True, f"{what}: production's is no number in {int((~known).sum())} of {len(known)} rows")
+        mine, theirs = mine[known], theirs[known]
+    if not len(theirs):
+        return asdict(BlockMean(float("nan"), float("nan"), 0))
     difference = block_mean(mine - theirs, blocks)
     worse = not (difference.mean <= difference.beyond or mine.mean() <= (1 + MARGIN) * theirs.mean())  # NaN is worse
     chance = f"(difference {difference.mean:+.2g} +- {difference.stderr:.2g} over {difference.blocks} blocks)"
