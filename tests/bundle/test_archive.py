@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -116,6 +117,24 @@ def test_other_bytes_under_a_known_name_are_tampering(bundle, name):
         one_line(caught)
     with pytest.raises(TamperedError, match=f"{name} of m@1 cannot be read") as caught:
         use(changed(bundle, name, None))
+    one_line(caught)
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "holdout.arrow"])
+def test_an_archive_that_would_grow_is_not_unpacked(bundle, name):
+    """A thousand times its size, by compression: refused before it is held in memory."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for held in ["manifest.json", *bundle.manifest.files]:
+            if held == name:
+                archive.writestr(held, bytes(64 << 20), zipfile.ZIP_DEFLATED)
+            else:
+                archive.writestr(held, bundle.manifest.encode() if held == "manifest.json" else bundle.fetch(held))
+    tracemalloc.start()
+    with pytest.raises(BundleError, match=f"bytes and claims {64 << 20} for {name}") as caught:
+        use(out.getvalue())
+    assert tracemalloc.get_traced_memory()[1] < 16 << 20
+    tracemalloc.stop()
     one_line(caught)
 
 

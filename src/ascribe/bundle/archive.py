@@ -182,14 +182,21 @@ def unpack(raw: bytes, origin: str) -> Bundle:
     """A bundle from an archive's bytes, kept in memory. Raises BundleError for a torn or foreign archive."""
     try:
         archive = zipfile.ZipFile(io.BytesIO(raw))
-        manifest = Manifest.decode(archive.read(MANIFEST))
+        manifest = Manifest.decode(_stored(archive, MANIFEST, len(raw)))
     except TORN as exc:
         raise BundleError(f"{origin} is not a bundle archive ({exc}): publish it again") from exc
 
     def fetch(name: str) -> bytes:
         try:
-            return archive.read(name)
+            return _stored(archive, name, len(raw))
         except TORN as exc:
             raise TamperedError(f"{name} of {origin} cannot be read ({exc}): publish it again") from exc
 
     return Bundle(manifest, fetch, origin)
+
+
+def _stored(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
+    """A file's bytes, which `pack` stores as they are: one that would be larger than its archive is not unpacked."""
+    if (size := archive.getinfo(name).file_size) > most:
+        raise ValueError(f"it holds {most} bytes and claims {size} for {name}")
+    return archive.read(name)
