@@ -150,6 +150,22 @@ def test_a_graph_that_is_none_is_refused_in_one_line(tmp_path):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("wrong", [{"low": "x"}, {"name": 3}, {"categories": "ab"}, {"categories": [1, 2]}])
+def test_features_of_other_kinds_are_refused(tmp_path, wrong):
+    told = [f.to_json() for f in FEATURES]
+    with pytest.raises(BundleError, match="describes a feature that cannot be read") as caught:
+        load(changed(tmp_path, features=[told[0] | wrong, *told[1:]]))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_name_that_no_file_can_have_is_told(tmp_path):
+    manifest, files = parts()
+    held = {**manifest.files, "a\0b": entry(b"")}
+    write(tmp_path, msgspec.structs.replace(manifest, roles=manifest.roles | {"predict": "a\0b"}, files=held), files)
+    with pytest.raises(BundleError, match=r"'a\\x00b' of .* cannot be read"):
+        load(open_directory(tmp_path))
+
+
 def test_features_of_another_shape_are_refused(tmp_path):
     with pytest.raises(BundleError):
         load(changed(tmp_path, features=[{"nme": "busy"}, {"name": "ghz"}, {"name": "misses"}]))

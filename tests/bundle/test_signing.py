@@ -76,6 +76,7 @@ def test_another_key_another_version_another_archive_and_no_signature_at_all_are
         b"\xff",
         good.replace(b"=", b"?"),
         b'{"algorithm":"none","sha256":"","signature":""}',
+        '{"algorithm":"ed25519","sha256":"","signature":"é"}'.encode(),
     ):
         place_of(uri, version, "sig").write_bytes(raw)
         with pytest.raises(TamperedError, match="is not signed by the key that is trusted here") as caught:

@@ -156,8 +156,10 @@ def open_directory(directory: Path) -> Bundle:
     def fetch(name: str) -> bytes:
         try:
             return (directory / name).read_bytes()
-        except OSError as exc:
-            raise BundleError(f"{name} of {directory} cannot be read ({exc.strerror}): train the bundle again") from exc
+        except (OSError, ValueError) as exc:  # the latter of a name that no file can have
+            why = getattr(exc, "strerror", None) or exc
+            told = name if name.isprintable() else repr(name)
+            raise BundleError(f"{told} of {directory} cannot be read ({why}): train the bundle again") from exc
 
     return Bundle(Manifest.decode(fetch(MANIFEST)), fetch, str(directory))
 

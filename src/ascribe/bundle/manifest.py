@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import asdict
 from typing import Any
 
 import msgspec
@@ -153,8 +154,8 @@ class Manifest(msgspec.Struct, frozen=True):
     def feature_list(self) -> tuple[Feature, ...]:
         """Raises BundleError for a feature that is not one."""
         try:
-            return tuple(Feature.from_json(f) for f in self.features)
-        except TypeError as exc:
+            return tuple(msgspec.convert(asdict(Feature.from_json(f)), Feature) for f in self.features)
+        except (TypeError, msgspec.ValidationError) as exc:
             raise BundleError(
                 f"the manifest describes a feature that cannot be read ({exc}): train the bundle again"
             ) from exc

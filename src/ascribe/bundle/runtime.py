@@ -177,7 +177,7 @@ def load(bundle: Bundle) -> Model:
         reading=_reading(bundle),
         compiled={name: compiled(bundle, name) for name, tier in manifest.tiers.items() if tier.role} or None,
         tiers={
-            name: Measured(tier.stderr, {int(rows): ms for rows, ms in tier.latency_ms.items()})
+            name: Measured(tier.stderr, {int(k): ms for k, ms in tier.latency_ms.items() if k.isdecimal()})
             for name, tier in manifest.tiers.items()
         },
         base_value=manifest.base_value,
