@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from ascribe.core.baselines import KINDS, baseline_rows, own_baseline
 from ascribe.core.errors import CapabilityError, InputError
 from ascribe.core.features import Feature
+from ascribe.core.options import Options
+from ascribe.core.reference import reference_row
 
 from .slope_models import BACKGROUND, IMAGES, SHAPE, TEXTS, X, image, table, text
 
@@ -69,3 +73,16 @@ def test_of_categories_the_most_frequent_one():
     features = (*table().features[:1], Feature("kind", categories=("a", "b", "c")), *table().features[2:])
     found = baseline_rows(table(features=features, background=rows), X, "mean")[0]
     assert found.tolist() == [1.0, 2.0, 1.0, 0.0]
+
+
+def test_a_missing_category_is_left_out_by_itself_as_by_name():
+    kind = Feature("kind", categories=("a", "b", "c"), missing=True)
+    held = table()
+    rows = held.background.copy()
+    rows[:, 1] = np.nan
+    rows[:2, 1] = [2.0, 1.0]
+    features = (*held.features[:1], kind, *held.features[2:])
+    model = replace(held, features=features, background=rows)
+    own, named = (reference_row(model, Options(baseline=name), rows[0]) for name in (None, "mean"))
+    assert own[1] == named[1] == 1.0
+    assert own.tolist() == named.tolist()

@@ -39,9 +39,4 @@ def reference_row(model: Model, options: Options, x: Float[np.ndarray, " n"]) ->
         return baseline_rows(model, x[None], options.baseline)[0]
     if model.layout.kind == "image":
         return baseline_rows(model, x[None], "grey")[0]
-    row = baseline_rows(model, x[None], own_baseline(model))[0]
-    for j, feature in enumerate(model.features):
-        if feature.categories and model.background is not None:
-            found, count = np.unique(model.background[:, j], return_counts=True)
-            row[j] = found[np.argmax(count)]
-    return row
+    return baseline_rows(model, x[None], own_baseline(model))[0]
