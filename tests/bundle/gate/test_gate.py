@@ -122,6 +122,26 @@ def test_a_production_that_gives_no_numbers_can_be_replaced_and_by_no_worse_a_on
     assert refused(almost).startswith("power error on its own held-out rows is worse")
 
 
+def test_a_model_without_held_out_rows_is_judged_on_productions(tmp_path):
+    """One that was trained elsewhere may bring none; whoever leaves them out is not spared the comparison."""
+
+    def adopted(name, **changes):
+        manifest, files = parts(conditional=False, **changes)
+        write(tmp_path / name, msgspec.structs.replace(manifest, family="adopted", origin={"parity": 0.0}), files)
+        return open_directory(tmp_path / name)
+
+    champion, bare = adopted("champion"), adopted("bare", holdout=False)
+    worse = adopted("worse", holdout=False, weights=(0.0, 0.0, 0.0), bias=-900.0)
+    assert refused(judge(worse, champion)).startswith("power error on production's held-out rows is worse: 1026")
+    verdict = judge(bare, champion)
+    assert verdict.accepted
+    assert [r for r in verdict.reasons if r.startswith("power error on production's held-out rows is no worse")]
+    assert verdict.numbers["on production's rows"]["candidate"]["mae"] == pytest.approx(0.396, abs=0.01)
+    assert judge(worse, bare).accepted  # nobody has rows: nobody knows
+    other = adopted("other", holdout=False, target=Target("power", "kW"))
+    assert refused(judge(other, champion)).startswith("the inputs differ from production's")
+
+
 def test_held_out_rows_that_are_none_are_told_in_words(production, tmp_path):
     X, y = rows(300, 2), BIAS + rows(300, 2) @ WEIGHTS
     empty = made(tmp_path / "empty", rows_given=(X[:0], y[:0]))

@@ -111,7 +111,7 @@ def _judged(candidate: Bundle, production: Bundle | None, said: Said) -> dict[st
     if changed:
         said.say(False, f"the inputs differ from production's: {changed}")
     if not candidate.has("holdout") and candidate.manifest.family == ADOPTED:
-        return _without_rows(candidate, model, champion, said)
+        return _without_rows(candidate, model, champion, None if changed else production, said)
     X, y = holdout(candidate)
     mine = measured(model, X, y)
     numbers: dict[str, Any] = {"rows": len(y), "candidate": mine.numbers()}
@@ -138,16 +138,28 @@ def _of_parties(candidate: Bundle, production: Bundle | None, said: Said) -> dic
     return {}
 
 
-def _without_rows(candidate: Bundle, model: Model, champion: Model | None, said: Said) -> dict[str, Any]:
-    """An adopted model came without held-out rows: what can be judged is that it answers, and what it offers."""
+def _without_rows(
+    candidate: Bundle, model: Model, champion: Model | None, production: Bundle | None, said: Said
+) -> dict[str, Any]:
+    """An adopted model came without held-out rows: what can be judged is that it answers, and what it offers; and on
+    production's rows, where it has some. `production`: of the same inputs.
+    """
     assert model.predict is not None and model.background is not None
     answers = np.asarray(model.predict(model.background), dtype=float)
     parity = float(candidate.manifest.origin.get("parity", np.inf))
     text = f"{len(answers)} background rows are answered, as its library does within {parity:.1g} of the largest value"
-    said.say(bool(np.isfinite(answers).all()), f"{text}; it has no held-out rows, so nobody knows how good it is")
+    on_theirs = champion is not None and production is not None and production.has("holdout")
+    known = "it is judged on production's" if on_theirs else "so nobody knows how good it is"
+    said.say(bool(np.isfinite(answers).all()), f"{text}; it has no held-out rows, {known}")
     for text in _lacks(model, champion) if champion is not None else ():
         said.say(False, text)
-    return {"rows": 0, "candidate": {"parity": parity}}
+    numbers: dict[str, Any] = {"rows": 0, "candidate": {"parity": parity}}
+    if on_theirs:
+        assert champion is not None and production is not None
+        X, y = holdout(production)
+        mine, its = measured(model, X, y), measured(champion, X, y)
+        numbers["on production's rows"] = against(mine, its, "production's", model.unit, said)
+    return numbers
 
 
 def _champion(
