@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import tracemalloc
 import zipfile
@@ -10,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from ascribe.bundle.archive import Bundle, compose, entry, open_directory, pack, unpack, write
+from ascribe.bundle.archive import Bundle, compose, entry, open_directory, pack, unpack, write, write_manifest
 from ascribe.bundle.manifest import FORMAT, Manifest, digest
 from ascribe.core.errors import BundleError, NotFound, TamperedError
 
@@ -136,6 +137,34 @@ def test_an_archive_that_would_grow_is_not_unpacked(bundle, name):
     assert tracemalloc.get_traced_memory()[1] < 16 << 20
     tracemalloc.stop()
     one_line(caught)
+
+
+@pytest.mark.parametrize("last", ["predict.onnx", "scores.npz", "manifest.json"])
+def test_a_bundle_that_was_there_outlives_one_there_is_no_room_for(bundle, tmp_path, monkeypatch, last):
+    """The disk may be full at any file, also at the last and smallest."""
+    before = made(tmp_path, bias=41.0)
+    version, files = before.manifest.version(), bundle.contents()
+    whole = Path.write_bytes
+
+    def full(path: Path, raw: bytes) -> int:
+        if last in path.name:
+            whole(path, raw[: len(raw) // 2])
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        return whole(path, raw)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space left"):
+        write(tmp_path, bundle.manifest, files)
+    held = open_directory(tmp_path)
+    held.verify()
+    assert held.manifest.version() == version
+    assert not list(tmp_path.rglob("*.part"))
+    with pytest.raises(OSError, match="No space left"):
+        write_manifest(tmp_path, bundle.manifest) if last == "manifest.json" else write(
+            tmp_path, bundle.manifest, files
+        )
+    assert open_directory(tmp_path).manifest.version() == version
+    assert not list(tmp_path.rglob("*.part"))
 
 
 def test_a_foreign_archive_is_refused(bundle):

@@ -122,26 +122,29 @@ def write(directory: Path, manifest: Manifest, files: Mapping[str, bytes]) -> No
     was there is as it was if there is no room for the new one.
     """
     directory.mkdir(parents=True, exist_ok=True)
+    _replace(directory, {**files, MANIFEST: manifest.encode()})  # the manifest last
+
+
+def write_manifest(directory: Path, manifest: Manifest) -> None:
+    """Another manifest for the files that are there: another version. Without room for it the old one stays."""
+    _replace(directory, {MANIFEST: manifest.encode()})
+
+
+def _replace(directory: Path, files: Mapping[str, bytes]) -> None:
+    """All of them are written before the first is put in its place."""
     parts = {name: (directory / name).with_name(f".{Path(name).name}.part") for name in files}
     try:
         for name, part in parts.items():
             part.parent.mkdir(parents=True, exist_ok=True)
             part.write_bytes(files[name])
-        (directory / MANIFEST).unlink(missing_ok=True)
+        if len(files) > 1:
+            (directory / MANIFEST).unlink(missing_ok=True)
         for name, part in parts.items():
             os.replace(part, directory / name)
     except OSError:
         for part in parts.values():
             part.unlink(missing_ok=True)
         raise
-    write_manifest(directory, manifest)
-
-
-def write_manifest(directory: Path, manifest: Manifest) -> None:
-    """Another manifest for the files that are there: another version."""
-    part = directory / f".{MANIFEST}.part"
-    part.write_bytes(manifest.encode())
-    os.replace(part, directory / MANIFEST)
 
 
 def open_directory(directory: Path) -> Bundle:
