@@ -11,7 +11,7 @@ import numpy as np
 from ascribe.bundle.archive import Bundle
 from ascribe.bundle.ensembles import of_trees, terms_of, trees_of
 from ascribe.bundle.networks import Network, of_outputs
-from ascribe.bundle.npz import array, arrays
+from ascribe.bundle.npz import array, arrays, background_rows, score_table
 from ascribe.bundle.sessions import cores, session, workers
 from ascribe.bundle.windows import told_of
 from ascribe.core.adjusted.learnt import Reading
@@ -160,7 +160,7 @@ def load(bundle: Bundle) -> Model:
         raise BundleError(f"{origin} is one party's half of a model: its scores need its hosts (`ascribe federated`)")
     features = manifest.feature_list
     layout = _layout(bundle, len(features))
-    background = _background(bundle, layout.n) if bundle.has("background") else None
+    background = background_rows(bundle, layout.n) if bundle.has("background") else None
     _check_value(bundle, len(features))
     model = Model(
         features=features,
@@ -236,24 +236,6 @@ def _layout(bundle: Bundle, n: int) -> Layout:
     return Layout(told.kind, tuple(told.shape), told.padding, words)
 
 
-def _background(bundle: Bundle, n: int) -> np.ndarray:
-    held = array(bundle, "background", "background")
-    if held.ndim != 2 or held.shape[1] != n or not len(held) or held.dtype.kind not in "fiub":
-        raise BundleError(
-            f"background of {bundle.origin} is no rows of {n} numbers ({held.dtype} {held.shape}): train it again"
-        )
-    return held.astype(float)
-
-
-def _scores(bundle: Bundle) -> Scores:
-    table, n = array(bundle, "scores", "table"), len(bundle.manifest.features)
-    if table.ndim != 2 or len(table) != n or table.shape[1] < 2 or table.dtype.kind != "f" or np.isnan(table).any():
-        raise BundleError(
-            f"scores of {bundle.origin} are no table of {n} features ({table.dtype} {table.shape}): train it again"
-        )
-    return Scores(table)
-
-
 def _conditional(bundle: Bundle, background: np.ndarray | None) -> Conditional | None:
     told = bundle.manifest.conditional
     if told is None:
@@ -263,7 +245,7 @@ def _conditional(bundle: Bundle, background: np.ndarray | None) -> Conditional |
     return emshap(
         bundle.read("proposal"),
         bundle.read("energy") if bundle.has("energy") else None,
-        _scores(bundle),
+        Scores(score_table(bundle)),
         told.rank,
         background,
         told.weighting,
@@ -287,7 +269,7 @@ def _check_value(bundle: Bundle, n: int) -> None:
 def _surrogate(bundle: Bundle) -> Surrogate | None:
     if not bundle.has("surrogate"):
         return None
-    return surrogate(bundle.read("surrogate"), _scores(bundle), bundle.origin)
+    return surrogate(bundle.read("surrogate"), Scores(score_table(bundle)), bundle.origin)
 
 
 def _amortized(bundle: Bundle) -> Amortized | None:
