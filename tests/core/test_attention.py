@@ -50,6 +50,13 @@ def test_what_cannot_be_rolled_out_is_told():
         rollout(attentive(4).weights(X), 1.5)
 
 
+def test_a_mean_of_layers_of_several_sizes_is_told():
+    weights = [np.full((1, 2, k, k), 1 / k) for k in (3, 5)]
+    with pytest.raises(CapabilityError, match="the mean is of layers of one size, these are 3 x 3, 5 x 5"):
+        chosen(weights, ("self", "cross"), "mean")
+    assert chosen(weights, ("self", "cross"), "cross").shape == (1, 5, 5)
+
+
 def test_pooled():
     matrix = np.arange(18.0).reshape(2, 3, 3)
     assert pooled(matrix, 0) == pytest.approx(matrix.mean(axis=1))

@@ -112,11 +112,14 @@ def chosen(weights: Sequence[np.ndarray], layers: Sequence[str], layer: str) -> 
 
     Empty: the rollout. `NAME`: mean over the heads of a layer; `NAME/2`: its third head; `mean`: over all layers.
 
-    Raises NotFound naming what there is.
+    Raises NotFound naming what there is, CapabilityError where layers of other sizes are to be put together.
     """
     if not layer:
         return rollout(weights)
     if layer == "mean":
+        if len({w.shape[2:] for w in weights}) > 1:  # a decoder looks at itself and at what was encoded
+            sizes = ", ".join(f"{w.shape[2]} x {w.shape[3]}" for w in weights)
+            raise CapabilityError(f"the mean is of layers of one size, these are {sizes}: name a layer instead")
         return np.mean([w.mean(axis=1) for w in weights], axis=0)
     name, _, head = (layer, "", "") if layer in layers else layer.rpartition("/")
     if name in layers:
