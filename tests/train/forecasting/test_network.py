@@ -17,6 +17,7 @@ from ascribe.train.forecasting.fitting import pinball
 from ascribe.train.forecasting.front import Front
 from ascribe.train.forecasting.network import Forecaster, Scores, Seq2Seq
 from ascribe.train.forecasting.options import ATTENTIONS, DECODINGS, PRESETS, NetworkOptions, changed, preset
+from ascribe.train.forecasting.past import KINDS, Past
 from ascribe.train.forecasting.samples import split
 from ascribe.train.forecasting.seasonal import Seasonal, middle
 from tests.train.forecasting.series import DAY, weekly
@@ -105,6 +106,25 @@ def test_the_calendar_of_what_comes_is_that_of_the_clock(step_s):
         wanted = calendar(local)[window.context :]
         assert np.allclose(seen.moment[0, :, :2].numpy(), wanted[:, :2], atol=1e-5)
         assert (seen.weekday[0].argmax(dim=1).numpy() == (local[window.context :] // 86400 + 3) % 7).all()
+
+
+@pytest.mark.parametrize(("step_s", "late_s"), [(3600, 1800), (3600, 2700), (300, 150), (900, 899), (86400, 64800)])
+def test_steps_between_the_slots_of_a_day_keep_their_day(step_s, late_s):
+    """Hourly steps of India lie at half past: the last of a day is no midnight of the same day."""
+    day = 86400 // step_s
+    window = Window(2 * day, day, step_s)
+    front, past = Front(window, 1.0), Past(window)
+    slots = {}
+    for start in range(0, 2 * day, max(1, day // 12)):
+        local = late_s + step_s * (start + np.arange(window.context + window.horizon))
+        z = np.zeros((window.context, len(window.inputs)), np.float32)
+        z[:, 2:] = calendar(local)[: window.context]
+        x, ahead = torch.as_tensor(z.reshape(1, -1)), local[window.context :]
+        weekday = (ahead // 86400 + 3) % 7
+        assert (front(x).weekday[0].argmax(dim=1).numpy() == weekday).all()
+        assert (past.kinds(x)[0].argmax(dim=1).numpy() == np.array(KINDS)[weekday]).all()
+        for at, moment, clock in zip(ahead % 86400, front(x).moment[0], past.clock(x)[0], strict=True):
+            assert torch.equal(slots.setdefault(at, torch.cat([moment, clock])), torch.cat([moment, clock]))
 
 
 def test_lags_are_the_same_time_of_earlier_days():

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from ascribe.core.errors import InputError
 from ascribe.core.forecast import CALENDAR, Window, calendar
 from ascribe.core.forecast.scaling import Scaling
+from ascribe.train.forecasting.slots import slot_of
 
 __all__ = ["Front", "Seen"]
 
@@ -135,7 +136,7 @@ class Front(nn.Module):
         """(b, h): steps since Monday's midnight of the steps that are forecast."""
         day = self.window.day
         minute_sin, minute_cos, weekday_sin, weekday_cos = (last[:, k] for k in self.clock)
-        minute = torch.round(torch.atan2(minute_sin, minute_cos) * (day / (2 * math.pi))) % day
+        slot = slot_of(minute_sin, minute_cos, day)
         weekday = torch.round(torch.atan2(weekday_sin, weekday_cos) * (WEEK / (2 * math.pi))) % WEEK
         ahead = torch.arange(1, self.window.horizon + 1, device=last.device)
-        return (((weekday * day + minute).to(torch.int64).unsqueeze(1)) + ahead) % (WEEK * day)
+        return ((weekday.to(torch.int64) * day + slot).unsqueeze(1) + ahead) % (WEEK * day)

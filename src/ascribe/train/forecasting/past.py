@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from ascribe.core.errors import InputError
 from ascribe.core.forecast import Window
+from ascribe.train.forecasting.slots import slot_of
 
 __all__ = ["CLOCK", "KINDS", "Past"]
 
@@ -82,7 +83,9 @@ class Past(nn.Module):
         b, h = x.shape[0], self.window.horizon
         if not self.clocked:
             return torch.ones_like(x[:, :1]).unsqueeze(1).expand(b, h, 1)
-        today = self._nearest(x, CLOCK[2:], cast(Tensor, self.week))
+        sine, cosine = self._last(x, CLOCK[2:])
+        week = cast(Tensor, self.week).to(x)
+        today = (sine.unsqueeze(1) * week[0] + cosine.unsqueeze(1) * week[1]).argmax(dim=1)
         return cast(Tensor, self.table).to(x)[(today.unsqueeze(1) + self._slot(x) // self.day) % 7]
 
     def clock(self, x: Tensor) -> Tensor:
@@ -95,9 +98,10 @@ class Past(nn.Module):
 
     def _slot(self, x: Tensor) -> Tensor:
         """(b, h): steps from the midnight before the window's last step."""
-        return self._nearest(x, CLOCK[:2], cast(Tensor, self.slots)).unsqueeze(1) + cast(Tensor, self.ahead)
+        return slot_of(*self._last(x, CLOCK[:2]), self.day).unsqueeze(1) + cast(Tensor, self.ahead)
 
-    def _nearest(self, x: Tensor, names: tuple[str, ...], circle: Tensor) -> Tensor:
+    def _last(self, x: Tensor, names: tuple[str, ...]) -> tuple[Tensor, Tensor]:
+        """(b,) each: two inputs of the window's last step."""
         last = x.reshape(-1, self.window.context, len(self.window.inputs))[:, -1]
-        sine, cosine = (last[:, self.window.inputs.index(name)].unsqueeze(1) for name in names)
-        return (sine * circle.to(x)[0] + cosine * circle.to(x)[1]).argmax(dim=1)
+        sine, cosine = (last[:, self.window.inputs.index(name)] for name in names)
+        return sine, cosine
