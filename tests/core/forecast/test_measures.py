@@ -1,5 +1,7 @@
 """Measures of forecasts against scikit-learn's, against loops, and by hand."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from sklearn.metrics import mean_absolute_error, mean_absolute_percentage_error, mean_pinball_loss
@@ -103,6 +105,20 @@ def test_nothing_measured_is_nan():
 
 def test_by_moment_adds_series_of_one_time():
     assert by_moment(np.array([[1.0, np.nan], [2.0, 3.0], [4.0, 4.0]]), np.array([9, 3, 9])).tolist() == [5.0, 9.0]
+
+
+def test_an_interval_of_many_moments_is_drawn_in_parts():
+    a, b = np.random.default_rng(2).gamma(2.0, size=(2, 9000))
+    m, block, draws = len(a), 400, 300
+    starts = np.random.default_rng(0).integers(0, m, size=(draws, -(-m // block)))
+    loop = [np.concatenate([np.arange(s, s + block) % m for s in row])[:m] for row in starts]
+    wanted = np.quantile([a[at].sum() / b[at].sum() for at in loop], (0.025, 0.975))
+    tracemalloc.start()
+    found = ratio(a, b, block, draws)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (found.low, found.high) == pytest.approx(tuple(wanted), rel=1e-12)
+    assert peak < 80e6 < draws * m * 8 * 4  # a year of 5-minute origins would be gigabytes
 
 
 def test_ratio_of_a_constant_factor_has_no_width():

@@ -19,6 +19,7 @@ from ascribe.core.errors import InputError
 __all__ = ["Ratio", "by_moment", "ratio"]
 
 DRAWS = 2000
+AT_ONCE = 1 << 21  # numbers that are drawn again at once: 16 MiB of each array
 LEVELS = (0.025, 0.975)
 
 
@@ -59,10 +60,12 @@ def ratio(
     m = len(a)
     block = max(1, min(block, m))
     starts = np.random.default_rng(seed).integers(0, m, size=(draws, -(-m // block)))
-    at = ((starts[:, :, None] + np.arange(block)) % m).reshape(draws, -1)[:, :m]
     with np.errstate(invalid="ignore", divide="ignore"):
-        found = a[at].sum(axis=1) / b[at].sum(axis=1)
-        whole = a.sum() / b.sum()
+        parts = []
+        for part in np.array_split(starts, min(draws, 1 + draws * m // AT_ONCE)):
+            at = ((part[:, :, None] + np.arange(block)) % m).reshape(len(part), -1)[:, :m]
+            parts.append(a[at].sum(axis=1) / b[at].sum(axis=1))
+        found, whole = np.concatenate(parts), a.sum() / b.sum()
     if not np.isfinite(found).all():
         return Ratio(float("nan"), float("nan"), float("nan"), m // block)
     low, high = np.quantile(found, LEVELS)
