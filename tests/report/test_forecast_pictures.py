@@ -69,6 +69,17 @@ def test_a_forecast_without_truth_or_band(report):
         forecast.figure([], "Mb/s")
 
 
+def test_what_lies_below_zero_is_drawn():
+    """A past above zero says nothing of what comes: of degrees, of a balance."""
+    time_s, past = 3600.0 * np.arange(6), np.linspace(5, 1, 20)
+    for told, lower, ends in ((past[:6], None, 0), (past[:6], past[:6] - 9, -5), (np.linspace(0, -5, 6), None, -5)):
+        figure = forecast.figure(
+            [forecast.Curve("t", time_s, told, past, None, lower, None if lower is None else told)]
+        )
+        low = figure.axes[0].get_ylim()[0]
+        assert low == 0 if not ends else low <= ends
+
+
 def test_the_table_says_what_the_report_says(report):
     rows = forecast_table.rows_of(report)
     assert {row[0] for row in rows} == {"persistence", "yesterday", "last week", "seasonal mean"}

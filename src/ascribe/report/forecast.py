@@ -110,8 +110,8 @@ def _panel(axes: Axes, c: Curve, by: float, unit: str, ink: Ink, days: float | N
     axes.axvline(float(told[0]), color=SOFT, linewidth=0.8, linestyle=":")
     axes.xaxis_date()
     axes.set_xlim(float(at[0]), float(told[-1]))
-    low = min(0.0, float(axes.get_ylim()[0])) if np.nanmin(past) >= 0 else axes.get_ylim()[0]
-    axes.set_ylim(max(low, 0.0) if np.nanmin(past) >= 0 else low, None)
+    if not any((part < 0).any() for part in (past, c.forecast, c.true, c.lower) if part is not None):
+        axes.set_ylim(0.0, None)
     axes.set_title(ink.fitted(c.title, 9.5, WIDE - LEFT - RIGHT), size=9.5, color=INK, loc="left", parse_math=False)
     axes.set_ylabel(unit, size=SMALL, color=SOFT, parse_math=False)
     locator = dates.AutoDateLocator(minticks=4, maxticks=9)
