@@ -70,7 +70,7 @@ def bundle_of(
         origin={"forecast": {
             "step_s": series.step_s, "day_steps": window.day, "inputs": list(window.inputs), "exogenous": [],
             "series": list(series.names), "zone": "UTC", "levels": [0.05, 0.95], "fill": "", "context": context,
-            "horizon": horizon, "value": "value", "time": "time", "until_s": series.start_s + series.step_s * until,
+            "horizon": horizon, "value": "value", "time": "time", "test_from_s": series.start_s + series.step_s * until,
         }},
     )  # fmt: skip
     archive.write(folder, made, files)

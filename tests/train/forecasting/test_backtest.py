@@ -12,6 +12,7 @@ from ascribe.core.forecast import origins, rows, targets, window_of
 from ascribe.train.forecasting.backtest import BacktestOptions, backtest, of_series, write_report
 from ascribe.train.forecasting.judged import Asked, judged
 from ascribe.train.series.options import SeriesOptions
+from ascribe.train.watch import Watcher
 from tests.train.forecasting.made import UNTIL, bundle_of, weights
 from tests.train.forecasting.series import DAY, weekly
 
@@ -82,6 +83,17 @@ def test_through_the_file_that_serves(held):
     wanted = 0.4 * series.values[at - DAY : at, j] + 0.6 * series.values[at - 7 * DAY : at - 6 * DAY, j]
     seen = series.observed[at - DAY : at, j] & series.observed[at - 7 * DAY : at - 6 * DAY, j]
     assert np.array(curve["models"]["sum"]["forecast"])[seen] == pytest.approx(wanted[seen], rel=1e-5)
+
+
+def test_a_test_part_that_reaches_into_training_is_told(held):
+    place, _, data, report = held
+    notes = []
+    watch = Watcher()
+    watch.note = notes.append
+    again = backtest(place / "bundle", data, replace(EVERY, test="14d"), watch)
+    assert again["test"] == report["test"] and not notes  # where training ended
+    backtest(place / "bundle", data, replace(EVERY, test="15d"), watch)
+    assert len(notes) == 1 and "trained until 1970-02-16T00:00:00Z, after this test part begins" in notes[0]
 
 
 def test_the_report_is_json_that_repeats(held, tmp_path):

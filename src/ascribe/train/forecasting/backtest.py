@@ -59,6 +59,15 @@ def backtest(
     _fits(series, served)
     trained_until = bundle.manifest.origin["forecast"].get("test_from_s")
     until = series.at(trained_until) if options.test is None and trained_until else None
+    if until is None:
+        until = parts_of(series, window, options.test or TEST).test
+        if trained_until and series.start_s + series.step_s * until < trained_until:
+            ended = datetime.fromtimestamp(trained_until, UTC)
+            watch = watch or Watcher()
+            watch.note(
+                f"the bundle was trained until {ended:%Y-%m-%dT%H:%M:%SZ}, after this test part begins: it may be "
+                "judged on what it was fitted on, and the others are not; leave --test out"
+            )
     of = {bundle.manifest.family: Asked(_ask(served), served.curves.levels)}
     report = of_series(series, window, of, options, until, watch)
     report["bundle"] = {"version": bundle.manifest.version(), "family": bundle.manifest.family}
@@ -113,7 +122,10 @@ def write_report(report: dict[str, Any], place: Path) -> Path:
 def data_sha256(data: str) -> str:
     """Of a file; empty for a table or a database, whose rows are not one file."""
     place = Path(data)
-    return hashlib.sha256(place.read_bytes()).hexdigest() if place.is_file() else ""
+    if not place.is_file():
+        return ""
+    with place.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _ask(served: Forecaster) -> Any:
