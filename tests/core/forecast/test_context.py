@@ -96,13 +96,14 @@ def test_samples_at_or_after_the_start_are_not_looked_at():
     [
         (lambda v: sent(v, first=T - 30), "30 steps before the forecast, 48 are the context: send older samples too"),
         (lambda v: Samples("s0", np.array([NOW + 9e3]), np.array([1.0]), {}), "1 of 1 times lie in the future"),
+        (lambda v: Samples("s0", np.full(9, -7e10), v[:9, 0], {}), "9 of 9 times lie before the year 1"),
         (lambda v: Samples("s0", np.array([]), np.array([]), {}), "no sample before the first step"),
         (lambda v: Samples("s0", np.array([0.0, np.nan]), np.array([1.0, 2.0]), {}), "a time or a value is no number"),
         (lambda v: Samples("s0", np.array([0.0, 1.0]), np.array([1.0, np.inf]), {}), "a time or a value is no number"),
         (lambda v: sent(np.where(np.arange(T)[:, None] % 4 > 0, np.nan, v), last=T - 3), "25% of its context was"),
         (lambda v: sent(np.where(HOLE[:, None], np.nan, v), first=T - 48), "5 of 48 steps of its context are unknown"),
     ],
-    ids=["short", "future", "none", "time", "infinite", "holes", "unknown"],
+    ids=["short", "future", "before", "none", "time", "infinite", "holes", "unknown"],
 )  # fmt: skip
 def test_a_bad_series_is_a_status_and_the_others_are_answered(change, words):
     values, window = wave(), window_of(series_of(wave()), 48, 24)
@@ -116,6 +117,10 @@ def test_broken_arrays_are_refused():
     window = window_of(series_of(wave()), 48, 24)
     with pytest.raises(InputError, match="send one value for each time"):
         of_samples([Samples("s0", np.array([0.0, 1.0]), np.array([1.0]), {})], window, local, NOW)
+    window = window_of(series_of(wave(), ("load",)), 48, 24)
+    two = np.array([0.0, 1.0])
+    with pytest.raises(InputError, match=r"2 times and values of load of shape \(1,\)"):
+        of_samples([Samples("s0", two, two, {"load": two[:1]})], window, local, NOW)
 
 
 def test_exogenous_columns_are_needed_where_the_model_reads_them():

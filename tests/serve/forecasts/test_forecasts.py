@@ -130,6 +130,7 @@ BAD = {
         "its samples come every 5min, this model reads one every 1h",
     ),
     "future": ({"epoch_s": [4e9 + STEP_S * k for k in range(80)]}, "lie in the future"),
+    "past": ({"epoch_s": [-7e10 + STEP_S * k for k in range(80)]}, "80 of 80 times lie before the year 1"),
     "short": (
         {"epoch_s": [STEP_S * k for k in range(9)], "values": [1.0] * 9},
         "9 steps before the forecast, 48 are the context",

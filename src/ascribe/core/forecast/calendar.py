@@ -6,9 +6,10 @@ from jaxtyping import Int
 
 from ascribe.core.arrays import Float, np
 
-__all__ = ["CALENDAR", "DAY_S", "calendar"]
+__all__ = ["CALENDAR", "DAY_S", "YEARS_S", "calendar"]
 
 DAY_S = 86400
+YEARS_S = (-62_135_510_400, 253_402_214_400)  # epoch seconds of 2 January 1 and 31 December 9999: what a clock can say
 THURSDAY = 3  # 1970-01-01, counted from Monday
 CALENDAR = ("minute_sin", "minute_cos", "weekday_sin", "weekday_cos", "monthday_sin", "monthday_cos")
 

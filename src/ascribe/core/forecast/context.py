@@ -8,6 +8,7 @@ from typing import Any
 
 from ascribe.core.arrays import Float, np
 from ascribe.core.errors import InputError
+from ascribe.core.forecast.calendar import YEARS_S
 from ascribe.core.forecast.gaps import Rules, fill
 from ascribe.core.forecast.grid import grid, phase_of
 from ascribe.core.forecast.mended import Mend
@@ -109,14 +110,17 @@ def _series_of(
     time_s, values = np.asarray(samples.time_s, float), np.asarray(samples.values, float)
     wanted = [column for column in window.inputs if column in samples.exogenous]
     columns = [values, *(np.asarray(samples.exogenous[column], float) for column in wanted)]
-    if time_s.ndim != 1 or any(column.shape != time_s.shape for column in columns):
-        raise InputError(
-            f"{name}: {len(time_s)} times and values of shape {values.shape}: send one value for each time"
-        )
+    for what, column in zip(("values", *(f"values of {column}" for column in wanted)), columns, strict=True):
+        if time_s.ndim != 1 or column.shape != time_s.shape:
+            raise InputError(
+                f"{name}: {len(time_s)} times and {what} of shape {column.shape}: send one value for each time"
+            )
     if not np.isfinite(time_s).all() or np.isinf(values).any():
         raise _Bad(name, "a time or a value is no number")
     if (ahead := time_s > now_s + rules.ahead_s).any():
         raise _Bad(name, f"{int(ahead.sum())} of {len(time_s)} times lie in the future: set its clock")
+    if (before := time_s < YEARS_S[0]).any():
+        raise _Bad(name, f"{int(before.sum())} of {len(time_s)} times lie before the year 1: set its clock")
     phase = phase_of(time_s, step_s)
     if start_s is not None:
         phase = start_s % step_s
