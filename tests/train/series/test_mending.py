@@ -13,6 +13,7 @@ from ascribe.core.errors import InputError, SchemaError
 from ascribe.core.forecast import origins, rows, window_of
 from ascribe.core.forecast.gaps import Rules
 from ascribe.core.forecast.scaling import Scaling, fit_scaling
+from ascribe.train.series.moments import moments
 from ascribe.train.series.read import mended
 from tests.train.series.made import HOUR, START, hourly, options, same
 
@@ -125,6 +126,8 @@ def test_bad_rows_are_put_aside_with_their_reason():
     assert sum(m.count for m in found.mends) == 7
     without = read(pl.concat([text, bad.head(1)]))  # no clock: nothing is the future
     assert kinds(without) == {("unreadable", "", 1)}
+    chosen = read(pl.concat([text, bad.head(1)]), only=("north",))
+    assert chosen.quarantine["row"].to_list() == [n]  # of the table, also where other series are left out
 
 
 def test_when_no_row_is_left_the_first_reason_is_told():
@@ -176,6 +179,16 @@ def test_daylight_saving_neither_loses_nor_invents_an_hour(first, days):
     told = [datetime(1970, 1, 1) + timedelta(seconds=int(s)) for s in found.series.local_s]
     assert told == table["time"].to_list()
     assert kinds(found) == ({("hour twice", "", 2)} if first.startswith("2024-10") else set())
+
+
+def test_offsets_of_whole_hours_and_years_that_no_calendar_has():
+    texts = ["2024-01-01 00:00:00+00", "2024-01-01T02:00:00.5+01", "2024-01-01T02:00-0530", "2024-01-01"]
+    at = moments(pl.Series("time", texts), pl.Series("who", [""] * 4), None)
+    assert at.time_s.tolist() == [1704067200 + s for s in (0, 3600.5, 27000, 0)] and at.naive.tolist() == [
+        False
+    ] * 3 + [True]
+    far = moments(pl.Series("time", [-7e10, 1.7e9, 1e300]), pl.Series("who", [""] * 3), "Europe/London")
+    assert far.reason == ["no time ('-70000000000.0')", "", "no time ('1e+300')"]
 
 
 def test_an_hour_that_daylight_saving_left_out_is_put_aside():

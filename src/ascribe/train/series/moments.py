@@ -10,11 +10,12 @@ import polars as pl
 
 from ascribe.bundle.zones import UTC, clock
 from ascribe.core.errors import SchemaError
+from ascribe.core.forecast.calendar import YEARS_S
 
 __all__ = ["Moments", "moments"]
 
 LARGE = ((1e11, 1.0), (1e14, 1e3), (1e17, 1e6), (np.inf, 1e9))  # below: seconds, ms, µs, ns
-OFFSET = r"(?:[zZ]|[+-]\d{2}:?\d{2})$"
+OFFSET = r"(?:[zZ]|[+-]\d{2}(?::?\d{2})?)$"
 NAIVE = ("%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d")
 US = 1_000_000
 WAYS: tuple[Literal["earliest"], Literal["latest"]] = ("earliest", "latest")
@@ -51,6 +52,7 @@ def moments(column: pl.Series, who: pl.Series, zone: str | None) -> Moments:
         number = column.cast(pl.Float64).to_numpy()
         size = np.abs(np.nan_to_num(number, posinf=np.inf))
         time = number / np.select([size < edge for edge, _ in LARGE], [unit for _, unit in LARGE], 1.0)
+        time = np.where((time < YEARS_S[0]) | (time > YEARS_S[1]), np.nan, time)  # no calendar says such a year
         no = np.zeros(rows, bool)
         return Moments(time, _reasons(column, time), no, no, zone or UTC)
     if column.dtype == pl.String:
@@ -82,12 +84,13 @@ def moments(column: pl.Series, who: pl.Series, zone: str | None) -> Moments:
 def _of_text(column: pl.Series) -> tuple[pl.Series, pl.Series]:
     """Local times, and times with an offset in UTC; null where a text is not the one or the other."""
     text = column.str.strip_chars().str.replace(r"^(\d{4}-\d{2}-\d{2}) ", "${1}T")
-    offset = text.str.contains(OFFSET) & text.str.contains("T")
+    offset = text.str.contains(rf"T.*{OFFSET}")
     plain = text.to_frame("t").select(pl.when(~offset).then("t"))["t"]
     local = plain.to_frame("t").select(
         pl.coalesce(pl.col("t").str.to_datetime(form, time_unit="us", strict=False) for form in NAIVE)
     )["t"]
     said = text.str.replace("[zZ]$", "+00:00").to_frame("t").select(pl.when(offset).then("t"))["t"]
+    said = said.str.replace(r"([+-]\d{2})$", "${1}:00")  # as PostgreSQL writes whole hours
     seconds = said.str.replace(r"(T\d{2}:\d{2})([+-])", "${1}:00${2}")
     utc = seconds.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%#z", time_unit="us", time_zone="UTC", strict=False)
     return local, utc

@@ -49,6 +49,7 @@ def samples_of(table: pl.DataFrame, options: SeriesOptions, rules: Rules) -> Sam
     known = sorted(who.drop_nulls().unique().to_list()) if options.series else list(options.value)
     if missing := [name for name in options.only if name not in known]:
         raise InputError(f"there is no series {listed(missing)}: the data has {listed(known)}")
+    table = table.with_row_index(ROW)  # before any is left out
     if options.only and options.series:
         keep = who.is_in(list(options.only)) | who.is_null()
         table, who = table.filter(keep), who.filter(keep)
@@ -58,9 +59,7 @@ def samples_of(table: pl.DataFrame, options: SeriesOptions, rules: Rules) -> Sam
     _far(when.time_s, reason, options, rules)
     numbers = _numbers(table, [*options.value, *options.exogenous], reason)
     good = reason == ""
-    quarantine = (
-        table.with_row_index(ROW).with_columns(pl.Series(REASON, reason.tolist(), pl.String)).filter(pl.Series(~good))
-    )
+    quarantine = table.with_columns(pl.Series(REASON, reason.tolist(), pl.String)).filter(pl.Series(~good))
     if not good.any():
         raise InputError(f"no row is left to learn from; the first was put aside because: {reason[0]}")
     if options.last_s is not None:
