@@ -49,10 +49,10 @@ def steps_in(text: str, step_s: int, what: str = "a span") -> int:
 def in_words(span_s: int | float) -> str:
     """A length of time as `span` reads it, in the largest unit that loses nothing.
 
-    >>> in_words(300), in_words(172800), in_words(5400), in_words(0.5)
-    ('5min', '2d', '90min', '0.5s')
+    >>> in_words(300), in_words(172800), in_words(5400), in_words(0.5), in_words(1296701)
+    ('5min', '2d', '90min', '0.5s', '1296701s')
     """
     for unit in ("d", "h", "min"):
         if span_s >= SPANS[unit] and span_s % SPANS[unit] == 0:
             return f"{span_s / SPANS[unit]:.0f}{unit}"
-    return f"{span_s:g}s"
+    return f"{span_s:.0f}s" if span_s == int(span_s) else f"{span_s:g}s"
