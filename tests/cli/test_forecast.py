@@ -18,6 +18,7 @@ from ascribe.bundle.archive import open_directory
 from ascribe.bundle.forecast import open_forecaster
 from ascribe.cli import app
 from ascribe.core.forecast import rows, window_of
+from ascribe.forecasted import checked
 from tests.forecasts import CONTEXT, HORIZON, STEP_S, forecast_bundle, series
 
 HELD = series(20, ("north", "south"))
@@ -93,6 +94,39 @@ def test_several_series_with_explanations_and_the_check(bundle: Path, tmp_path: 
     assert set(check["methods"]) == {"attention", "integrated_gradients", "kernel_shap", "random"}
     assert check["output"] == "total" and check["baseline"] == "calendar"
     assert "kernel_shap" in done.output and "same first" in done.output
+
+
+def test_the_newest_window_is_among_those_that_are_checked(bundle: Path, monkeypatch: pytest.MonkeyPatch):
+    seen: list[np.ndarray] = []
+    monkeypatch.setattr("ascribe.forecasted.attention_check", lambda model, X, *_, **__: seen.append(X))
+    for less in (0, 5):
+        part = HELD.cut(0, HELD.steps - less)
+        checked(open_forecaster(open_directory(bundle)), part)
+        newest = rows(part, window_of(part, CONTEXT, HORIZON), np.array([[part.steps, 1]]))
+        assert np.array_equal(seen[-1][-1], newest[0])
+
+
+def test_columns_are_those_of_training(tmp_path: Path):
+    """A column that names the series, and columns side by side of which one was taken: series are not mixed."""
+    long = pl.concat([
+        pl.DataFrame({"time": MOMENTS, "node": [name] * HELD.steps, "kbs": HELD.values[:, j]})
+        for j, name in enumerate(HELD.names)
+    ])  # fmt: skip
+    wide = pl.DataFrame({"time": MOMENTS, **{name: HELD.values[:, j] for j, name in enumerate(HELD.names)}})
+    for frame, columns in ((long, ("--value", "kbs", "--series", "node")), (wide, ("--value", "north,south"))):
+        data = written(frame, tmp_path)
+        told = ("--time", "time", *columns, "--context", "2d", "--horizon", "6h", "--family", "yesterday")
+        done = asked("train", "--data", data, *told, "--only", "north", "--out", tmp_path / "own")
+        assert done.exit_code == 0, done.output
+        words = ("forecast", "predict", tmp_path / "own", "--data", data, "-o", tmp_path / "own.parquet")
+        done = CliRunner().invoke(app, [str(word) for word in words])
+        assert done.exit_code == 0, done.exception
+        found = pl.read_parquet(tmp_path / "own.parquet")
+        assert set(found["series"]) == set(HELD.names)
+        for j, name in enumerate(HELD.names):
+            assert found.filter(pl.col("series") == name)["forecast"].to_list() == pytest.approx(
+                HELD.values[-24:-18, j].tolist(), rel=1e-5
+            )
 
 
 def test_one_dead_series_leaves_the_others(bundle: Path, tmp_path: Path):
@@ -171,6 +205,15 @@ def test_backtest_writes_its_report_and_pictures_follow(bundle: Path, tmp_path: 
         done = asked(*words)
         assert done.exit_code == 0, done.output + repr(done.exception)
         assert Path(words[words.index("-o") + 1]).stat().st_size > 5000
+    several = pl.concat([one().with_columns(node=pl.lit(f"n{j}")) for j in range(10)])
+    dead = one(np.where(np.arange(HELD.steps) < HELD.steps - 72, HELD.values[:, 0], np.nan)).with_columns(
+        node=pl.lit("dead")
+    )
+    many = tmp_path / "many.parquet"
+    pl.concat([several, dead]).write_parquet(many)
+    told = ("--value", "value", "--series", "node")
+    done = asked("plot", bundle, "--data", many, "-o", tmp_path / "many.png", *told)
+    assert "2 more series are not drawn" in done.stderr and "dead is left out: " in done.stderr
     assert "use forecast or days" in refused("plot", bundle, "--data", data, "-o", tmp_path / "x.png", "--kind", "pie")
     assert "--data FILE" in refused("plot", bundle, "-o", tmp_path / "x.png")
     for text in ("[]", "{}", "{"):

@@ -59,10 +59,11 @@ def series_asked(opened: Forecaster, data: str, wanted: Wanted, last: str | None
         from ascribe.train.series.options import SeriesOptions
     told, curves = opened.told, opened.curves
     column = str(told.get("value") or "")
-    by = wanted.series or told.get("by") or None
+    by = wanted.series or (None if wanted.value else told.get("by") or None)  # other columns: other data
     several = len(curves.series) > 1 and by is None
-    values = listed(wanted.value) or (tuple(curves.series) if several else (column,))
-    if several and not wanted.value and column.replace(" ", "").isidentifier():
+    trained = tuple(told.get("values") or ())  # an older bundle does not say
+    values = listed(wanted.value) or trained or (tuple(curves.series) if several else (column,))
+    if several and not wanted.value and not trained and column.replace(" ", "").isidentifier():
         raise InputError(
             f"this model knows {len(curves.series)} series: name the column that tells them with --series, or the one "
             "of values with --value where the data is of one series"

@@ -63,6 +63,18 @@ def test_one_family_by_name_and_the_same_seed(place, tmp_path, monkeypatch):
         train_forecast(asked(place, tmp_path / "c", family="oracle"))
 
 
+def test_steps_of_a_day_and_of_25_minutes_are_trained(tmp_path):
+    """No whole number of them is six hours."""
+    for step_s, context, horizon, apart in ((86400, "14d", "7d", 1), (1500, "75h", "5h", 12)):
+        time_s, k = 1672531200 + step_s * np.arange(400), np.arange(400)
+        place, out = tmp_path / f"{step_s}.parquet", tmp_path / str(step_s)
+        pl.DataFrame({"time": time_s, "n": 100 + 9 * np.sin(k / 3) + k % 7}).write_parquet(place)
+        data = SeriesOptions(str(place), "time", ("n",), zone="UTC")
+        train_forecast(ForecastOptions(data, out, context, horizon, family="seasonal_mean"))
+        held = held_windows(archive.open_directory(out))
+        assert len(held.x) and set(np.diff(held.moment)) == {apart}
+
+
 def test_hidden_blocks_are_hidden_and_what_wins_can_be_served():
     series = weekly(days=40)
     window = window_of(series, 3 * DAY, DAY)

@@ -56,7 +56,7 @@ class Written:
     zone: str = "UTC"
     fill: str = ""
     test_from_s: int = 0
-    columns: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
     lineage: manifest.Lineage | None = None
 
@@ -102,6 +102,7 @@ def write_forecast(fitted: FittedForecast, series: Series, window: Window, told:
                 "fill": told.fill, "context": window.context, "horizon": window.horizon,
                 "test_from_s": told.test_from_s,
                 "value": told.columns.get("value", "value"), "time": told.columns.get("time", "time"),
+                "values": told.columns.get("values", []), "by": told.columns.get("by", ""),
             },
             **({"attention": attention} if attention else {}),
         },

@@ -38,7 +38,7 @@ __all__ = ["BEST", "CANDIDATES", "ForecastOptions", "Report", "train_forecast"]
 BEST = "best"
 NETWORK = "traffic_seq2seq"
 CANDIDATES = ("yesterday", "last_week", "seasonal_mean", "ridge_lags", "boosted_lags", NETWORK)
-LEARN, EVERY = 256, "6h"
+LEARN, EVERY_S = 256, 6 * 3600
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ def _written(
 ) -> Written:  # fmt: skip
     series = read.series
     learn = origins(series, window, 0, parts.test, max(1, window.day // 24) | 1)
-    test = parts.testing(series, window, min(steps_in(EVERY, series.step_s), window.horizon))
+    test = parts.testing(series, window, min(max(1, EVERY_S // series.step_s), window.horizon))
     asked = {"context": options.context, "horizon": options.horizon, "test": str(options.test),
              "family": options.family, "preset": options.preset}  # fmt: skip
     data = options.data.data
@@ -180,7 +180,12 @@ def _written(
         held_arrays(series, window, test, parts.test),
         zone=read.zone,
         fill=read.rules.in_words(),
-        columns={"time": options.data.time, "value": listed(options.data.value)},
+        columns={
+            "time": options.data.time,
+            "value": listed(options.data.value),
+            "values": list(options.data.value),
+            "by": options.data.series or "",
+        },
         test_from_s=int(series.time_s[parts.test]),
         metrics={"candidates": candidates, "left_out": left_out, "losses": fitted.told.get("losses", [])},
         lineage=lineage,
