@@ -131,7 +131,8 @@ def checked(
     Raises CapabilityError for a model without attention to the days of a window.
     """
     window = forecaster.window
-    at = origins(series, window, window.context, series.steps, window.horizon, target=False)
+    first = window.context + max(0, series.steps - window.context) % window.horizon  # so that the newest is met
+    at = origins(series, window, first, series.steps, window.horizon, target=False)
     X = rows(series, window, at[evenly(len(at), windows)])
     model = forecaster.model.choose(output)
     options = Options(baseline=usual_baseline(model), seed=seed)

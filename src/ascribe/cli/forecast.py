@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time as clock
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -153,8 +154,7 @@ def predict(
     opened = opened_forecaster(bundle)
     held = series_read(series_asked(opened, data, wanted, last))
     windows = newest(opened, held.series, moment_of(at))
-    for name, why in windows.refused.items():
-        err.print(f"{name} is left out: {why}", highlight=False)
+    _left_out(windows.refused)
     curves = curves_of(opened, held.series, windows)
     columns = curves.columns(windows.names if len(held.series.names) > 1 else ())
     with writing(output) as part:
@@ -205,6 +205,10 @@ def plot(
     opened = opened_forecaster(source)
     held = series_read(series_asked(opened, data, wanted, last))
     windows = newest(opened, held.series, moment_of(at))
+    _left_out(windows.refused)
+    most = forecast.MOST if kind == "forecast" else 1
+    if len(windows.at) > most:
+        err.print(f"{len(windows.at) - most} more series are not drawn: say which with --only", highlight=False)
     if kind == "days":
         answer = explained(opened, windows, of, method)
         kinds.save(kinds.draw(answer, "days"), answer, output)
@@ -224,6 +228,11 @@ def demo(
     from ascribe.demo.traffic import run
 
     run(folder, quick)
+
+
+def _left_out(refused: Mapping[str, str]) -> None:
+    for name, why in refused.items():
+        err.print(f"{name} is left out: {why}", highlight=False)
 
 
 def _report(place: Path) -> Any:
