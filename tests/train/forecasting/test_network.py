@@ -58,7 +58,9 @@ def test_the_table_has_it():
 
 @pytest.mark.parametrize("attention", ATTENTIONS)
 @pytest.mark.parametrize("decoding", DECODINGS)
-@pytest.mark.parametrize(("context", "horizon", "patch"), [(84, 12, 3), (50, 31, 3), (24, 5, 0), (7, 4, 2)], ids=str)
+@pytest.mark.parametrize(
+    ("context", "horizon", "patch"), [(84, 12, 3), (50, 31, 3), (24, 5, 0), (7, 4, 2), (5, 4, 0)], ids=str
+)
 def test_shapes_order_and_batches(attention, decoding, context, horizon, patch):
     series = weekly(days=30)
     window = window_of(series, context, horizon)
@@ -227,6 +229,10 @@ def test_a_run_that_stopped_goes_on_as_if_it_had_not(tmp_path):
         torch.rand(7)
     resumed = fit_traffic_seq2seq(series, window, 28 * DAY, seed=1, options=options, checkpoint=file).ask(X)
     assert all(np.array_equal(a, b) for a, b in zip(whole, resumed, strict=True))
+    for raw in (b"", b"PK\x03\x04 and no more", b"weights"):
+        (tmp_path / "none.0.0").write_bytes(raw)
+        with pytest.raises(InputError, match="is no checkpoint"):
+            fit_traffic_seq2seq(series, window, 28 * DAY, options=options, checkpoint=tmp_path / "none")
     other = fit_traffic_seq2seq(series, window, 28 * DAY, seed=2, options=options).ask(X)
     assert not np.array_equal(whole[0], other[0])
     with pytest.raises(InputError, match="other options or data"):
@@ -308,6 +314,15 @@ def test_options_that_exclude_one_another():
         replace(SMALL, attention="much")
     with pytest.raises(InputError, match="levels"):
         replace(SMALL, levels=(0.9, 0.1))
+    for more in ({"heads": 0, "attention": "multi-head"}, {"patch": -1}, {"patience": 0}):
+        with pytest.raises(InputError, match="at least 1"):
+            replace(SMALL, **more)
+    for name, value in (("dropout", 2.0), ("average", 1.0), ("dropout", np.nan)):
+        with pytest.raises(InputError, match="from 0 to below 1"):
+            replace(SMALL, **{name: value})
+    for name, value in (("lr", -1.0), ("clip", 0.0), ("jitter", np.nan), ("weight_decay", -1.0)):
+        with pytest.raises(InputError, match="lr and clip"):
+            replace(SMALL, **{name: value})
     with pytest.raises(InputError, match="no preset"):
         preset("tiny")
     assert set(PRESETS) == {"default", "document"}

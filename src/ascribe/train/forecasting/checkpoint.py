@@ -12,6 +12,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -49,7 +50,7 @@ def read_checkpoint(
             held = {name: file[name] for name in file.files}
         told = json.loads(held.pop("told").tobytes())
         random = torch.as_tensor(held.pop("random:torch"))
-    except (OSError, ValueError, KeyError) as exc:
+    except (OSError, EOFError, ValueError, TypeError, KeyError, BadZipFile) as exc:
         raise InputError(f"{path} is no checkpoint of a training run: remove it to begin anew") from exc
     if told["fitted"] != json.loads(json.dumps(fitted)):
         raise InputError(f"{path} is of a run with other options or data: remove it to begin anew")

@@ -77,7 +77,7 @@ class Seq2Seq(nn.Module):
         ahead = self._ahead(seen, seasonal)
         rest = self._cut(seasonal) if self.options.rest else torch.zeros_like(self._cut(seasonal))
         given = None if told is None else self._cut(told)
-        before, found, weights = seen.score[:, -self.patch :], [], []
+        before, found, weights = self._newest(seen.score), [], []
         for k in range(ahead.shape[1]):
             context, looked = self.attending(state[-1], held)
             parts = [ahead[:, k], context] + ([before] if self.options.decoding == "stepwise" else [])
@@ -105,6 +105,11 @@ class Seq2Seq(nn.Module):
             inputs = torch.cat([inputs[:, :1].expand(-1, short, -1), inputs], dim=1)
         patches: Tensor = inputs.unflatten(1, (-1, self.patch))
         return patches.flatten(2) if self.options.whole else patches.mean(dim=2)
+
+    def _newest(self, score: Tensor) -> Tensor:
+        """(b, P): the last patch of the context; of a shorter one, filled with its first step."""
+        short = max(0, self.patch - self.context)
+        return torch.cat([score[:, :1].expand(-1, short), score[:, -self.patch :]], dim=1)
 
     def _cut(self, ahead: Tensor) -> Tensor:
         """(b, h) -> (b, patches ahead, P), the last filled with what comes last."""

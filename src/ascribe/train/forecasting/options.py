@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -75,14 +76,22 @@ class NetworkOptions:
     def __post_init__(self) -> None:
         if self.attention not in ATTENTIONS or self.decoding not in DECODINGS:
             raise InputError(f"attention is one of {', '.join(ATTENTIONS)}; decoding of {', '.join(DECODINGS)}")
+        least = min(self.hidden, self.layers, self.dense, self.heads, self.every, self.windows, self.epochs, self.batch)
+        if min(least, self.seeds, self.patience) < 1 or self.patch < 0:
+            raise InputError(
+                "sizes, heads, epochs, patience, batch, origins and seeds of a network: at least 1; a patch 0 or more"
+            )
+        if not (0 <= self.dropout < 1 and 0 <= self.average < 1):
+            raise InputError("dropout and average of a network: from 0 to below 1")
+        whole = all(value >= 0 for value in (self.weight_decay, self.jitter, self.forced))
+        if not (0 < self.lr < math.inf and self.clip > 0 and whole):
+            raise InputError("lr and clip of a network: above 0; weight_decay, jitter and forced: 0 or more")
         if self.attention == "multi-head" and self.hidden % self.heads:
             raise InputError(f"{self.heads} heads do not divide a state of {self.hidden}")
         if self.scaling not in SCALINGS:
             raise InputError(f"scaling is one of {', '.join(SCALINGS)}")
         if self.schedule not in ("one-cycle", "constant"):
             raise InputError("schedule is one-cycle or constant")
-        if min(self.hidden, self.layers, self.dense, self.every, self.windows, self.epochs, self.batch, self.seeds) < 1:
-            raise InputError("sizes, epochs, batch, origins and seeds of a network: at least 1")
         if list(self.levels) != sorted(set(self.levels)) or not all(0 < level < 1 for level in self.levels):
             raise InputError("levels of quantiles rise, between 0 and 1")
 
