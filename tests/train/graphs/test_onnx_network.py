@@ -96,6 +96,11 @@ CASES: list[tuple[str, list[Any], dict[str, Any], dict[str, Any]]] = [
     ("Slice", [whole(1), whole(9), whole(2), whole(2)], {}, {}),
     ("Split", [whole(1, 2)], {"axis": 1}, {}),
     ("Split", [], {"axis": 1, "num_outputs": 2}, {"shape": (2, 4, 3)}),
+    ("Split", [], {"axis": 1}, {"shape": (2, 4, 3), "opset": 13}),
+    ("Max", [PAIR[0], single(1)], {}, {}),
+    ("Max", [], {}, {}),
+    ("Min", [PAIR[0], single(1)], {}, {}),
+    ("Selu", [], {"alpha": 1.0, "gamma": 2.0}, {}),
     ("Squeeze", [whole(1)], {}, {"shape": (2, 1, 4)}),
     ("Unsqueeze", [whole(0, -1)], {}, {}),
 ]
@@ -158,6 +163,28 @@ def test_what_cannot_be_read_is_named():
         from_onnx(written("Relu", [], {}, (2, 3, 4)), x, output="z")
     with pytest.raises(CapabilityError, match="negative step"):
         from_onnx(written("Slice", [whole(-1), whole(-9), whole(2), whole(-1)], {}, (2, 3, 4)), x)
+    with pytest.raises(CapabilityError, match="operator Cast of the ONNX file, at y, is used in a way that cannot be"):
+        from_onnx(written("Cast", [], {"to": TensorProto.FLOAT16}, (2, 3, 4)), x)
+
+
+@pytest.mark.parametrize(("vectors", "words"), [("e.1", "e/1"), ("e/1", "e.1")])
+def test_values_whose_names_differ_in_a_sign_only(vectors, words):
+    """Letters and digits are all that a module's name keeps of a value's."""
+    nodes = [
+        helper.make_node("Cast", ["x"], [words], to=INT64),
+        helper.make_node("Gather", ["table", words], [vectors]),
+        helper.make_node("ReduceSum", [vectors, "axes"], ["e 1"], keepdims=0),
+        helper.make_node("Relu", ["e 1"], ["y"]),
+    ]
+    held = {"table": single(5, 4), "axes": whole(1, 2)}
+    graph = helper.make_graph(
+        nodes, "words", [helper.make_tensor_value_info("x", FLOAT, ["rows", 3])],
+        [helper.make_tensor_value_info("y", FLOAT, ["rows"])],
+        [numpy_helper.from_array(value, name) for name, value in held.items()],
+    )  # fmt: skip
+    raw = helper.make_model(graph, ir_version=9, opset_imports=[helper.make_opsetid("", OPSET)]).SerializeToString()
+    network = from_onnx(raw, torch.tensor([[0.0, 4.0, 1.0], [3.0, 3.0, 2.0]]))
+    assert sum(isinstance(module, nn.Embedding) for module in network.modules()) == 1
 
 
 def test_a_file_is_read_from_its_place(tmp_path):

@@ -29,8 +29,9 @@ TOLERANCE = 1e-4
 class OnnxNetwork(nn.Module):
     """The nodes of a graph in their order; `forward(x)` gives one output.
 
-    `at.NAME` is a module whose output is the value NAME of the graph (letters and digits kept, the rest as `_`): what
-    is shown of a layer is read there. A table that words are looked up in is an `nn.Embedding`, `at.NAME` too.
+    `at.NAME` is a module whose output is the value NAME of the graph (letters and digits kept, the rest as `_`, one
+    more where that is taken): what is shown of a layer is read there. A table that words are looked up in is an
+    `nn.Embedding`, `at.NAME` too.
     """
 
     def __init__(self, model: onnx.ModelProto, output: str | None = None) -> None:
@@ -49,7 +50,7 @@ class OnnxNetwork(nn.Module):
             )
         self.input, self.output = inputs[0], output or outputs[0]
         self.at = nn.ModuleDict()
-        self.steps: list[tuple[str, dict[str, Any], list[str], list[str]]] = []
+        self.steps: list[tuple[str, dict[str, Any], list[str], list[str], str]] = []
         for node in graph.node:
             attributes = {a.name: _plain(helper.get_attribute_value(a)) for a in node.attribute}
             if node.op_type == "Constant":
@@ -58,10 +59,13 @@ class OnnxNetwork(nn.Module):
             if node.domain not in ("", "ai.onnx") or node.op_type not in OPERATORS:
                 raise CapabilityError(
                     f"the operator {node.op_type} of the ONNX file cannot be read: give the torch network itself, "
-                    "or add it to ascribe/train/onnx_operators.py"
+                    "or add it to ascribe/train/graphs/onnx_operators.py"
                 )
-            self.steps.append((node.op_type, attributes, list(node.input), list(node.output)))
-            self.at[_module(node.output[0])] = self._looked_up(node, attributes) or nn.Identity()
+            if node.op_type == "Split":
+                attributes.setdefault("num_outputs", len(node.output))
+            name = _module(node.output[0], self.at)
+            self.steps.append((node.op_type, attributes, list(node.input), list(node.output), name))
+            self.at[name] = self._looked_up(node, attributes) or nn.Identity()
 
     def _keep(self, name: str, value: np.ndarray) -> None:
         if value.ndim == 0 or (value.dtype.kind == "i" and value.ndim == 1):
@@ -81,12 +85,18 @@ class OnnxNetwork(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         held = {**self.values, **{name: getattr(self, at) for name, at in self.buffers_of.items()}, "": None}
         held[self.input] = x
-        for kind, attributes, inputs, outputs in self.steps:
-            module = self.at[_module(outputs[0])]
+        for kind, attributes, inputs, outputs, name in self.steps:
+            module = self.at[name]
             if isinstance(module, nn.Embedding):
                 held[outputs[0]] = module(held[inputs[1]])
                 continue
-            told = OPERATORS[kind](attributes, [held[name] for name in inputs])
+            try:
+                told = OPERATORS[kind](attributes, [held[value] for value in inputs])
+            except (KeyError, TypeError, IndexError) as exc:
+                raise CapabilityError(
+                    f"the operator {kind} of the ONNX file, at {outputs[0]}, is used in a way that cannot be read: "
+                    "give the torch network itself"
+                ) from exc
             if isinstance(told, Tensor):
                 told = module(told)
             held.update(zip(outputs, told if isinstance(told, tuple) else (told,), strict=False))
@@ -94,9 +104,12 @@ class OnnxNetwork(nn.Module):
         return y
 
 
-def _module(output: str) -> str:
-    """The name of the module that gives a value of the graph."""
-    return re.sub(r"\W", "_", output)
+def _module(output: str, taken: nn.ModuleDict) -> str:
+    """The name of the module that gives a value of the graph; `_` at its end where another value has it."""
+    name = re.sub(r"\W", "_", output)
+    while name in taken:
+        name += "_"
+    return name
 
 
 def _plain(value: Any) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
 from typing import Any
 
 import torch
@@ -213,10 +214,23 @@ def _plain(function: Callable[..., Any]) -> Callable[..., Any]:
     return lambda a, i: function(*(_tensor(value) for value in i))
 
 
+def _several(function: Callable[[Tensor, Tensor], Tensor]) -> Callable[..., Tensor]:
+    """Of one input or more."""
+    return lambda a, i: reduce(function, (_tensor(value) for value in i))
+
+
+def _selu(a: Attributes, i: Inputs) -> Tensor:
+    y: Tensor = a.get("gamma", GAMMA) * F.elu(i[0], a.get("alpha", ALPHA))
+    return y
+
+
+ALPHA, GAMMA = 1.6732632423543772, 1.0507009873554805  # of SELU where a file names none
+
+
 PLAIN: dict[str, Callable[..., Any]] = {
     "Abs": torch.abs, "Add": torch.add, "And": torch.logical_and, "Cos": torch.cos, "Div": torch.div,
     "Equal": torch.eq, "Erf": torch.erf, "Exp": torch.exp, "Greater": torch.gt, "HardSwish": F.hardswish,
-    "Less": torch.lt, "Log": torch.log, "MatMul": torch.matmul, "Max": torch.maximum, "Min": torch.minimum,
+    "Less": torch.lt, "Log": torch.log, "MatMul": torch.matmul,
     "Mish": F.mish, "Mul": torch.mul, "Neg": torch.neg, "Not": torch.logical_not, "Pow": torch.pow,
     "Reciprocal": torch.reciprocal, "Relu": torch.relu, "Sigmoid": torch.sigmoid, "Sin": torch.sin,
     "Softplus": F.softplus, "Softsign": F.softsign, "Sqrt": torch.sqrt, "Sub": torch.sub, "Tanh": torch.tanh,
@@ -245,14 +259,16 @@ OPERATORS: dict[str, Callable[[Attributes, Inputs], Any]] = {
     "LayerNormalization": _layer_norm,
     "LeakyRelu": lambda a, i: F.leaky_relu(i[0], a.get("alpha", 0.01)),
     "LogSoftmax": _softmax(torch.log_softmax),
+    "Max": _several(torch.maximum),
     "MaxPool": _max_pool,
+    "Min": _several(torch.minimum),
     "Pad": _pad,
     "PRelu": lambda a, i: torch.where(i[0] > 0, i[0], i[1] * i[0]),
     "ReduceMax": _reduce(torch.amax),
     "ReduceMean": _reduce(torch.mean),
     "ReduceSum": _reduce(torch.sum),
     "Reshape": _reshape,
-    "Selu": lambda a, i: F.selu(i[0]),
+    "Selu": _selu,
     "Shape": lambda a, i: list(i[0].shape)[a.get("start", 0) : a.get("end")],
     "Slice": _slice,
     "Softmax": _softmax(torch.softmax),
