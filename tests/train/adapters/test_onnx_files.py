@@ -11,8 +11,10 @@ from PIL import Image
 
 import ascribe
 from ascribe.core.errors import AscribeError, InputError
+from ascribe.core.layout import Layout
 from ascribe.train.adapters.adopted import Picture
 from ascribe.train.adopted.vocabulary import words
+from ascribe.train.graphs.flat_rows import Feed, Taken, fed, flat_graph
 from tests.train.adapters.adopting import DATA, MODELS, NUMBERS, adopted, background, houses, near
 
 IMAGES = DATA / "images"
@@ -153,3 +155,58 @@ def test_wrong_files_are_one_clear_line(tmp_path):
         adopted(tmp_path / "good.onnx", IMAGES, tmp_path / "b")
     with pytest.raises(InputError, match="folder of pictures"):
         adopted(MODELS / "resnet20_cifar10.onnx", place, tmp_path / "b", link="softmax")
+
+
+def branch(name, value, *nodes):
+    return helper.make_graph(list(nodes), name, [], [helper.make_tensor_value_info(value, TensorProto.FLOAT, None)])
+
+
+def test_a_branch_of_a_branch_reads_constants_of_the_whole_file():
+    deep = branch("deep", "a", helper.make_node("Mul", ["in", "three"], ["a"]))
+    other = branch("other", "b", helper.make_node("Neg", ["in"], ["b"]))
+    inner = helper.make_node("If", ["yes"], ["c"], then_branch=deep, else_branch=other)
+    last = branch("last", "d", helper.make_node("Identity", ["in"], ["d"]))
+    outer = helper.make_node("If", ["yes"], ["out"], then_branch=branch("first", "c", inner), else_branch=last)
+    held = {"yes": np.array(True), "three": np.float32(3), "unused": np.ones(4, np.float32)}
+    graph = helper.make_graph(
+        [outer], "g", [helper.make_tensor_value_info("in", TensorProto.FLOAT, ["N", 1])],
+        [helper.make_tensor_value_info("out", TensorProto.FLOAT, ["N", 1])],
+        [numpy_helper.from_array(np.asarray(value), name) for name, value in held.items()],
+    )  # fmt: skip
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    made = flat_graph(model, [Feed("in", TensorProto.FLOAT)], {"prediction": Taken("out")}, Layout("table", (1,)))
+    X = np.linspace(-1, 1, 5, dtype=np.float32)[:, None]
+    assert ask(made, {"x": X})["prediction"] == pytest.approx(3 * X[:, 0])
+    assert "unused" not in str(onnx.load_from_string(made).graph.initializer)
+
+
+def test_a_picture_of_double_numbers_is_scaled():
+    nodes = [helper.make_node("ReduceMean", ["in", "axes"], ["out"], keepdims=0)]
+    graph = helper.make_graph(
+        nodes, "g", [helper.make_tensor_value_info("in", TensorProto.DOUBLE, ["N", 1, 2, 2])],
+        [helper.make_tensor_value_info("out", TensorProto.DOUBLE, ["N"])],
+        [numpy_helper.from_array(np.array([1, 2, 3]), "axes")],
+    )  # fmt: skip
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    feed = Feed("in", TensorProto.DOUBLE, shape=(2, 2, 1), first=True, mean=(100.0,), scale=(0.1,))
+    made = flat_graph(model, [feed], {"prediction": Taken("out")}, Layout("image", (2, 2, 1)))
+    X = np.array([[0.0, 50.0, 100.0, 255.0]])
+    assert ask(made, {"x": X})["prediction"] == pytest.approx((X.mean(axis=1) - 100) / 10)
+    assert fed([feed], X)["in"].mean() == pytest.approx((X.mean() - 100) / 10)
+
+
+def test_pixels_with_a_fraction_are_kept_and_others_than_pixels_left_out(tmp_path):
+    graph = helper.make_graph(
+        [helper.make_node("GlobalAveragePool", ["in"], ["out"])], "g",
+        [helper.make_tensor_value_info("in", TensorProto.FLOAT, ["N", 1, 2, 2])],
+        [helper.make_tensor_value_info("out", TensorProto.FLOAT, ["N", 1, 1, 1])],
+    )  # fmt: skip
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), tmp_path / "m.onnx")
+    X = np.random.default_rng(0).random((5, 2, 2, 1))
+    X[3, 0, 0] = 995.0
+    np.savez(tmp_path / "rows.npz", X)
+    opened = adopted(tmp_path / "m.onnx", tmp_path / "rows.npz", tmp_path / "b")
+    assert opened.model.background == pytest.approx(np.delete(X, 3, axis=0).reshape(4, 4))
+    np.savez(tmp_path / "none.npz", X[3:4])
+    with pytest.raises(InputError, match=r"no row of .*none.npz can be used: a pixel is 995"):
+        adopted(tmp_path / "m.onnx", tmp_path / "none.npz", tmp_path / "c")

@@ -141,7 +141,11 @@ def _rows(
     background, layout = options.asked.background, found.layout
     if layout.kind != "table":
         X = background.prepared(layout, found.origin.get("preparation", {}))
-        return (), X, np.ones(len(X), bool)
+        status, reasons = layout.check((), X)
+        good = status != "invalid"
+        if len(X) and not good.any():
+            raise InputError(f"no row of {background.path} can be used: {reasons[0]}")
+        return (), X[good], good
     told = {f.name: f for f in found.features}
     own = {name: f.categories for name, f in told.items() if f.categories}
     missing = all(f.missing for f in found.features)
@@ -195,12 +199,9 @@ def _explained(found: Adopted, asked: Asked) -> str:
 
 def _files(found: Adopted, X: np.ndarray) -> dict[str, bytes]:
     """Graph, trees, words and background."""
-    whole = found.layout.kind != "table"
-    files = {
-        "background.npz": npz(
-            background=X.astype(np.uint8 if found.layout.kind == "image" else np.int32) if whole else X
-        )
-    }
+    small = {"image": np.uint8, "text": np.int32}.get(found.layout.kind)
+    whole = small is not None and bool((np.round(X) == X).all())  # an npz may hold pixels with a fraction
+    files = {"background.npz": npz(background=X.astype(small) if whole else X)}
     if found.graph is not None:
         files["predict.onnx"] = found.graph
     if found.trees is not None:

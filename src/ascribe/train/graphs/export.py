@@ -13,7 +13,7 @@ from ascribe.bundle.sessions import session
 from ascribe.core.errors import BundleError
 from ascribe.train.graphs.exporter import exported
 
-__all__ = ["check_parity", "finish", "prune", "to_graphs", "to_onnx"]
+__all__ = ["check_parity", "finish", "prune", "reads", "to_graphs", "to_onnx"]
 
 TOLERANCE = 1e-5  # of the largest value of an output, float32 against float32
 
@@ -74,13 +74,21 @@ def prune(graph: onnx.GraphProto) -> None:
     for node in reversed(graph.node):
         if wanted.intersection(node.output):
             kept.append(node)
-            wanted.update(node.input)
+            wanted.update(reads(node))
     constants = [held for held in graph.initializer if held.name in wanted]
     nodes = kept[::-1]
     for field, held in ((graph.node, nodes), (graph.initializer, constants)):
         copies = [type(one).FromString(one.SerializeToString()) for one in held]
         del field[:]
         field.extend(copies)
+
+
+def reads(node: onnx.NodeProto) -> set[str]:
+    """Names that a node reads, with what the graphs inside of it read, however deep they lie."""
+    inner = [graph for a in node.attribute for graph in (a.g, *a.graphs)]
+    return set(node.input).union(
+        *(reads(n) for g in inner for n in g.node), *({o.name for o in g.output} for g in inner)
+    )
 
 
 def finish(proto: onnx.ModelProto) -> bytes:

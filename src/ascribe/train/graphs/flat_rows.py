@@ -19,7 +19,7 @@ import onnx
 from onnx import NodeProto, TensorProto, compose, helper, numpy_helper
 
 from ascribe.core.layout import Layout
-from ascribe.train.graphs.export import finish
+from ascribe.train.graphs.export import finish, reads
 
 __all__ = ["NUMPY", "Feed", "Taken", "fed", "flat_graph"]
 
@@ -72,8 +72,9 @@ def _fed(feed: Feed, X: np.ndarray) -> np.ndarray:
     if feed.words:
         return np.array([[feed.words[int(k)] for k in row] for row in held], dtype=object)
     if feed.shape:
-        mean, scale = np.asarray(feed.mean, np.float32), np.asarray(feed.scale, np.float32)
-        held = (held.reshape(-1, *feed.shape).astype(np.float32) - mean) * scale
+        kind = np.float64 if feed.kind == TensorProto.DOUBLE else np.float32
+        mean, scale = np.asarray(feed.mean, kind), np.asarray(feed.scale, kind)
+        held = (held.reshape(-1, *feed.shape).astype(kind) - mean) * scale
         held = held.transpose(0, 3, 1, 2) if feed.first else held
     held = held[:, 0] if feed.bare else held
     return np.ascontiguousarray(held, NUMPY[feed.kind])
@@ -81,8 +82,11 @@ def _fed(feed: Feed, X: np.ndarray) -> np.ndarray:
 
 def flat_graph(model: onnx.ModelProto, feeds: Sequence[Feed], outputs: Mapping[str, Taken], layout: Layout) -> bytes:
     """The file as a graph `x (rows, n)` -> `outputs` by name."""
-    made = compose.add_prefix(model, PREFIX, inplace=False)
-    graph = made.graph
+    made = onnx.ModelProto()
+    made.CopyFrom(model)
+    held = [*model.graph.initializer, *(sparse.values for sparse in model.graph.sparse_initializer)]
+    known = {constant.name: PREFIX + constant.name for constant in held}  # which onnx forgets inside of branches
+    graph = compose.add_prefix_graph(made.graph, PREFIX, inplace=True, name_map=known)
     nodes: list[NodeProto] = []
     wide = any(feed.kind == TensorProto.DOUBLE for feed in feeds)
     for k, feed in enumerate(feeds):
@@ -101,10 +105,10 @@ def flat_graph(model: onnx.ModelProto, feeds: Sequence[Feed], outputs: Mapping[s
     graph.name = "predict"
     del graph.value_info[:]  # the first axis is free now
     if any(feed.words for feed in feeds):
-        held = [o for o in made.opset_import if o.domain == "ai.onnx.ml"]
-        for opset in held:
+        sets = [o for o in made.opset_import if o.domain == "ai.onnx.ml"]
+        for opset in sets:
             opset.version = max(opset.version, OLDEST_ML)
-        made.opset_import.extend([] if held else [helper.make_opsetid("ai.onnx.ml", OLDEST_ML)])
+        made.opset_import.extend([] if sets else [helper.make_opsetid("ai.onnx.ml", OLDEST_ML)])
     made.ir_version = max(made.ir_version, OLDEST_IR)
     _prune(graph)
     return finish(made)
@@ -123,10 +127,11 @@ def _entry(graph: onnx.GraphProto, feed: Feed, name: str, target: str, wide: boo
     if feed.shape:
         shape = np.array([-1, *feed.shape], np.int64)
         steps.append(("Reshape", [_constant(graph, f"{name}_shape", shape)], {}))
+        kind = np.float64 if wide else np.float32
         if any(feed.mean):
-            steps.append(("Sub", [_constant(graph, f"{name}_mean", np.array(feed.mean, np.float32))], {}))
+            steps.append(("Sub", [_constant(graph, f"{name}_mean", np.array(feed.mean, kind))], {}))
         if any(held != 1 for held in feed.scale):
-            steps.append(("Mul", [_constant(graph, f"{name}_scale", np.array(feed.scale, np.float32))], {}))
+            steps.append(("Mul", [_constant(graph, f"{name}_scale", np.array(feed.scale, kind))], {}))
         if feed.first:
             steps.append(("Transpose", [], {"perm": [0, 3, 1, 2]}))
     if feed.bare:
@@ -192,10 +197,7 @@ def _prune(graph: onnx.GraphProto) -> None:
     for node in reversed(graph.node):
         if wanted.intersection(node.output):
             kept.append(node)
-            wanted.update(node.input)
-            for attribute in node.attribute:
-                for inner in [attribute.g, *attribute.graphs]:
-                    wanted.update(name for n in inner.node for name in n.input)
+            wanted.update(reads(node))
     constants = [held for held in graph.initializer if held.name in wanted]
     del graph.node[:], graph.initializer[:]
     graph.node.extend(kept[::-1])

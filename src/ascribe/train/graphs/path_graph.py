@@ -17,7 +17,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from ascribe.train.graphs.export import finish
+from ascribe.train.graphs.export import finish, reads
 
 __all__ = ["path_graph"]
 
@@ -128,16 +128,8 @@ def _reaching(graph: onnx.GraphProto, output: str) -> list[onnx.NodeProto]:
     for node in reversed(graph.node):
         if wanted.intersection(node.output):
             kept.append(node)
-            wanted.update(_read(node))
+            wanted.update(reads(node))
     return kept[::-1]
-
-
-def _read(node: onnx.NodeProto) -> set[str]:
-    """Names that a node and its inner graphs read."""
-    inner = [a.g for a in node.attribute if a.type == onnx.AttributeProto.GRAPH]
-    return set(node.input).union(
-        *(_read(n) for g in inner for n in g.node), *({o.name for o in g.output} for g in inner)
-    )
 
 
 def _steps(
