@@ -85,6 +85,77 @@ def test_a_regression_of_lightgbm_is_a_graph_of_double_numbers(tmp_path):
     assert near(opened.predict(rows), booster.predict(X))
 
 
+def test_an_estimator_of_xgboost_answers_to_its_best_iteration(tmp_path):
+    """A bare booster answers by all its trees, which is said."""
+    rows = houses()
+    X, y = frames(rows, PRICE)
+    half = len(y) // 2
+    model = xgboost.XGBRegressor(n_estimators=60, learning_rate=0.9, early_stopping_rounds=3)
+    model.fit(X[:half], y[:half], eval_set=[(X[half:], y[half:])], verbose=False)
+    assert model.best_iteration + 1 < model.get_booster().num_boosted_rounds()
+    model.save_model(tmp_path / "model.ubj")
+    place = background(rows, tmp_path)
+    opened = adopted(tmp_path / "model.ubj", place, tmp_path / "a", target=PRICE)
+    assert near(opened.predict(rows), model.predict(X))
+    bare = model.get_booster()
+    bare.set_attr(scikit_learn=None)
+    bare.save_model(tmp_path / "bare.ubj")
+    opened = adopted(tmp_path / "bare.ubj", place, tmp_path / "b", target=PRICE)
+    assert near(opened.predict(rows), bare.predict(xgboost.DMatrix(X)))
+    assert "stopped early" in opened.bundle.manifest.origin["warnings"][0]
+
+
+def ordered(rows: int = 300) -> tuple[pd.DataFrame, np.ndarray]:
+    """Three columns of categories, in an order of their own: one that no tree can use, and one of whole numbers."""
+    rng = np.random.default_rng(0)
+    size = rng.choice(["low", "mid", "high"], rows)
+    X = pd.DataFrame({
+        "a": rng.normal(size=rows),
+        "rare": pd.Categorical(np.where(np.arange(rows) < 2, "x", "y"), categories=["y", "x"]),
+        "size": pd.Categorical(size, categories=["low", "mid", "high"]),
+        "k": rng.integers(0, 5, rows),
+    })  # fmt: skip
+    return X, X["size"].cat.codes.to_numpy() ** 2 + X["a"].to_numpy() + 4 * (X["k"] == 3)
+
+
+@pytest.mark.parametrize("named", ["auto", ["rare", "size", "k"]])
+def test_categories_of_lightgbm_keep_their_order(named, tmp_path):
+    X, y = ordered()
+    model = lightgbm.LGBMRegressor(n_estimators=6, verbose=-1).fit(X, y, categorical_feature=named)
+    model.booster_.save_model(tmp_path / "model.txt")
+    rows = pl.DataFrame(X.astype({"rare": str, "size": str}).to_dict("list"))
+    opened = adopted(tmp_path / "model.txt", background(rows, tmp_path), tmp_path / "b")
+    assert near(opened.predict(rows), model.predict(X))
+    codes = pl.DataFrame(X.assign(rare=X["rare"].cat.codes, size=X["size"].cat.codes).to_dict("list"))
+    opened = adopted(tmp_path / "model.txt", background(codes, tmp_path), tmp_path / "c")
+    assert near(opened.predict(codes), model.predict(X))
+    if named != "auto":  # which of the three have the two lists?
+        mixed = rows.with_columns(rare=codes["rare"])
+        with pytest.raises(InputError, match="does not say of which of rare, size, k"):
+            adopted(tmp_path / "model.txt", background(mixed, tmp_path), tmp_path / "d")
+
+
+@pytest.mark.parametrize("library", ["xgboost", "lightgbm"])
+def test_categories_that_are_numbers_are_not_taken_for_their_places(library, tmp_path):
+    X, y = ordered()
+    X = X[["a"]].assign(size=X["size"].cat.rename_categories({"low": 3, "mid": 1, "high": 2}))
+    if library == "xgboost":
+        model = xgboost.XGBRegressor(n_estimators=6, enable_categorical=True).fit(X, y)
+        model.save_model(file := tmp_path / "model.ubj")
+    else:
+        model = lightgbm.LGBMRegressor(n_estimators=6, verbose=-1).fit(X, y)
+        model.booster_.save_model(file := tmp_path / "model.txt")
+    rows = pl.DataFrame(X.astype({"size": int}).to_dict("list"))
+    with pytest.raises(InputError, match="column size holds numbers, and the categories of the file are 3, 1, 2"):
+        adopted(file, background(rows, tmp_path), tmp_path / "b")
+    texts = rows.with_columns(pl.col("size").cast(pl.String))
+    assert near(adopted(file, background(texts, tmp_path), tmp_path / "b").predict(texts), model.predict(X))
+    codes = rows.with_columns(size=pl.Series(X["size"].cat.codes.to_numpy()))
+    opened = adopted(file, background(codes, tmp_path), tmp_path / "c")
+    assert near(opened.predict(codes), model.predict(X))
+    assert "taken as their places 0 ... 2" in opened.bundle.manifest.origin["warnings"][0]
+
+
 def test_a_bundle_needs_no_library(tmp_path, monkeypatch):
     rows = houses()
     X, y = frames(rows, PRICE)

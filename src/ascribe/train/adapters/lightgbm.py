@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import lightgbm
 import numpy as np
+import pyarrow as pa
 
 from ascribe.core.errors import InputError
+from ascribe.core.words import listed
 from ascribe.train.adapters.adopted import Adopted, Asked
 from ascribe.train.adapters.lightgbm_trees import lightgbm_trees
 from ascribe.train.adapters.of_trees import of_trees
@@ -33,17 +36,39 @@ def read(path: Path, asked: Asked) -> Adopted:
     def ask(X: np.ndarray) -> dict[str, np.ndarray]:
         return {"margin": np.asarray(booster.predict(X, raw_score=True)), "prediction": np.asarray(booster.predict(X))}
 
-    sets = [
-        name for name, told in zip(names, _infos(text), strict=False) if told != "none" and not told.startswith("[")
-    ]
-    if booster.pandas_categorical and len(booster.pandas_categorical) == len(sets):
-        categories = {
-            name: [str(w) for w in words] for name, words in zip(sets, booster.pandas_categorical, strict=True)
-        }
-    else:
-        categories = {}
+    categories, warnings = _categories(names, text, booster.pandas_categorical or [], asked)
     known = None if all(NAMELESS.fullmatch(name) for name in names) else names
-    return of_trees("lightgbm", lightgbm_trees(text), ask, known, categories, asked)
+    return of_trees("lightgbm", lightgbm_trees(text), ask, known, categories, asked, warnings)
+
+
+def _categories(
+    names: Sequence[str], text: str, words: Sequence[Sequence[object]], asked: Asked
+) -> tuple[dict[str, list[str]], tuple[str, ...]]:
+    """Texts by feature, and warnings. The file keeps a list for each column of categories of the frame that it was
+    trained on, in order, and not whose; columns of whole numbers that were named as categorical have none.
+
+    Raises InputError where a list could be several columns' and a column of texts needs it.
+    """
+    if not words:
+        return {}, ()
+    sets = [names[j] for j in _sets(text) if j < len(names)]
+    table = asked.background.table
+    texts = [name for name in sets if table is not None and name in table.column_names
+             and pa.types.is_string(table[name].type)]  # fmt: skip
+    held = sets if len(sets) == len(words) else texts
+    if len(held) == len(words):
+        return {name: [str(w) for w in own] for name, own in zip(held, words, strict=True)}, ()
+    told = f"the file has categories of {len(words)} columns, and does not say of which of {listed(sets)}"
+    if texts:
+        raise InputError(f"{told}: give the background all of those as texts, or their codes as numbers")
+    return {}, (f"{told}: numbers are taken as their codes",)
+
+
+def _sets(text: str) -> list[int]:
+    """Numbers of the features that are sets of categories, also of those that no tree could use."""
+    if told := re.search(r"^\[categorical_feature: ([\d,]+)\]$", text, re.MULTILINE):
+        return sorted({int(j) for j in told[1].split(",") if j})
+    return [j for j, told in enumerate(_infos(text)) if told != "none" and not told.startswith("[")]
 
 
 def _infos(text: str) -> list[str]:

@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 
 from ascribe.core.errors import InputError
 from ascribe.core.features import Feature
 from ascribe.core.layout import Layout
 from ascribe.core.trees import Trees
+from ascribe.core.words import listed
 from ascribe.train.adapters.adopted import Adopted, Asked, named_labels
 from ascribe.train.adapters.trees_graph import binary, trees_graph
 
@@ -27,6 +29,7 @@ def of_trees(
     `labels`: of its classes. Raises InputError where several targets are predicted and none is chosen.
     """
     held = tuple(names) if names else columns_of(asked, len(trees.features))
+    warnings += _codes(categories, asked)
     trees = replace(trees, features=held)
     features = tuple(Feature(name, missing=True, categories=tuple(categories.get(name, ()))) for name in held)
     layout = Layout("table", (len(held),))
@@ -43,6 +46,33 @@ def of_trees(
         return {"prediction": np.asarray(ask(X)["prediction"]).reshape(len(X))}
 
     return Adopted(kind, layout, one, features, graph=trees_graph(trees, ()), trees=trees, warnings=warnings)
+
+
+def _codes(categories: Mapping[str, Sequence[str]], asked: Asked) -> tuple[str, ...]:
+    """What to say of columns of numbers whose categories are numbers too: rows give places, or categories as texts.
+
+    Raises InputError where the column holds other numbers than places: they would be taken for the wrong categories.
+    """
+    table, warnings = asked.background.table, []
+    for name, words in categories.items():
+        places = [str(k) for k in range(len(words))]
+        if table is None or name not in table.column_names or not words or list(words) == places:
+            continue
+        if not all(_number(word) for word in words) or pa.types.is_string(table[name].type):
+            continue
+        told = f"column {name} holds numbers, and the categories of the file are {listed(words)}"
+        column = np.asarray(table[name].to_numpy(), dtype=float)
+        if not np.isin(column[np.isfinite(column)], np.arange(len(words))).all():
+            raise InputError(f"{told}: give them as texts ('{words[0]}'), or as their places 0 ... {len(words) - 1}")
+        warnings.append(f"{told}: the numbers are taken as their places 0 ... {len(words) - 1}")
+    return tuple(warnings)
+
+
+def _number(word: str) -> bool:
+    try:
+        return bool(np.isfinite(float(word)))
+    except ValueError:
+        return False
 
 
 def columns_of(asked: Asked, n: int) -> tuple[str, ...]:

@@ -24,7 +24,8 @@ def read(path: Path, asked: Asked) -> Adopted:
         booster.load_model(str(path))
     except (xgboost.core.XGBoostError, ValueError, UnicodeDecodeError) as exc:
         raise InputError(f"{path} is no XGBoost model, or is not whole: save it with Booster.save_model") from exc
-    kinds = booster.feature_types or []
+    kinds, categories = booster.feature_types or [], _categories(booster)
+    booster, stopped = _as_it_predicts(booster)
 
     def ask(X: np.ndarray) -> dict[str, np.ndarray]:
         rows = xgboost.DMatrix(
@@ -36,13 +37,31 @@ def read(path: Path, asked: Asked) -> Adopted:
             "prediction": booster.predict(rows),
         }
 
-    categories = _categories(booster)
-    warnings = [
+    warnings = stopped + [
         f"the file names no categories of {name}: numbers are taken as its codes"
         for name, kind in zip(booster.feature_names or (), kinds, strict=False)
         if kind == "c" and name not in categories
     ]
     return of_trees("xgboost", xgboost_trees(booster), ask, booster.feature_names, categories, asked, tuple(warnings))
+
+
+def _as_it_predicts(booster: xgboost.Booster) -> tuple[xgboost.Booster, list[str]]:
+    """The trees that answer, and what to say of others. An estimator that stopped early predicts by those up to its
+    best iteration; a bare booster by all, though it knows which was best.
+    """
+    best, rounds = booster.attr("best_iteration"), _rounds(booster)
+    if best is None or int(best) + 1 >= rounds:
+        return booster, []
+    if booster.attr("scikit_learn"):
+        return booster[: int(best) + 1], []
+    return booster, [f"training stopped early at iteration {best}: as Booster.predict does, all {rounds} are kept"]
+
+
+def _rounds(booster: xgboost.Booster) -> int:
+    try:
+        return int(booster.num_boosted_rounds())
+    except xgboost.core.XGBoostError:  # no booster of trees, which is said when its trees are read
+        return 0
 
 
 def _categories(booster: xgboost.Booster) -> dict[str, Sequence[str]]:
