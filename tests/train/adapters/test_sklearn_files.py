@@ -7,11 +7,12 @@ import numpy as np
 import polars as pl
 import pytest
 from sklearn.compose import make_column_transformer
-from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
+from sklearn.ensemble import GradientBoostingRegressor, HistGradientBoostingRegressor, RandomForestClassifier
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.svm import SVC, LinearSVC
 
 from ascribe.core.errors import InputError
 from tests.train.adapters.adopting import NUMBERS, PRICE, adopted, adults, background, houses, near
@@ -94,3 +95,49 @@ def test_a_network_is_converted(tmp_path):
         tmp_path / "model.joblib", background(rows, tmp_path), tmp_path / "b", target=PRICE, allow_pickle=True
     )
     assert near(opened.predict(rows.drop_nulls()), model.predict(X))
+
+
+def test_boosting_that_takes_no_gaps_answers_none(tmp_path):
+    rows = houses()
+    whole = rows.drop_nulls()
+    model = GradientBoostingRegressor(n_estimators=4).fit(whole.select(NUMBERS), whole[PRICE].to_numpy())
+    joblib.dump(model, tmp_path / "model.joblib")
+    opened = adopted(
+        tmp_path / "model.joblib", background(rows, tmp_path), tmp_path / "b", target=PRICE, allow_pickle=True
+    )
+    assert near(opened.predict(whole), model.predict(whole.select(NUMBERS)))
+    gap = rows.filter(pl.col("total_bedrooms").is_null()).head(1)
+    with pytest.raises(ValueError, match="NaN"):
+        model.predict(gap.select(NUMBERS))
+    assert np.isnan(opened.predict(gap)).all()
+
+
+@pytest.mark.parametrize("kind", [SVC, LinearSVC, RidgeClassifier])
+def test_decisions_of_two_classes(kind, tmp_path):
+    """skl2onnx gives them in one column or two, and of SVC with the sign turned around."""
+    pytest.importorskip("skl2onnx")
+    rows = houses().drop_nulls().head(200)
+    X = (rows.select(NUMBERS).to_numpy() - 100) / 1000
+    dear = (rows[PRICE] > 2e5).to_numpy()
+    model = kind().fit(X, dear)
+    joblib.dump(model, tmp_path / "model.joblib")
+    held = pl.DataFrame(X, schema=NUMBERS).with_columns(dear=pl.Series(dear))
+    opened = adopted(
+        tmp_path / "model.joblib", background(held, tmp_path), tmp_path / "b", target="dear", allow_pickle=True
+    )
+    assert opened.outputs == ("False", "True")
+    assert near(opened.output("True").predict(held), model.decision_function(X))
+    assert near(opened.output("False").predict(held), -model.decision_function(X))
+
+
+def test_classes_that_are_numbers_with_a_fraction_are_held_out(tmp_path):
+    rows = houses().drop_nulls().with_columns(dear=(pl.col(PRICE) > 2e5).cast(pl.Float64))
+    model = RandomForestClassifier(3, max_depth=3, random_state=0).fit(rows.select(NUMBERS), rows["dear"].to_numpy())
+    joblib.dump(model, tmp_path / "model.joblib")
+    opened = adopted(
+        tmp_path / "model.joblib", background(rows.drop(PRICE), tmp_path), tmp_path / "b", target="dear",
+        allow_pickle=True,
+    )  # fmt: skip
+    assert opened.outputs == ("0.0", "1.0")
+    wanted = model.score(rows.select(NUMBERS), rows["dear"].to_numpy())
+    assert opened.bundle.manifest.metrics["holdout"]["accuracy"] == pytest.approx(wanted)

@@ -96,6 +96,7 @@ def _of_trees(
         return {"margin": m[:, 0] if m.shape[1] == 1 else m, "prediction": p[:, 0] if p.shape[1] == 1 else p}
 
     found = of_trees("sklearn", trees, library, names, {}, asked, labels=tuple(told["labels"]))
+    found = replace(found, features=tuple(replace(f, missing=told["gaps"]) for f in found.features))
     good = np.isfinite(answers["answer"].reshape(len(rows), -1)).all(axis=1)
     mine = found.ask(rows[good])
     name = "probability" if found.outputs else "prediction"
@@ -123,8 +124,10 @@ def _converted(
         assert found.graph is not None
         whole = np.isfinite(X).all(axis=1)  # rows with gaps are refused before the graph sees them
         mine = Graph(found.graph, "the converted model")([name], x=X[whole])[0]
+        wanted = answers["answer"][whole]
+        wanted = wanted.reshape(mine.shape) if wanted.size == mine.size else wanted
         try:
-            gap = same({name: mine}, {name: answers["answer"][whole].reshape(mine.shape)}, "scikit-learn")
+            gap = same({name: mine}, {name: wanted}, "scikit-learn")
         except BundleError as exc:
             refused = exc
             continue

@@ -2,20 +2,23 @@
 
     python -m ascribe.train.adapters.sklearn_pickle FILE FOLDER
 
-FOLDER holds `rows.arrow` and gets `told.json` (error, features, labels, graphs), `answers.npz` (answer: probabilities
-(rows, k) of a classifier, else predictions) and `trees.npz` or ONNX files: single numbers, then double.
+FOLDER holds `rows.arrow` and gets `told.json` (error, features, labels, gaps: it answers rows with NaN, graphs),
+`answers.npz` (answer: probabilities or decisions (rows, k) of a classifier, else predictions) and `trees.npz` or ONNX
+files: single numbers, then double.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 import sklearn.base
+import sklearn.utils
 from sklearn.pipeline import Pipeline
 
 from ascribe.core.errors import InputError
@@ -53,7 +56,8 @@ def main(path: Path, folder: Path) -> dict[str, Any]:
             why = " ".join(str(exc).split())[:200]
             return {"error": f"it cannot answer the background rows ({why})", "kind": "input"}
     np.savez(folder / "answers.npz", answer=np.asarray(answer, dtype=float), kept=kept)
-    told: dict[str, Any] = {"error": "", "features": frame.columns, "labels": classes, "graphs": []}
+    gaps = bool(sklearn.utils.get_tags(model).input_tags.allow_nan)
+    told: dict[str, Any] = {"error": "", "features": frame.columns, "labels": classes, "gaps": gaps, "graphs": []}
     try:
         (folder / "trees.npz").write_bytes(npz(**sklearn_trees(model).to_arrays()))
     except InputError:  # no trees: it is converted
@@ -68,7 +72,10 @@ def _asked(model: Any, frame: pl.DataFrame, classifies: bool) -> np.ndarray:
     X = frame if hasattr(model, "feature_names_in_") else frame.to_numpy()
     if not classifies:
         return np.asarray(model.predict(X))
-    return np.asarray(model.predict_proba(X) if hasattr(model, "predict_proba") else model.decision_function(X))
+    if hasattr(model, "predict_proba"):
+        return np.asarray(model.predict_proba(X))
+    held = np.asarray(model.decision_function(X))
+    return np.stack([-held, held], axis=1) if held.ndim == 1 else held  # one decision is that for the second class
 
 
 def _opened(path: Path) -> Any:
@@ -93,9 +100,10 @@ def _converted(model: Any, frame: pl.DataFrame, folder: Path) -> tuple[list[str]
         return [], f"{exc.name} is missing: pip install 'ascribe[train]'"
 
     named = hasattr(model, "feature_names_in_") and isinstance(model, Pipeline)
-    options = {id(model): {"zipmap": False}} if sklearn.base.is_classifier(model) else None
     files, why = [], ""
-    for name, kind in (("single.onnx", FloatTensorType), ("double.onnx", DoubleTensorType)):
+    for (name, kind), (j, options) in product(
+        (("single", FloatTensorType), ("double", DoubleTensorType)), enumerate(_options(model))
+    ):
         types = [("x", kind([None, frame.width]))]
         if named:
             types = [
@@ -103,13 +111,26 @@ def _converted(model: Any, frame: pl.DataFrame, folder: Path) -> tuple[list[str]
                 for column in frame.columns
             ]
         try:
-            graph = to_onnx(model, initial_types=types, options=options, target_opset={"": 20, "ai.onnx.ml": 3})
+            graph = to_onnx(
+                model, initial_types=types, options={id(model): options} if options else None,
+                target_opset={"": 20, "ai.onnx.ml": 3},
+            )  # fmt: skip
         except Exception as exc:  # skl2onnx's errors share no base class
             why = " ".join(str(exc).split())[:200]
             continue
-        (folder / name).write_bytes(graph.SerializeToString())
-        files.append(name)
+        files.append(f"{name}{j}.onnx")
+        (folder / files[-1]).write_bytes(graph.SerializeToString())
     return files, why
+
+
+def _options(model: Any) -> list[dict[str, bool]]:
+    """What skl2onnx may be told. Not every kind of classifier without probabilities knows all of it, and some give
+    their decisions with the sign turned around unless they are told raw ones: which graph is right is seen later.
+    """
+    if not sklearn.base.is_classifier(model):
+        return [{}]
+    plain = {"zipmap": False}
+    return [plain] if hasattr(model, "predict_proba") else [plain, plain | {"raw_scores": True}, {"raw_scores": True}]
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ def labelled_rows(
     told = np.asarray(table[asked.target].to_pylist(), dtype=object)[good]
     if outputs:
         place = {label: float(k) for k, label in enumerate(outputs)}
-        y = np.array([place.get(_label(held), np.nan) for held in told])
+        y = np.array([place.get(str(held), place.get(_label(held), np.nan)) for held in told])
         if np.isnan(y).all():
             return None, (
                 f"no {asked.target} of the background is one of the classes ({listed(outputs, 4)}): name them as "
