@@ -7,8 +7,9 @@ from onnx import numpy_helper
 
 from ascribe.core.errors import CapabilityError
 from ascribe.train.quantize import aware as qat
-from ascribe.train.quantize.layers import MOST, prepared
+from ascribe.train.quantize.layers import MOST
 from ascribe.train.quantize.mixed import answers, error
+from ascribe.train.quantize.preparing import prepared
 from ascribe.train.quantize.static import ranges, static
 from tests.bundle import made
 

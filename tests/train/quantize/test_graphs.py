@@ -4,14 +4,15 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from onnx import numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from ascribe.core.errors import CapabilityError
 from ascribe.train.quantize.dynamic import dynamic
 from ascribe.train.quantize.half import half
-from ascribe.train.quantize.layers import MOST, between, layers, prepared, with_weights
+from ascribe.train.quantize.layers import MOST, between, layers, with_weights
 from ascribe.train.quantize.mixed import answers, error, mixed
+from ascribe.train.quantize.preparing import prepared
 from ascribe.train.quantize.static import RANGES, ranges, static
 from tests.bundle import made
 
@@ -160,3 +161,45 @@ def test_mixed_keeps_the_layer_that_rounding_hurts():
     assert second.weight in {t.name for t in found.graph.initializer}  # as it was
     with pytest.raises(CapabilityError, match="no layer can be rounded"):
         mixed(hurt, seen, 7, X, 1e-12, lambda done, text: None)
+
+
+BIASES = {
+    "with factors": ("Gemm<alpha = 0.5, beta = 3.0>(x, W, one)", {"one": np.linspace(0, 1, 7, dtype=np.float32)}),
+    "one for all": ("Gemm(x, W, one)", {"one": np.float32(0.5)}),
+    "a row of one": ("Gemm<beta = 2.0>(x, W, one)", {"one": np.full((1, 1), 0.25, np.float32)}),
+    "a row": ("Gemm(x, W, one)", {"one": np.linspace(0, 1, 7, dtype=np.float32)[None]}),
+    "left out": ("Gemm(x, W, )", {}),
+    "computed": ("Gemm<beta = 0.5>(x, W, top)", {}),
+}
+
+
+@pytest.mark.parametrize("kind", BIASES)
+def test_biases_of_every_shape(kind):
+    text, more = BIASES[kind]
+    rng = np.random.default_rng(2)
+    W, V, Z = rng.standard_normal((4, 7)), rng.standard_normal((7, 1)), rng.standard_normal((50, 4))
+    first = "top = ReduceMax(x, axes)" if kind == "computed" else ""
+    raw = graph(
+        f"""p (float[rows,4] x) => (float[rows,1] prediction) {{
+            {first} h = {text} r = Relu(h) prediction = MatMul(r, V)
+        }}""",
+        W=W, V=V, **({"axes": np.array([1])} if first else {}), **more,
+    )  # fmt: skip
+    told = answers(onnx.load_from_string(raw), Z)
+    model = prepared(raw)
+    assert error(answers(static(model, ranges(model, Z)), Z), told) < 0.03
+    assert error(answers(half(model), Z), told) < 0.003
+    if kind == "computed":
+        with pytest.raises(CapabilityError, match="a bias that the graph computes"):
+            dynamic(model)
+    else:
+        assert error(answers(dynamic(model), Z), told) < 0.03
+
+
+def test_layers_of_double_numbers_are_refused():
+    weight = numpy_helper.from_array(np.ones((4, 1)), "W")
+    x, y = (helper.make_tensor_value_info(n, TensorProto.DOUBLE, ["rows", k]) for n, k in (("x", 4), ("prediction", 1)))
+    held = helper.make_graph([helper.make_node("MatMul", ["x", "W"], ["prediction"])], "p", [x], [y], [weight])
+    model = helper.make_model(held, opset_imports=[helper.make_opsetid("", 20)], ir_version=9)
+    with pytest.raises(CapabilityError, match="counts in double numbers"):
+        prepared(model.SerializeToString())

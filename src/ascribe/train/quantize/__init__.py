@@ -7,7 +7,7 @@
     qat            int8-static of a network that was trained with the rounding in it
 
 A layer is a Conv, Gemm or MatMul with constant weights; what lies before the first and after the last of them (scaling
-of counters and of watts, pixels, softmax) stays float32. All begin with the float graph that `layers.prepared` makes.
+of counters and of watts, pixels, softmax) stays float32. All begin with the float graph that `preparing` makes.
 """
 
 from __future__ import annotations

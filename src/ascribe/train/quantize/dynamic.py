@@ -94,7 +94,12 @@ class _Sheet:
         kind = "ConvInteger" if maps else "MatMulInteger"
         sums = helper.make_node(kind, [q, f"{name}_w", f"zero{zero}"], [f"{name}_n"], name=name)
         sums.attribute.extend(kept)
-        bias = constants[node.input[2]] * np.float32(gemm.get("beta", 1.0)) if len(node.input) > 2 else None
+        third = node.input[2] if len(node.input) > 2 else ""
+        if third and third not in constants:
+            raise CapabilityError(
+                f"layer {layer.name} has a bias that the graph computes: int8-dynamic cannot round it"
+            )
+        bias = constants[third] * np.float32(gemm.get("beta", 1.0)) if third else None
         scaled = y if bias is None else f"{name}_z"
         self.nodes.extend([
             sums,

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 from onnx import numpy_helper
 
-from ascribe.core.errors import CapabilityError
-
 __all__ = [
-    "LAYERS", "MOST", "Layer", "as_rounded", "between", "in_order", "last_values", "layers", "prepared",
+    "LAYERS", "MOST", "Layer", "as_rounded", "axis_of", "between", "in_order", "last_values", "layers",
     "whole_weights", "with_weights",
 ]  # fmt: skip
 
 LAYERS = ("Conv", "Gemm", "MatMul")
 MOST = {7: 64, 8: 127}  # of a whole weight; 2 x 255 x 64 fits into 16 bits
 TINY = np.float32(1e-30)
-OPSET = 13  # the first that quantises by channel
 
 
 @dataclass(frozen=True)
@@ -35,52 +29,18 @@ class Layer:
     axis: int
 
 
-def prepared(graph: bytes) -> onnx.ModelProto:
-    """The graph with constants folded, batch normalisation inside its convolutions, and a name on every node.
-
-    Raises CapabilityError where it has no layers: trees have nothing to round.
-    """
-    proto = onnx.load_from_string(graph)
-    if any(node.domain not in ("", "ai.onnx") for node in proto.graph.node) or not layers(proto):
-        raise CapabilityError(
-            "this bundle's model has no layers of weights (trees, tables): there is nothing to quantise"
-        )
-    if max((o.version for o in proto.opset_import if o.domain in ("", "ai.onnx")), default=0) < OPSET:
-        proto = onnx.version_converter.convert_version(proto, OPSET)
-    held = onnx.load_from_string(_folded(proto))
-    names = [node.name for node in held.graph.node]
-    for k, node in enumerate(held.graph.node):
-        if not node.name or names.count(node.name) > 1:
-            node.name = f"{node.op_type}:{k}"
-    used = {node.domain or "" for node in held.graph.node}
-    kept = [o for o in held.opset_import if o.domain in used]
-    del held.opset_import[:]
-    held.opset_import.extend(kept)
-    return onnx.shape_inference.infer_shapes(held)
-
-
-def _folded(proto: onnx.ModelProto) -> bytes:
-    """By ONNX Runtime's simplest rules, which leave operators of ONNX only."""
-    options = ort.SessionOptions()
-    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
-    options.log_severity_level = 3
-    with tempfile.TemporaryDirectory() as folder:
-        options.optimized_model_filepath = str(Path(folder) / "folded.onnx")
-        ort.InferenceSession(proto.SerializeToString(), options, providers=["CPUExecutionProvider"])
-        return Path(options.optimized_model_filepath).read_bytes()
-
-
 def layers(model: onnx.ModelProto) -> list[Layer]:
     """In the graph's order."""
     sizes = {held.name: list(held.dims) for held in model.graph.initializer}
     return [
-        Layer(node.name, node.op_type, node.input[1], _axis(node))
+        Layer(node.name, node.op_type, node.input[1], axis_of(node))
         for node in model.graph.node
         if node.op_type in LAYERS and len(sizes.get(node.input[1], ())) >= 2 and node.input[0] not in sizes
     ]
 
 
-def _axis(node: onnx.NodeProto) -> int:
+def axis_of(node: onnx.NodeProto) -> int:
+    """That of the outputs in a layer's weights."""
     if node.op_type == "Conv":
         return 0
     turned = any(a.name == "transB" and a.i for a in node.attribute)

@@ -31,8 +31,9 @@ from ascribe.train.adopted.insides import insides
 from ascribe.train.adopted.rows import scored
 from ascribe.train.compile import Wanted, compile_bundle
 from ascribe.train.graphs.export import finish
-from ascribe.train.quantize.layers import layers, prepared
+from ascribe.train.quantize.layers import layers
 from ascribe.train.quantize.precisions import PRECISIONS, Asked, Made
+from ascribe.train.quantize.preparing import prepared
 from ascribe.train.quantize.rows import calibration
 from ascribe.train.quantize.static import RANGES
 from ascribe.train.watch import Watcher
