@@ -12,6 +12,8 @@ def test_lines_that_hold_something(tmp_path):
     file = tmp_path / "labels.txt"
     file.write_bytes("cat\r\n\r\n  \ndog of a kind\nÜ\n".encode())
     assert lines(file) == ("cat", "dog of a kind", "Ü")
+    file.write_bytes("\ufeffÜ\ncat\n".encode())  # as Windows' editors begin a file
+    assert lines(file) == ("Ü", "cat")
 
 
 def test_words_in_order_or_by_number(tmp_path):

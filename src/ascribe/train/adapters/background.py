@@ -88,7 +88,7 @@ class Background:
             return prepared(layout, told, files)
         if self.path.suffix.lower() in PICTURES:
             return prepared(layout, told, self.path)
-        if self.path.suffix == ".npz":
+        if self.path.suffix.lower() == ".npz":
             return layout.rows((), _only_array(self.path))
         if layout.kind == "text":
             return prepared(layout, told, self.sentences())
@@ -97,7 +97,7 @@ class Background:
     def sentences(self) -> list[str]:
         """Lines of a text file, or the texts of a table's first column of texts. Raises InputError."""
         if self.table is None:
-            held = [line.strip() for line in self.path.read_text().splitlines()]
+            held = [line.strip() for line in self.path.read_text("utf-8-sig").splitlines()]
         else:
             held = self.table[text_column(self.table, self.path)].to_pylist()
         held = [one for one in held if one]

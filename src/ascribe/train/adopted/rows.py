@@ -37,14 +37,14 @@ def labelled_rows(
     asked: Asked, X: np.ndarray, good: np.ndarray, outputs: Sequence[str]
 ) -> tuple[tuple[np.ndarray, np.ndarray] | None, str]:
     """Of the background rows `X (rows, n)`, which `good` are of all, those with an answer, and it `y (rows,)`: of a
-    classifier the number of the class. Or None, and why there are none.
+    classifier the number of the class. Or None; and why there are none, or which are left out.
     """
     table = asked.background.table
     if table is None or not asked.target:
         return None, "no --target names a column of the background: the bundle has no held-out rows to be judged by"
     if asked.target not in table.column_names:
         return None, f"the background has no column {asked.target}: the bundle has no held-out rows to be judged by"
-    told = np.asarray(table[asked.target].to_pylist(), dtype=object)[good]
+    told, why = np.asarray(table[asked.target].to_pylist(), dtype=object)[good], ""
     if outputs:
         place = {label: float(k) for k, label in enumerate(outputs)}
         y = np.array([place.get(str(held), place.get(_label(held), np.nan)) for held in told])
@@ -53,6 +53,11 @@ def labelled_rows(
                 f"no {asked.target} of the background is one of the classes ({listed(outputs, 4)}): name them as "
                 "it does with --labels to have held-out rows"
             )
+        strange = {
+            str(held) for held, k in zip(told, y, strict=True) if np.isnan(k) and held == held and held is not None
+        }
+        if strange:
+            why = f"rows whose {asked.target} is none of the classes are not held out: {listed(sorted(strange), 4)}"
     else:
         try:
             y = np.array([np.nan if held is None else float(held) for held in told])
@@ -60,7 +65,7 @@ def labelled_rows(
             raise InputError(f"column {asked.target} holds no numbers, and the model predicts one") from exc
     at = np.flatnonzero(np.isfinite(y))
     at = at[evenly(len(at), HOLDOUT_ROWS)]
-    return ((X[at], y[at]) if len(at) else None), ""
+    return ((X[at], y[at]) if len(at) else None), why
 
 
 def _label(held: object) -> str:

@@ -13,9 +13,9 @@ NUMBERED = re.compile(r"(.+?)[ \t]+(\d+)", re.DOTALL)  # a word may be any chara
 
 
 def lines(path: Path) -> tuple[str, ...]:
-    """Lines that are not empty. Raises InputError."""
+    """Lines that are not empty, of UTF-8 with or without its mark. Raises InputError."""
     try:
-        held = tuple(line.rstrip("\r") for line in path.read_text().split("\n") if line.strip(" \t\r"))
+        held = tuple(line.rstrip("\r") for line in path.read_text("utf-8-sig").split("\n") if line.strip(" \t\r"))
     except FileNotFoundError as exc:
         raise InputError(f"there is no file {path}") from exc
     except (OSError, UnicodeDecodeError) as exc:
