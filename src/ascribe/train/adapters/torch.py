@@ -35,7 +35,7 @@ def read(path: Path, asked: Asked) -> Adopted:
     """Raises InputError for a broken file, a fixed number of rows, or a state dict without --module or of another
     network; CapabilityError for an operator without ONNX form.
     """
-    return _program(path, asked) if path.suffix == ".pt2" else _state(path, asked)
+    return _program(path, asked) if path.suffix.lower() == ".pt2" else _state(path, asked)
 
 
 def _program(path: Path, asked: Asked) -> Adopted:
