@@ -53,7 +53,8 @@ def _codes(categories: Mapping[str, Sequence[str]], asked: Asked) -> tuple[str, 
 
     Raises InputError where the column holds other numbers than places: they would be taken for the wrong categories.
     """
-    table, warnings = asked.background.table, []
+    table = asked.background.table
+    warnings: list[str] = []
     for name, words in categories.items():
         places = [str(k) for k in range(len(words))]
         if table is None or name not in table.column_names or not words or list(words) == places:

@@ -199,9 +199,9 @@ def _explained(found: Adopted, asked: Asked) -> str:
 
 def _files(found: Adopted, X: np.ndarray) -> dict[str, bytes]:
     """Graph, trees, words and background."""
-    small = {"image": np.uint8, "text": np.int32}.get(found.layout.kind)
-    whole = small is not None and bool((np.round(X) == X).all())  # an npz may hold pixels with a fraction
-    files = {"background.npz": npz(background=X.astype(small) if whole else X)}
+    kinds: dict[str, type] = {"image": np.uint8, "text": np.int32}
+    small = X.astype(kinds.get(found.layout.kind, float))
+    files = {"background.npz": npz(background=small if np.array_equal(small, X) else X)}  # pixels may have a fraction
     if found.graph is not None:
         files["predict.onnx"] = found.graph
     if found.trees is not None:
