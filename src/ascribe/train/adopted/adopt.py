@@ -200,7 +200,7 @@ def _explained(found: Adopted, asked: Asked) -> str:
 def _files(found: Adopted, X: np.ndarray) -> dict[str, bytes]:
     """Graph, trees, words and background."""
     kinds: dict[str, type] = {"image": np.uint8, "text": np.int32}
-    small = X.astype(kinds.get(found.layout.kind, float))
+    small: np.ndarray = X.astype(kinds.get(found.layout.kind, float))
     files = {"background.npz": npz(background=small if np.array_equal(small, X) else X)}  # pixels may have a fraction
     if found.graph is not None:
         files["predict.onnx"] = found.graph

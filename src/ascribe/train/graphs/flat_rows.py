@@ -72,7 +72,7 @@ def _fed(feed: Feed, X: np.ndarray) -> np.ndarray:
     if feed.words:
         return np.array([[feed.words[int(k)] for k in row] for row in held], dtype=object)
     if feed.shape:
-        kind = np.float64 if feed.kind == TensorProto.DOUBLE else np.float32
+        kind: Any = np.float64 if feed.kind == TensorProto.DOUBLE else np.float32
         mean, scale = np.asarray(feed.mean, kind), np.asarray(feed.scale, kind)
         held = (held.reshape(-1, *feed.shape).astype(kind) - mean) * scale
         held = held.transpose(0, 3, 1, 2) if feed.first else held
