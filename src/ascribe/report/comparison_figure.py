@@ -7,7 +7,7 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 from ascribe.core.faithfulness.compare import RANDOM, Comparison
-from ascribe.report.ink import blank, measured
+from ascribe.report.ink import blank, lettered, measured
 from ascribe.report.panel import INK, RULE, SOFT
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ PANEL, CELL, MARGIN, GAP, BELOW, ABOVE = 3.6, 0.5, 0.25, 0.35, 0.55, 0.55  # inc
 TEXT, SMALL = 9.5, 8.0  # points
 
 
+@lettered()
 def figure(c: Comparison) -> Figure:
     """Two panels of curves with one legend, and the agreement as a matrix. Raises MissingExtra without matplotlib."""
     ink = measured()
@@ -55,7 +56,8 @@ def figure(c: Comparison) -> Figure:
         axes.set_title(title, size=TEXT, color=INK, loc="left")
         axes.set_xlabel("share of the features", size=SMALL, color=SOFT)
         if field == "insertion_curve":
-            axes.set_ylabel(ink.fitted(f"mean {c.output or 'prediction'}{unit}", SMALL, tall), size=SMALL, color=SOFT)
+            label = ink.fitted(f"mean {c.output or 'prediction'}{unit}", SMALL, tall)
+            axes.set_ylabel(label, size=SMALL, color=SOFT, parse_math=False)
         axes.tick_params(labelsize=SMALL, colors=SOFT)
         axes.grid(color=RULE, linewidth=0.6)
         axes.set_xlim(0, 1)

@@ -89,7 +89,7 @@ def force(answer: Answer, view: View) -> Drawn:
         answer.attribution, "", scale.unit, False, ((SOFT, f"{raises}; {lowers}; pale: others together"),)
     )
     body = framed(words, WIDE, sum(heights) + GAP * 0.8)
-    y, tips = 0.0, {}
+    y, tips, says = 0.0, {}, []
     for k, ((label, base, f, arrows), held, height) in enumerate(zip(lines, labels, heights, strict=True)):
         axes = body.axes(0, y + ABOVE, WIDE, height - ABOVE)
         axes.set_xlim(low, high)
@@ -97,7 +97,10 @@ def force(answer: Answer, view: View) -> Drawn:
         axes.axis("off")
         _strip(axes, arrows, (high - low) / WIDE, k)
         _labelled(axes, held)
-        _marks(body, axes, label, base, f, scale, (low, high), y)
+        decimals = _decimals(arrows, scale) if arrows else scale.decimals([base, f])  # the two differ where arrows do
+        ends_told = [scale.amount(at, decimals) for at in (base, f)]
+        says.append(f"{label}: from {ends_told[0]} to {ends_told[1]}")
+        _marks(body, axes, label, ((base, ends_told[0]), (f, ends_told[1])), (low, high), y)
         for j, arrow in enumerate(arrows):
             tips[f"force-{k}-{j}"] = [_told(arrow.entry, scale)]
         y += height
@@ -105,10 +108,11 @@ def force(answer: Answer, view: View) -> Drawn:
     plain_axes(axes, "")
     axes.set_xlim(low / 10.0**scale.power, high / 10.0**scale.power)
     axes.set_yticks([])
+    axes.ticklabel_format(axis="x", useOffset=False)
     axes.set_xlabel(body.ink.fitted(words.axis, SMALL, WIDE), size=SMALL, color=SOFT, parse_math=False)
     return Drawn(
         body.figure,
-        "; ".join(f"{label}: from {scale.amount(base, 1)} to {scale.amount(f, 1)}" for label, base, f, _ in lines),
+        "; ".join(says),
         ("row", "player", "value", "standard error"),
         tuple((label, a.entry.label, a.entry.value, a.entry.error) for label, _, _, arrows in lines for a in arrows),
         tips,
@@ -140,7 +144,7 @@ def _labels(
 ) -> list[tuple[Arrow, str, float, int]]:
     """Arrow, text, the text's middle, its line; within the axes, from left to right."""
     inch = (high - low) / WIDE
-    decimals = scale.decimals(a.entry.value for a in arrows)
+    decimals = _decimals(arrows, scale)
     wide = [a for a in arrows if abs(a.entry.value) > LABELLED * (high - low)]
     held = []
     for arrow in sorted(wide, key=lambda a: a.middle):
@@ -151,6 +155,10 @@ def _labels(
     return [(arrow, text, at, level) for (arrow, text, at, _), level in zip(held, levels, strict=True)]
 
 
+def _decimals(arrows: Sequence[Arrow], scale: Scale) -> int:
+    return scale.decimals(a.entry.value for a in arrows)
+
+
 def _labelled(axes: Axes, held: Sequence[tuple[Arrow, str, float, int]]) -> None:
     for arrow, text, at, level in held:
         y = STRIP + 0.08 + LABEL * level
@@ -159,12 +167,13 @@ def _labelled(axes: Axes, held: Sequence[tuple[Arrow, str, float, int]]) -> None
 
 
 def _marks(
-    body: Body, axes: Axes, label: str, base: float, f: float, scale: Scale, ends: tuple[float, float], y: float
-) -> None:
-    """The row's name, then base value and prediction above the arrows, apart even where they are close."""
-    decimals = scale.decimals([base, f])
-    texts = [(base, f"base value {scale.amount(base, decimals)}", "normal"),
-             (f, f"prediction {scale.amount(f, decimals)}", "bold")]  # fmt: skip
+    body: Body, axes: Axes, label: str, told: tuple[tuple[float, str], tuple[float, str]], ends: tuple[float, float],
+    y: float,
+) -> None:  # fmt: skip
+    """The row's name, then base value and prediction (with their texts) above the arrows, apart even where close."""
+    (base, of_base), (f, of_f) = told
+    texts = [(base, f"base value {of_base}", "normal"),
+             (f, f"prediction {of_f}", "bold")]  # fmt: skip
     body.write(0, y, [(body.ink.fitted(name_of(label), 10.0, WIDE / 2), 10.0, INK, "bold")])
     low, high = ends
     inch = (high - low) / WIDE

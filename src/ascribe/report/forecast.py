@@ -15,7 +15,7 @@ from ascribe.core.arrays import np
 from ascribe.core.conversions import conversion
 from ascribe.core.errors import InputError
 from ascribe.core.quantities import scale_of
-from ascribe.report.ink import Ink, blank, measured
+from ascribe.report.ink import Ink, blank, lettered, measured
 from ascribe.report.panel import INK, LOWERS, RULE, SMALL, SOFT
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ def curve_of(told: dict[str, Any], model: str, step_s: float) -> Curve:
     )
 
 
+@lettered()
 def figure(
     curves: Sequence[Curve], unit: str = "", wanted: str = "", nominal: float = 0.9, days: float | None = None
 ) -> Figure:

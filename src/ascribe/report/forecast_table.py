@@ -9,7 +9,7 @@ from ascribe.core.conversions import conversion
 from ascribe.core.durations import in_words
 from ascribe.core.errors import InputError
 from ascribe.core.quantities import scale_of
-from ascribe.report.ink import Ink, blank, measured
+from ascribe.report.ink import Ink, blank, lettered, measured
 from ascribe.report.panel import INK, RULE, SMALL, SOFT
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ def rows_of(report: dict[str, Any], wanted: str = "") -> list[tuple[str, ...]]:
     return found
 
 
+@lettered()
 def figure(report: dict[str, Any], wanted: str = "") -> Figure:
     """Of a backtest's report. `wanted`: the unit to draw in. Raises MissingExtra without matplotlib."""
     if not report.get("models"):
@@ -89,10 +90,12 @@ def figure(report: dict[str, Any], wanted: str = "") -> Figure:
     axes.grid(color=RULE, linewidth=0.6)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
-    drawn.legend(
+    legend = drawn.legend(
         *axes.get_legend_handles_labels(), loc="upper left", frameon=False, fontsize=TEXT, borderpad=0, borderaxespad=0,
         bbox_to_anchor=((LEFT + wide + 0.1) / WIDE, 1 - ABOVE / height), handlelength=1.8,
     )  # fmt: skip
+    for text in legend.get_texts():
+        text.set_parse_math(False)  # names are only text
     test = report["test"]
     sub = (
         f"{test['origins']:,} origins of {len(report['data']['series'])} series, every {test['every']} from "

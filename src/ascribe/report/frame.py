@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Body", "framed", "name_of", "plain_axes", "strip"]
 
+LINES = 3  # beside a strip of colours
+
 
 @dataclass(frozen=True, eq=False)
 class Body:
@@ -84,8 +86,9 @@ def strip(body: Body, box: tuple[float, float, float, float], colours: Any, low:
     line = SMALL * LEADING
     body.write(beside, y - 0.03, [(high, SMALL, SOFT, "normal")])
     body.write(beside, y + height - line + 0.03, [(low, SMALL, SOFT, "normal")])
-    text = body.ink.fitted(label, SMALL, room)
-    if body.ink.width(text, SMALL) <= room:
+    lines = body.ink.wrapped(label, SMALL, room) if room > 0 else []
+    text = "\n".join(lines) if len(lines) <= LINES else body.ink.fitted(label, SMALL, room)
+    if text and all(body.ink.width(line, SMALL) <= room for line in text.splitlines()):
         axes.text(
             1 + 0.08 / width, 0.5, text, size=SMALL, color=SOFT, rotation=90, rotation_mode="default",
             transform=axes.transAxes, ha="left", va="center", parse_math=False,

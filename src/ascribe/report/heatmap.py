@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ascribe.core.answer import Answer
 from ascribe.core.arrays import Float, np
 from ascribe.core.quantities import scale_of
@@ -9,7 +11,7 @@ from ascribe.report.captions import subject, words_for
 from ascribe.report.colours import DIVERGING, ramp
 from ascribe.report.drawn import Cells, Drawn, View
 from ascribe.report.frame import framed, name_of, plain_axes, strip
-from ascribe.report.ink import measured
+from ascribe.report.ink import Ink, measured
 from ascribe.report.panel import BODY, INK, SMALL, SOFT
 from ascribe.report.ranked import ranked, unit_of
 
@@ -17,6 +19,7 @@ __all__ = ["heatmap", "order_of"]
 
 LINE_HEIGHT, PLOT, ABOVE = 0.34, 7.2, 0.85  # inches
 MOST_LINKED = 1500  # rows whose distances are held; more are ordered along their first direction
+MOST_NAMED, MOST_UPRIGHT, LONGEST = 24, 10, 8  # rows that have names below, those beside one another, letters
 EDGE = 99.5  # percentile of |value| where colours end, so that one row does not pale all others
 
 
@@ -25,6 +28,7 @@ def order_of(values: Float[np.ndarray, "r k"], how: str) -> np.ndarray:
     r = len(values)
     if how == "time" or r < 3:
         return np.arange(r)
+    values = values / (np.abs(values).max() or 1.0)  # squares of what is huge are no numbers
     if r > MOST_LINKED:
         centred = values - values.mean(axis=0)
         return np.argsort(centred @ np.linalg.svd(centred, full_matrices=False)[2][0], kind="stable")
@@ -51,7 +55,9 @@ def heatmap(answer: Answer, view: View) -> Drawn:
     right = max(*(ink.width(text, SMALL) for text in beside), ink.width("mean |v|", SMALL)) + 0.2
     words = words_for(a, "value for ", scale.unit, False)
     height = LINE_HEIGHT * len(names)
-    body = framed(words, left + PLOT + right + 1.15, ABOVE + height + 0.35)
+    labels = [answer.label(int(row)) for row in rows]
+    below, slanted = _room(ink, labels)
+    body = framed(words, left + PLOT + right + 1.15, ABOVE + height + below)
     f = a.prediction[rows]
     line = body.axes(left, 0, PLOT, ABOVE - 0.15)
     plain_axes(line, "y")
@@ -73,15 +79,14 @@ def heatmap(answer: Answer, view: View) -> Drawn:
     for text in axes.get_yticklabels():
         text.set(parse_math=False, size=BODY, color=INK)
     axes.tick_params(axis="y", length=0)
-    _name_rows(axes, answer, rows)
+    _name_rows(axes, labels, slanted)
     how = "in the order of the file" if view.order == "time" else "by similarity of their values"
-    axes.set_xlabel(f"{len(rows)} rows, {how}", size=SMALL, color=SOFT, parse_math=False)
+    axes.set_xlabel(f"{len(rows)} row{'s' * (len(rows) != 1)}, {how}", size=SMALL, color=SOFT, parse_math=False)
     for k, size in enumerate(beside):
         body.write(left + PLOT + right, ABOVE + LINE_HEIGHT * (k + 0.28), [(size, SMALL, SOFT, "normal")], "right")
     body.write(left + PLOT + right, ABOVE + height + 0.06, [("mean |v|", SMALL, SOFT, "normal")], "right")
     low, high = (scale.amount(v, scale.decimals([edge]), sign=True) for v in (-edge, edge))
     strip(body, (left + PLOT + right + 0.2, ABOVE, 0.13, height), colours, low, high, "value; colours end here")
-    labels = [answer.label(int(row)) for row in rows]
     return Drawn(
         body.figure,
         f"Heat map of {len(rows)} rows and {len(names)} players.",
@@ -91,15 +96,25 @@ def heatmap(answer: Answer, view: View) -> Drawn:
     )
 
 
-def _name_rows(axes: object, answer: Answer, rows: np.ndarray) -> None:
+def _room(ink: Ink, labels: Sequence[str]) -> tuple[float, bool]:
+    """Inches below the map for the names of its rows and of its axis; whether the names stand aslant."""
+    slanted = MOST_UPRIGHT < len(labels) <= MOST_NAMED and _fit(labels)
+    tall = max(ink.width(name_of(label), SMALL) for label in labels) if slanted else 0.0
+    return 0.35 + (0.75 * tall if slanted else 0.0), slanted
+
+
+def _fit(labels: Sequence[str]) -> bool:
+    return len(labels) <= MOST_NAMED and max(len(name_of(label)) for label in labels) <= LONGEST
+
+
+def _name_rows(axes: object, labels: Sequence[str], slanted: bool) -> None:
     """Row names under the map where they fit, else none: their order is not that of their numbers."""
     from matplotlib.axes import Axes
 
     assert isinstance(axes, Axes)
-    names = [name_of(answer.label(int(row))) for row in rows]
-    if len(rows) <= 24 and max(map(len, names)) <= 8:
-        axes.set_xticks(range(len(rows)), names)
+    if _fit(labels):
+        axes.set_xticks(range(len(labels)), [name_of(label) for label in labels])
         for text in axes.get_xticklabels():
-            text.set(parse_math=False, size=SMALL, rotation=45 if len(rows) > 10 else 0)
+            text.set(parse_math=False, size=SMALL, rotation=45 if slanted else 0)
     else:
         axes.set_xticks([])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ascribe.core.errors import InputError
 from ascribe.core.importance.record import Importance
-from ascribe.report.ink import blank, measured, short
+from ascribe.report.ink import blank, lettered, measured, short
 from ascribe.report.panel import INK, RULE, SOFT
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ SAYS = {
 }
 
 
+@lettered()
 def figure(told: Importance, top: int = 30) -> Figure:
     """The `top` largest. A grey dot: its interval holds 0. Raises MissingExtra without matplotlib."""
     if not len(told.features):

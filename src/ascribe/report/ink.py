@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from ascribe.core.errors import MissingExtra
@@ -9,10 +11,18 @@ from ascribe.core.errors import MissingExtra
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Ink", "blank", "measured", "short"]
+__all__ = ["Ink", "blank", "lettered", "measured", "short"]
 
 DPI = 100
 NAME_CHARACTERS = 44
+CHINESE = (
+    "Noto Sans CJK SC",
+    "Noto Sans SC",
+    "Source Han Sans SC",
+    "WenQuanYi Micro Hei",
+    "Microsoft YaHei",
+    "PingFang SC",
+)
 
 
 class Ink:
@@ -67,6 +77,18 @@ def blank(width: float, height: float) -> Figure:
     made = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
     FigureCanvasAgg(made)
     return made
+
+
+@contextmanager
+def lettered() -> Iterator[None]:
+    """What is drawn within has Chinese letters, too, where a font has them. Raises MissingExtra without matplotlib."""
+    _needed()
+    import matplotlib as mpl
+    from matplotlib.font_manager import fontManager
+
+    have = {font.name for font in fontManager.ttflist}
+    with mpl.rc_context({"font.family": ["DejaVu Sans", *(name for name in CHINESE if name in have)]}):
+        yield
 
 
 def _needed() -> None:

@@ -27,7 +27,7 @@ from ascribe.report.drawn import Drawn, View
 from ascribe.report.force import force
 from ascribe.report.heatmap import heatmap
 from ascribe.report.image import image
-from ascribe.report.ink import measured
+from ascribe.report.ink import lettered, measured
 from ascribe.report.interactive import page_of
 from ascribe.report.maps import maps
 from ascribe.report.text import text
@@ -37,14 +37,6 @@ __all__ = ["KINDS", "Kind", "draw", "fitting", "known", "save"]
 
 SUFFIXES = (".png", ".svg", ".html", ".htm")
 WHOLE = ("attention", "features")  # that look at windows as they are
-CHINESE = (
-    "Noto Sans CJK SC",
-    "Noto Sans SC",
-    "Source Han Sans SC",
-    "WenQuanYi Micro Hei",
-    "Microsoft YaHei",
-    "PingFang SC",
-)
 
 
 @dataclass(frozen=True)
@@ -139,21 +131,13 @@ def _style() -> Iterator[None]:
     """Text stays text in an SVG; the same picture has the same ids; images keep theirs; Chinese where a font has it."""
     measured()
     import matplotlib as mpl
-    from matplotlib.font_manager import fontManager
 
-    have = {font.name for font in fontManager.ttflist}
-    families = ["DejaVu Sans", *(name for name in CHINESE if name in have)]
-    style: Any = {
-        "svg.fonttype": "none",
-        "svg.hashsalt": "ascribe",
-        "image.composite_image": False,
-        "font.family": families,
-    }
+    style: Any = {"svg.fonttype": "none", "svg.hashsalt": "ascribe", "image.composite_image": False}
     told = logging.getLogger("matplotlib.font_manager")
     level = told.level
     told.setLevel(logging.ERROR)  # a family without a bold face is drawn in the face it has: nobody need act on that
     try:
-        with mpl.rc_context(style):
+        with lettered(), mpl.rc_context(style):
             yield
     finally:
         told.setLevel(level)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ascribe.core.arrays import np
 from ascribe.core.conversions import conversion
 from ascribe.core.errors import InputError
-from ascribe.report.ink import blank, measured
+from ascribe.report.ink import blank, lettered, measured
 from ascribe.report.panel import INK, LOWERS, RAISES, RULE, SMALL, SOFT
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ WIDE, TALL = 6.4, 3.6  # inches
 HEAD, TEXT = 12.0, 8.5
 
 
+@lettered()
 def figure(
     fitted: Sequence[float], held: Sequence[float] = (), what: str = "loss", unit: str = "", wanted: str = "",
     step_s: float | None = None, head: str = "Training",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ascribe.core.arrays import np
 from ascribe.core.probes import Probes, Robustness, Stability
-from ascribe.report.ink import blank
+from ascribe.report.ink import blank, lettered
 from ascribe.report.panel import INK, RULE, SOFT
 from ascribe.report.written import inline, number, plain_page, table, write_page
 
@@ -29,6 +29,7 @@ FOOT = (
 )
 
 
+@lettered()
 def figure(p: Probes) -> Figure:
     """Accuracy, or the largest change, against epsilon. Raises MissingExtra without matplotlib."""
     drawn = blank(PANEL + 1.2, TALL + 1.0)
@@ -45,7 +46,7 @@ def figure(p: Probes) -> Figure:
         if classes
         else f"mean change{unit}"
     )
-    axes.set_title(what, size=TEXT, color=INK, loc="left")
+    axes.set_title(what, size=TEXT, color=INK, loc="left", parse_math=False)
     axes.set_xlabel(f"epsilon, {p.robust[0].norm}, share of each feature's range", size=SMALL, color=SOFT)
     axes.set_ylim(0, 1.03 if classes else None)
     axes.set_xlim(left=0)
