@@ -120,6 +120,7 @@ words.onChange(() => {
 stream.onState(live);
 addEventListener("hashchange", show);
 addEventListener("online", () => stream.again());
+stream.on("again", () => served.load()); // others may answer since
 
 served.onChange(links);
 bar();

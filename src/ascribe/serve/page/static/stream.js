@@ -48,6 +48,7 @@ export function createStream(api, path = "/v1/events") {
   let last = "";
   let tries = 0;
   let opened = 0;
+  let missed = false; // it could not be reached before it was
   let cut = () => {};
   let wake = () => {};
 
@@ -84,7 +85,8 @@ export function createStream(api, path = "/v1/events") {
     if (!answer.ok || !answer.body) throw new Error(`HTTP ${answer.status}`);
     tries = 0;
     say("live");
-    if (opened++) tell("again");
+    if (opened++ || missed) tell("again");
+    missed = false;
     const parse = createParser(({ event, data, id }) => {
       if (id !== null) last = id;
       let value;
@@ -117,7 +119,7 @@ export function createStream(api, path = "/v1/events") {
       try {
         await read(one.signal, alive);
       } catch {
-        // said by the state
+        missed = true; // said by the state
       }
       clearTimeout(timer);
       say("waiting");

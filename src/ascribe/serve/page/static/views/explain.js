@@ -1,5 +1,7 @@
 // Explain: rows in, a choice of model and method, and the answer as pictures, numbers, words and files.
+import { untilAnswered } from "../again.js";
 import { el } from "../dom.js";
+import { namesOf } from "../served.js";
 import { failure } from "../told.js";
 import { explain } from "./explain/answer.js";
 import { createAsked } from "./explain/asked.js";
@@ -14,30 +16,19 @@ export function mount(root, context) {
   const told = el("div");
   const work = el("div.explain");
   root.append(el("h1", {}, words.t("explain.title")), told, work);
-  let closed = false;
   let close = () => {};
-  served(api).then(
+  const stop = untilAnswered(
+    () => namesOf(api),
     (models) => {
-      if (!closed) close = begin(work, context, models);
+      told.replaceChildren();
+      close = begin(work, context, models);
     },
-    (problem) => !closed && told.replaceChildren(failure(words, problem)),
+    (problem) => told.replaceChildren(failure(words, problem)),
   );
   return () => {
-    closed = true;
+    stop();
     close();
   };
-}
-
-/** NAME, or NAME@CHANNEL where several channels of it are served. */
-async function served(api) {
-  const { models } = await api.get("/v1/models");
-  const found = await Promise.all(models.map(async (name) => {
-    const channels = await api.get(`/v1/models/${encodeURIComponent(name)}/versions`, { limit: 1 }).then(
-      (got) => got.channels.filter((channel) => channel.served).map((channel) => channel.name), () => [],
-    );
-    return channels.length < 2 ? [name] : channels.map((channel) => `${name}@${channel}`);
-  }));
-  return found.flat();
 }
 
 function begin(root, context, models) {

@@ -1,4 +1,5 @@
 // Ingest and pipeline: how far readers are, what they turned away and why, and which runs are on their way.
+import { untilAnswered } from "../again.js";
 import { keepingOpen } from "../blocks.js";
 import { el } from "../dom.js";
 import { failure } from "../told.js";
@@ -42,9 +43,9 @@ export function mount(root, context) {
   }
 
   const off = stream.on("status", () => look());
-  api.get("/v1/caller").then(
+  const stop = untilAnswered(
+    () => api.get("/v1/caller"),
     (caller) => {
-      if (closed) return;
       if (!caller.lake) {
         told.replaceChildren(el("p.note", {}, words.t("ingest.no_lake")));
         return;
@@ -53,10 +54,11 @@ export function mount(root, context) {
       root.append(readers.element, ran, bad);
       look();
     },
-    (problem) => !closed && told.replaceChildren(failure(words, problem)),
+    (problem) => told.replaceChildren(failure(words, problem)),
   );
   return () => {
     closed = true;
+    stop();
     clearTimeout(timer);
     off();
   };

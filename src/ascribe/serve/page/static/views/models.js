@@ -1,4 +1,5 @@
 // Models: what answers now, where channels point and how they came there, every version and what the gate said, drift.
+import { AGAIN_MS as LATER_MS, passing } from "../again.js";
 import { headed, keepingOpen } from "../blocks.js";
 import { el } from "../dom.js";
 import { route } from "../router.js";
@@ -45,6 +46,7 @@ export function mount(root, context) {
       if (closed || own !== turn) return;
       told.replaceChildren(failure(words, problem));
       if (!again) place.replaceChildren();
+      if (passing(problem)) timer = setTimeout(load, LATER_MS, again);
     }
   }
 
@@ -60,12 +62,12 @@ export function mount(root, context) {
     wanted = rest[0] ?? null;
     load();
   });
-  const off = stream.on("version", () => load(true));
+  const offs = ["version", "again", "lost"].map((name) => stream.on(name, () => load(true)));
   load();
   return () => {
     closed = true;
     clearTimeout(timer);
-    off();
+    offs.forEach((off) => off());
     drawn.forEach((drawing) => drawing.dispose());
     moves.close();
   };

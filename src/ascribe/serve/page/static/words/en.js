@@ -47,8 +47,8 @@ export default {
     search: "Find a node",
     found: "{count} of {all}",
     columns: {
-      node: "Node", spark: "Trend", measured: "Measured, W", predicted: "Predicted, W", unexplained: "Unexplained, W",
-      parts: "Parts beside the base", most: "Largest part, W", remarks: "Remarks",
+      node: "Node", spark: "Trend", measured: "Measured, {unit}", predicted: "Predicted, {unit}", unexplained: "Unexplained, {unit}",
+      parts: "Parts beside the base", most: "Largest part, {unit}", remarks: "Remarks",
     },
     parts_scale: "Bars reach from the base to ± {watts} {unit}",
     sorted_up: "Sorted by {column}, smallest first",

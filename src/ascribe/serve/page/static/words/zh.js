@@ -47,8 +47,8 @@ export default {
     search: "查找节点",
     found: "{count} / {all}",
     columns: {
-      node: "节点", spark: "趋势", measured: "实测 (W)", predicted: "预测 (W)", unexplained: "未解释 (W)",
-      parts: "基准以外的部分", most: "最大部分 (W)", remarks: "提示",
+      node: "节点", spark: "趋势", measured: "实测 ({unit})", predicted: "预测 ({unit})", unexplained: "未解释 ({unit})",
+      parts: "基准以外的部分", most: "最大部分 ({unit})", remarks: "提示",
     },
     parts_scale: "条形从基准延伸至 ± {watts} {unit}",
     sorted_up: "按{column}升序排列",

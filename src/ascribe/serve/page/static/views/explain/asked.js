@@ -13,6 +13,7 @@ export function createAsked(context, models, heading, changed, kept = {}) {
   let card = null;
   let told = null;
   let loading = null;
+  let failed = false;
 
   const fields = {
     model: choice("model"), output: choice("output"), space: choice("space"), how: choice("how"),
@@ -48,8 +49,8 @@ export function createAsked(context, models, heading, changed, kept = {}) {
 
   function choose(name, value) {
     state[name] = value;
-    if (name === "model") (loading = load()).catch(() => {}); // told when rows are sent
-    else fill();
+    if (name === "model") begin(); // what goes wrong is told when rows are sent
+    else if (told) fill();
     changed(name);
   }
 
@@ -89,7 +90,13 @@ export function createAsked(context, models, heading, changed, kept = {}) {
     return parts.length ? `${name}: ${parts.join(", ")}` : name;
   }
 
-  loading = load();
+  function begin() {
+    failed = false;
+    loading = load();
+    loading.catch(() => (failed = true));
+  }
+
+  begin();
 
   return {
     element,
@@ -99,8 +106,9 @@ export function createAsked(context, models, heading, changed, kept = {}) {
     get state() {
       return state;
     },
-    /** Settled once what was chosen last is known. */
+    /** Settled once what was chosen last is known; what could not be had is asked for again. */
     get ready() {
+      if (failed) begin();
       return loading;
     },
     /** The fields of a request; throws the words of what is missing. */

@@ -36,6 +36,7 @@ export function createDetail(context, nodes, name) {
   const change = createChange(context, nodes, name, history, picked);
   const energy = createEnergy(context, nodes, name, history);
 
+  const energies = el("div.panel", {}, energy.element);
   const element = el(
     "section.detail", { "aria-labelledby": "node-title" },
     el(
@@ -45,7 +46,7 @@ export function createDetail(context, nodes, name) {
     ),
     el("div.panel", {}, taken.element),
     el("div.panel", {}, change.element),
-    el("div.panel", {}, energy.element),
+    energies,
   );
 
   function drawn() {
@@ -71,7 +72,8 @@ export function createDetail(context, nodes, name) {
     overTime.draw();
     taken.draw();
     change.draw();
-    energy.draw();
+    energies.hidden = nodes.unit !== "W"; // nothing else adds up to energy
+    if (!energies.hidden) energy.draw();
   }
 
   const offs = [

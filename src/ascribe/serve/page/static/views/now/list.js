@@ -43,9 +43,13 @@ export function createList({ words, theme, announce }, nodes, choose) {
   );
   const element = el("section.panel.list", { "aria-label": words.t("now.nodes") }, el("div.row.ends", {}, search, count), legend, made);
 
+  function called(id) {
+    return words.t(`now.columns.${id}`, { unit: nodes.unit || "1" });
+  }
+
   function heading({ id, of, numeric, wide }) {
     const kind = `th.c-${id}${numeric ? ".num" : ""}${wide ? ".wide" : ""}`;
-    const text = words.t(`now.columns.${id}`);
+    const text = called(id);
     return of
       ? el(kind, { scope: "col" }, el("button.sort", { type: "button", onclick: () => sort(id, Boolean(numeric)) }, text))
       : el(kind, { scope: "col" }, text);
@@ -54,7 +58,7 @@ export function createList({ words, theme, announce }, nodes, choose) {
   function sort(id, numeric) {
     sorted = { id, down: sorted.id === id ? !sorted.down : numeric || id === "most" || id === "remarks" };
     order();
-    announce(words.t(sorted.down ? "now.sorted_down" : "now.sorted_up", { column: words.t(`now.columns.${id}`) }));
+    announce(words.t(sorted.down ? "now.sorted_down" : "now.sorted_up", { column: called(id) }));
   }
 
   function compare(a, b) {
@@ -72,6 +76,7 @@ export function createList({ words, theme, announce }, nodes, choose) {
     const asked = search.value.trim().toLowerCase();
     const found = [...nodes.all.values()].filter((one) => one.node.toLowerCase().includes(asked)).sort(compare);
     COLUMNS.forEach(({ id }, at) => {
+      (heads[at].firstElementChild ?? heads[at]).textContent = called(id); // the unit is that of the model
       if (id === sorted.id) heads[at].setAttribute("aria-sort", sorted.down ? "descending" : "ascending");
       else heads[at].removeAttribute("aria-sort");
     });
@@ -161,7 +166,8 @@ export function createList({ words, theme, announce }, nodes, choose) {
     }),
     nodes.onChange(() => {
       for (const name of nodes.all.keys()) changed.add(name);
-      order();
+      const same = body.children.length === nodes.all.size && [...nodes.all.keys()].every((name) => rows.has(name));
+      if (!same || !element.contains(document.activeElement)) order();
       draw();
     }),
   ];

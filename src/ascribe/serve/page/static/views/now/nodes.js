@@ -1,7 +1,9 @@
 // What is known of every node now: asked for once, then kept up by the stream.
+import { AGAIN_MS, passing } from "../../again.js";
 import { createHeard } from "../../heard.js";
 
 const SPARK = 60;
+const LOOK_MS = 30000; // that a node fell silent, or is gone, is no event: it is heard of by asking
 
 /** nodes.all: Map of node -> its record as /v1/now has it; nodes.onChange(f), nodes.onMoment(f(record)) -> off. */
 export function createNodes({ api, stream }) {
@@ -9,6 +11,7 @@ export function createNodes({ api, stream }) {
   const heard = createHeard();
   const moments = createHeard();
   let asked = 0;
+  let timer = 0;
 
   const nodes = {
     all,
@@ -23,11 +26,16 @@ export function createNodes({ api, stream }) {
     },
     onChange: heard.on,
     onMoment: moments.on,
-    close: () => offs.forEach((off) => off()),
+    close() {
+      asked += 1; // what is under way comes too late
+      clearTimeout(timer);
+      offs.forEach((off) => off());
+    },
   };
 
   async function load() {
     const own = ++asked;
+    clearTimeout(timer);
     try {
       const now = await api.get("/v1/now", { model: nodes.model });
       if (own !== asked) return;
@@ -36,15 +44,22 @@ export function createNodes({ api, stream }) {
       Object.assign(nodes, head, { loaded: true, problem: null });
       const left = new Set(all.keys());
       for (const one of now.nodes) {
-        all.set(one.node, { ...one, spark: (one.spark ?? []).slice(-SPARK) });
         left.delete(one.node);
+        if (all.get(one.node)?.timestamp_us > one.timestamp_us) continue; // the stream was faster
+        all.set(one.node, { ...one, spark: (one.spark ?? []).filter(Number.isFinite).slice(-SPARK) });
       }
       left.forEach((gone) => all.delete(gone));
     } catch (problem) {
       if (own !== asked) return;
       nodes.problem = problem;
     }
+    if (!nodes.problem || passing(nodes.problem)) timer = setTimeout(later, nodes.problem ? AGAIN_MS : LOOK_MS);
     heard.tell();
+  }
+
+  /** Where the service has no events the page says that it stands still, and does. */
+  function later() {
+    if (nodes.problem || stream.state !== "none") load();
   }
 
   function moment(one) {
