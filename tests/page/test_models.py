@@ -140,6 +140,8 @@ def test_readers_runs_and_bad_rows(shop, tab, size, theme):
     expect(bad).to_have_count(status["quarantined"])
     high = bad.filter(has_text="impossible percentage in cpu_user")
     expect(high).to_contain_text("rack <b>/n")  # a name, not HTML
+    meters = page.locator("table.reasons-table meter").all()
+    assert {one.get_attribute("max") for one in meters} == {str(status["quarantined"])}  # a part of all of them
     high.locator("summary").click()
     expect(high.locator("pre")).to_contain_text('"cpu_user": 250')
     running, failed = page.locator(".run").all()

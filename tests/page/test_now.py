@@ -336,6 +336,40 @@ def test_energy_of_all_nodes(at, tab):
     expect(rows).to_have_count(3)
 
 
+def test_energy_that_comes_after_another_window_was_chosen_is_not_shown(at, tab):
+    page = tab(at).page
+    still(page)
+    page.goto(at)
+    opened(page)
+    held: list[Any] = []
+    page.route("**/energy?*", lambda route: held.append(route) if len(held) < 3 else route.continue_())
+    button = page.get_by_role("button", name="All nodes")
+    button.click()
+    expect(button).to_be_disabled()
+    page.get_by_label("Window").select_option("60")
+    expect(page.locator("h3", has_text="Energy of the last 1 hour")).to_be_visible()
+    for route in held:
+        route.continue_()
+    expect(button).to_be_enabled()
+    expect(page.locator(".energy.all")).to_have_count(0)  # it was of 15 minutes
+
+
+def test_the_same_two_moments_are_compared_again_after_one_was_both(at, tab):
+    page = tab(at).page
+    still(page)
+    page.goto(f"{at}/#/now/{urllib.parse.quote(NODE, safe='')}")
+    opened(page)
+    figure = page.locator("figure", has=page.locator("h3", has_text="What changed"))
+    since = page.locator("#moment-since")
+    since.fill("0")
+    expect(figure.locator("table.sum")).to_be_visible()
+    since.fill(since.get_attribute("max") or "")
+    expect(figure).to_contain_text("A and B are the same moment")
+    since.fill("0")
+    expect(figure).not_to_contain_text("A and B are the same moment")
+    expect(figure.locator("table.sum")).to_be_visible()
+
+
 @pytest.mark.parametrize(
     ("size", "colours", "language"),
     [("1280", "light", "en"), ("1280", "dark", "zh"), ("390", "dark", "en"), ("390", "light", "zh")],

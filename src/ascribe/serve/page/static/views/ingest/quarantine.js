@@ -10,10 +10,10 @@ export function quarantine(context, held) {
   const { rows, counts } = held;
   const all = Object.entries(counts).flatMap(([reader, reasons]) => Object.entries(reasons).map(([reason, count]) => ({ reader, reason, count })));
   if (!rows.length && !all.length) return [head, el("p.quiet", {}, words.t("ingest.none_bad"))];
-  const most = Math.max(...all.map(({ count }) => count), 1);
+  const whole = Math.max(all.reduce((sum, { count }) => sum + count, 0), 1);
   const reasons = table(
     words.t("ingest.reasons_caption"), [{ label: words.t("ingest.reason") }, { label: words.t("ingest.reader") }, { label: words.t("ingest.count"), numeric: true }, { label: words.t("ingest.part") }],
-    all.sort((a, b) => b.count - a.count).map(({ reader, reason, count }) => [reason, named(reader), words.number(count, 0), el("meter", { min: "0", max: String(most), value: String(count), "aria-label": `${count}` })]),
+    all.sort((a, b) => b.count - a.count).map(({ reader, reason, count }) => [reason, named(reader), words.number(count, 0), el("meter", { min: "0", max: String(whole), value: String(count), "aria-label": `${count}` })]),
     "reasons-table",
   );
   const newest = table(

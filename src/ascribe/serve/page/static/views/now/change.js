@@ -42,7 +42,9 @@ export function createChange(context, nodes, name, history, picked) {
     const wanted = `${from} ${to}`;
     const late = !picked.following || performance.now() - askedAt > ASKED_MS; // what is chosen by hand is asked for at once
     if (wanted !== asked && late && from !== to) ask(from, to, wanted);
-    if (from === to) show(null);
+    if (from !== to) return;
+    asked = ""; // what is under way is of other moments, and the same two may be chosen again
+    show(null);
   }
 
   async function ask(from, to, wanted) {

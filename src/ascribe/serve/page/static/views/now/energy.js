@@ -41,6 +41,7 @@ export function createEnergy({ words, api }, nodes, name, history) {
         covered: minutes(got.covered_s), span: minutes(got.span_s), measured: minutes(got.measured_s), gap: got.gap_s,
       });
     } catch (problem) {
+      if (span !== askedSpan) return;
       place.replaceChildren(failure(words, problem));
       covered.textContent = "";
     }
@@ -91,12 +92,14 @@ export function createEnergy({ words, api }, nodes, name, history) {
   async function everybody() {
     button.disabled = true;
     const span = window();
+    const chosen = history.span_us;
+    const wanted = () => history.span_us === chosen && element.isConnected; // nobody has gone on meanwhile
     const left = [...nodes.all.keys()].sort((a, b) => a.localeCompare(b, undefined, { numeric: true }));
     const names = [...left];
     const found = new Map();
     const failed = [];
     const worker = async () => {
-      for (let node = left.shift(); node !== undefined; node = left.shift()) {
+      for (let node = left.shift(); node !== undefined && wanted(); node = left.shift()) {
         try {
           found.set(node, await ask(node, span));
         } catch (problem) {
@@ -106,6 +109,7 @@ export function createEnergy({ words, api }, nodes, name, history) {
     };
     await Promise.all(Array.from({ length: AT_ONCE }, worker));
     button.disabled = false;
+    if (!wanted()) return;
     const rows = names.filter((node) => found.has(node)).map((node) => [node, found.get(node)]);
     all.replaceChildren(
       ...(rows.length ? [scrolled(everyone(rows), words.t("now.energy_label"))] : []),
