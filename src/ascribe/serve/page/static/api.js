@@ -3,11 +3,11 @@ import { search } from "./router.js";
 
 const KEPT = "ascribe.token";
 
-/** problem+json (RFC 9457), or what stands for it where nobody answered: then `status` is 0. */
+/** problem+json (RFC 9457), or what stands for it where nobody answered: then `status` is 0. `errors`: [{field, reason}]. */
 class Problem extends Error {
-  constructor(status, title, detail, code = "") {
+  constructor(status, title, detail, code = "", errors = []) {
     super(detail || title);
-    Object.assign(this, { status, title, detail, code });
+    Object.assign(this, { status, title, detail, code, errors });
   }
 }
 
@@ -69,7 +69,7 @@ export function createApi(askToken, storage = sessionStorage) {
 async function problemOf(answer) {
   try {
     const told = await answer.json();
-    return new Problem(answer.status, String(told.title ?? ""), String(told.detail ?? ""), String(told.code ?? ""));
+    return new Problem(answer.status, String(told.title ?? ""), String(told.detail ?? ""), String(told.code ?? ""), Array.isArray(told.errors) ? told.errors : []);
   } catch {
     return new Problem(answer.status, answer.statusText, "");
   }

@@ -86,11 +86,16 @@ export function axis(colours, more = {}) {
     nameTextStyle: { color: colours.quiet, fontSize: 11 },
     splitLine: { lineStyle: { color: colours.line, width: 1 } },
     ...more,
-    ...(more.type === "value" ? { axisLabel: { ...label, formatter: minus, ...more.axisLabel } } : {}),
+    ...(more.type === "value" ? { axisLabel: { ...label, formatter: mark, ...more.axisLabel } } : {}),
   };
 }
 
-const minus = (value) => String(value).replace("-", "−");
+/** A mark of an axis: 960000000000 -> 960 G, so that it stays short. */
+function mark(value) {
+  const step = Math.abs(value) < 1e6 ? 0 : Math.min(5, Math.floor(Math.log10(Math.abs(value)) / 3 + 1e-9));
+  const text = step ? `${Number((value / 1000 ** step).toPrecision(6))} ${"kMGTP"[step - 1]}` : String(value);
+  return text.replace("-", "−");
+}
 
 /** A line with two short ends, upright or lying: a standard error. */
 export function errorBar([x1, y1], [x2, y2], stroke) {

@@ -98,6 +98,7 @@ export default {
 
   compared: "Side by side",
   compared_label: "Shares of {first} and of {second}, feature by feature",
+  compared_unlike: "The two sides explain different outputs or spaces, whose shares do not compare: choose the same on both.",
   compared_rows: "Rows that both answer",
   compared_rank: "Rank correlation of sizes",
   compared_top: "Three largest in common",

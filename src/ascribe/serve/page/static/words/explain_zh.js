@@ -98,6 +98,7 @@ export default {
 
   compared: "并排比较",
   compared_label: "{first} 与 {second} 的各特征份额",
+  compared_unlike: "两侧解释的输出或空间不同，份额无法比较：请在两侧选择相同的输出和空间。",
   compared_rows: "双方都回答的行",
   compared_rank: "大小的秩相关",
   compared_top: "最大三项的重合",

@@ -8,7 +8,8 @@ const WISHED_MS = 1500; // of a part: progress is seen, and nothing is asked too
 
 /**
  * -> {told, rows: attributions in order, asked: the body, sent: the rows}. `tell(done, all)`; `headers`: more of a request. What goes wrong is thrown;
- * a part all of whose rows are bad is told row by row, where others are good.
+ * a part all of whose rows are bad is told row by row, where others are good. Where a time was asked for, the tier that keeps
+ * it is that of the first part: the same for all of them, and for what is asked of these rows later.
  */
 export async function explain(api, asked, rows, tell, signal, headers = {}) {
   const found = [];
@@ -22,11 +23,13 @@ export async function explain(api, asked, rows, tell, signal, headers = {}) {
     try {
       const answer = await api.post("/v1/attributions", { ...asked, feature_vector: part }, headers, { signal });
       told ??= answer;
+      asked = pinned(asked, told);
       found.push(...answer.attributions);
     } catch (problem) {
       if (problem.code !== "invalid_input" || part.length === rows.length) throw problem;
       bad = problem;
-      found.push(...part.map((row) => ({ id: row.id ?? "", status: "invalid", reason: problem.detail })));
+      const reasons = new Map(problem.errors.map(({ field, reason }) => [field, reason])); // by the place in this part
+      found.push(...part.map((row, k) => ({ id: row.id ?? "", status: "invalid", reason: reasons.get(`feature_vector[${k}]`) ?? problem.detail })));
     }
     const took = Math.max(20, performance.now() - begin);
     size = Math.round(Math.min(MOST, Math.max(1, size * Math.min(4, Math.max(0.25, WISHED_MS / took)))));
@@ -34,6 +37,11 @@ export async function explain(api, asked, rows, tell, signal, headers = {}) {
   tell(rows.length, rows.length);
   if (!told) throw bad;
   return { told, rows: found, asked, sent: rows };
+}
+
+/** The request, which names the tier that was found where it named a time: with another number of rows it would be another. */
+function pinned({ max_latency_ms, ...asked }, { tier }) {
+  return max_latency_ms === undefined ? asked : { ...asked, tier };
 }
 
 /** The service's own sentence about a row, asked for again; filled in once it has come. */

@@ -27,7 +27,7 @@ function segments(row, shares) {
 
 function option(words, row, shares, unit, labelled, colours, width) {
   const parts = segments(row, shares);
-  const digits = decimals([row.prediction, ...parts.map(({ value }) => value)]);
+  const digits = decimals(parts.length ? parts.map(({ value }) => value) : [row.prediction]);
   const ends = [row.base, row.prediction, ...parts.flatMap(({ from, to }) => [from, to])];
   const [low, high] = [Math.min(...ends), Math.max(...ends)];
   const pad = (high - low || 1) * 0.04;

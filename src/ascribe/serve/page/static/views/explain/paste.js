@@ -4,9 +4,11 @@ import { failure } from "../../told.js";
 
 /**
  * -> {text, chooser, told, say(line, ...notes), forget(), takeDrops(element)}. `kept`: {text, file}, of which one is
- * held; `choose(file)`: keeps a file as `kept.file` and says a line about it; what it throws is told.
+ * held; `choose(file)`: reads a file -> a promise of keep(), which keeps it as `kept.file` and says a line about it. What
+ * either throws is told. A file that is read after something else was given is not kept.
  */
 export function createPaste({ words, announce }, kept, { id, hint, accept, choose }) {
+  let turn = 0; // of what was given last
   const told = el("div.notes", { role: "status" });
   const text = el("textarea", {
     id: `${id}-text`, rows: "7", spellcheck: "false", value: kept.text, placeholder: hint,
@@ -18,6 +20,7 @@ export function createPaste({ words, announce }, kept, { id, hint, accept, choos
   const chooser = el("input", { type: "file", id: `${id}-file`, accept, onchange: () => take(chooser.files[0]) });
 
   function forget() {
+    turn += 1;
     kept.file = null;
     chooser.value = "";
     told.replaceChildren();
@@ -25,12 +28,16 @@ export function createPaste({ words, announce }, kept, { id, hint, accept, choos
 
   async function take(file) {
     if (!file) return;
+    const own = ++turn;
     told.replaceChildren(el("p.quiet", {}, words.t("shell.loading")));
     try {
-      const line = await choose(file);
+      const keep = await choose(file);
+      if (own !== turn) return;
+      const line = keep();
       kept.text = text.value = "";
       say(line);
     } catch (problem) {
+      if (own !== turn) return;
       forget();
       told.replaceChildren(failure(words, problem));
     }

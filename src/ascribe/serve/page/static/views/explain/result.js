@@ -96,6 +96,10 @@ export function createResult(context, { answer, second, card, source }) {
   function compared(at) {
     const called = [answer, second].map((one) => `${one.asked.model} ${one.told.version.slice(-6)} ${one.told.method} ${one.told.tier}`);
     if (!answered(second.rows[at])) return;
+    if (["unit", "output", "space"].some((key) => told[key] !== second.told[key])) {
+      detail.append(el("p.note.warn", {}, words.t("explain.compared_unlike")));
+      return;
+    }
     const made = comparison(context, answer, second, at, called);
     keep("one", made.drawing);
     detail.append(pictureHead(context, el("h3", {}, words.t("explain.compared")), made.drawing, "comparison"), made.element);

@@ -11,11 +11,11 @@ export const minus = () => styled("minus");
 /** What another party's part is drawn in, whichever way it goes. */
 export const host = () => styled("host");
 
-/** Decimals that show the largest of these numbers with four digits or so, 0 to 6. */
+/** Decimals that show the largest of these numbers with four digits or so, 0 to 12. */
 export function decimals(values) {
   const most = Math.max(...values.map(Math.abs).filter(Number.isFinite), 0);
   if (!most) return 2;
-  return Math.min(6, Math.max(0, 3 - Math.floor(Math.log10(most) + 1e-9)));
+  return Math.min(12, Math.max(0, 3 - Math.floor(Math.log10(most) + 1e-9)));
 }
 
 /** A value axis along the bottom with its unit as its name. */

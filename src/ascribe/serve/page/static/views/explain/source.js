@@ -47,8 +47,7 @@ export function createSource(context, kept, asked) {
   async function choose(file) {
     const card = await known();
     const got = card?.layout === "text" ? { rows: lines(await file.text()), left_out: [] } : await readFile(api, words, file, limits);
-    kept.file = { name: file.name, ...got };
-    return read(kept.file);
+    return () => read((kept.file = { name: file.name, ...got }));
   }
 
   const read = ({ name, rows }) => words.t(rows.length === 1 ? "explain.file_row" : "explain.file_rows", { name, count: rows.length });

@@ -6,7 +6,8 @@ import { below, decimals, names, side } from "./scale.js";
 const ROW_PX = 24;
 const AROUND_PX = 50;
 const HALF_PX = 8; // of a bar's height
-const RIGHT_PX = 74; // where the numbers stand
+const RIGHT_PX = 74; // at least, where the numbers stand
+const DIGIT_PX = 7.2;
 
 /**
  * [{kind, whole, name, label, value, error, from, to}]: base, `parts` ({kind, name, label, value, error}), predicted,
@@ -30,14 +31,22 @@ export function waterfall(context, { label, held, fill, most }) {
   });
 }
 
-function option(words, { steps, unit, digits = decimals(steps.map(({ value }) => value)) }, fill, colours, width, most) {
+/** Decimals that tell parts apart, however large what they lead to is. */
+function apart(steps) {
+  const parts = steps.filter(({ whole, value }) => !whole && value);
+  return decimals((parts.length ? parts : steps).map(({ value }) => value));
+}
+
+function option(words, { steps, unit, digits = apart(steps) }, fill, colours, width, most) {
   const ends = steps.flatMap(({ from, to, error }) => [from, to, to - error, to + error]).filter(Number.isFinite);
   const [low, high] = [Math.min(...ends), Math.max(...ends)];
   const pad = (high - low || 1) * 0.06;
   const { left, letters } = names(width, most);
+  const number = ({ whole, value }) => (whole ? words.number(value, digits) : words.signed(value, digits));
+  const right = Math.max(RIGHT_PX, 10 + DIGIT_PX * Math.max(...steps.map((step) => number(step).length)));
   const written = ({ label, name }) => clipped([...label].length <= letters ? label : name, letters);
   return {
-    grid: { left, right: RIGHT_PX, top: 8, bottom: 40 },
+    grid: { left, right, top: 8, bottom: 40 },
     xAxis: below(colours, unit, width, { min: low - pad, max: high + pad }),
     yAxis: side(colours, steps.length, (at) => written(steps[at])),
     tooltip: tip(colours, ({ dataIndex }) => {
@@ -50,14 +59,14 @@ function option(words, { steps, unit, digits = decimals(steps.map(({ value }) =>
       encode: { y: 0, x: [1, 2] },
       renderItem(params, api) {
         const at = api.value(0);
-        const { whole, value, error } = steps[at];
+        const { whole, error } = steps[at];
         const [x1, y] = api.coord([api.value(1), at]);
         const [x2] = api.coord([api.value(2), at]);
         const bar = whole ? { x: x1 - 1.5, width: 3 } : { x: Math.min(x1, x2), width: Math.max(Math.abs(x2 - x1), 1) };
-        const edge = params.coordSys.x + params.coordSys.width + RIGHT_PX - 4;
+        const edge = params.coordSys.x + params.coordSys.width + right - 4;
         const children = [
           { type: "rect", shape: { ...bar, y: y - HALF_PX, height: 2 * HALF_PX }, style: { fill: fill(steps[at]) } },
-          { type: "text", style: { x: edge, y, text: whole ? words.number(value, digits) : words.signed(value, digits),
+          { type: "text", style: { x: edge, y, text: number(steps[at]),
             textAlign: "right", textVerticalAlign: "middle", fill: colours.text, fontSize: 12, fontWeight: whole ? 600 : 400 } },
         ];
         if (at + 1 < steps.length)

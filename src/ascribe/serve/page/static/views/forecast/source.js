@@ -28,7 +28,12 @@ export function createSource(context, kept, card) {
 
   async function choose(file) {
     if (file.size > LARGEST) throw new Error(words.t("forecast.file_large", { name: file.name }));
-    kept.file = { name: file.name, text: await file.text() };
+    const held = { name: file.name, text: await file.text() };
+    return () => keep(held);
+  }
+
+  function keep(file) {
+    kept.file = file;
     kept.name = names.value = "";
     draw();
     const found = read();
