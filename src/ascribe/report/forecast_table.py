@@ -90,12 +90,12 @@ def figure(report: dict[str, Any], wanted: str = "") -> Figure:
     axes.grid(color=RULE, linewidth=0.6)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
-    legend = drawn.legend(
+    keys = drawn.legend(
         *axes.get_legend_handles_labels(), loc="upper left", frameon=False, fontsize=TEXT, borderpad=0, borderaxespad=0,
         bbox_to_anchor=((LEFT + wide + 0.1) / WIDE, 1 - ABOVE / height), handlelength=1.8,
     )  # fmt: skip
-    for text in legend.get_texts():
-        text.set_parse_math(False)  # names are only text
+    for told in keys.get_texts():
+        told.set_parse_math(False)  # names are only text
     test = report["test"]
     sub = (
         f"{test['origins']:,} origins of {len(report['data']['series'])} series, every {test['every']} from "
