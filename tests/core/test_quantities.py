@@ -19,6 +19,8 @@ from ascribe.core.quantities import MINUS, Scale, in_units, scale_of, unit_in_wo
         (2540.0, "MHz", "2,540 MHz"),
         (-40.0, "celsius", f"{MINUS}40 °C"),
         (0.612, "ratio", "0.612"),
+        (0.6, "1", "0.6"),
+        (27.6e9, "1", "27.6 G"),
         (0.0, "W", "0 W"),
         (-0.0, "", "0"),
         (float("nan"), "W", "nan W"),
@@ -56,4 +58,4 @@ def test_amounts_carry_sign_and_unit():
 
 
 def test_units_read_as_words():
-    assert (unit_in_words("W"), unit_in_words("requests"), unit_in_words("")) == ("watts", "requests", "")
+    assert [unit_in_words(unit) for unit in ("W", "requests", "", "1")] == ["watts", "requests", "", ""]

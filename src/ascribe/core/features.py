@@ -41,6 +41,11 @@ class Feature:
         """Of the name alone: every call looks its features up, and a text remembers its hash."""
         return hash(self.name)
 
+    @property
+    def after(self) -> str:
+        """The unit as it follows a number: ` W`; of a bare number (unit 1, or none) nothing."""
+        return "" if self.unit in ("", "1") else f" {self.unit}"
+
     def to_json(self) -> dict[str, object]:
         """Plain values; an infinite bound is null, since JSON has no infinity. What only some features have is left
         out where they have it not: an older description keeps its bytes.
@@ -130,9 +135,7 @@ def check_rows(features: Sequence[Feature], X: Float[np.ndarray, "b n"]) -> tupl
             f = features[j]
             more = int(bad[i].sum()) - 1
             status[i] = word
-            reasons[i] = (
-                f"{f.name} = {X[i, j]:g} {f.unit}".rstrip() + f" {text.format(f=f)}" + f" (+{more} more)" * (more > 0)
-            )
+            reasons[i] = f"{f.name} = {X[i, j]:g}{f.after} {text.format(f=f)}" + f" (+{more} more)" * (more > 0)
     return status, reasons
 
 

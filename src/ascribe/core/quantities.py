@@ -9,7 +9,7 @@ from math import floor, isfinite, log10
 __all__ = ["Scale", "in_units", "scale_of", "unit_in_words"]
 
 PREFIXES = {-12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T", 15: "P"}
-SYMBOLS = {"percent": "%", "celsius": "°C", "bytes": "B", "bytes/s": "B/s", "ratio": ""}
+SYMBOLS = {"percent": "%", "celsius": "°C", "bytes": "B", "bytes/s": "B/s", "ratio": "", "1": ""}
 WORDS = {"W": "watts", "J": "joules", "s": "seconds", "V": "volts", "A": "amperes", "celsius": "°C"}
 TAKES_PREFIX = {"W", "J", "s", "V", "A", "Hz", "B", "B/s"}  # 12 GB, 3 ms; of others only multiples: 12 G count
 HAS_PREFIX = {"ms", "MHz", "KiB", "GHz", "kW", "mW", "kJ", "us", "ns"}
@@ -18,15 +18,15 @@ MINUS = "\N{MINUS SIGN}"
 
 
 def unit_in_words(unit: str) -> str:
-    """`W` reads as watts; a unit without a word of its own stays as it is."""
-    return WORDS.get(unit, unit)
+    """`W` reads as watts; a unit without a word of its own stays as it is, and a number without one has none."""
+    return WORDS.get(unit, SYMBOLS.get(unit, unit))
 
 
 def in_units(value: float, unit: str = "") -> str:
     """A value of a feature with three digits.
 
-    >>> in_units(27.6e9, "count"), in_units(61.2, "percent"), in_units(7.26e9, "bytes"), in_units(0.00031, "s")
-    ('27.6 G count', '61.2 %', '7.26 GB', '310 µs')
+    >>> in_units(27.6e9, "count"), in_units(61.2, "percent"), in_units(7.26e9, "bytes"), in_units(0.6, "1")
+    ('27.6 G count', '61.2 %', '7.26 GB', '0.6')
     """
     symbol = SYMBOLS.get(unit, unit)
     if not isfinite(value):

@@ -31,7 +31,8 @@ def words_for(
     """`quantity` stands before the output on the axis; `unit` is that of the figure, which may carry a prefix."""
     info, output = attribution.info, subject(attribution)
     player = player_of(attribution)
-    in_words = f" in {unit_in_words(info.unit)}" if unit else ""
+    named = unit_in_words(info.unit)
+    in_words = f" in {named}" if unit and named else ""
     told = LOOKS.get(info.game, f"what each {player} accounts for")
     foot = foot_of(attribution)
     if folded:

@@ -80,8 +80,8 @@ def dependence(answer: Answer, view: View) -> Drawn:
         axes.set_xticks(range(len(texts)), [name_of(t) for t in texts])
         for text in axes.get_xticklabels():
             text.set(parse_math=False, rotation=30 if slanted else 0, ha="right" if slanted else "center")
-    unit = "" if texts else own.unit
-    axes.set_xlabel(body.ink.fitted(name_of(feature) + f" ({unit_in_words(unit)})" * bool(unit), SMALL, WIDE),
+    unit = "" if texts else unit_in_words(own.unit)
+    axes.set_xlabel(body.ink.fitted(name_of(feature) + f" ({unit})" * bool(unit), SMALL, WIDE),
                     size=SMALL, color=SOFT, parse_math=False)  # fmt: skip
     label = f"{name_of(feature)} accounts for" + f" ({scale.unit})" * bool(scale.unit)
     axes.set_ylabel(body.ink.fitted(label, SMALL, HIGH), size=SMALL, color=SOFT, parse_math=False)

@@ -200,9 +200,8 @@ def _bounded(feature: Feature, value: float) -> None:
         return
     if feature.low <= value <= feature.high:
         return
-    unit = f" {feature.unit}" if feature.unit else ""
     side = f"below {feature.low:g}" if value < feature.low else f"above {feature.high:g}"
-    raise _RowError(f"{feature.name} = {value:g}{unit} is physically impossible: {side}{unit}")
+    raise _RowError(f"{feature.name} = {value:g}{feature.after} is physically impossible: {side}{feature.after}")
 
 
 def _check_units(units: Any, names: list[str], features: Sequence[Feature], order: list[int]) -> None:

@@ -178,7 +178,7 @@ def _out_of_bounds(f: Feature) -> pl.Expr:
     value = pl.col(f.name)
     word = "impossible percentage" if f.unit == "percent" else "out of range"
     text = pl.concat_str(
-        pl.lit(f"{word} in {f.name} ("), value.cast(pl.String), pl.lit(f" {f.unit}, possible {f.low:g}..{f.high:g})")
+        pl.lit(f"{word} in {f.name} ("), value.cast(pl.String), pl.lit(f"{f.after}, possible {f.low:g}..{f.high:g})")
     )
     return pl.when((value < f.low) | (value > f.high)).then(text)
 

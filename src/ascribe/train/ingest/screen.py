@@ -79,7 +79,7 @@ def _too_long(node: str) -> bool:
 
 def _outside(f: Feature, value: float) -> str:
     word = "impossible percentage" if f.unit == "percent" else "out of range"
-    return f"{word} in {f.name} ({value:g} {f.unit}, possible {f.low:g}..{f.high:g})"
+    return f"{word} in {f.name} ({value:g}{f.after}, possible {f.low:g}..{f.high:g})"
 
 
 def _say(reasons: list[str], bad: np.ndarray, why: object) -> None:
