@@ -79,7 +79,7 @@ def integrated_gradients_graph(
     tolerance: float = TOLERANCE,
 ) -> bytes:
     """The graph `x (rows, ...)`, `baseline (1 or rows, ...)` -> `prediction (rows,)`, `attribution`,
-    `completeness_gap (rows,)`, for any number of rows; `attribution` is the shape of x, or `(rows, ..., d)` with an
+    `completeness_gap (rows,)`, for one row or more; `attribution` is the shape of x, or `(rows, ..., d)` with an
     embedding. Arguments and errors as for `gradient_graph`.
 
     `chunk`: steps of one pass, by default as many as write 64 MiB for one row. A pass holds chunk x rows points, so
