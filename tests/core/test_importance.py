@@ -270,7 +270,8 @@ def test_a_grid_of_categories_holds_categories_and_a_grid_holds_something():
     assert set(asked) <= set(range(35))
     X[:, 0] = np.nan
     for wrong, word in (({}, "no row holds a number for rack"), ({"points": 1}, "points is at least 2"),
-                        ({"grids": [[]]}, "one at least"), ({"grids": [[1.0], [2.0]]}, "one at least")):  # fmt: skip
+                        ({"grids": [np.array([])]}, "one at least"),
+                        ({"grids": [np.ones(1), np.ones(1)]}, "one at least")):  # fmt: skip
         with pytest.raises(InputError, match=word):
             dependence(Model((racks, Feature("b")), by_rack), X, ["rack"], **wrong)
     with pytest.raises(InputError, match="rows is at least 2"):
