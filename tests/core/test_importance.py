@@ -256,6 +256,14 @@ def test_features_that_are_not_read_do_not_interact():
     assert not interactions(Model(FEATURES, placed), X)[1:, 1:].any()
 
 
+def test_dependence_needs_two_rows():
+    X = drawn(2, 5)
+    told = dependence(LINEAR, X, ["a"], points=3)
+    assert told.grids[0][[0, -1]].tolist() == sorted(X[:, 0].tolist())
+    with pytest.raises(InputError, match="two rows at least"):
+        dependence(LINEAR, X[:1], ["a"])
+
+
 def test_a_grid_of_categories_holds_categories_and_a_grid_holds_something():
     asked: list[float] = []
 

@@ -31,6 +31,7 @@ from ascribe.core.federated import (
 )
 from ascribe.core.federated.components import BoostedTrees, LinearModel, Passing
 from ascribe.core.federated.leaves import Leaves
+from ascribe.core.federated.publishing import few_alike
 from ascribe.core.federated.records import Linear
 from ascribe.core.federated.splits import Splits
 from ascribe.core.federated.structure import Structure
@@ -226,6 +227,19 @@ def test_a_linear_model_without_one_of_its_hosts_has_no_values_and_is_no_fault()
     assert np.isnan(explained.values).all()
     assert explained.status.tolist() == ["invalid", "invalid"]
     assert explained.reasons[0] == "host:3 has not answered (105)"
+
+
+def test_rows_of_a_linear_model_are_alike_where_all_hosts_told_the_same_parts():
+    """Rows 0 and 1; row 2 is like row 3 to one host, and like row 4 to the other."""
+    guest = of_a_linear("guest:1", "x")
+    parts = {"host:2": [1.0, 1.0, 2.0, 2.0, 3.0], "host:3": [5.0, 5.0, 6.0, 7.0, 6.0]}
+    replies = {
+        host: Reply(host, guest.digest, np.zeros(5, np.uint8), {"lr": Linear(np.array(sums)[:, None])})
+        for host, sums in parts.items()
+    }
+    found = merge(guest, local(guest, Table.of_rows([{"x": 1.0}] * 5)), replies)
+    assert few_alike(guest, found, 2).tolist() == [False, False, True, True, True]
+    assert few_alike(guest, found, 1).tolist() == [False] * 5
 
 
 @pytest.mark.parametrize("wrong", [np.nan, np.inf])
