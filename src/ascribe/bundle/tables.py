@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import pyarrow.parquet
 from ascribe.bundle.written import writing
 from ascribe.core.errors import InputError
 
-__all__ = ["read_groups", "read_names", "read_table", "write_parquet"]
+__all__ = ["read_groups", "read_names", "read_table", "refuse_repeated", "write_parquet"]
 
 READERS = {
     ".parquet": pyarrow.parquet.read_table,
@@ -45,6 +46,13 @@ def read_table(path: Path, texts: Sequence[str] = ()) -> pa.Table:
     except (pa.ArrowException, OSError) as exc:
         first = str(exc).splitlines()[0].rstrip(".")
         raise InputError(f"{path} cannot be read as {suffix[1:]} ({first}): is it complete?") from exc
+
+
+def refuse_repeated(table: pa.Table, names: Iterable[str], path: Path) -> None:
+    """Raises InputError where a file has one of these columns twice: nobody could say which is meant."""
+    count = Counter(table.column_names)
+    if twice := [name for name in names if count[name] > 1]:
+        raise InputError(f"{path} has the column '{twice[0]}' twice: give each a name of its own")
 
 
 def write_parquet(columns: pa.Table | Mapping[str, object], path: Path) -> None:

@@ -141,6 +141,7 @@ def probe(
     """Probe a model: attacks of growing size on its predictions, and how far explanations move while those stay."""
     from ascribe import measures
     from ascribe.core.arrays import evenly
+    from ascribe.core.probes.stability import largest
 
     _writable(output)
     sizes = _numbers(epsilons)
@@ -158,10 +159,7 @@ def probe(
         pairs = ", ".join(f"{size:g}: {share:.3g}" for size, share in zip(found.epsilons, kept, strict=True))
         out.print(f"{found.method}  {pairs}", highlight=False)
     for steady in told.stable:
-        most = max(
-            (m for m in steady.moved.tolist() if m == m), default=float("nan")
-        )  # of a row of zeros it is unknown
-        out.print(f"{steady.method}  values move by up to {most:.3g} of their size", highlight=False)
+        out.print(f"{steady.method}  values move by up to {largest(steady.moved):.3g} of their size", highlight=False)
     for text in told.refused:
         err.print(text, highlight=False)
     if output.suffix == ".json":

@@ -98,7 +98,7 @@ def heatmap(answer: Answer, view: View) -> Drawn:
 
 def _room(ink: Ink, labels: Sequence[str]) -> tuple[float, bool]:
     """Inches below the map for the names of its rows and of its axis; whether the names stand aslant."""
-    slanted = MOST_UPRIGHT < len(labels) <= MOST_NAMED and _fit(labels)
+    slanted = len(labels) > MOST_UPRIGHT and _fit(labels)
     tall = max(ink.width(name_of(label), SMALL) for label in labels) if slanted else 0.0
     return 0.35 + (0.75 * tall if slanted else 0.0), slanted
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ascribe.core.arrays import np
 from ascribe.core.probes import Probes, Robustness, Stability
+from ascribe.core.probes.stability import largest
 from ascribe.report.ink import blank, lettered
 from ascribe.report.panel import INK, RULE, SOFT
 from ascribe.report.written import inline, number, plain_page, table, write_page
@@ -104,8 +105,8 @@ def _stable(found: tuple[Stability, ...], unit: str) -> str:
         (
             "",
             [
-                s.method, number(_mean(s.moved)), number(_most(s.moved)), number(_mean(s.rank)),
-                number(_most(s.lipschitz)), f"{s.epsilon:g}", number(s.delta),
+                s.method, number(_mean(s.moved)), number(largest(s.moved)), number(_mean(s.rank)),
+                number(largest(s.lipschitz)), f"{s.epsilon:g}", number(s.delta),
             ],
         )
         for s in found
@@ -116,8 +117,3 @@ def _stable(found: tuple[Stability, ...], unit: str) -> str:
 def _mean(v: np.ndarray) -> float:
     held = v[np.isfinite(v)]
     return float(held.mean()) if len(held) else float("nan")
-
-
-def _most(v: np.ndarray) -> float:
-    held = v[np.isfinite(v)]
-    return float(held.max()) if len(held) else float("nan")

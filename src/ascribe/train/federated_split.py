@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from ascribe.bundle.federated.replies import Replies
-from ascribe.bundle.tables import read_table
+from ascribe.bundle.tables import read_table, refuse_repeated
 from ascribe.core.errors import InputError
 from ascribe.core.federated.party import Party, answer, ask
 from ascribe.core.federated.split import GUEST, split_trees
@@ -59,8 +59,7 @@ def held_out(halves: Mapping[str, Party], path: Path, label: str | None) -> Repl
     wanted = ["id", *(column for half in halves.values() for column in half.inputs), *([label] if label else [])]
     if lacking := [name for name in wanted if name not in table.column_names]:
         raise InputError(f"{path} has no column {listed(lacking)}: held-out rows have an id and all parties' columns")
-    if twice := [name for name in wanted if table.column_names.count(name) > 1]:
-        raise InputError(f"{path} has the column '{twice[0]}' twice: give each a name of its own")
+    refuse_repeated(table, wanted, path)
     ids = tuple(table["id"].cast(pa.string()).to_pylist())
     if not ids or len(set(ids)) < len(ids) or not all(ids):
         raise InputError(f"{path} has no rows, one without an id, or an id twice: give each row one of its own")

@@ -23,7 +23,7 @@ from ascribe.core.options import Options
 from ascribe.core.probes.ball import Ball
 from ascribe.core.probes.robustness import ball_of
 
-__all__ = ["Stability", "joined", "stability", "usual_delta"]
+__all__ = ["Stability", "joined", "largest", "stability", "usual_delta"]
 
 ROUNDS, DRAWS = 4, 16
 SPREAD = 0.05  # of the predictions, that one of them may move
@@ -87,6 +87,12 @@ def stability(
             step()
     moved, rank, lipschitz, change = (np.array([one[k] for one in found]) for k in range(4))
     return Stability(method, norm, epsilon, delta, moved, rank, lipschitz, change, np.stack([one[4] for one in found]))
+
+
+def largest(of_rows: Float[np.ndarray, " b"]) -> float:
+    """The largest number that is known; NaN where none is, as how far the values of a row of zeros moved."""
+    held = of_rows[np.isfinite(of_rows)]
+    return float(held.max()) if len(held) else float("nan")
 
 
 def usual_delta(model: Model, X: Float[np.ndarray, "b n"]) -> float:

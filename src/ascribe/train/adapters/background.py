@@ -47,6 +47,10 @@ class Background:
             raise InputError(f"{self.path} is no table, and the model's rows are: give a Parquet, CSV or Arrow file")
         return tuple(self.table.column_names)
 
+    def holds_texts(self, name: str) -> bool:
+        """Whether a column of that name is there and holds texts."""
+        return self.table is not None and name in self.table.column_names and pa.types.is_string(self.table[name].type)
+
     def features(
         self, names: Sequence[str], units: Mapping[str, Any], own: Mapping[str, Sequence[str]], missing: bool
     ) -> tuple[Feature, ...]:
@@ -63,7 +67,7 @@ class Background:
         assert self.table is not None
         column = self.table[feature.name]
         categories: tuple[str, ...] = tuple(str(word) for word in own or ())
-        if not categories and pa.types.is_string(column.type):
+        if not categories and self.holds_texts(feature.name):
             categories = tuple(sorted(str(word) for word in column.unique().to_pylist() if word is not None))
             if len(categories) > CATEGORIES:
                 raise SchemaError(

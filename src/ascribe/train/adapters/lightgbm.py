@@ -8,7 +8,6 @@ from pathlib import Path
 
 import lightgbm
 import numpy as np
-import pyarrow as pa
 
 from ascribe.core.errors import InputError
 from ascribe.core.words import listed
@@ -52,9 +51,7 @@ def _categories(
     if not words:
         return {}, ()
     sets = [names[j] for j in _sets(text) if j < len(names)]
-    table = asked.background.table
-    texts = [name for name in sets if table is not None and name in table.column_names
-             and pa.types.is_string(table[name].type)]  # fmt: skip
+    texts = [name for name in sets if asked.background.holds_texts(name)]
     held = sets if len(sets) == len(words) else texts
     if len(held) == len(words):
         return {name: [str(w) for w in own] for name, own in zip(held, words, strict=True)}, ()

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
-import pyarrow as pa
 
 from ascribe.core.errors import InputError
 from ascribe.core.features import Feature
@@ -59,7 +58,7 @@ def _codes(categories: Mapping[str, Sequence[str]], asked: Asked) -> tuple[str, 
         places = [str(k) for k in range(len(words))]
         if table is None or name not in table.column_names or not words or list(words) == places:
             continue
-        if not all(_number(word) for word in words) or pa.types.is_string(table[name].type):
+        if not all(_number(word) for word in words) or asked.background.holds_texts(name):
             continue
         told = f"column {name} holds numbers, and the categories of the file are {listed(words)}"
         column = np.asarray(table[name].to_numpy(), dtype=float)

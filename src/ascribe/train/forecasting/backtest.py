@@ -60,7 +60,7 @@ def backtest(
     trained_until = bundle.manifest.origin["forecast"].get("test_from_s")
     until = series.at(trained_until) if options.test is None and trained_until else None
     if until is None:
-        until = parts_of(series, window, options.test or TEST).test
+        until = _begin(series, window, options)
         if trained_until and series.start_s + series.step_s * until < trained_until:
             ended = datetime.fromtimestamp(trained_until, UTC)
             watch = watch or Watcher()
@@ -81,8 +81,7 @@ def of_series(
 ) -> dict[str, Any]:  # fmt: skip
     """`models` and the families of the options on one series in memory; `until`: where the test part begins."""
     watch = watch or Watcher()
-    if until is None:
-        until = parts_of(series, window, options.test or TEST).test
+    until = _begin(series, window, options) if until is None else until
     every = steps_in(options.every, series.step_s, "--every")
     at = _origins(series, window, until, every)
     held, told, left = dict(models), {}, {}
@@ -112,6 +111,11 @@ def of_series(
                  "first": _at(series, int(moments[0])), "last": _at(series, int(moments[-1])), "block": block},
         "left_out": left,
     } | report  # fmt: skip
+
+
+def _begin(series: Series, window: Window, options: BacktestOptions) -> int:
+    """The step with which the test part of the options begins."""
+    return parts_of(series, window, options.test or TEST).test
 
 
 def write_report(report: dict[str, Any], place: Path) -> Path:

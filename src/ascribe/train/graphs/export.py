@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import onnx
@@ -13,7 +13,7 @@ from ascribe.bundle.sessions import session
 from ascribe.core.errors import BundleError
 from ascribe.train.graphs.exporter import exported
 
-__all__ = ["check_parity", "finish", "prune", "reads", "to_graphs", "to_onnx"]
+__all__ = ["check_parity", "finish", "prune", "reaching", "to_graphs", "to_onnx"]
 
 TOLERANCE = 1e-5  # of the largest value of an output, float32 against float32
 
@@ -69,25 +69,29 @@ def _only(proto: onnx.ModelProto, outputs: Sequence[str]) -> onnx.ModelProto:
 
 def prune(graph: onnx.GraphProto) -> None:
     """Nodes and constants that no output depends on go."""
-    wanted = {value.name for value in graph.output}
-    kept = []
-    for node in reversed(graph.node):
-        if wanted.intersection(node.output):
-            kept.append(node)
-            wanted.update(reads(node))
+    nodes, wanted = reaching(graph, [value.name for value in graph.output])
     constants = [held for held in graph.initializer if held.name in wanted]
-    nodes = kept[::-1]
     for field, held in ((graph.node, nodes), (graph.initializer, constants)):
         copies = [type(one).FromString(one.SerializeToString()) for one in held]
         del field[:]
         field.extend(copies)
 
 
-def reads(node: onnx.NodeProto) -> set[str]:
+def reaching(graph: onnx.GraphProto, values: Iterable[str]) -> tuple[list[onnx.NodeProto], set[str]]:
+    """Nodes that some values depend on, in their order; and the names of all that is read on the way, theirs too."""
+    wanted, kept = set(values), []
+    for node in reversed(graph.node):
+        if wanted.intersection(node.output):
+            kept.append(node)
+            wanted.update(_reads(node))
+    return kept[::-1], wanted
+
+
+def _reads(node: onnx.NodeProto) -> set[str]:
     """Names that a node reads, with what the graphs inside of it read, however deep they lie."""
     inner = [graph for a in node.attribute for graph in (a.g, *a.graphs)]
     return set(node.input).union(
-        *(reads(n) for g in inner for n in g.node), *({o.name for o in g.output} for g in inner)
+        *(_reads(n) for g in inner for n in g.node), *({o.name for o in g.output} for g in inner)
     )
 
 

@@ -19,7 +19,7 @@ import onnx
 from onnx import NodeProto, TensorProto, compose, helper, numpy_helper
 
 from ascribe.core.layout import Layout
-from ascribe.train.graphs.export import finish, reads
+from ascribe.train.graphs.export import finish, prune
 
 __all__ = ["NUMPY", "Feed", "Taken", "fed", "flat_graph"]
 
@@ -110,7 +110,7 @@ def flat_graph(model: onnx.ModelProto, feeds: Sequence[Feed], outputs: Mapping[s
             opset.version = max(opset.version, OLDEST_ML)
         made.opset_import.extend([] if sets else [helper.make_opsetid("ai.onnx.ml", OLDEST_ML)])
     made.ir_version = max(made.ir_version, OLDEST_IR)
-    _prune(graph)
+    prune(graph)
     return finish(made)
 
 
@@ -188,17 +188,3 @@ def _chain(steps: Sequence[Step], first: str, last: str, name: str) -> list[Node
         nodes.append(helper.make_node(kind, [at, *more], [to], domain=domain, **attributes))
         at = to
     return nodes
-
-
-def _prune(graph: onnx.GraphProto) -> None:
-    """Nodes and constants that no output depends on go; a loop's or a branch's inside keeps what it reads."""
-    wanted = {value.name for value in graph.output}
-    kept: list[NodeProto] = []
-    for node in reversed(graph.node):
-        if wanted.intersection(node.output):
-            kept.append(node)
-            wanted.update(reads(node))
-    constants = [held for held in graph.initializer if held.name in wanted]
-    del graph.node[:], graph.initializer[:]
-    graph.node.extend(kept[::-1])
-    graph.initializer.extend(constants)

@@ -17,7 +17,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from ascribe.train.graphs.export import finish, reads
+from ascribe.train.graphs.export import finish, reaching
 
 __all__ = ["path_graph"]
 
@@ -92,7 +92,7 @@ def _ends(total: _Sheet, model: onnx.ModelProto, x: str, indices: bool) -> None:
     total.node("Concat", [x, "path_start"], ends.input[0].name, axis=0)
     if indices:
         total.node("Concat", ["x", "x"], ends.input[1].name, axis=0)
-    total.nodes.extend(_reaching(ends, ends.output[0].name))
+    total.nodes.extend(reaching(ends, [ends.output[0].name])[0])
     total.node("Split", [ends.output[0].name], "prediction", num_outputs=2, axis=0)
     total.nodes[-1].output.append("path_start_prediction")
 
@@ -122,16 +122,6 @@ def _rename(node: onnx.NodeProto, prefix: str, kept: set[str]) -> None:
                 _rename(below, prefix, kept)
 
 
-def _reaching(graph: onnx.GraphProto, output: str) -> list[onnx.NodeProto]:
-    """Nodes that a value depends on, in their order."""
-    wanted, kept = {output}, []
-    for node in reversed(graph.node):
-        if wanted.intersection(node.output):
-            kept.append(node)
-            wanted.update(reads(node))
-    return kept[::-1]
-
-
 def _steps(
     total: _Sheet, model: onnx.ModelProto, nodes: np.ndarray, weights: np.ndarray, chunk: int, tail: list[int],
     indices: bool,
@@ -156,7 +146,7 @@ def _steps(
     turn.node("Reshape", ["turn_points", "path_points"], step.input[0].name)
     if indices:
         turn.node("Identity", ["path_indices"], step.input[1].name)
-    turn.nodes.extend(_reaching(step, step.output[1].name))
+    turn.nodes.extend(reaching(step, [step.output[1].name])[0])
     turn.node("Reshape", [step.output[1].name, "path_by_step"], "turn_gradients")
     turn.node("MatMul", ["turn_weights", "turn_gradients"], "turn_sum")
     turn.node("Reshape", ["turn_sum", "path_shape"], "turn_slope")

@@ -11,6 +11,7 @@ import onnxruntime as ort
 from onnx import numpy_helper
 
 from ascribe.core.errors import CapabilityError
+from ascribe.train.graphs.export import prune
 from ascribe.train.quantize.layers import axis_of, layers
 
 __all__ = ["prepared"]
@@ -69,10 +70,7 @@ def _plain_products(model: onnx.ModelProto) -> None:
         rest = [a for a in node.attribute if a.name != "alpha" and (a.name != "beta" or "beta" in told)]
         del node.attribute[:]
         node.attribute.extend(rest)
-    used = {name for node in model.graph.node for name in node.input}
-    left = [held for held in model.graph.initializer if held.name in used]
-    del model.graph.initializer[:]
-    model.graph.initializer.extend(left)
+    prune(model.graph)
 
 
 def _kept(model: onnx.ModelProto, node: str, name: str, value: np.ndarray) -> str:

@@ -112,7 +112,7 @@ def _finished(folder: Path, name: str, key: str) -> Done | None:
         if any((folder / file).stat().st_size != size for file, size in marker["files"].items()):
             return None
         return Done(name, key, folder, marker["result"], float(marker["seconds"]), False)
-    except (OSError, msgspec.DecodeError, KeyError, TypeError, ValueError, AttributeError):
+    except (OSError, KeyError, TypeError, ValueError, AttributeError):
         return None
 
 

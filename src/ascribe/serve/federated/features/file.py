@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute
-import pyarrow.csv
 
-from ascribe.bundle.tables import read_table
+from ascribe.bundle.tables import read_table, refuse_repeated
 from ascribe.core.errors import InputError
 from ascribe.core.federated.table import Table
 
@@ -51,11 +50,10 @@ def read_rows(path: Path, wanted: Sequence[str] = ()) -> tuple[list[str], Table]
     """Ids as they are written ("007" stays so), and the other columns: floats (NaN where a value is absent), or
     texts. One of another kind, such as a date, is left out if it is none of those `wanted`. Raises InputError.
     """
-    table = _csv(path) if path.name.endswith((".csv", ".csv.gz")) else read_table(path)
+    table = read_table(path, texts=(ID,))
     if ID not in table.column_names:
         raise InputError(f"{path} has no column '{ID}': rows are found by it")
-    if twice := [name for name in table.column_names if table.column_names.count(name) > 1]:
-        raise InputError(f"{path} has the column '{twice[0]}' twice: give each a name of its own")
+    refuse_repeated(table, table.column_names, path)
     ids = table[ID].cast(pa.string())
     if ids.null_count:
         raise InputError(f"{path} has rows without an id: give each one")
@@ -66,16 +64,6 @@ def read_rows(path: Path, wanted: Sequence[str] = ()) -> tuple[list[str], Table]
         elif name != ID and (not wanted or name in wanted):
             raise InputError(f"column '{name}' of {path} is {table[name].type}: numbers and texts are read")
     return ids.to_pylist(), Table(len(ids), columns)
-
-
-def _csv(path: Path) -> pa.Table:
-    options = pyarrow.csv.ConvertOptions(column_types={ID: pa.string()}, strings_can_be_null=False)
-    try:
-        return pyarrow.csv.read_csv(str(path), convert_options=options)
-    except FileNotFoundError as exc:
-        raise InputError(f"there is no file {path}") from exc
-    except (pa.ArrowException, OSError) as exc:
-        raise InputError(f"{path} cannot be read as csv ({str(exc).splitlines()[0]}): is it complete?") from exc
 
 
 def _column(held: pa.ChunkedArray) -> np.ndarray | None:
