@@ -311,6 +311,16 @@ def test_the_table_alone_has_all_columns(at, tab):
     expect(page.locator("#node-title")).to_have_text(page.locator(".nodes tbody a").nth(2).inner_text())
 
 
+def test_the_table_alone_stays_within_its_panel_on_a_phone(at, tab):
+    one = tab(at, NARROW)
+    page = one.open("#/now")
+    expect(page.locator(".nodes .c-remarks").nth(1)).to_be_visible()
+    expect(page.locator(".beside.opened")).to_have_count(0)
+    one.check_fits()
+    ends = page.evaluate("[...document.querySelectorAll('.nodes, .list')].map((e) => e.getBoundingClientRect().right)")
+    assert max(ends) <= page.evaluate("document.querySelector('.list').getBoundingClientRect().right"), ends
+
+
 def test_the_window_is_chosen(at, tab):
     page = tab(at).page
     still(page)
