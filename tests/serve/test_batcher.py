@@ -265,6 +265,31 @@ def test_waits_that_are_longer_than_latencies_say_are_learnt():
     with_batcher(work, slots=1)
 
 
+@pytest.mark.parametrize(("left_at", "learns"), [(101.993, True), (101.0, False)])
+def test_a_wait_that_a_caller_gave_up_at_its_end_is_learnt_too(left_at, learns):
+    """The caller's end comes a little before the deadline that its library told; who leaves early says nothing."""
+    engine, now = Engine(), [100.0]
+    engine.gate.clear()
+
+    async def work(batcher: Batcher) -> None:
+        kind = engine.kind(most=1, row_s=0.5)
+        first, second = (asyncio.ensure_future(batcher.submit(kind, rows(i))) for i in range(2))
+        await asyncio.sleep(0)
+        gone = asyncio.ensure_future(batcher.submit(kind, rows(2), deadline=102.0))
+        await asyncio.sleep(0)
+        told = batcher.wait_s()
+        now[0] = left_at
+        gone.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await gone
+        alone = batcher.wait_s()  # one row waits, where there were two
+        assert alone > 0.5 * told if learns else alone == 0.5 * told
+        engine.gate.set()
+        await asyncio.gather(first, second)
+
+    with_batcher(work, slots=1, clock=lambda: now[0])
+
+
 def test_rows_whose_time_is_up_are_never_computed():
     engine, now = Engine(), [100.0]
     engine.gate.clear()

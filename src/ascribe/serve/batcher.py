@@ -25,6 +25,7 @@ from ascribe.serve.faults import AbandonedError, DeadlineError, ShedError
 from ascribe.serve.observe import tracing
 from ascribe.serve.observe.log import reached
 from ascribe.serve.observe.meter import Meter, NoMeter
+from ascribe.serve.overdue import ran_out
 from ascribe.serve.pace import Pace
 from ascribe.serve.turns import Turns, rank
 
@@ -140,9 +141,9 @@ class Batcher:
         finally:
             reached("queue" if ticket.waiting else "run")
             self._forget(ticket)
-            ended = self._clock()
-            if expected_s and (ticket.answered or (deadline is not None and ended >= deadline)):
-                self._pace.learn(expected_s, ended - now)
+            took_s = self._clock() - now
+            if expected_s and (ticket.answered or (deadline is not None and ran_out(deadline - now, took_s))):
+                self._pace.learn(expected_s, took_s)
 
     def wait_s(self) -> float:
         """Seconds until a row that came now would run, nearly always less."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from types import SimpleNamespace
+
+import pytest
 
 from ascribe.serve.access.callers import Caller
 from ascribe.serve.observe.log import Log, noted
@@ -44,3 +47,29 @@ def test_a_caller_with_a_name_is_in_the_log():
     asyncio.run(ask())
     line = json.loads(lines[0])
     assert (line["caller"], line["model"], line["rows"]) == ("billing", "m", 2)
+
+
+@pytest.mark.parametrize(
+    ("given_s", "took_s", "code"),
+    [
+        (1.24, 1.234, "deadline"),
+        (10.0, 9.9, "deadline"),
+        (1.24, 1.0, "cancelled"),
+        (0.1, 0.05, "cancelled"),
+        (None, 60.0, "cancelled"),
+    ],
+)
+def test_who_hangs_up_when_the_time_is_up_was_answered_too_late(monkeypatch, given_s, took_s, code):
+    """gRPC tells a server a time that is rounded up, so the caller's end comes first."""
+    now, lines = [100.0], list[bytes]()
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+
+    def given_up() -> None:
+        with Log(lines.append).request("grpc", "attribution", "r") as entry:
+            entry.left_s = given_s
+            now[0] += took_s
+            raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        given_up()
+    assert json.loads(lines[0])["code"] == code

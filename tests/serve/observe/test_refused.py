@@ -37,17 +37,28 @@ def test_a_rate_that_is_used_up_is_counted_at_both_doors(tmp_path):
 
 
 def test_a_deadline_is_counted_where_it_met_the_request(tmp_path):
-    """The first is handed over and held, the others wait behind it: long enough to have come, however slowly."""
+    """The first is handed over and held, the others wait behind it, until the server's own time is up."""
     with doors(tmp_path, explain_threads=1, timeout_s=4.0) as asked, holding() as held, ThreadPoolExecutor(2) as pool:
         first = pool.submit(asked.http.post, "/v1/attributions", json=BODY)
         assert held.began.wait(60)
         second = pool.submit(asked.http.post, "/v1/attributions", json=BODY)
         with pytest.raises(grpc.RpcError) as caught:
-            AttributionServiceStub(asked.channel).GetAttribution(ASKED, timeout=2.0)
+            AttributionServiceStub(asked.channel).GetAttribution(ASKED, timeout=60.0)
         assert caught.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
         assert (first.result().status_code, second.result().status_code) == (504, 504)
         until(lambda: count(asked, LATE) == 3)
         assert (count(asked, LATE, stage="run"), count(asked, LATE, stage="queue")) == (1, 2)
+        held.go.set()
+
+
+def test_calls_that_their_callers_library_gives_up_count_as_late(tmp_path):
+    """1.234 s are told as 1.24 s: the caller hangs up before the server's deadline comes. (All, on an idle machine.)"""
+    with doors(tmp_path, explain_threads=1) as asked, holding() as held, ThreadPoolExecutor(6) as pool:
+        stub = AttributionServiceStub(asked.channel)
+        calls = [pool.submit(stub.GetAttribution, ASKED, timeout=1.234) for _ in range(6)]
+        assert {call.exception().code() for call in calls} == {grpc.StatusCode.DEADLINE_EXCEEDED}
+        until(lambda: sum(b'"attribution"' in line for line in asked.log) == len(calls))
+        assert count(asked, LATE) >= 1
         held.go.set()
 
 

@@ -21,6 +21,7 @@ from ascribe.core.errors import RegistryError
 from ascribe.serve.access.callers import ANYBODY, Caller
 from ascribe.serve.faults import Problem, ShedError
 from ascribe.serve.observe import tracing
+from ascribe.serve.overdue import ran_out
 
 __all__ = ["Entry", "Log", "Watch", "current", "noted", "reached", "stage", "staged"]
 
@@ -133,7 +134,8 @@ class Log:
         try:
             yield entry
         except BaseException:
-            entry.code = "cancelled" if entry.code == "ok" else entry.code
+            if entry.code == "ok":
+                entry.code = "deadline" if ran_out(entry.left_s, time.perf_counter() - start) else "cancelled"
             raise
         finally:
             _CURRENT.set(before)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -35,10 +34,6 @@ class Desk:
                 if left is not None and left <= 0:
                     raise DeadlineError("the deadline had passed before any work was done")
                 return await call(entry)
-            except asyncio.CancelledError:
-                if entry.left_s is not None and (context.time_remaining() or 0.0) <= 0:
-                    entry.code = "deadline"  # the library gives a call up when its time is up
-                raise
             except Exception as exc:
                 problem = problem_of(exc)
                 entry.failed(problem, exc)
