@@ -17,8 +17,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ascribe.serve.batcher import Batcher, Kind
+from ascribe.serve.batcher import Batcher
 from ascribe.serve.faults import DeadlineError, ShedError
+from ascribe.serve.tickets import Kind
 
 POISON = -1.0
 

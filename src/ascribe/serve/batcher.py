@@ -14,9 +14,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -27,74 +26,12 @@ from ascribe.serve.observe.log import reached
 from ascribe.serve.observe.meter import Meter, NoMeter
 from ascribe.serve.overdue import ran_out
 from ascribe.serve.pace import Pace
+from ascribe.serve.tickets import Answered, Kind, Piece, Ticket
 from ascribe.serve.turns import Turns, rank
 
-__all__ = ["Answered", "Batcher", "Kind"]
+__all__ = ["Batcher"]
 
 LEAST_RETRY_S, MOST_RETRY_S, LITTLE_S = 0.05, 30.0, 1e-9
-Step = Callable[[], None]
-
-
-@dataclass(frozen=True)
-class Kind:
-    """What rows must have in common to be answered by one call. `key`: equal for such rows, and only for them; `run`:
-    a call of the engine for rows X (b, n), `step` raises once nobody waits any more; `cut`, `join`: rows out of an
-    answer, pieces in order into one. `most`: rows of a call; 0: a request is never cut or joined with others. `row_s`:
-    seconds that a row takes, about; `of`: the model, for who counts.
-    """
-
-    key: Hashable
-    run: Callable[[np.ndarray, Step], Any]
-    cut: Callable[[Any, int, int], Any]
-    join: Callable[[Sequence[Any]], Any]
-    most: int
-    row_s: float = 0.0
-    of: object = None
-
-
-@dataclass(frozen=True, eq=False)
-class Answered:
-    """An answer, how long its first row waited, and how long its rows were computed, in seconds."""
-
-    value: Any
-    waited_s: float
-    ran_s: float
-
-
-@dataclass(eq=False)
-class _Ticket:
-    """One request. `taken`: rows handed to a batch; `parts`: answers by first row; `left`: rows not answered yet."""
-
-    kind: Kind
-    X: np.ndarray
-    caller: str
-    deadline: float | None
-    done: asyncio.Future[Any]
-    came: float
-    taken: int = 0
-    left: int = 0
-    waited_s: float = 0.0
-    ran_s: float = 0.0
-    parts: dict[int, Any] = field(default_factory=dict)
-    here: Any = field(default_factory=tracing.here)
-
-    @property
-    def waiting(self) -> int:
-        return len(self.X) - self.taken
-
-    @property
-    def answered(self) -> bool:
-        return self.done.done() and not self.done.cancelled() and self.done.exception() is None
-
-
-@dataclass(frozen=True, eq=False)
-class _Piece:
-    """Rows first ... end - 1 of a ticket, at `at` in its batch."""
-
-    ticket: _Ticket
-    first: int
-    end: int
-    at: int
 
 
 class Batcher:
@@ -110,7 +47,7 @@ class Batcher:
         self._pool, self._free, self._max_rows, self._max_bytes = pool, slots, max_rows, max_bytes
         self._max_wait_s = max_wait_s
         self._slots, self._quantum, self._meter, self._clock = slots, quantum, meter or NoMeter(), clock
-        self._callers: OrderedDict[str, Turns[_Ticket]] = OrderedDict()  # whose turn it is stands first
+        self._callers: OrderedDict[str, Turns[Ticket]] = OrderedDict()  # whose turn it is stands first
         self._tasks: set[asyncio.Task[None]] = set()
         self._pace, self._own_s = Pace(), dict[str, float]()  # seconds of each caller's rows that wait
         self.rows_waiting = 0
@@ -130,7 +67,7 @@ class Batcher:
             if full or (deadline is not None and now + self._pace.ratio * expected_s > deadline):
                 told = f"{self.rows_waiting} rows wait, about {self.wait_s():.1f} s"
                 raise ShedError(f"{told}: come again later, or ask a faster tier", self.retry_s())
-        ticket = _Ticket(kind, X, caller, deadline, asyncio.get_running_loop().create_future(), now)
+        ticket = Ticket(kind, X, caller, deadline, asyncio.get_running_loop().create_future(), now)
         ticket.left = len(X)
         self._callers.setdefault(caller, Turns()).add(ticket, rank(priority))
         self._count(len(X), ticket)
@@ -174,7 +111,7 @@ class Batcher:
             await asyncio.gather(*self._tasks, return_exceptions=True)
             await asyncio.sleep(0)
 
-    def _count(self, rows: int, ticket: _Ticket) -> None:
+    def _count(self, rows: int, ticket: Ticket) -> None:
         self.rows_waiting += rows
         seconds, caller = rows * ticket.kind.row_s, ticket.caller
         self.seconds_waiting = max(0.0, self.seconds_waiting + seconds) if self.rows_waiting else 0.0
@@ -183,7 +120,7 @@ class Batcher:
             del self._own_s[caller]
         self._meter.queued(self.rows_waiting)
 
-    def _forget(self, ticket: _Ticket) -> None:
+    def _forget(self, ticket: Ticket) -> None:
         """Rows that were not handed over, where the caller has left or has its answer."""
         if ticket.waiting:
             self._count(-ticket.waiting, ticket)
@@ -199,17 +136,17 @@ class Batcher:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    def _batch(self) -> list[_Piece]:
+    def _batch(self) -> list[Piece]:
         """The next pieces of one kind, callers in turn."""
         first = self._next(None)
         if first is None:
             return []
         kind, pieces, rows = first.kind, [], 0
         most = self._most(kind, first.X.shape[1])
-        ticket: _Ticket | None = first
+        ticket: Ticket | None = first
         while ticket is not None:
             count = min(ticket.waiting, most - rows, max(1, self._quantum)) if kind.most else ticket.waiting
-            pieces.append(_Piece(ticket, ticket.taken, ticket.taken + count, rows))
+            pieces.append(Piece(ticket, ticket.taken, ticket.taken + count, rows))
             ticket.taken += count
             rows += count
             self._count(-count, ticket)
@@ -220,7 +157,7 @@ class Batcher:
     def _most(self, kind: Kind, columns: int) -> int:
         return max(1, min(kind.most, self._max_bytes // (8 * max(1, columns))))
 
-    def _next(self, kind: Kind | None) -> _Ticket | None:
+    def _next(self, kind: Kind | None) -> Ticket | None:
         """Of the caller whose turn it is, or of the next one that has rows of a kind; who is too late is told so."""
         for caller in list(self._callers):
             ticket = self._callers[caller].next(self._alive)
@@ -230,7 +167,7 @@ class Batcher:
                 return ticket
         return None
 
-    def _alive(self, ticket: _Ticket) -> bool:
+    def _alive(self, ticket: Ticket) -> bool:
         if ticket.done.done() or not ticket.waiting:
             return False
         if ticket.deadline is not None and self._clock() >= ticket.deadline:
@@ -238,7 +175,7 @@ class Batcher:
             return False
         return True
 
-    def _turn(self, ticket: _Ticket) -> None:
+    def _turn(self, ticket: Ticket) -> None:
         """Others first, next time, of all callers and of this one; what is handed over as a whole leaves the queue."""
         queue = self._callers[ticket.caller]
         queue.had(ticket, ticket.waiting > 0)
@@ -247,14 +184,14 @@ class Batcher:
         else:
             del self._callers[ticket.caller]
 
-    async def _answer(self, pieces: list[_Piece]) -> None:
+    async def _answer(self, pieces: list[Piece]) -> None:
         try:
             await self._run(pieces)
         finally:
             self._free += 1
             self._pump()
 
-    async def _run(self, pieces: list[_Piece]) -> None:
+    async def _run(self, pieces: list[Piece]) -> None:
         """Run a batch; if it raises and is of several tickets, each by itself."""
         kind, began = pieces[0].ticket.kind, self._clock()
         X = np.concatenate([p.ticket.X[p.first : p.end] for p in pieces]) if len(pieces) > 1 else (
@@ -278,7 +215,7 @@ class Batcher:
                 return
             for piece in pieces:
                 if not piece.ticket.done.done():
-                    await self._run([_Piece(piece.ticket, piece.first, piece.end, 0)])
+                    await self._run([Piece(piece.ticket, piece.first, piece.end, 0)])
             return
         ran = self._clock() - began
         self._meter.batch(len(X), began - min(p.ticket.came for p in pieces), ran)
@@ -290,7 +227,7 @@ class Batcher:
             ticket.waited_s = ticket.waited_s if ticket.parts else began - ticket.came
             self._give(piece, answer if whole else kind.cut(answer, piece.at, piece.at + size))
 
-    def _give(self, piece: _Piece, part: Any) -> None:
+    def _give(self, piece: Piece, part: Any) -> None:
         ticket = piece.ticket
         if ticket.done.done():
             return

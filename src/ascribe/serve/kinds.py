@@ -15,10 +15,10 @@ from ascribe.core.model import PREDICTED, Model
 from ascribe.core.options import Options, Patch, Path
 from ascribe.core.rows_of import cut, joined
 from ascribe.serve import codec
-from ascribe.serve.batcher import Kind, Step
 from ascribe.serve.faults import TooLargeError
 from ascribe.serve.messages import AttributionAsked, CoalitionEnergy, MethodOptions
 from ascribe.serve.settings import Settings
+from ascribe.serve.tickets import Kind, Step
 
 __all__ = [
     "answerable", "bounded", "energies", "energy_of", "explaining", "lowered", "options_of", "predicting", "within",

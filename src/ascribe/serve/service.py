@@ -18,7 +18,7 @@ from ascribe.serve.access.callers import ANYBODY, Caller
 from ascribe.serve.access.limits import narrow
 from ascribe.serve.access.rates import Rates
 from ascribe.serve.aside import aside
-from ascribe.serve.batcher import Answered, Batcher, Kind
+from ascribe.serve.batcher import Batcher
 from ascribe.serve.cards.repertoire import ExplainersCard
 from ascribe.serve.cards.served import ModelCard, NodeCard, RolloutAnswer
 from ascribe.serve.cards.told import explainers_of, model_card
@@ -37,6 +37,7 @@ from ascribe.serve.observe.meter import Calls, Meter
 from ascribe.serve.rows import Checked, Row
 from ascribe.serve.settings import Settings
 from ascribe.serve.telemetry import Telemetry
+from ascribe.serve.tickets import Answered, Kind
 from ascribe.serve.versions.leases import LOADING, Lease, Versions
 from ascribe.serve.versions.moving import moved
 from ascribe.serve.versions.rollout import Rollout

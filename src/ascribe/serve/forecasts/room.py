@@ -28,7 +28,6 @@ from ascribe.serve import codec, kinds, work
 from ascribe.serve.access.auth import require
 from ascribe.serve.access.callers import ANYBODY, Caller
 from ascribe.serve.aside import aside
-from ascribe.serve.batcher import Kind, Step
 from ascribe.serve.cards.served import SeriesCard
 from ascribe.serve.faults import InvalidRowsError
 from ascribe.serve.forecasts import codec as forecast_codec
@@ -40,6 +39,7 @@ from ascribe.serve.pictures import narrow_enough
 from ascribe.serve.rows import Checked
 from ascribe.serve.service import Service
 from ascribe.serve.settings import Settings
+from ascribe.serve.tickets import Kind, Step
 from ascribe.serve.weight import weight
 
 __all__ = ["Forecasting"]

@@ -26,11 +26,11 @@ from ascribe.core.model import Model
 from ascribe.core.options import Options
 from ascribe.core.words import listed
 from ascribe.serve import kinds
-from ascribe.serve.batcher import Kind
 from ascribe.serve.now.groups import grouped
 from ascribe.serve.now.rings import Columns
 from ascribe.serve.now.track import Track
 from ascribe.serve.settings import Settings
+from ascribe.serve.tickets import Kind
 
 __all__ = ["Arrived", "Series", "arranged", "group_errors"]
 
