@@ -178,6 +178,7 @@ def test_jobs_work_on_it(served):
 
 
 def test_metrics_and_logs_tell_parts_and_never_values(served):
+    assert served.http.post("/v1/attributions", json={"feature_vector": [row("133")]}).status_code == 200
     page = served.http.get("/metrics").text
     for part in ("local", "remote", "merge", "explain"):
         assert f'attribution_compute_duration_seconds_count{{stage="{part}"}}' in page

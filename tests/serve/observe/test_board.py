@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import httpx
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -160,3 +161,16 @@ def test_two_servers_of_one_folder_are_one_view(tmp_path):
             until(lambda at=at: seen(at) == 3)
         info = read(httpx.get(one.http + "/metrics").text)
         assert [v for (name, _), v in info.items() if name == "attribution_model_info"] == [1.0]
+
+
+@pytest.mark.parametrize("damaged", [b"", b'{"of": [', b'{"of": ["\xff"], "counts": {}}'])
+@pytest.mark.parametrize("name", ["past", "somebody"])
+def test_a_file_that_is_damaged_hides_nothing_else(tmp_path, name, damaged):
+    """As a machine leaves them that lost power."""
+    (tmp_path / f"{name}.json").write_bytes(damaged)
+    board = Board(lambda: counted([3]), tmp_path)
+    board.start()
+    try:
+        assert numbers(board.view()) == numbers(counted([3]))
+    finally:
+        board.stop()

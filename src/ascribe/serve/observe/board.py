@@ -128,6 +128,8 @@ class Board:
             return msgspec.json.decode((self._folder / f"{PAST}.json").read_bytes(), type=_Past)
         except FileNotFoundError:
             return _Past([], {})
+        except (msgspec.DecodeError, UnicodeDecodeError):  # of a machine that lost power: counters begin again
+            return _Past([], {})
 
     def _write(self, name: str, raw: bytes) -> None:
         assert self._folder

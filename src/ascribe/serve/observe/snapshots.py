@@ -93,7 +93,10 @@ def encoded(snapshot: Snapshot) -> bytes:
 
 def decoded(raw: bytes) -> Snapshot:
     """Raises msgspec.DecodeError for what is no snapshot."""
-    return _DECODER.decode(raw)
+    try:
+        return _DECODER.decode(raw)
+    except UnicodeDecodeError as exc:
+        raise msgspec.DecodeError(str(exc)) from exc
 
 
 def page(snapshot: Mapping[str, Family]) -> bytes:
