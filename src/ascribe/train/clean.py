@@ -16,7 +16,7 @@ from ascribe.core.scaling import held
 from ascribe.core.words import listed
 from ascribe.train.series.moments import moments
 
-__all__ = ["Cleaned", "clean"]
+__all__ = ["REASON", "ROW", "Cleaned", "clean", "refuse_taken"]
 
 ROW, REASON = "row", "reason"
 NO_NUMBERS = (pl.Categorical, pl.Enum, pl.Binary, pl.Object)
@@ -35,6 +35,12 @@ class Cleaned:
     constant: tuple[str, ...]
     narrow: tuple[str, ...]
     reasons: dict[str, int]
+
+
+def refuse_taken(columns: Sequence[str]) -> None:
+    """Raises SchemaError for columns called as the quarantine calls its own."""
+    if taken := sorted({ROW, REASON} & set(columns)):
+        raise SchemaError(f"the columns {' and '.join(taken)} are named by the quarantine: rename them in the file")
 
 
 def clean(
@@ -62,10 +68,7 @@ def clean(
     roles = Counter(wanted[len(names) :])
     if twice := [c for c, count in roles.items() if count > 1]:
         raise SchemaError(f"column {twice[0]} is named twice among target, time and groups: name it once")
-    if taken := {ROW, REASON} & set(table.columns):
-        raise SchemaError(
-            f"the columns {' and '.join(sorted(taken))} are named by the quarantine: rename them in the file"
-        )
+    refuse_taken(table.columns)
     if table.is_empty():
         raise SchemaError("the file has no rows")
     numbers = _as_numbers(table, [*features, target])

@@ -130,6 +130,12 @@ def test_bad_rows_are_put_aside_with_their_reason():
     assert chosen.quarantine["row"].to_list() == [n]  # of the table, also where other series are left out
 
 
+@pytest.mark.parametrize("name", ["row", "reason"])
+def test_a_column_called_as_the_quarantines_own_is_refused_by_name(name):
+    with pytest.raises(SchemaError, match=f"the columns {name} are named by the quarantine: rename them"):
+        mended(TABLE.rename({"bits": name}), options(value=(name,)), Rules())
+
+
 def test_when_no_row_is_left_the_first_reason_is_told():
     with pytest.raises(InputError, match="put aside because: a time in the future"):
         read(TABLE, now_s=1.0)

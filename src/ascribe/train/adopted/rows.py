@@ -73,9 +73,9 @@ def _label(held: object) -> str:
 
 
 def held_rows(features: Sequence[Feature], rows: tuple[np.ndarray, np.ndarray], target: str) -> bytes:
-    """The file `holdout.arrow`."""
+    """The file `holdout.arrow`; its `row` is the position, but for a model that has a feature of that name."""
     X, y = rows
-    columns = {f.name: X[:, j] for j, f in enumerate(features)} | {target: y, "row": np.arange(len(y))}
+    columns = {"row": np.arange(len(y))} | {f.name: X[:, j] for j, f in enumerate(features)} | {target: y}
     out = io.BytesIO()
     pyarrow.feather.write_feather(pa.table(columns), out, compression="uncompressed")
     return out.getvalue()

@@ -13,7 +13,7 @@ from ascribe.core.errors import InputError, SchemaError
 from ascribe.core.forecast.gaps import Rules
 from ascribe.core.forecast.mended import Mend
 from ascribe.core.words import listed
-from ascribe.train.clean import REASON, ROW
+from ascribe.train.clean import REASON, ROW, refuse_taken
 from ascribe.train.series.moments import Moments, moments
 from ascribe.train.series.options import SeriesOptions
 
@@ -43,8 +43,9 @@ def samples_of(table: pl.DataFrame, options: SeriesOptions, rules: Rules) -> Sam
     the future, a time far from all others, a value that is no number. A value that is absent is a gap, and no bad row.
 
     Raises InputError where no row is left or a series that is asked for is absent; SchemaError for a column without
-    numbers or times.
+    numbers or times, and for one that the quarantine has itself.
     """
+    refuse_taken(table.columns)
     who = table[options.series].cast(pl.String) if options.series else pl.Series("series", [""] * len(table))
     known = sorted(who.drop_nulls().unique().to_list()) if options.series else list(options.value)
     if missing := [name for name in options.only if name not in known]:
