@@ -130,6 +130,12 @@ def test_bad_rows_are_put_aside_with_their_reason():
     assert chosen.quarantine["row"].to_list() == [n]  # of the table, also where other series are left out
 
 
+def test_a_wide_column_that_was_not_chosen_puts_no_row_aside():
+    wide = TABLE.pivot("link", index="time", values="bits").with_columns(south=pl.lit("broken"))
+    seen = mended(wide, options(value=("north", "south"), series=None, only=("north",)), Rules())
+    assert seen.quarantine.is_empty() and seen.series.names == ("north",)
+
+
 @pytest.mark.parametrize("name", ["row", "reason"])
 def test_a_column_called_as_the_quarantines_own_is_refused_by_name(name):
     with pytest.raises(SchemaError, match=f"the columns {name} are named by the quarantine: rename them"):

@@ -50,6 +50,7 @@ def samples_of(table: pl.DataFrame, options: SeriesOptions, rules: Rules) -> Sam
     known = sorted(who.drop_nulls().unique().to_list()) if options.series else list(options.value)
     if missing := [name for name in options.only if name not in known]:
         raise InputError(f"there is no series {listed(missing)}: the data has {listed(known)}")
+    value = [name for name in options.value if options.series or not options.only or name in options.only]
     table = table.with_row_index(ROW)  # before any is left out
     if options.only and options.series:
         keep = who.is_in(list(options.only)) | who.is_null()
@@ -58,7 +59,7 @@ def samples_of(table: pl.DataFrame, options: SeriesOptions, rules: Rules) -> Sam
     reason = np.array(when.reason, dtype=object)
     reason[who.is_null().to_numpy() & (reason == "")] = "no series"
     _far(when.time_s, reason, options, rules)
-    numbers = _numbers(table, [*options.value, *options.exogenous], reason)
+    numbers = _numbers(table, [*value, *options.exogenous], reason)
     good = reason == ""
     quarantine = table.with_columns(pl.Series(REASON, reason.tolist(), pl.String)).filter(pl.Series(~good))
     if not good.any():
@@ -68,17 +69,14 @@ def samples_of(table: pl.DataFrame, options: SeriesOptions, rules: Rules) -> Sam
     mends = (*_told(when, options), *_quarantined(reason, when.time_s))
     time_s, exogenous = when.time_s[good], np.stack([numbers[c][good] for c in options.exogenous] or [[]]).T
     exogenous = exogenous.reshape(len(time_s), len(options.exogenous))
-    columns = [numbers[name][good] for name in options.value]
+    columns = [numbers[name][good] for name in value]
     held = who.filter(pl.Series(good))
     if not options.series:
-        chosen = [j for j, name in enumerate(options.value) if not options.only or name in options.only]
-        names, which = tuple(options.value[j] for j in chosen), [np.full(len(time_s), i) for i in range(len(chosen))]
-        columns = [columns[j] for j in chosen]
+        names, which = tuple(value), [np.full(len(time_s), i) for i in range(len(value))]
     else:
         own = sorted(held.unique().to_list())
         index = held.replace_strict(own, range(len(own)), return_dtype=pl.Int64).to_numpy()
-        several = len(options.value) > 1
-        names = tuple(f"{name} {value}" if several else name for value in options.value for name in own)
+        names = tuple(f"{name} {measure}" if len(value) > 1 else name for measure in value for name in own)
         which = [index + k * len(own) for k in range(len(columns))]
     return Samples(
         names,
