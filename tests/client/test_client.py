@@ -291,6 +291,7 @@ class Busy(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     script: ClassVar[list[tuple[int, str | None]]] = []
     seen: ClassVar[list[dict[str, str]]] = []
+    damaged: ClassVar[bytes] = b""
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["content-length"]))
@@ -298,12 +299,13 @@ class Busy(BaseHTTPRequestHandler):
         status, again = self.script.pop(0) if self.script else (200, None)
         fields = '"model":"m","version":"v","sha256":"","unit":"W","output":"","request_id":"","timings_ms":{},'
         body = f'{{{fields}"predictions":[]}}' if status == 200 else '{"code":"shed","detail":"too much at once"}'
+        told = self.damaged or body.encode()
         self.send_response(status)
         if again:
             self.send_header("Retry-After", again)
-        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Length", str(len(told)))
         self.end_headers()
-        self.wfile.write(body.encode())
+        self.wfile.write(told)
 
     def log_message(self, *_: object) -> None:
         pass
@@ -335,6 +337,20 @@ def test_a_refusal_that_says_when_is_tried_again_and_no_other(busy, way):
     with pytest.raises(ShedError, match="too much at once") as caught:
         held.predict(tiny.ROW)
     assert caught.value.retry_s == 30
+    held.close()
+
+
+@pytest.mark.parametrize("way", ["http", "http awaited"])
+@pytest.mark.parametrize("damaged", [b"<html>", b'{"model": "\xff"}', b'{"code": ' + 9999 * b"["])
+def test_an_answer_that_cannot_be_read_is_said(busy, way, damaged):
+    url, seen = busy
+    seen.damaged = damaged
+    held = client_of(way, url)
+    with pytest.raises(ServiceError, match="cannot be read"):
+        held.predict(tiny.ROW)
+    seen.script = [(502, None)]
+    with pytest.raises(ServiceError, match="answers 502: is this address a server's"):
+        held.predict(tiny.ROW)
     held.close()
 
 

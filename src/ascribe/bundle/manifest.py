@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from ascribe.bundle.unreadable import UNREADABLE
 from ascribe.core.errors import BundleError
 from ascribe.core.features import Feature
 
@@ -179,7 +180,7 @@ class Manifest(msgspec.Struct, frozen=True):
         """Raises BundleError for anything that is not a manifest of this format."""
         try:
             manifest = msgspec.json.decode(raw, type=cls)
-        except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+        except UNREADABLE as exc:
             raise BundleError(
                 f"manifest.json is not a bundle manifest ({exc}): train or fetch the bundle again"
             ) from exc

@@ -25,6 +25,7 @@ from ascribe.bundle.records import (
 )
 from ascribe.bundle.selftest import checked
 from ascribe.bundle.store import Store, open_store
+from ascribe.bundle.unreadable import UNREADABLE
 from ascribe.core.errors import Conflict, NotFound, RegistryError, TamperedError
 
 if TYPE_CHECKING:
@@ -206,7 +207,7 @@ class Registry:
                 age_s = (datetime.fromisoformat(now) - datetime.fromisoformat(lease.at)).total_seconds()
             except NotFound:  # withdrawn meanwhile
                 continue
-            except (msgspec.DecodeError, UnicodeDecodeError, ValueError, TypeError) as exc:
+            except (*UNREADABLE, ValueError, TypeError) as exc:
                 raise RegistryError(f"{path} in {self.uri} cannot be read ({exc}): remove it") from exc
             if age_s <= ttl_s:
                 found[path.rsplit("/", 1)[1].removesuffix(".json")] = lease.versions
@@ -243,7 +244,7 @@ class Registry:
     def _decoded(self, raw: bytes, name: str, channel: str) -> Channel:
         try:
             found = msgspec.json.decode(raw, type=Channel)
-        except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+        except UNREADABLE as exc:
             raise RegistryError(f"channel {channel} of {name} in {self.uri} cannot be read ({exc})") from exc
         if not found.history:
             raise RegistryError(f"channel {channel} of {name} in {self.uri} has no history: promote a version again")

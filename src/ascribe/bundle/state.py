@@ -21,6 +21,7 @@ from urllib.parse import quote, unquote
 import msgspec
 
 from ascribe.bundle.store import Store, open_store
+from ascribe.bundle.unreadable import UNREADABLE
 from ascribe.core.errors import NotFound, RegistryError
 
 __all__ = ["State", "beside", "part_of"]
@@ -51,7 +52,7 @@ class State:
         raw = self._store.read(_path(name))
         try:
             return msgspec.json.decode(raw, type=kind)
-        except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+        except UNREADABLE as exc:
             raise RegistryError(f"{'/'.join(name)} of {self.uri} is no JSON ({exc}): remove it") from exc
 
     def find(self, *name: str) -> Any | None:

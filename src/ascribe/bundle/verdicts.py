@@ -6,6 +6,7 @@ import msgspec
 
 from ascribe.bundle.records import Judged, check_name
 from ascribe.bundle.store import Store
+from ascribe.bundle.unreadable import UNREADABLE
 from ascribe.core.errors import Conflict, RegistryError
 
 __all__ = ["keep", "verdicts"]
@@ -33,7 +34,7 @@ def verdicts(store: Store, name: str, version: str) -> list[Judged]:
     for path in store.names(_folder(name, version)):
         try:
             found.append(msgspec.json.decode(store.read(path), type=Judged))
-        except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+        except UNREADABLE as exc:
             raise RegistryError(f"{path} in {store.uri} is no verdict ({exc}): remove it") from exc
     return sorted(found, key=lambda judged: judged.at)
 

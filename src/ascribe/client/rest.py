@@ -27,6 +27,7 @@ __all__ = ["AsyncRest", "Rest"]
 
 T = TypeVar("T")
 AGAIN = (429, 503)
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # `bundle.unreadable`, which no client needs
 SLACK_S = 0.05  # httpx, whose own limits say what they waited for, comes first
 
 
@@ -164,7 +165,7 @@ def _refused(said: httpx.Response) -> tuple[AscribeError, float] | None:
         return None
     try:
         body = msgspec.json.decode(said.content, type=dict[str, Any])
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         body = {}
     word = str(body.get("code") or word_of_http(said.status_code))
     text = str(body.get("detail") or f"{said.request.url} answers {said.status_code}: is this address a server's?")
@@ -180,7 +181,7 @@ def _read(call: Call[T], said: httpx.Response) -> T:
     kind = JobCard if said.status_code == 202 and call.rpc == "GetAttributionJobResult" else call.kind
     try:
         answer: Any = msgspec.json.decode(said.content, type=kind)
-    except msgspec.MsgspecError as exc:
+    except UNREADABLE as exc:
         raise ServiceError(
             f"the answer of {said.request.url} cannot be read ({exc}): is it another version's?"
         ) from exc

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import msgspec
 import numpy as np
 
+from ascribe.bundle.unreadable import UNREADABLE
 from ascribe.core.attribution import Attribution
 from ascribe.core.energy import Energy
 from ascribe.core.errors import InputError
@@ -29,7 +30,6 @@ from ascribe.serve.settings import Settings
 
 __all__ = [
     "MIXED",
-    "UNREADABLE",
     "attributions",
     "check_options",
     "check_rows_limit",
@@ -47,7 +47,6 @@ __all__ = [
     "without_rows",
 ]
 
-UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 MIXED = "send values, or an image, or a text: a row is one of them"
 FIELDS = "; docs/wire.md has every field"  # behind a field too many, or one too few
 MAX_SEED = 2**63 - 1

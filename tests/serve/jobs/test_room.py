@@ -144,12 +144,13 @@ def test_a_process_without_the_model_leaves_the_job_to_one_that_has_it(tmp_path)
     asyncio.run(main())
 
 
-def test_a_record_that_cannot_be_read_holds_up_no_other_job(tmp_path):
+@pytest.mark.parametrize("damaged", [b"{", b'{"id": "\xff"}', b'{"asked": ' + 9999 * b"["])
+def test_a_record_that_cannot_be_read_holds_up_no_other_job(tmp_path, damaged):
     async def main() -> None:
         jobs = jobs_of(str(tmp_path), Room())
         broken = await jobs.submit(AttributionAsked(), [Row("a", None, 1.0)])
         gone = await jobs.submit(AttributionAsked(), [Row("a", None, 1.0)])
-        (tmp_path / "record" / broken.id).write_bytes(b"{")
+        (tmp_path / "record" / broken.id).write_bytes(damaged)
         (tmp_path / "record" / gone.id).unlink()
         good = await jobs.submit(AttributionAsked(), [Row("a", None, 1.0)])
         jobs.start()

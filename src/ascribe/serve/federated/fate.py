@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from ascribe.bundle.unreadable import UNREADABLE
 from ascribe.core.errors import InputError, NotFound
 from ascribe.core.federated.codes import BAD_PARAMETER, NETWORK, OVERLOADED, SYSTEM
 from ascribe.core.federated.party import Party
@@ -184,7 +185,7 @@ def _read(raw: bytes) -> dict[str, Any]:
     """Head and body as one object."""
     try:
         held = _any.decode(raw)
-    except codec.UNREADABLE as exc:
+    except UNREADABLE as exc:
         raise codec.unreadable(exc) from exc
     if not isinstance(held, dict):
         raise InputError("the request is no JSON object: send head and body")

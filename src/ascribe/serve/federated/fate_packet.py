@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from ascribe.bundle.unreadable import UNREADABLE
 from ascribe.core.errors import InputError
 from ascribe.core.federated.codes import BAD_PARAMETER, OK, SYSTEM
 from ascribe.core.federated.components.boosted_trees import BoostedTrees
@@ -202,7 +203,7 @@ def _code(given: object) -> int:
 def _object(raw: bytes, what: str) -> dict[str, Any]:
     try:
         held = _any.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+    except UNREADABLE as exc:
         raise InputError(f"{what} cannot be read as JSON: its sender is of another kind, or it was cut") from exc
     if not isinstance(held, dict):
         raise InputError(f"{what} is no JSON object: its sender is of another kind")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from ascribe.bundle.unreadable import UNREADABLE
 from ascribe.core.errors import InputError
 from ascribe.core.federated.fate_routes import heard, told
 from ascribe.core.federated.records import Routes
@@ -22,7 +23,7 @@ def read_routes(structure: Structure, party: str, raw: bytes, rows: int) -> Rout
     """A row that lacks a split is not `known`. Raises InputError for what is no such list of `rows`."""
     try:
         held = _rows.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+    except UNREADABLE as exc:
         raise InputError(
             f"the routes of {party} cannot be read as JSON ({exc}): its server is of another kind"
         ) from exc

@@ -13,12 +13,13 @@ from zoneinfo import ZoneInfo
 import msgspec
 import numpy as np
 
+from ascribe.bundle.unreadable import UNREADABLE
 from ascribe.core.attribution import Attribution
 from ascribe.core.days import by_player
 from ascribe.core.forecast.context import Samples
 from ascribe.core.inside import Attention
 from ascribe.core.words import quoted
-from ascribe.serve.codec import UNREADABLE, check_rows_limit, unreadable
+from ascribe.serve.codec import check_rows_limit, unreadable
 from ascribe.serve.forecasts import messages as said
 from ascribe.serve.observe.log import stage
 

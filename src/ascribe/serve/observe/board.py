@@ -19,6 +19,7 @@ from pathlib import Path
 import msgspec
 from filelock import FileLock, Timeout
 
+from ascribe.bundle.unreadable import UNREADABLE
 from ascribe.core.errors import ServiceError
 from ascribe.serve.observe.aliases import aliases
 from ascribe.serve.observe.snapshots import Snapshot, decoded, encoded, lasting, merged, page
@@ -100,7 +101,7 @@ class Board:
                 if name in past.of:  # its counters were kept, and then somebody was stopped
                     path.unlink(missing_ok=True)
                     continue
-                with suppress(OSError, msgspec.DecodeError):
+                with suppress(OSError, *UNREADABLE):
                     found.append(self._read(path, past))
             return found
 
@@ -128,7 +129,7 @@ class Board:
             return msgspec.json.decode((self._folder / f"{PAST}.json").read_bytes(), type=_Past)
         except FileNotFoundError:
             return _Past([], {})
-        except (msgspec.DecodeError, UnicodeDecodeError):  # of a machine that lost power: counters begin again
+        except UNREADABLE:  # of a machine that lost power: counters begin again
             return _Past([], {})
 
     def _write(self, name: str, raw: bytes) -> None:

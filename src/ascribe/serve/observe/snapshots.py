@@ -92,11 +92,8 @@ def encoded(snapshot: Snapshot) -> bytes:
 
 
 def decoded(raw: bytes) -> Snapshot:
-    """Raises msgspec.DecodeError for what is no snapshot."""
-    try:
-        return _DECODER.decode(raw)
-    except UnicodeDecodeError as exc:
-        raise msgspec.DecodeError(str(exc)) from exc
+    """Raises one of `bundle.unreadable` for what is no snapshot."""
+    return _DECODER.decode(raw)
 
 
 def page(snapshot: Mapping[str, Family]) -> bytes:

@@ -19,9 +19,10 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from ascribe.bundle.unreadable import UNREADABLE
 from ascribe.core.errors import InputError
 from ascribe.core.words import listed, quoted
-from ascribe.serve.codec import UNREADABLE, check_rows_limit
+from ascribe.serve.codec import check_rows_limit
 from ascribe.serve.faults import TooLargeError
 from ascribe.serve.messages import AttributionResponse, PredictionResponse
 from ascribe.serve.rows import Row, repeated

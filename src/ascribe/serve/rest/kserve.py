@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from fastapi import FastAPI, Request, Response
 
+from ascribe.bundle.unreadable import UNREADABLE
 from ascribe.core.errors import InputError
 from ascribe.serve import codec
 from ascribe.serve.access.callers import current
@@ -38,7 +39,7 @@ def decoded(body: bytes, max_rows: int) -> tuple[InstancesBody, list[Row]]:
     """Raises InputError for another shape, TooLargeError for too many rows."""
     try:
         asked = _body.decode(body)
-    except codec.UNREADABLE as exc:
+    except UNREADABLE as exc:
         raise codec.unreadable(exc, 'send {"instances": [[...], ...]}') from exc
     if not asked.instances:
         raise InputError("instances is empty: send at least one row")

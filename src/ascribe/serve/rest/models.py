@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from fastapi import FastAPI, Request, Response
 
+from ascribe.bundle.unreadable import UNREADABLE
 from ascribe.serve import codec
 from ascribe.serve.access.callers import current
 from ascribe.serve.cards.shelf import Shelf
@@ -60,7 +61,7 @@ def _told(card: PromotionCard) -> tuple[int, dict[str, str]]:
 def _version(body: bytes) -> str:
     try:
         return msgspec.json.decode(body, type=PromotionBody).version
-    except codec.UNREADABLE as exc:
+    except UNREADABLE as exc:
         raise codec.unreadable(exc, 'send {"version": "..."}') from exc
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from fastapi import FastAPI, Request, Response
 
+from ascribe.bundle.unreadable import UNREADABLE
 from ascribe.core.errors import InputError
 from ascribe.core.words import quoted
 from ascribe.serve import codec
@@ -71,7 +72,7 @@ def decoded(body: bytes, header: str | None) -> tuple[InferBody, list[Tensor]]:
     cut = _length(header, len(body))
     try:
         asked = _body.decode(body[:cut])
-    except codec.UNREADABLE as exc:
+    except UNREADABLE as exc:
         raise codec.unreadable(exc) from exc
     rest, tensors = memoryview(body)[cut:], []
     for given in asked.inputs:
@@ -199,7 +200,7 @@ def oip_routes(app: FastAPI, desk: Desk, room: Room, settings: Settings, counted
         async def call(entry: Entry, body: bytes) -> Any:
             try:
                 asked = _index.decode(body) if body else IndexAsked()
-            except codec.UNREADABLE as exc:
+            except UNREADABLE as exc:
                 raise codec.unreadable(exc, 'send {} or {"ready": true}') from exc
             return oip.index(room, asked.ready)
 

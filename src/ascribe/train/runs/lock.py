@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from ascribe.bundle.store import Store
+from ascribe.bundle.unreadable import UNREADABLE
 from ascribe.core.errors import AscribeError, Conflict, NotFound
 from ascribe.train.runs.process import Process, gone, this_process
 
@@ -151,7 +152,7 @@ def _decoded(raw: bytes | None) -> Lease | None:
     """A lease that cannot be read is nobody's."""
     try:
         return None if raw is None else msgspec.json.decode(raw, type=Lease)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return None
 
 

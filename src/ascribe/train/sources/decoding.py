@@ -20,6 +20,7 @@ import msgspec
 import numpy as np
 from google.protobuf.message import DecodeError
 
+from ascribe.bundle.unreadable import UNREADABLE
 from ascribe.train.sources.moments import LATEST_US, timestamp_us
 from ascribe.train.vectors import RESERVED, DeadLetter, Places, Vectors, joined
 from ascribe.train.wire.telemetry_pb2 import FeatureVector
@@ -32,7 +33,7 @@ MOST_FEATURES, MOST_LETTERS = 4096, 256
 CONTROL, ESCAPED = re.compile(r"[\x00-\x1f]").search, re.compile(r'["\\]').search  # msgspec renames to neither
 FRAME = 5  # bytes that a schema registry's serialiser puts before a message: 0 and the schema's number
 LATEST_MS = LATEST_US // 1000
-MISFIT = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError)  # the last for a message without bytes
+MISFIT = (*UNREADABLE, TypeError)  # the last for a message without bytes
 Die = Callable[[int, str], None]
 
 
@@ -197,7 +198,7 @@ def _plain(row: _Loose) -> bool:
 def _json(body: bytes) -> _Loose:
     try:
         return msgspec.json.decode(body, type=_Loose)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+    except UNREADABLE as exc:
         said = "it is nested too deeply" if isinstance(exc, RecursionError) else str(exc)
         raise _Unreadable(f"no vector in JSON: {said}") from exc
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import msgspec
 import numpy as np
 
+from ascribe.bundle.unreadable import UNREADABLE
 from ascribe.core.errors import SourceError
 
 __all__ = ["MOST_POINTS", "Away", "Client", "Line"]
@@ -81,7 +82,7 @@ class Client:
         points = round((end_s - start_s) / step_s) + 1
         try:
             found = msgspec.json.decode(data, type=_Matrix).result
-        except msgspec.MsgspecError as exc:
+        except UNREADABLE as exc:
             raise SourceError(f"{self.base} gave no matrix for {query}: is it a Prometheus server? ({exc})") from exc
         return [Line(series.metric, _on_grid(series, start_s, step_s, points)) for series in found]
 
@@ -107,7 +108,7 @@ class Client:
             raw = reply.read()
         try:
             answer = msgspec.json.decode(raw, type=_Answer)
-        except msgspec.MsgspecError as exc:
+        except UNREADABLE as exc:
             raise SourceError(f"{url.partition('?')[0]} is no Prometheus API: give the address before /api/v1") from exc
         if answer.status != "success":
             raise SourceError(f"{self.base} failed on {form['query']}: {answer.error or answer.status}")

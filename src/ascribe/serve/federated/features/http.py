@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from ascribe.bundle.unreadable import UNREADABLE
 from ascribe.core.errors import MissingExtra, SourceError
 from ascribe.core.federated.table import Table
 
@@ -40,7 +41,7 @@ class HttpFeatures:
             rows = _rows.decode(answer.content).rows
         except self._failed as exc:
             raise SourceError(f"the service of features does not answer ({type(exc).__name__}): check it") from exc
-        except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+        except UNREADABLE as exc:
             raise SourceError('the service of features answers something else than {"rows": [...]}: check it') from exc
         if len(rows) != len(ids):
             raise SourceError(f"the service of features gave {len(rows)} rows for {len(ids)} ids: check it")
