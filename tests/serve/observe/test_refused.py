@@ -52,13 +52,14 @@ def test_a_deadline_is_counted_where_it_met_the_request(tmp_path):
 
 
 def test_calls_that_their_callers_library_gives_up_count_as_late(tmp_path):
-    """1.234 s are told as 1.24 s: the caller hangs up before the server's deadline comes. (All, on an idle machine.)"""
+    """3.333 s are told as 3.34 s: the caller hangs up before the server's deadline comes. All count on an idle machine;
+    on a busy one some come so late that they look cancelled, or never.
+    """
     with doors(tmp_path, explain_threads=1) as asked, holding() as held, ThreadPoolExecutor(6) as pool:
         stub = AttributionServiceStub(asked.channel)
-        calls = [pool.submit(stub.GetAttribution, ASKED, timeout=1.234) for _ in range(6)]
+        calls = [pool.submit(stub.GetAttribution, ASKED, timeout=3.333) for _ in range(6)]
         assert {call.exception().code() for call in calls} == {grpc.StatusCode.DEADLINE_EXCEEDED}
-        until(lambda: sum(b'"attribution"' in line for line in asked.log) == len(calls))
-        assert count(asked, LATE) >= 1
+        until(lambda: count(asked, LATE) >= 1)
         held.go.set()
 
 
