@@ -56,6 +56,7 @@ def test_a_caller_with_a_name_is_in_the_log():
         (10.0, 9.9, "deadline"),
         (1.24, 1.0, "cancelled"),
         (0.1, 0.05, "cancelled"),
+        (0.02, 0.0, "cancelled"),
         (None, 60.0, "cancelled"),
     ],
 )
