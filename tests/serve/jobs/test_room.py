@@ -144,20 +144,27 @@ def test_a_process_without_the_model_leaves_the_job_to_one_that_has_it(tmp_path)
     asyncio.run(main())
 
 
-@pytest.mark.parametrize("damaged", [b"{", b'{"id": "\xff"}', b'{"asked": ' + 9999 * b"["])
-def test_a_record_that_cannot_be_read_holds_up_no_other_job(tmp_path, damaged):
+@pytest.mark.parametrize("damaged", [b"", b"{", b'{"id": "\xff"}', b'{"asked": ' + 9999 * b"[", None])
+@pytest.mark.parametrize("what", ["record/{}", "rows/{}/000000", "lease/{}", "end/{}"])
+def test_what_cannot_be_read_of_a_job_holds_up_no_other(tmp_path, what, damaged):
     async def main() -> None:
         jobs = jobs_of(str(tmp_path), Room())
         broken = await jobs.submit(AttributionAsked(), [Row("a", None, 1.0)])
-        gone = await jobs.submit(AttributionAsked(), [Row("a", None, 1.0)])
-        (tmp_path / "record" / broken.id).write_bytes(damaged)
-        (tmp_path / "record" / gone.id).unlink()
+        file = tmp_path / what.format(broken.id)
+        if damaged is None:
+            file.unlink(missing_ok=True)
+        else:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(damaged)
         good = await jobs.submit(AttributionAsked(), [Row("a", None, 1.0)])
         jobs.start()
         assert (await until_ended(jobs, good.id)).state == "done"
         async with asyncio.timeout(60):  # an end is told before its job is cleared away
             while list((tmp_path / "open").iterdir()):
                 await asyncio.sleep(0.01)
+        if what.startswith(("rows", "end")) and damaged is not None:
+            card = await jobs.card(broken.id)
+            assert card.state == "failed" and "damaged: submit it again" in card.reason
         await jobs.stop()
 
     asyncio.run(main())

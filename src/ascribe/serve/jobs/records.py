@@ -15,10 +15,12 @@ import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from typing import TypeVar
 
 import msgspec
 
 from ascribe.bundle.store import Store
+from ascribe.bundle.unreadable import UNREADABLE
 from ascribe.core.errors import Conflict, InputError, NotFound, RegistryError
 from ascribe.core.words import quoted
 from ascribe.serve.access.callers import Caller
@@ -29,6 +31,7 @@ __all__ = ["End", "Held", "Record", "Records"]
 
 ID = re.compile(r"[0-9a-f]{32}")
 KINDS = ("rows", "out")
+T = TypeVar("T")
 
 
 class Record(msgspec.Struct):
@@ -79,7 +82,9 @@ class End(msgspec.Struct):
 
 
 class Records:
-    """Reads and writes; each call may raise RegistryError where the store cannot be used."""
+    """Reads and writes; each call may raise RegistryError where the store cannot be used. What a machine that lost
+    power left in pieces counts as not there: that job ends, and no other is held up.
+    """
 
     def __init__(self, store: Callable[[], Store]) -> None:
         self._open = store
@@ -107,19 +112,24 @@ class Records:
         if not ID.fullmatch(job):
             raise NotFound(f"no job {quoted(job, 64)} here: an id is what the answer to the submission says")
         try:
-            return msgspec.json.decode(self._store.read(f"record/{job}"), type=Record)
+            return self._read(f"record/{job}", Record)
         except NotFound as exc:
             raise NotFound(f"no job '{job}' here: it never was, or was cleaned away; submit it again") from exc
 
     def rows(self, job: str, k: int) -> list[Row]:
-        return [Row.from_json(row) for row in json.loads(self._store.read(f"rows/{job}/{k:06d}"))]
+        """Raises NotFound."""
+        raw = self._store.read(f"rows/{job}/{k:06d}")
+        try:
+            return [Row.from_json(row) for row in json.loads(raw)]
+        except (ValueError, TypeError, KeyError, RecursionError) as exc:
+            raise NotFound(f"rows of job '{job}' are damaged: submit it again") from exc
 
     def claim(self, job: str, owner: str, seconds: float, version: str = "") -> bool:
         """Take the job for so long, or keep it; False where somebody else has it."""
         now = time.time()
 
         def change(raw: bytes | None) -> bytes:
-            held = msgspec.json.decode(raw, type=Held) if raw else None
+            held = _lease(raw)
             if held and held.owner != owner and held.until_s > now:
                 raise Conflict(f"job {job} is worked on by another process")
             return msgspec.json.encode(Held(owner, now + seconds, version))
@@ -133,7 +143,7 @@ class Records:
     def held(self, job: str) -> Held | None:
         """Who works on it, if anybody does, or did last."""
         try:
-            return msgspec.json.decode(self._store.read(f"lease/{job}"), type=Held)
+            return _lease(self._store.read(f"lease/{job}"))
         except NotFound:
             return None
 
@@ -142,7 +152,7 @@ class Records:
 
     def answer(self, job: str, version: str, k: int) -> AttributionResponse:
         """Raises NotFound."""
-        return msgspec.json.decode(self._store.read(f"out/{job}/{version}/{k:06d}"), type=AttributionResponse)
+        return self._read(f"out/{job}/{version}/{k:06d}", AttributionResponse)
 
     def answered(self, job: str, version: str) -> set[int]:
         """Numbers of the chunks that a version has answered."""
@@ -163,9 +173,13 @@ class Records:
 
     def ended(self, job: str) -> End | None:
         try:
-            return msgspec.json.decode(self._store.read(f"end/{job}"), type=End)
+            raw = self._store.read(f"end/{job}")
         except NotFound:
             return None
+        try:
+            return msgspec.json.decode(raw, type=End)
+        except UNREADABLE:
+            return End("failed", "", "what was kept of its end is damaged: submit it again")
 
     def sweep(self, keep_s: float) -> None:
         """Forget jobs that ended, or never were whole, longer ago than that, and attributions that nobody fetched."""
@@ -191,9 +205,23 @@ class Records:
             with suppress(OSError):
                 self._store.lock_of(f"lease/{job}").unlink()
 
+    def _read(self, path: str, kind: type[T]) -> T:
+        try:
+            return msgspec.json.decode(self._store.read(path), type=kind)
+        except UNREADABLE as exc:
+            raise NotFound(f"{path} is damaged: submit the job again") from exc
+
     def _put(self, path: str, raw: bytes) -> None:
         self._store.put(path, raw)
 
     @property
     def _store(self) -> Store:
         return self._open()
+
+
+def _lease(raw: bytes | None) -> Held | None:
+    """One that cannot be read is nobody's."""
+    try:
+        return msgspec.json.decode(raw, type=Held) if raw else None
+    except UNREADABLE:
+        return None

@@ -16,7 +16,6 @@ from typing import TypeVar
 
 import msgspec
 
-from ascribe.bundle.unreadable import UNREADABLE
 from ascribe.core.errors import AscribeError, NotFound
 from ascribe.serve.access.callers import Caller
 from ascribe.serve.faults import DeadlineError, InvalidRowsError, ShedError, UnavailableError, problem_of
@@ -124,7 +123,7 @@ class Runner:
     async def _caller(self, job: str) -> str:
         """Whose job it is, looked up once; empty where its record cannot be read, which then ends it."""
         if job not in self._callers:
-            with suppress(NotFound, *UNREADABLE):
+            with suppress(NotFound):
                 self._callers[job] = (await asyncio.to_thread(self._records.record, job)).caller
         return self._callers.get(job, "")
 
@@ -157,7 +156,7 @@ class Runner:
             with suppress(AscribeError):  # somebody may go on at once
                 self._records.claim(job, self._owner, 0.0)
             raise
-        except (NotFound, *UNREADABLE):
+        except (NotFound, msgspec.ValidationError):
             await asyncio.to_thread(self._records.end, job, End("failed", now(), "its record is gone: submit it again"))
         except AscribeError as exc:  # the store: this process, or another, tries again
             self._log.event("job", job=job, state="interrupted", reason=str(exc))
