@@ -215,6 +215,9 @@ def test_another_process_and_no_other_caller_has_it(tmp_path):
         old = f"{round(time.time() * 1000) - 3_600_000:011x}-" + "0" * 32
         with pytest.raises(NotFound):
             await other.get(old, 10, me)
+        (tmp_path / "later" / name).write_bytes(b'{"caller": "\xff')  # of a machine that lost power
+        with pytest.raises(NotFound):
+            await other.get(name, 10, me)
 
     asyncio.run(main())
 

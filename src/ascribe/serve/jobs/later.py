@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from ascribe.bundle.unreadable import UNREADABLE
 from ascribe.core.errors import AscribeError, InputError, NotFound
 from ascribe.core.words import quoted
 from ascribe.serve import codec
@@ -193,6 +194,8 @@ class Later:
             return msgspec.json.decode(self._place.store().read(f"later/{name}"), type=Kept)
         except NotFound:
             return None
+        except UNREADABLE as exc:  # damaged, as by a machine that lost power
+            raise _unknown(name) from exc
 
     def _sweep(self) -> None:
         """Remove what lies in the shared place too long. A store that cannot be used is asked again later."""
