@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -10,7 +12,7 @@ from sklearn.linear_model import Ridge
 
 from ascribe.bundle.runtime import graph_predict
 from ascribe.core.errors import BundleError
-from ascribe.train.dataset import split
+from ascribe.train.dataset import Dataset, split
 from ascribe.train.families.additive import terms_of_stumps
 from ascribe.train.power_families import ADDITIVE_FAMILIES, POWER_FAMILIES
 
@@ -45,6 +47,16 @@ def test_the_terms_are_the_graph(fitted, table):
     assert fitted.terms.intercept + fitted.terms.parts(rows).sum(axis=1) == pytest.approx(told, rel=2e-5)
     assert fitted.terms.parts(table.training.X).mean(axis=0) == pytest.approx(np.zeros(3), abs=1e-6)
     assert fitted.validation.shape == table.validation.y.shape
+
+
+def test_a_target_in_a_small_unit_has_the_same_terms(fitted, table):
+    small = Dataset(*(replace(part, y=part.y / 1e6) for part in (table.fit, table.validation, table.holdout)))
+    other = ADDITIVE_FAMILIES[fitted.family](small, 0)
+    rows = table.holdout.X
+    assert 1e6 * other.terms.parts(rows) == pytest.approx(fitted.terms.parts(rows), abs=0.05)
+    assert 1e6 * graph_predict(other.graph, "made")(rows) == pytest.approx(
+        graph_predict(fitted.graph, "made")(rows), abs=0.1
+    )
 
 
 def test_linear_is_ridges_closed_form(table):

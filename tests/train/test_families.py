@@ -59,6 +59,17 @@ def test_it_learns_and_its_graph_predicts(name):
 
 
 @each
+def test_a_target_in_a_small_unit_is_learnt_as_well(name):
+    """Watts as megawatts."""
+    table = data()
+    small = Dataset(*(replace(part, y=part.y / 1e6) for part in (table.fit, table.validation, table.holdout)))
+    power = fitted(name, small)
+    wanted = graph_predict(plain(name).graph, name)(table.holdout.X)
+    assert 1e6 * graph_predict(power.graph, name)(table.holdout.X) == pytest.approx(wanted, abs=2)
+    assert 1e6 * power.validation == pytest.approx(plain(name).validation, abs=2)
+
+
+@each
 def test_validation_predictions_are_by_a_fit_that_had_not_seen_those_rows(name):
     """Fifty watts more on the validation rows: the scouting fit misses them, the graph that serves knows of them."""
     table = data(shift=50.0)

@@ -17,6 +17,7 @@ import xgboost
 
 from ascribe.core.errors import BundleError
 from ascribe.core.terms import Terms
+from ascribe.train.boosting import in_unit, unit_of
 from ascribe.train.dataset import Dataset, Part
 from ascribe.train.fitted import FittedPower
 from ascribe.train.graphs.trees import booster_to_onnx
@@ -57,13 +58,14 @@ def fit_additive(
     parameters["min_child_weight"] = min(options.min_child_weight, max(1, len(data.fit) // 100))
     parameters |= {"max_depth": 1, "tree_method": "hist", "seed": seed, "device": device,
                    "objective": "reg:squarederror"}  # fmt: skip
+    unit = unit_of(data.fit.y)
     scouted = xgboost.train(
-        parameters, _matrix(data.fit), trees, evals=[(_matrix(data.validation), "validation")],
+        parameters, _matrix(data.fit, unit), trees, evals=[(_matrix(data.validation, unit), "validation")],
         early_stopping_rounds=patience, verbose_eval=False,
     )  # fmt: skip
     best = scouted.best_iteration + 1
-    validation = scouted.predict(_matrix(data.validation), iteration_range=(0, best)).astype(float)
-    booster = xgboost.train(parameters, _matrix(data.training), best, verbose_eval=False)
+    validation = unit * scouted.predict(_matrix(data.validation, unit), iteration_range=(0, best)).astype(float)
+    booster = in_unit(xgboost.train(parameters, _matrix(data.training, unit), best, verbose_eval=False), unit)
     if progress:
         progress(1.0, f"{best} stumps")
     return FittedPower(
@@ -97,5 +99,5 @@ def terms_of_stumps(booster: xgboost.Booster, X: np.ndarray) -> Terms:
     return whole.centred(X)
 
 
-def _matrix(part: Part) -> xgboost.DMatrix:
-    return xgboost.DMatrix(part.X.astype(np.float32), part.y)
+def _matrix(part: Part, unit: float) -> xgboost.DMatrix:
+    return xgboost.DMatrix(part.X.astype(np.float32), part.y / unit)

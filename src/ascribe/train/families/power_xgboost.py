@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import xgboost
 
+from ascribe.train.boosting import in_unit, unit_of
 from ascribe.train.dataset import Dataset
 from ascribe.train.fitted import FittedPower
 from ascribe.train.graphs.trees import booster_to_onnx
@@ -56,8 +57,10 @@ def fit_power_xgboost(
     parameters["min_child_weight"] = min(options.min_child_weight, max(1, len(data.fit) // 100))
     parameters |= {"tree_method": "hist", "seed": seed, "device": device, "objective": "reg:squarederror"}
 
+    unit = unit_of(data.fit.y)
+
     def matrix(part: object) -> xgboost.DMatrix:
-        return xgboost.DMatrix(part.X.astype(np.float32), part.y)  # type: ignore[attr-defined]
+        return xgboost.DMatrix(part.X.astype(np.float32), part.y / unit)  # type: ignore[attr-defined]
 
     def fit(rows: object, count: int, **more: object) -> xgboost.Booster:
         watch = [_Report(progress, count)] if progress else []
@@ -65,8 +68,8 @@ def fit_power_xgboost(
 
     scouted = fit(data.fit, trees, evals=[(matrix(data.validation), "validation")], early_stopping_rounds=patience)
     best = scouted.best_iteration + 1
-    validation = scouted.predict(matrix(data.validation), iteration_range=(0, best)).astype(float)
-    booster = fit(data.training, best)
+    validation = unit * scouted.predict(matrix(data.validation), iteration_range=(0, best)).astype(float)
+    booster = in_unit(fit(data.training, best), unit)
     if progress:
         progress(1.0, f"{best} trees")
     return FittedPower(
