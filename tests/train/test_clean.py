@@ -187,6 +187,14 @@ def test_a_column_that_single_precision_cannot_tell_apart_is_left_out_and_named(
     assert cleaned(table(a=[0.1] * 6)).constant == ("a",)
 
 
+@pytest.mark.parametrize("watts", [[1.7e9 + k for k in range(6)], [1e39 * k for k in range(1, 7)]])
+def test_a_target_that_single_precision_cannot_tell_apart_is_refused(watts):
+    with pytest.raises(SchemaError, match=r"^target watts lies in \S+, where single precision .*: subtract an offset"):
+        cleaned(table(watts=watts))
+    assert len(cleaned(table(watts=[1.7e9] * 6)).rows) == 6  # a constant is one number
+    assert len(cleaned(table(watts=[1.7e9 + 1e5 * k for k in range(6)])).rows) == 6
+
+
 def test_columns_that_are_not_there_are_all_named():
     with pytest.raises(SchemaError, match=r"there is no column a.* t; the file has .*cpu"):
         cleaned(table().drop("a", "t"))

@@ -57,7 +57,7 @@ def clean(
     numbers in `rows`.
 
     Raises SchemaError for a missing column, one that is two of target, time and group, a column without any number or
-    any time, or when no row is left.
+    any time, a target that single precision cannot tell apart, or when no row is left.
     """
     names = [f.name for f in features]
     wanted = [*names, target.name, *([time] if time else []), *group]
@@ -93,6 +93,7 @@ def clean(
     rows = judged.with_columns(numbers).filter(good).drop(REASON)
     if rows.is_empty():
         raise SchemaError(f"no row is left after cleaning; the first was rejected because: {marked[REASON][0]}")
+    _refuse_narrow(target.name, rows[target.name].to_numpy().astype(float))
     varies = [f for f in features if rows[f.name].n_unique() > 1]
     if not varies:
         raise SchemaError("every feature is constant: there is nothing to learn from")
@@ -113,6 +114,15 @@ def clean(
         narrow,
         dict(kinds.iter_rows()),
     )
+
+
+def _refuse_narrow(name: str, y: np.ndarray) -> None:
+    """A model predicts in single precision: it would say one number for all rows."""
+    if not held(y[:, None])[0]:
+        raise SchemaError(
+            f"target {name} lies in {y.min():.10g}..{y.max():.10g}, where single precision cannot tell its values "
+            "apart: subtract an offset or change its unit (of a running total take the differences)"
+        )
 
 
 def _nearest(columns: Sequence[str], wanted: str) -> list[str]:
