@@ -282,6 +282,7 @@ def options_of(tmp_path: Path, **changes) -> TrainOptions:
         ({"features": ("instructions", "ipc")}, SchemaError, "there is no column ipc"),
         ({"features": ("instructions",)}, InputError, "at least two different features"),
         ({"features": ("instructions", "instructions")}, InputError, "at least two different features"),
+        ({"features": ("instructions", "numSockets")}, InputError, "only the feature instructions is left"),
         ({"features": ("instructions", "powerWatts")}, InputError, "powerWatts cannot be a feature and a target"),
         ({"features": ("instructions", "seq")}, InputError, "seq cannot be a feature and a target, time or group"),
         ({"holdout": 1.0}, InputError, "must lie between 0 and 1"),

@@ -193,6 +193,11 @@ def prepare(options: TrainOptions, watch: Watcher) -> tuple[Cleaned, Feature]:
         raise InputError("at least two different features are needed: name them with --features a,b,c")
     cleaned = clean(frame, [describe(name, units) for name in names], target, options.time, options.group)
     watch.cleaned(cleaned, len(frame), put_aside(cleaned.quarantine, options.out))
+    if len(cleaned.features) < 2:
+        raise InputError(
+            f"only the feature {cleaned.features[0].name} is left, the others do not vary: at least two are needed, "
+            "name more with --features a,b,c"
+        )
     return cleaned, target
 
 
