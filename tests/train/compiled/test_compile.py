@@ -330,6 +330,8 @@ def test_it_is_told_in_words(eleven):
         ({"value": "completions"}, ("surrogate",), Wanted(value="stacked"), CapabilityError, "use 'completions'"),
         ({}, ("amortized",), Wanted("fast"), CapabilityError, "needs the one-pass explainer, which this bundle lacks"),
         ({}, (), Wanted(budget=12), BudgetError, "at least 24 coalitions for 11 players, got 12"),
+        ({}, (), Wanted(budget=0), BudgetError, "it is at least 2; got 0"),
+        ({}, (), Wanted(value="completions", budget=40, samples=0), InputError, "samples must be at least 2 .* got 0"),
         ({}, ("holdout",), Wanted(), BundleError, "has no holdout"),
     ],
 )

@@ -62,7 +62,10 @@ def chosen_size(predict: bytes, n: int, value: str, wanted: Wanted) -> tuple[int
     samples = TREE_SAMPLES if b"TreeEnsemble" in predict else SAMPLES
     if wanted.tier == "accurate":
         budget, samples = max(budget, ACCURATE_BUDGET), ACCURATE_SAMPLES
-    return wanted.budget or budget, wanted.samples or samples
+    return (
+        budget if wanted.budget is None else wanted.budget,
+        samples if wanted.samples is None else wanted.samples,
+    )
 
 
 def chosen_law(bundle: Bundle, model: Model, mixture: FactorMixture | None, X: np.ndarray) -> tuple[str, EmShap]:
