@@ -162,6 +162,12 @@ def test_stacked(law, energy):
     assert all(np.abs(one.asked()["attribution"] - p["attribution"]).max() > 1e-2 for p in parts)
 
 
+def test_an_answer_without_chance_has_the_error_zero_not_minus_zero():
+    found = made("surrogate", n=4, estimator="exact", budget=None).asked()
+    assert (found["attribution"] < 0).any()
+    assert not found["stderr"].any() and not np.signbit(found["stderr"]).any()
+
+
 def test_the_first_layer_is_shared_only_where_it_is_a_sum_over_features():
     n = 5
     parts = cut(surrogate_graph(n), n)

@@ -52,6 +52,6 @@ def attributions(
         pairs = sheet.op("Mul", s, sheet.op("Sub", s, sheet.const(1.0, np.float64)))
         square.append(sheet.op("Div", sheet.op("ReduceSumSquare", apart, sheet.ints(1), keepdims=0), pairs))
     if not square:
-        return phi, sheet.op("Mul", phi, sheet.const(0.0, np.float64))
+        return phi, sheet.op("Sub", phi, phi)  # not phi x 0, which may be -0
     total = square[0] if len(square) == 1 else sheet.op("Add", *square)
     return phi, sheet.op("Sqrt", total)
