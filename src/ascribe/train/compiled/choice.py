@@ -80,6 +80,8 @@ def chosen_law(bundle: Bundle, model: Model, mixture: FactorMixture | None, X: n
     plain = replace(law, proposal=mixture)
     if not bundle.manifest.metrics.get("conditional", {}).get("network", True):
         return "mixture", plain
+    if len(X) < 2:  # no standard error to judge by
+        return "proposal", law
     X = X[:ROWS]
     errors = []
     for held in (law, plain):
