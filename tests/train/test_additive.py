@@ -69,6 +69,18 @@ def test_linear_is_ridges_closed_form(table):
     assert fitted.terms.slopes[1] * 1e9 == pytest.approx(3, abs=0.1)
 
 
+def test_the_line_of_a_feature_far_from_zero_is_not_moved(table):
+    """Single precision cannot hold such a mean: what it is rounded by is not to be in every prediction."""
+
+    def far(part):
+        return replace(part, X=np.float32(part.X + np.array([1.1e6, 0, 0])).astype(float), y=3 * part.X[:, 0])
+
+    fitted = ADDITIVE_FAMILIES["linear"](Dataset(far(table.fit), far(table.validation), far(table.holdout)), 0)
+    rows = far(table.holdout).X
+    told = graph_predict(fitted.graph, "linear")(rows)
+    assert fitted.terms.intercept + fitted.terms.parts(rows).sum(axis=1) == pytest.approx(told, abs=1e-5)
+
+
 def test_additive_finds_the_curves(table):
     fitted = ADDITIVE_FAMILIES["additive"](table, 0)
     at = np.linspace(-1.8, 1.8, 30)

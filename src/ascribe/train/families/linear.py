@@ -69,10 +69,9 @@ def _graph(terms: Terms) -> bytes:
         helper.make_node("MatMul", ["away", "slopes"], ["sum"]),
         helper.make_node("Add", ["sum", "intercept"], ["prediction"]),
     ]
-    held = {
-        "centres": terms.centres.astype(np.float32), "slopes": terms.slopes.astype(np.float32),
-        "intercept": np.array([terms.intercept], np.float32),
-    }  # fmt: skip
+    centres, slopes = terms.centres.astype(np.float32), terms.slopes.astype(np.float32)
+    moved = terms.slopes @ (centres - terms.centres)  # what rounding the centres would add to every prediction
+    held = {"centres": centres, "slopes": slopes, "intercept": np.array([terms.intercept + moved], np.float32)}
     graph = helper.make_graph(
         nodes, "linear", [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["rows", len(terms.slopes)])],
         [helper.make_tensor_value_info("prediction", TensorProto.FLOAT, ["rows"])],
