@@ -357,6 +357,14 @@ def test_parity_says_how_close_it_is(value, law):
     assert found.moved <= 0.01 * found.completions
 
 
+@pytest.mark.parametrize("energy", [None, 0.6])
+def test_parity_is_told_of_rows_that_are_alike(energy):
+    one = made("completions", energy=energy)
+    told = parity(one.graph(inside=True), one.model, one.X[[0, 1, 0, 0]], one.options)
+    assert told.worst < 1e-5
+    assert told.completions == 4 * 12 * (len(one.program.plan.S) - 2)
+
+
 def test_parity_sees_a_graph_of_another_model():
     """Another base value, another polynomial, another surrogate: each is seen."""
     one = made("stacked", control="cubic")

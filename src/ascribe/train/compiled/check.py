@@ -66,8 +66,8 @@ class _Replayed:
     def latent(self, x: np.ndarray, S: np.ndarray, noise: np.ndarray) -> Drawn:
         own = self.law.latent(x, S, noise)
         begin = self._at[x.tobytes()]
-        self._at[x.tobytes()] = begin + len(S)
         Z, z = (a[begin : begin + len(S)] for a in self._drawn[x.tobytes()])
+        self._at[x.tobytes()] = (begin + len(S)) % len(self._drawn[x.tobytes()][0])  # a row may come again
         self._own.append((own.Z, Z))
         if own.log_weight is None:
             return replace(own, Z=Z, z=z)
