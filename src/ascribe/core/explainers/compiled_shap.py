@@ -1,7 +1,8 @@
 """Conditional Shapley values by a compiled graph: the plan, the completions and the model in one call.
 
-The same numbers as `conditional_shap` with the same plan, within 1e-5 of a row's largest value; a row's last digits
-may depend on its neighbours, since products of other shapes are rounded otherwise.
+The same numbers as `conditional_shap` with the same plan and completions, within 1e-5 of a row's largest value: single
+precision may move a completion to a neighbouring component. A row's last digits may depend on its neighbours, since
+products of other shapes are rounded otherwise.
 """
 
 from __future__ import annotations
