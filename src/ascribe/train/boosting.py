@@ -28,8 +28,8 @@ def in_unit(booster: xgboost.Booster, unit: float) -> xgboost.Booster:
         return booster
     told = json.loads(booster.save_raw("json"))
     learner = told["learner"]
-    base = np.ravel(json.loads(str(learner["learner_model_param"]["base_score"])))
-    learner["learner_model_param"]["base_score"] = json.dumps((base * unit).tolist())
+    base = json.loads(str(learner["learner_model_param"]["base_score"]))  # a list from xgboost 3.1 on
+    learner["learner_model_param"]["base_score"] = json.dumps((unit * np.asarray(base)).tolist())
     for tree in learner["gradient_booster"]["model"]["trees"]:
         held = zip(tree["left_children"], tree["split_conditions"], strict=True)
         tree["split_conditions"] = [value * unit if left == -1 else value for left, value in held]
