@@ -124,6 +124,8 @@ def _own(manifest: Manifest) -> set[str]:
 
 def _opened(bundle: Bundle, wanted: Sequence[Wanted]) -> _Source:
     model = load(bundle)
+    if model.conditional is None and model.amortized is None:  # of no tier; nor need there be held-out rows
+        return _Source(bundle, model, None, np.empty((0, len(model.features))))
     rows = answerable(bundle)
     rows = rows[evenly(len(rows), JUDGED)] if len(rows) else np.array([bundle.manifest.example["x"]])
     mixture = None
@@ -153,7 +155,9 @@ def _reading(model: Model, wanted: Sequence[Wanted]) -> learnt.Reading | None:
 def _one_pass(source: _Source) -> tuple[Tier, onnx.ModelProto]:
     held, bundle = source.model.amortized, source.bundle
     if held is None:
-        raise CapabilityError("tier 'fast' needs the one-pass explainer, which this bundle lacks: train it again")
+        raise CapabilityError(
+            "tier 'fast' needs the one-pass explainer, which this bundle lacks: `ascribe train` fits one"
+        )
     proto = one_pass(
         bundle.read("predict"), bundle.read("amortized"), held.base_value, held.rmse, _notes(source, "fast")
     )
@@ -164,7 +168,9 @@ def _planned(source: _Source, wanted: Wanted) -> tuple[Tier, onnx.ModelProto]:
     """A plan's tier and graph, checked. Raises BundleError."""
     bundle, model = source.bundle, source.model
     if not isinstance(model.conditional, EmShap) or model.base_value is None:
-        raise CapabilityError(f"tier '{wanted.tier}' needs an energy model, which this bundle lacks: train it again")
+        raise CapabilityError(
+            f"tier '{wanted.tier}' needs an energy model, which this bundle lacks: `ascribe train` fits one"
+        )
     value = chosen_value(bundle, model, wanted)
     predict = bundle.read("predict")
     budget, samples = chosen_size(predict, len(model.features), value, wanted)

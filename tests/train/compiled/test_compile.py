@@ -356,11 +356,20 @@ def test_what_cannot_be_compiled_leaves_the_bundle_as_it_was(tmp_path, changes, 
     assert files_of(bundle.origin) == before
 
 
-def test_a_bundle_without_an_energy_model_is_refused(tmp_path):
-    bundle = small.made(tmp_path / "bundle", conditional=False)
+@pytest.mark.parametrize("holdout", [True, False])
+@pytest.mark.parametrize(
+    ("tier", "says"),
+    [
+        ("balanced", "tier 'balanced' needs an energy model, which this bundle lacks"),
+        ("fast", "'fast' needs the one-pass"),
+    ],
+)
+def test_a_bundle_without_an_energy_model_is_refused(tmp_path, holdout, tier, says):
+    """As imported models and forecasts are, which may have no held-out rows either."""
+    bundle = small.made(tmp_path / "bundle", conditional=False, holdout=holdout)
     before = files_of(bundle.origin)
-    with pytest.raises(CapabilityError, match="tier 'balanced' needs an energy model, which this bundle lacks"):
-        compile_bundle(Path(bundle.origin), [Wanted()])
+    with pytest.raises(CapabilityError, match=f"{says}.*: `ascribe train` "):
+        compile_bundle(Path(bundle.origin), [Wanted(tier)])
     assert files_of(bundle.origin) == before
 
 
