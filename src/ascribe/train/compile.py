@@ -124,8 +124,8 @@ def _own(manifest: Manifest) -> set[str]:
 
 def _opened(bundle: Bundle, wanted: Sequence[Wanted]) -> _Source:
     model = load(bundle)
-    if model.conditional is None and model.amortized is None:  # of no tier; nor need there be held-out rows
-        return _Source(bundle, model, None, np.empty((0, len(model.features))))
+    for one in wanted:
+        _refuse_lacking(model, one.tier)
     rows = answerable(bundle)
     rows = rows[evenly(len(rows), JUDGED)] if len(rows) else np.array([bundle.manifest.example["x"]])
     mixture = None
@@ -138,6 +138,17 @@ def _opened(bundle: Bundle, wanted: Sequence[Wanted]) -> _Source:
             kept = msgspec.structs.replace(bundle.manifest, reading=reading)
             bundle, model = replace(bundle, manifest=kept), replace(model, reading=found)
     return _Source(bundle, model, mixture, rows)
+
+
+def _refuse_lacking(model: Model, tier: str) -> None:
+    """Before held-out rows are asked for, which an imported model or a forecast need not have either."""
+    lacks = ""
+    if tier == "fast" and model.amortized is None:
+        lacks = "the one-pass explainer"
+    elif tier != "fast" and (not isinstance(model.conditional, EmShap) or model.base_value is None):
+        lacks = "an energy model"
+    if lacks:
+        raise CapabilityError(f"tier '{tier}' needs {lacks}, which this bundle lacks: `ascribe train` fits one")
 
 
 def _reading(model: Model, wanted: Sequence[Wanted]) -> learnt.Reading | None:
@@ -154,10 +165,7 @@ def _reading(model: Model, wanted: Sequence[Wanted]) -> learnt.Reading | None:
 
 def _one_pass(source: _Source) -> tuple[Tier, onnx.ModelProto]:
     held, bundle = source.model.amortized, source.bundle
-    if held is None:
-        raise CapabilityError(
-            "tier 'fast' needs the one-pass explainer, which this bundle lacks: `ascribe train` fits one"
-        )
+    assert held is not None
     proto = one_pass(
         bundle.read("predict"), bundle.read("amortized"), held.base_value, held.rmse, _notes(source, "fast")
     )
@@ -167,10 +175,7 @@ def _one_pass(source: _Source) -> tuple[Tier, onnx.ModelProto]:
 def _planned(source: _Source, wanted: Wanted) -> tuple[Tier, onnx.ModelProto]:
     """A plan's tier and graph, checked. Raises BundleError."""
     bundle, model = source.bundle, source.model
-    if not isinstance(model.conditional, EmShap) or model.base_value is None:
-        raise CapabilityError(
-            f"tier '{wanted.tier}' needs an energy model, which this bundle lacks: `ascribe train` fits one"
-        )
+    assert isinstance(model.conditional, EmShap) and model.base_value is not None
     value = chosen_value(bundle, model, wanted)
     predict = bundle.read("predict")
     budget, samples = chosen_size(predict, len(model.features), value, wanted)

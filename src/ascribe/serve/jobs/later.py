@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from ascribe.bundle.unreadable import UNREADABLE
+from ascribe.bundle.unreadable import readable
 from ascribe.core.errors import AscribeError, InputError, NotFound
 from ascribe.core.words import quoted
 from ascribe.serve import codec
@@ -191,11 +191,12 @@ class Later:
 
     def _read(self, name: str) -> Kept | None:
         try:
-            return msgspec.json.decode(self._place.store().read(f"later/{name}"), type=Kept)
+            raw = self._place.store().read(f"later/{name}")
         except NotFound:
             return None
-        except UNREADABLE as exc:  # damaged, as by a machine that lost power
-            raise _unknown(name) from exc
+        if (kept := readable(raw, Kept)) is None:
+            raise _unknown(name)
+        return kept
 
     def _sweep(self) -> None:
         """Remove what lies in the shared place too long. A store that cannot be used is asked again later."""

@@ -20,7 +20,7 @@ from typing import TypeVar
 import msgspec
 
 from ascribe.bundle.store import Store
-from ascribe.bundle.unreadable import UNREADABLE
+from ascribe.bundle.unreadable import readable
 from ascribe.core.errors import Conflict, InputError, NotFound, RegistryError
 from ascribe.core.words import quoted
 from ascribe.serve.access.callers import Caller
@@ -129,7 +129,7 @@ class Records:
         now = time.time()
 
         def change(raw: bytes | None) -> bytes:
-            held = _lease(raw)
+            held = readable(raw, Held)
             if held and held.owner != owner and held.until_s > now:
                 raise Conflict(f"job {job} is worked on by another process")
             return msgspec.json.encode(Held(owner, now + seconds, version))
@@ -143,7 +143,7 @@ class Records:
     def held(self, job: str) -> Held | None:
         """Who works on it, if anybody does, or did last."""
         try:
-            return _lease(self._store.read(f"lease/{job}"))
+            return readable(self._store.read(f"lease/{job}"), Held)
         except NotFound:
             return None
 
@@ -176,10 +176,7 @@ class Records:
             raw = self._store.read(f"end/{job}")
         except NotFound:
             return None
-        try:
-            return msgspec.json.decode(raw, type=End)
-        except UNREADABLE:
-            return End("failed", "", "what was kept of its end is damaged: submit it again")
+        return readable(raw, End) or End("failed", "", "what was kept of its end is damaged: submit it again")
 
     def sweep(self, keep_s: float) -> None:
         """Forget jobs that ended, or never were whole, longer ago than that, and attributions that nobody fetched."""
@@ -206,10 +203,9 @@ class Records:
                 self._store.lock_of(f"lease/{job}").unlink()
 
     def _read(self, path: str, kind: type[T]) -> T:
-        try:
-            return msgspec.json.decode(self._store.read(path), type=kind)
-        except UNREADABLE as exc:
-            raise NotFound(f"{path} is damaged: submit the job again") from exc
+        if (found := readable(self._store.read(path), kind)) is None:
+            raise NotFound(f"{path} is damaged: submit the job again")
+        return found
 
     def _put(self, path: str, raw: bytes) -> None:
         self._store.put(path, raw)
@@ -217,11 +213,3 @@ class Records:
     @property
     def _store(self) -> Store:
         return self._open()
-
-
-def _lease(raw: bytes | None) -> Held | None:
-    """One that cannot be read is nobody's."""
-    try:
-        return msgspec.json.decode(raw, type=Held) if raw else None
-    except UNREADABLE:
-        return None

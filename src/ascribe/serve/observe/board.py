@@ -19,7 +19,7 @@ from pathlib import Path
 import msgspec
 from filelock import FileLock, Timeout
 
-from ascribe.bundle.unreadable import UNREADABLE
+from ascribe.bundle.unreadable import UNREADABLE, readable
 from ascribe.core.errors import ServiceError
 from ascribe.serve.observe.aliases import aliases
 from ascribe.serve.observe.snapshots import Snapshot, decoded, encoded, lasting, merged, page
@@ -126,11 +126,10 @@ class Board:
     def _past(self) -> _Past:
         assert self._folder
         try:
-            return msgspec.json.decode((self._folder / f"{PAST}.json").read_bytes(), type=_Past)
+            raw = (self._folder / f"{PAST}.json").read_bytes()
         except FileNotFoundError:
             return _Past([], {})
-        except UNREADABLE:  # of a machine that lost power: counters begin again
-            return _Past([], {})
+        return readable(raw, _Past) or _Past([], {})  # from what is damaged counters begin again
 
     def _write(self, name: str, raw: bytes) -> None:
         assert self._folder

@@ -17,8 +17,8 @@ import xgboost
 
 from ascribe.core.errors import BundleError
 from ascribe.core.terms import Terms
-from ascribe.train.boosting import in_unit, unit_of
-from ascribe.train.dataset import Dataset, Part
+from ascribe.train.boosting import fit_boosted
+from ascribe.train.dataset import Dataset
 from ascribe.train.fitted import FittedPower
 from ascribe.train.graphs.trees import booster_to_onnx
 from ascribe.train.loop import Progress
@@ -55,22 +55,13 @@ def fit_additive(
     options = options or AdditiveOptions()
     parameters = asdict(options)
     trees, patience = parameters.pop("trees"), parameters.pop("patience")
-    parameters["min_child_weight"] = min(options.min_child_weight, max(1, len(data.fit) // 100))
-    parameters |= {"max_depth": 1, "tree_method": "hist", "seed": seed, "device": device,
-                   "objective": "reg:squarederror"}  # fmt: skip
-    unit = unit_of(data.fit.y)
-    scouted = xgboost.train(
-        parameters, _matrix(data.fit, unit), trees, evals=[(_matrix(data.validation, unit), "validation")],
-        early_stopping_rounds=patience, verbose_eval=False,
-    )  # fmt: skip
-    best = scouted.best_iteration + 1
-    validation = unit * scouted.predict(_matrix(data.validation, unit), iteration_range=(0, best)).astype(float)
-    booster = in_unit(xgboost.train(parameters, _matrix(data.training, unit), best, verbose_eval=False), unit)
+    made = fit_boosted(data, parameters | {"max_depth": 1}, trees, patience, seed, device)
     if progress:
-        progress(1.0, f"{best} stumps")
+        progress(1.0, f"{made.trees} stumps")
     return FittedPower(
-        family="additive", graph=booster_to_onnx(booster, data.validation.X[:2048]), validation=validation, scaling={},
-        options={**parameters, "trees_used": best}, terms=terms_of_stumps(booster, data.training.X),
+        family="additive", graph=booster_to_onnx(made.booster, data.validation.X[:2048]), validation=made.validation,
+        scaling={}, options={**made.parameters, "trees_used": made.trees},
+        terms=terms_of_stumps(made.booster, data.training.X),
     )  # fmt: skip
 
 
@@ -97,7 +88,3 @@ def terms_of_stumps(booster: xgboost.Booster, X: np.ndarray) -> Terms:
     if np.abs(whole.intercept + summed - told).max() > TOLERANCE * np.abs(told).max():
         raise BundleError("the terms do not predict what the booster does: train again with another version of xgboost")
     return whole.centred(X)
-
-
-def _matrix(part: Part, unit: float) -> xgboost.DMatrix:
-    return xgboost.DMatrix(part.X.astype(np.float32), part.y / unit)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-import numpy as np
 import xgboost
 
-from ascribe.train.boosting import in_unit, unit_of
+from ascribe.train.boosting import fit_boosted
 from ascribe.train.dataset import Dataset
 from ascribe.train.fitted import FittedPower
 from ascribe.train.graphs.trees import booster_to_onnx
@@ -53,29 +52,15 @@ def fit_power_xgboost(
     options = options or PowerXgboostOptions()
     parameters = asdict(options)
     trees, patience = parameters.pop("trees"), parameters.pop("patience")
-    # min_child_weight is for thousands of rows; a small table could not split at all
-    parameters["min_child_weight"] = min(options.min_child_weight, max(1, len(data.fit) // 100))
-    parameters |= {"tree_method": "hist", "seed": seed, "device": device, "objective": "reg:squarederror"}
-
-    unit = unit_of(data.fit.y)
-
-    def matrix(part: object) -> xgboost.DMatrix:
-        return xgboost.DMatrix(part.X.astype(np.float32), part.y / unit)  # type: ignore[attr-defined]
-
-    def fit(rows: object, count: int, **more: object) -> xgboost.Booster:
-        watch = [_Report(progress, count)] if progress else []
-        return xgboost.train(parameters, matrix(rows), count, verbose_eval=False, callbacks=watch, **more)
-
-    scouted = fit(data.fit, trees, evals=[(matrix(data.validation), "validation")], early_stopping_rounds=patience)
-    best = scouted.best_iteration + 1
-    validation = unit * scouted.predict(matrix(data.validation), iteration_range=(0, best)).astype(float)
-    booster = in_unit(fit(data.training, best), unit)
+    made = fit_boosted(
+        data, parameters, trees, patience, seed, device, lambda total: [_Report(progress, total)] if progress else []
+    )
     if progress:
-        progress(1.0, f"{best} trees")
+        progress(1.0, f"{made.trees} trees")
     return FittedPower(
         family="power_xgboost",
-        graph=booster_to_onnx(booster, data.validation.X[:2048]),
-        validation=validation,
+        graph=booster_to_onnx(made.booster, data.validation.X[:2048]),
+        validation=made.validation,
         scaling={},
-        options={**parameters, "trees_used": best},
+        options={**made.parameters, "trees_used": made.trees},
     )

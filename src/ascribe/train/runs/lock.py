@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from ascribe.bundle.store import Store
-from ascribe.bundle.unreadable import UNREADABLE
+from ascribe.bundle.unreadable import readable
 from ascribe.core.errors import AscribeError, Conflict, NotFound
 from ascribe.train.runs.process import Process, gone, this_process
 
@@ -87,7 +87,7 @@ class Held:
 
     def _write(self, until: float) -> None:
         def change(raw: bytes | None) -> bytes:
-            found = _decoded(raw)
+            found = readable(raw, Lease)
             if found is None or found.token != self._lease.token:
                 raise Conflict(f"it is held by {found}" if found else "it was removed")
             return msgspec.json.encode(renewed)
@@ -124,7 +124,7 @@ def _taken(store: Store, name: str, clock: Clock, purpose: str, seconds: float) 
     mine = Lease(secrets.token_hex(8), this_process(), clock() + seconds, purpose)
 
     def change(raw: bytes | None) -> bytes:
-        found = _decoded(raw)
+        found = readable(raw, Lease)
         if found is not None and not found.free(clock()):
             raise Conflict(f"the pipeline of {name} is run by {found}: wait, or ask `ascribe pipeline status`")
         return msgspec.json.encode(mine)
@@ -142,18 +142,10 @@ def _taken(store: Store, name: str, clock: Clock, purpose: str, seconds: float) 
 def holder(store: Store, name: str, clock: Clock) -> Lease | None:
     """Who holds the lease now."""
     try:
-        found = _decoded(store.read(_path(name)))
+        found = readable(store.read(_path(name)), Lease)
     except NotFound:
         return None
     return None if found is None or found.free(clock()) else found
-
-
-def _decoded(raw: bytes | None) -> Lease | None:
-    """A lease that cannot be read is nobody's."""
-    try:
-        return None if raw is None else msgspec.json.decode(raw, type=Lease)
-    except UNREADABLE:
-        return None
 
 
 def _path(name: str) -> str:
